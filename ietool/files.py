@@ -1,0 +1,145 @@
+"""Reading and writing the files that users bring: plain, gzip or zip, ``-`` for the standard streams."""
+
+from __future__ import annotations
+
+import contextlib
+import gzip
+import io
+import json
+import os
+import sys
+import tempfile
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, BinaryIO, TextIO
+
+from ietool.errors import UserError
+
+
+def _members(path: Path) -> Iterator[tuple[str, BinaryIO]]:
+    """Yield (name for messages, binary stream) for each text member of ``path``, by content, not by ending."""
+    try:
+        with path.open("rb") as raw:
+            magic = raw.read(4)
+        if magic[:2] == b"\x1f\x8b":
+            with gzip.open(path, "rb") as stream:
+                yield str(path), stream  # type: ignore[misc]
+        elif magic == b"PK\x03\x04":
+            # Members are read in memory order and never extracted, so no name in the archive reaches the disk.
+            with zipfile.ZipFile(path) as archive:
+                for info in archive.infolist():
+                    if not info.is_dir():
+                        with archive.open(info) as stream:
+                            yield f"{path}!{info.filename}", stream  # type: ignore[misc]
+        else:
+            with path.open("rb") as stream:
+                yield str(path), stream
+    except FileNotFoundError:
+        raise UserError("no such file", file=path, mend="check the path") from None
+    except IsADirectoryError:
+        raise UserError("is a folder, a file is needed", file=path, mend="name a file in it") from None
+    except PermissionError:
+        raise UserError("cannot be read", file=path, mend="check its permissions") from None
+    except (zipfile.BadZipFile, gzip.BadGzipFile, EOFError) as error:
+        raise UserError(f"is a damaged archive ({error})", file=path, mend="download or pack it again") from None
+
+
+def read_lines(path: str | Path) -> Iterator[tuple[str, int, str]]:
+    """Stream the non-blank lines of a UTF-8 file as (file name, 1-based line number, line without its end).
+
+    A byte order mark and CRLF are taken off. ``-`` is standard input. Every member of a zip is read, one after another.
+
+    Raises:
+        UserError: the file is missing, damaged or, naming the line and the byte, not UTF-8.
+    """
+    if str(path) == "-":
+        yield from _decode("<stdin>", sys.stdin.buffer)
+        return
+    for name, stream in _members(Path(path)):
+        yield from _decode(name, stream)
+
+
+def _decode(name: str, stream: BinaryIO) -> Iterator[tuple[str, int, str]]:
+    # Split on \n only: U+2028, U+0085 and the like occur inside the JSON strings of real corpora.
+    for number, raw in enumerate(stream, 1):
+        try:
+            line = raw.decode("utf-8-sig" if number == 1 else "utf-8")
+        except UnicodeDecodeError as error:
+            raise UserError(
+                f"is not UTF-8 (byte 0x{raw[error.start]:02x} at byte {error.start + 1} of the line)",
+                file=name,
+                line=number,
+                mend="convert the file, for example: iconv -f GB18030 -t UTF-8 OLD > NEW",
+            ) from None
+        line = line.rstrip("\r\n")
+        if line.strip():
+            yield name, number, line
+
+
+def parse_json(line: str, file: str, number: int) -> dict[str, Any]:
+    """One JSON object from one line.
+
+    Raises:
+        UserError: naming file and line, when the line is cut, is not JSON or is not an object.
+    """
+    try:
+        record = json.loads(line)
+    except (json.JSONDecodeError, RecursionError) as error:
+        where = f" at character {error.pos + 1}" if isinstance(error, json.JSONDecodeError) else ""
+        raise UserError(
+            f"is not JSON{where} ({len(line)} characters, perhaps cut in half)",
+            file=file,
+            line=number,
+            mend="mend the line, or leave it out with --skip-bad",
+        ) from None
+    if not isinstance(record, dict):
+        raise UserError(
+            f"is JSON but no object: {type(record).__name__}",
+            file=file,
+            line=number,
+            mend='write one {"text": …} object a line',
+        )
+    return record
+
+
+@contextlib.contextmanager
+def atomic_text(path: str | Path) -> Iterator[TextIO]:
+    """Open a text file that appears under its name only when the block ends well; ``-`` is standard output.
+
+    It is written beside its place under a temporary name, flushed to disk and renamed. On any failure, a full disk
+    included, the temporary file goes and whatever stood under the name stays as it was.
+    """
+    if str(path) == "-":
+        out = io.TextIOWrapper(sys.stdout.buffer, encoding="utf-8", newline="\n", write_through=False)
+        try:
+            yield out
+            out.flush()
+        finally:
+            with contextlib.suppress(OSError, ValueError):
+                out.detach()
+        return
+    target = Path(path)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        descriptor, temporary = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".part", dir=target.parent)
+    except OSError as error:
+        raise UserError(f"cannot be written ({error.strerror})", file=target, mend="choose another place") from None
+    try:
+        with open(descriptor, "w", encoding="utf-8", newline="\n") as out:
+            yield out
+            out.flush()
+            os.fsync(out.fileno())
+        mask = os.umask(0)
+        os.umask(mask)
+        os.chmod(temporary, 0o666 & ~mask)
+        os.replace(temporary, target)
+    except OSError as error:
+        raise UserError(
+            f"could not be written ({error.strerror}); nothing under that name was changed",
+            file=target,
+            mend="free some space or choose another place",
+        ) from None
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(temporary)

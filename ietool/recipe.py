@@ -1,0 +1,68 @@
+"""A recipe: one validated YAML file, plus overrides. Tasks subclass :class:`Recipe` with typed sections of their own."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, PositiveInt
+
+Share = Annotated[float, Field(ge=0.0, le=1.0)]
+"""A probability or a share, 0 to 1."""
+
+
+class Section(BaseModel):
+    """Base of every part of a recipe: unknown keys are errors, values are checked also on assignment."""
+
+    model_config = ConfigDict(extra="forbid", validate_assignment=True, validate_default=True)
+
+
+class Best(Section):
+    """The best score measured with this recipe, and what it may be compared with."""
+
+    score: Share = Field(description="the primary metric, 0 to 1")
+    metric: str = Field(description="the scoring variant, for example duie2")
+    split: str = Field(description="what it was measured on")
+
+
+class Stage(Section):
+    """A later stage: reload the best weights so far, reset the optimiser, go on at another rate."""
+
+    epochs: PositiveInt
+    learning_rate: Annotated[float, Field(gt=0)]
+
+
+class TrainingSection(Section):
+    """What the Trainer is told. Shared by all tasks."""
+
+    epochs: PositiveInt = Field(20, description="epochs of the first stage, at most")
+    learning_rate: Annotated[float, Field(gt=0)] = Field(1e-3, description="after warm-up, first stage")
+    later_stages: list[Stage] = Field(default_factory=list, description="stages after the first")
+    batch_size: PositiveInt = Field(64, description="sentences a step and device")
+    gradient_accumulation: PositiveInt = Field(1, description="steps whose gradients are added up")
+    warmup_epochs: Annotated[float, Field(ge=0)] = Field(1.0, description="epochs over which the rate rises from zero")
+    schedule: Literal["constant_with_warmup", "linear", "cosine"] = Field("constant_with_warmup")
+    weight_decay: Annotated[float, Field(ge=0)] = 0.0
+    max_grad_norm: Annotated[float, Field(ge=0)] = Field(1.0, description="gradients are clipped to this; 0: never")
+    ema_decay: Annotated[float, Field(ge=0, lt=1)] = Field(0.999, description="of the averaged weights; 0: none")
+    precision: Literal["auto", "fp32", "bf16", "fp16"] = Field(
+        "auto", description="auto: bf16 where the device has it in hardware, else fp32"
+    )
+    patience: Annotated[int, Field(ge=0)] = Field(5, description="epochs without a better dev score before the stage ends; 0: never")
+    evaluate_raw: bool = Field(True, description="score the raw weights beside the averaged ones after each epoch")
+    seed: Annotated[int, Field(ge=0)] = 42
+    workers: Annotated[int, Field(ge=0)] = Field(0, description="processes that make batches; 0: the training process")
+    tensorboard: bool = Field(False, description="log to the run's tensorboard/ folder (pip install 'ietool[tensorboard]')")
+
+
+class Recipe(Section):
+    """One YAML file. A task's subclass narrows ``data``, ``model``, ``decode`` and ``score`` to sections of its own."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]*$")]
+    task: str = Field(description="the registered task that runs it")
+    title: str = Field("", description="one line for the list of recipes")
+    best: Best | None = None
+    data: Section = Field(default_factory=Section)
+    model: Section = Field(default_factory=Section)
+    training: TrainingSection = Field(default_factory=TrainingSection)
+    decode: Section = Field(default_factory=Section)
+    score: Section = Field(default_factory=Section)

@@ -1,0 +1,75 @@
+"""What every scorer returns. Scorers are pure: gold and predictions in, a report out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ietool.report.tables import Table
+
+
+@dataclass(frozen=True)
+class PRFScore:
+    """Counts from which precision, recall and F1 follow.
+
+    ``hits`` counts right predictions, ``found`` gold items that a prediction hits; they differ only under alias rules.
+    """
+
+    hits: int = 0
+    predicted: int = 0
+    found: int = 0
+    gold: int = 0
+
+    @property
+    def precision(self) -> float:
+        return self.hits / self.predicted if self.predicted else 0.0
+
+    @property
+    def recall(self) -> float:
+        return self.found / self.gold if self.gold else 0.0
+
+    @property
+    def f1(self) -> float:
+        p, r = self.precision, self.recall
+        return 2 * p * r / (p + r) if p + r else 0.0
+
+    def __add__(self, other: PRFScore) -> PRFScore:
+        return PRFScore(
+            self.hits + other.hits, self.predicted + other.predicted, self.found + other.found, self.gold + other.gold
+        )
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """One item judged: ``right``, ``spurious`` or ``missed``, the rule that decided, and where it stands."""
+
+    text: str
+    verdict: str
+    item: Mapping[str, Any]
+    rule: str
+
+
+@dataclass(frozen=True)
+class Report:
+    """The outcome of a scorer.
+
+    Attributes:
+        metric: the variant's name (``duie2``).
+        definition: the sentence that says what counted as correct.
+        values: named numbers, 0 to 1 (``precision``, ``recall``, ``f1``, …); ``--json`` prints them.
+        primary: the key of ``values`` by which runs are compared.
+        tables: what is printed under the summary, for example the relations, worst first.
+        interval: 95 % bootstrap interval of the primary value over texts.
+        notes: remarks for the user (texts that gold lacks, duplicates …).
+        verdicts: every item judged, for ``--explain``.
+    """
+
+    metric: str
+    definition: str
+    values: Mapping[str, float]
+    primary: str = "f1"
+    tables: Sequence[Table] = field(default_factory=list)
+    interval: tuple[float, float] | None = None
+    notes: Sequence[str] = field(default_factory=list)
+    verdicts: Sequence[Verdict] = field(default_factory=list)

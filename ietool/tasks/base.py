@@ -1,0 +1,160 @@
+"""The contract that every task fills in.
+
+A task is a folder with the rooms ``data features model decode score`` and one :class:`Task` in its ``__init__``, which
+imports a room only when a command enters it: nothing heavy is loaded to list recipes or to score.
+
+    competition files ──read──▶ examples ──prepare──▶ features on disk ──training_set──▶ batches ──build_model──▶
+    scores ──predictor──▶ predictions ──format──▶ submission file ──score──▶ report
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+
+from ietool.recipe import Recipe
+from ietool.report.tables import Table
+from ietool.scoring import Report
+
+if TYPE_CHECKING:
+    import torch
+    from transformers import PreTrainedModel
+
+Line = tuple[str, int, str]
+"""A line of an input file: (file name, 1-based number, text without its end)."""
+
+Progress = Callable[[str, int, int | None], None]
+"""``progress(step, done, total)``: told now and then how far a step is; total None where unknown. ``cli`` draws it."""
+
+
+def no_progress(step: str, done: int, total: int | None) -> None:
+    """The progress callback of those who want none."""
+
+
+@dataclass(frozen=True)
+class Sources:
+    """The files that a preparation starts from, by role (``train``, ``dev``, ``schema``, ``kb`` …)."""
+
+    files: Mapping[str, Path]
+
+
+@dataclass
+class PrepareReport:
+    """What a preparation found: tables for the screen, numbers for ``--json`` and for the run."""
+
+    tables: list[Table] = field(default_factory=list)
+    statistics: dict[str, Any] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+    rejected: int = 0
+
+
+class TrainingSet(Protocol):
+    """What the Trainer iterates over: a map-style dataset whose items the collator makes into one batch.
+
+    ``lengths`` (one per item, in characters) lets batches hold items of like length. ``set_epoch`` comes before each
+    epoch; all randomness of an item must follow from (seed, epoch, index), so that a resumed run repeats it.
+    """
+
+    lengths: Sequence[int]
+
+    def __len__(self) -> int: ...
+    def __getitem__(self, index: int) -> Any: ...
+    def set_epoch(self, epoch: int) -> None: ...
+    def collate(self, items: list[Any]) -> dict[str, torch.Tensor]: ...
+
+
+class Predictor(Protocol):
+    """A trained model with all it needs to read texts: examples in, predictions out, in order, streaming."""
+
+    highest_probability: float
+    """The highest probability seen since the last reset: tells a silent model from one below its threshold."""
+
+    def predict(self, inputs: Iterable[Any]) -> Iterator[Any]:
+        """Yield one prediction per input, in order, holding only a bounded number of inputs at once."""
+        ...
+
+
+class Task(ABC):
+    """One kind of competition. Stateless: every method gets what it needs."""
+
+    name: ClassVar[str]
+    title: ClassVar[str]
+    recipe_class: ClassVar[type[Recipe]] = Recipe
+    scorers: ClassVar[tuple[str, ...]]
+    """Names of the scoring variants, the default first."""
+    roles: ClassVar[tuple[str, ...]] = ("train", "dev")
+    """Roles that a preparation needs files for."""
+
+    # -- files → examples (data.py)
+    @abstractmethod
+    def locate(self, folder: Path) -> Sources:
+        """Find the competition's files in a folder. Raises UserError naming what is missing and what was looked for."""
+
+    @abstractmethod
+    def read_inputs(self, lines: Iterable[Line]) -> Iterator[Any]:
+        """Texts to predict on, from lines of the competition's test format (gold, where present, is ignored)."""
+
+    @abstractmethod
+    def input_of(self, text: str) -> Any:
+        """The same from a bare string (``predict --text`` and Python users)."""
+
+    @abstractmethod
+    def format(self, prediction: Any) -> str:
+        """One line of the submission, in the competition's format, without line end."""
+
+    @abstractmethod
+    def show(self, prediction: Any) -> Table:
+        """A prediction as a table for the screen."""
+
+    # -- examples → features (features.py)
+    @abstractmethod
+    def prepare(
+        self, recipe: Recipe, sources: Sources, folder: Path, *, rejects: Path | None, progress: Progress
+    ) -> PrepareReport:
+        """Validate, encode and write features and everything a run must carry into ``folder``.
+
+        With ``rejects``, bad records go to that file with their reason and are counted; without, the first one raises
+        UserError. ``folder`` is empty and private: the caller renames it into place when all went well.
+        """
+
+    # -- features → batches → model (features.py, model.py)
+    @abstractmethod
+    def training_set(self, recipe: Recipe, prepared: Path, *, limit: int | None = None) -> TrainingSet:
+        """The training features, memory-mapped; only the first ``limit`` records with --overfit."""
+
+    @abstractmethod
+    def build_model(self, recipe: Recipe, prepared: Path) -> PreTrainedModel:
+        """A fresh model. Its ``forward(**batch)`` returns a dict with ``loss``."""
+
+    @abstractmethod
+    def save_assets(self, recipe: Recipe, prepared: Path, run: Path) -> None:
+        """Copy vocabulary, schema and the like into the run folder, so that it stands alone."""
+
+    @abstractmethod
+    def load_model(self, run: Path) -> PreTrainedModel:
+        """The model of a run folder, by ``from_pretrained``."""
+
+    # -- batches → predictions (decode.py)
+    @abstractmethod
+    def predictor(self, recipe: Recipe, model: PreTrainedModel, assets: Path) -> Predictor:
+        """A predictor on the model's device. ``assets`` is a run folder or a prepared folder."""
+
+    # -- evaluation during training
+    @abstractmethod
+    def dev_set(self, recipe: Recipe, prepared: Path, *, split: str = "dev", limit: int | None = None) -> tuple[Sequence[Any], Any]:
+        """(inputs to predict on, gold in the form that ``evaluate`` takes) of a prepared split."""
+
+    @abstractmethod
+    def evaluate(self, recipe: Recipe, gold: Any, predictions: Sequence[Any]) -> Report:
+        """The official score of predictions made in this process, by the recipe's variant."""
+
+    # -- files → score (score.py); must not import torch
+    @abstractmethod
+    def score(
+        self, gold: Path, predictions: Path, *, metric: str | None, options: Mapping[str, Any], explain: bool
+    ) -> Report:
+        """The official score of a submission file. ``metric`` None: told from the gold file. ``options`` are the
+        scorer's own files (``alias``, ``locations``)."""
