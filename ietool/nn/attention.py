@@ -1,0 +1,22 @@
+"""Multi-head self-attention as the articles use it: no output projection, no residual."""
+
+from __future__ import annotations
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+class SelfAttention(nn.Module):
+    """(B, L, H) → (B, L, heads·head_size); keys outside the mask are never looked at, rows outside it come out zero."""
+
+    def __init__(self, size: int, heads: int = 8, head_size: int = 16) -> None:
+        super().__init__()
+        self.heads, self.head_size = heads, head_size
+        self.qkv = nn.Linear(size, 3 * heads * head_size, bias=False)
+
+    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
+        """x (B, L, H), mask (B, L) bool."""
+        b, length, _ = x.shape
+        q, k, v = self.qkv(x).view(b, length, 3, self.heads, self.head_size).permute(2, 0, 3, 1, 4).unbind(0)
+        out = F.scaled_dot_product_attention(q, k, v, attn_mask=mask[:, None, None, :])
+        return out.transpose(1, 2).reshape(b, length, -1) * mask.unsqueeze(-1)

@@ -1,0 +1,55 @@
+"""Characters as the models see them, and their vocabulary."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from ietool.errors import UserError
+
+PAD, UNK = 0, 1
+SPECIAL = ("[PAD]", "[UNK]")
+
+
+def fold(text: str) -> str:
+    """Lower-case without moving an offset: a character whose lower form is longer (İ) stays as it is."""
+    lowered = text.lower()
+    if len(lowered) == len(text):
+        return lowered
+    return "".join(low if len(low := c.lower()) == 1 else c for c in text)
+
+
+class CharVocabulary:
+    """Characters ↔ ids; 0 is padding, 1 any unknown character. Frequent characters come first."""
+
+    def __init__(self, characters: Iterable[str]) -> None:
+        self.characters = list(characters)
+        self._ids = {c: i for i, c in enumerate(self.characters, len(SPECIAL))}
+
+    @classmethod
+    def from_counts(cls, counts: Counter[str], min_count: int) -> CharVocabulary:
+        kept = [c for c, n in counts.items() if n >= min_count]
+        return cls(sorted(kept, key=lambda c: (-counts[c], c)))
+
+    def __len__(self) -> int:
+        return len(self.characters) + len(SPECIAL)
+
+    def encode(self, text: str) -> npt.NDArray[np.int32]:
+        """Ids of the folded text, one per character."""
+        get = self._ids.get
+        return np.fromiter((get(c, UNK) for c in fold(text)), dtype=np.int32, count=len(text))
+
+    def save(self, path: Path) -> None:
+        """One character a line, as its code point in hexadecimal: line ends and blanks survive every editor."""
+        path.write_text("".join(f"{ord(c):x}\n" for c in self.characters), encoding="ascii")
+
+    @classmethod
+    def load(cls, path: Path) -> CharVocabulary:
+        try:
+            return cls(chr(int(line, 16)) for line in path.read_text(encoding="ascii").split())
+        except (OSError, ValueError) as error:
+            raise UserError(f"is no character vocabulary ({error})", file=path, mend="train again") from None

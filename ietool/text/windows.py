@@ -1,0 +1,30 @@
+"""Long texts as overlapping windows: nothing is cut in silence."""
+
+from __future__ import annotations
+
+BREAKS = frozenset("。！？；!?;\n")
+
+
+def windows(text: str, size: int, overlap: int) -> list[tuple[int, int]]:
+    """Half-open windows that cover the text, each at most ``size`` long; ``[(0, len)]`` for a text that fits.
+
+    Neighbours share about ``overlap`` characters: a span of up to ``overlap`` characters lies whole in some window. A
+    window starts after a sentence end where one lies in the earlier half of the overlap.
+    """
+    if not 0 <= overlap < size:
+        raise ValueError("the overlap must be smaller than the window")
+    length = len(text)
+    found = []
+    start = 0
+    while True:
+        end = min(start + size, length)
+        found.append((start, end))
+        if end == length:
+            return found
+        following = end - overlap
+        # Step back, never forward, so that the shared stretch is never shorter than promised.
+        for candidate in range(following, max(start + 1, following - overlap // 2), -1):
+            if text[candidate - 1] in BREAKS:
+                following = candidate
+                break
+        start = max(following, start + 1)
