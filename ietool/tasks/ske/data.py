@@ -1,43 +1,266 @@
-"""SKE 2019 and DuIE 2.0 files: what an example is, and reading them."""
+"""SKE 2019 and DuIE 2.0 files: what an example is, reading and validating them, writing submissions.
+
+The only room that knows the file formats; the schema has a file of its own (``schema.py``), and so have the names under
+which the organisers publish (``sources.py``).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import json
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from ietool.files import parse_json
-from ietool.tasks.base import Line
+from ietool.errors import UserError
+from ietool.files import parse_json, read_lines
+from ietool.tasks.ske.schema import FORMS, VALUE, Schema, infer_schema, read_schema
+from ietool.tasks.ske.sources import locate
 
-VALUE = "@value"
-"""The main slot of an object. SKE 2019 objects are plain strings; inside, they are objects with this slot alone."""
+if TYPE_CHECKING:
+    from ietool.tasks.base import Line
+
+__all__ = [
+    "VALUE",
+    "Example",
+    "Schema",
+    "Triple",
+    "format_line",
+    "infer_schema",
+    "load_examples",
+    "locate",
+    "order_slots",
+    "read_examples",
+    "read_inputs",
+    "read_record",
+    "read_schema",
+]
+
+OnBad = Callable[[UserError, str], None]
+"""Told of each bad record: what is wrong with it, and its line as it stands in the file."""
+
+_SKIP = "mend the record, or leave it out with --skip-bad"
 
 
 @dataclass(frozen=True, slots=True)
 class Triple:
-    """(subject, predicate, object) as strings. ``object`` is (slot, value) pairs, ``@value`` first, the rest by name."""
+    """(subject, predicate, object) as strings. ``object``: (slot, value) pairs, ``@value`` first, the rest by name."""
 
     subject: str
     predicate: str
     object: tuple[tuple[str, str], ...]
 
 
+Types = tuple[str, tuple[tuple[str, str], ...]]
+"""(subject type, ((slot, type), …)) of one triple as the record has them."""
+
+
 @dataclass(frozen=True, slots=True)
 class Example:
-    """One text with its gold triples (empty where the file has none)."""
+    """One text with its gold triples (empty where the file has none).
+
+    ``form`` is the competition whose form the triples have, empty where there are none. ``types`` stand in the order
+    of ``triples``. ``dropped`` counts triples left out because the published object is an empty string.
+    """
 
     text: str
     triples: tuple[Triple, ...] = ()
     file: str = ""
     line: int = 0
+    form: str = ""
+    types: tuple[Types, ...] = ()
+    dropped: int = 0
 
 
-def read_examples(lines: Iterable[Line]) -> Iterator[Example]:
-    for file, number, line in lines:
+def order_slots(slots: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
+    """(slot, value) pairs in the order that :class:`Triple` keeps: ``@value`` first, the rest by name."""
+    return tuple(sorted(slots, key=lambda pair: (pair[0] != VALUE, pair[0])))
+
+
+def read_record(line: str, file: str, number: int) -> dict[str, Any]:
+    """One JSON object whose strings can be written again.
+
+    Raises:
+        UserError: naming file and line, when the line is no JSON object or has half of a surrogate pair.
+    """
+    try:
         record = parse_json(line, file, number)
-        triples = []
-        for spo in record.get("spo_list", []):
-            obj = spo["object"]
-            slots = {VALUE: obj} if isinstance(obj, str) else obj
-            pairs = tuple(sorted(((s, v) for s, v in slots.items() if v), key=lambda p: (p[0] != VALUE, p[0])))
-            triples.append(Triple(spo["subject"], spo["predicate"], pairs))
-        yield Example(record["text"], tuple(dict.fromkeys(triples)), file, number)
+        # Only an escape can bring a lone surrogate into a string; it would fail when it is written, hours later.
+        if "\\ud" in line or "\\uD" in line:
+            json.dumps(record, ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+        code = f"\\u{ord(error.object[error.start]):04x}"
+        raise UserError(f"has half of a surrogate pair ({code})", file=file, line=number, mend=_SKIP) from None
+    except ValueError:  # what json raises on an integer of thousands of digits
+        raise UserError("has a number too long to read", file=file, line=number, mend=_SKIP) from None
+    return record
+
+
+def load_examples(path: str | Path, schema: Schema | None = None, on_bad: OnBad | None = None) -> Iterator[Example]:
+    """Stream the examples of a file. As :func:`read_examples`; raises UserError also when the file holds no record."""
+    empty = True
+    for example in read_examples(read_lines(path), schema, on_bad):
+        empty = False
+        yield example
+    if empty:
+        raise UserError("holds no record", file=path, mend='bring a file with one {"text": …, "spo_list": […]} a line')
+
+
+def read_examples(
+    lines: Iterable[Line], schema: Schema | None = None, on_bad: OnBad | None = None
+) -> Iterator[Example]:
+    """Stream validated examples from lines of a training or dev file (with or without ``postag``).
+
+    Repeated triples of a record are merged, strings stay as they are. Slots with an empty string are dropped, as some
+    published files have them; a triple whose whole object is empty is dropped and counted in ``Example.dropped``.
+    Names that do not occur in the text are no error here: ``prepare`` counts them.
+
+    Args:
+        lines: (file, 1-based number, text) as :func:`ietool.files.read_lines` gives them.
+        schema: when given, predicates, slots and the form of objects must be those of the schema.
+        on_bad: told of bad records, which are then skipped; without it the first one raises.
+
+    Raises:
+        UserError: naming file, line and field; with ``on_bad`` only when no record at all is usable.
+    """
+    form = schema.competition if schema is not None else ""
+    good, bad = 0, 0
+    first: UserError | None = None
+    for file, number, line in lines:
+        try:
+            example = _example(line, file, number, schema, form)
+        except UserError as error:
+            if on_bad is None:
+                raise
+            bad += 1
+            first = first or error
+            on_bad(error, line)
+            continue
+        form = form or example.form
+        good += 1
+        yield example
+    if first is not None and not good:
+        raise UserError(
+            f"{first.message} (and none of the {bad} records can be used)",
+            file=first.file,
+            line=first.line,
+            field=first.field,
+            mend=first.mend,
+        )
+
+
+def _example(line: str, file: str, number: int, schema: Schema | None, form: str) -> Example:
+    """One validated example. ``form`` is the form that objects must have, empty where it is open yet."""
+
+    def fail(field: str, message: str, mend: str = _SKIP) -> UserError:
+        return UserError(message, file=file, line=number, field=field, mend=mend)
+
+    def name_of(value: Any, field: str) -> str:
+        if not isinstance(value, str):
+            raise fail(field, f"is {_kind(value)}, a string is needed")
+        if not value.strip():
+            raise fail(field, "is empty")
+        return value
+
+    record = read_record(line, file, number)
+    if "text" not in record:
+        raise fail("text", "is missing")
+    text = name_of(record["text"], "text")
+    if "spo_list" not in record:
+        raise fail("spo_list", "is missing", "is this a test file? training needs gold triples")
+    spo_list = record["spo_list"]
+    if not isinstance(spo_list, list):
+        raise fail("spo_list", f"is {_kind(spo_list)}, a list is needed")
+    triples: dict[Triple, Types] = {}
+    dropped = 0
+    for index, spo in enumerate(spo_list):
+        at = f"spo_list[{index}]"
+        if not isinstance(spo, dict):
+            raise fail(at, f"is {_kind(spo)}, an object is needed")
+        for key in ("subject", "predicate", "object"):
+            if key not in spo:
+                raise fail(f"{at}.{key}", "is missing")
+        subject = name_of(spo["subject"], f"{at}.subject")
+        predicate = name_of(spo["predicate"], f"{at}.predicate")
+        value = spo["object"]
+        found = "ske2019" if isinstance(value, str) else "duie2" if isinstance(value, dict) else ""
+        if not found:
+            raise fail(f"{at}.object", f"is {_kind(value)}, a string or an object with {VALUE} is needed")
+        if form and found != form:
+            other = f"the schema {schema.source}" if schema is not None else "what came before"
+            raise fail(
+                f"{at}.object",
+                f"has the form of {FORMS[found]}, but {other} has that of {FORMS[form]}",
+                "keep the files of the two competitions apart, each with its own schema (--schema)",
+            )
+        form = found
+        slots = {VALUE: value} if isinstance(value, str) else value
+        if VALUE not in slots:
+            raise fail(f"{at}.object.{VALUE}", "is missing")
+        for slot, filler in slots.items():
+            if not isinstance(filler, str):
+                raise fail(f"{at}.object.{slot}", f"is {_kind(filler)}, a string is needed")
+        pairs = order_slots((slot, filler) for slot, filler in slots.items() if filler.strip())
+        if schema is not None:
+            schema.check(predicate, (slot for slot, _ in pairs), at=at, file=file, line=number)
+        if not slots[VALUE].strip():
+            dropped += 1
+            continue
+        triples.setdefault(Triple(subject, predicate, pairs), _types(spo))
+    return Example(text, tuple(triples), file, number, form if triples else "", tuple(triples.values()), dropped)
+
+
+def _types(spo: dict[str, Any]) -> Types:
+    """The types beside a triple. They are never scored, so what is missing or odd counts as unknown."""
+    subject, objects = spo.get("subject_type"), spo.get("object_type")
+    slots = {VALUE: objects} if isinstance(objects, str) else objects if isinstance(objects, dict) else {}
+    return (
+        subject if isinstance(subject, str) else "",
+        tuple((slot, name) for slot, name in slots.items() if isinstance(name, str)),
+    )
+
+
+def _kind(value: Any) -> str:
+    """What a JSON value is, in the words of its format."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "true or false"
+    kinds = {str: "a string", int: "a number", float: "a number", list: "a list", dict: "an object"}
+    return kinds[type(value)]
+
+
+def read_inputs(lines: Iterable[Line]) -> Iterator[Example]:
+    """Stream the texts of a test file; all else in a record, gold included, is ignored.
+
+    An empty text is let through, since a submission needs its line: nothing can be found in it.
+
+    Raises:
+        UserError: naming file and line, when a record has no text.
+    """
+    for file, number, line in lines:
+        text = read_record(line, file, number).get("text")
+        if not isinstance(text, str):
+            message = "is missing" if text is None else f"is {_kind(text)}, a string is needed"
+            raise UserError(message, file=file, line=number, field="text", mend='write one {"text": …} a line')
+        yield Example(text, (), file, number)
+
+
+def format_line(text: str, triples: Iterable[Triple], schema: Schema) -> str:
+    """One line of a submission, without line end, in the form of the schema's competition.
+
+    SKE 2019 objects are strings (the ``@value``), DuIE 2.0 objects have slots. Types are the schema's; they are not
+    scored, but the organisers' checkers expect them.
+    """
+    spo_list: list[dict[str, Any]] = []
+    for triple in triples:
+        entry: dict[str, Any] = {"subject": triple.subject, "predicate": triple.predicate}
+        types = {slot: schema.slot_type(triple.predicate, slot) for slot, _ in triple.object}
+        if schema.competition == "ske2019":
+            entry["object"] = dict(triple.object)[VALUE]
+        else:
+            entry["object"] = dict(triple.object)
+        entry["subject_type"] = schema.subject_type(triple.predicate)
+        entry["object_type"] = types[VALUE] if schema.competition == "ske2019" else types
+        spo_list.append(entry)
+    return json.dumps({"text": text, "spo_list": spo_list}, ensure_ascii=False)
