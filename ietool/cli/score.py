@@ -1,0 +1,123 @@
+"""``ietool score``: the official score of a submission file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ietool.cli.common import JsonOption, RecipeOption, SetOption, examples, print_json, say
+
+if TYPE_CHECKING:
+    from ietool.report.tables import Table
+    from ietool.scoring import Report
+
+
+def score_cli(
+    recipe: RecipeOption,
+    gold: Annotated[Path, typer.Argument(metavar="GOLD", help="Gold file; may be gzip or zip.")],
+    predictions: Annotated[Path, typer.Argument(metavar="PREDICTIONS", help="Submission; may be gzip or zip.")],
+    metric: Annotated[
+        str | None, typer.Option("--metric", metavar="NAME", help="Scoring variant. Default: told from the gold file.")
+    ] = None,
+    alias: Annotated[
+        Path | None, typer.Option("--alias", metavar="FILE", help="Other names: name<TAB>alias… a line.")
+    ] = None,
+    locations: Annotated[
+        Path | None, typer.Option("--locations", metavar="FILE", help="Place names: name<TAB>location… a line.")
+    ] = None,
+    explain: Annotated[
+        Path | None,
+        typer.Option(
+            "--explain", metavar="FILE", help="Write each item: right, spurious or missed, and by which rule."
+        ),
+    ] = None,
+    overrides: SetOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Score a submission file by the competition's official rules."""
+    from ietool.errors import UserError
+    from ietool.recipe_io import load_recipe
+    from ietool.workflow.score import score_files
+
+    to_stdout = explain is not None and str(explain) == "-"
+    if to_stdout and as_json:
+        raise UserError("both --json and --explain want standard output", mend="give --explain a file")
+    report = score_files(
+        load_recipe(recipe, overrides or ()),
+        gold,
+        predictions,
+        metric=metric,
+        alias=alias,
+        locations=locations,
+        explain=explain,
+    )
+    if as_json:
+        for note in report.notes:
+            say(f"note: {note}")
+        print_json(to_value(report))
+    else:
+        show(report, stderr=to_stdout)
+    if explain is not None:
+        say(f"{len(report.verdicts):,} verdicts written to {explain}")
+
+
+def to_value(report: Report) -> dict[str, Any]:
+    """A report as one JSON value: the variant, its numbers, the interval, the tables and the notes."""
+    return {
+        "metric": report.metric,
+        **report.values,
+        "primary": report.primary,
+        "interval": None if report.interval is None else list(report.interval),
+        "definition": report.definition,
+        "tables": [
+            {"title": table.title, "rows": [dict(zip(table.columns, row, strict=True)) for row in table.rows]}
+            for table in report.tables
+        ],
+        "notes": list(report.notes),
+    }
+
+
+def summary(report: Report) -> Table:
+    """The first table on the screen: the variant and its numbers, the interval beside the primary one."""
+    from ietool.report.tables import Table
+
+    shares = [(name, value) for name, value in report.values.items() if isinstance(value, float)]
+    counts = [(name, value) for name, value in report.values.items() if not isinstance(value, float)]
+    columns, row = ["metric"], [report.metric]
+    for name, value in shares:
+        columns.append(name)
+        row.append(f"{value:.4f}")
+        if name == report.primary and report.interval is not None:
+            columns.append("95 % interval")
+            row.append(f"{report.interval[0]:.4f} – {report.interval[1]:.4f}")
+    for name, value in counts:
+        columns.append(name)
+        row.append(f"{value:,}")
+    return Table("Score", columns, [row])
+
+
+def show(report: Report, *, stderr: bool = False) -> None:
+    """Print a report: summary, what counted as correct, the other tables; notes go to standard error."""
+    from ietool.report.render import console, render
+
+    out = console(stderr=stderr)
+    render(summary(report), out)
+    print(f"\n{report.metric}: {report.definition}", file=out.file)
+    for table in report.tables:
+        print(file=out.file)
+        render(table, out)
+    for note in report.notes:
+        say(f"note: {note}")
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb to the command line."""
+    app.command(
+        "score",
+        epilog=examples(
+            "ietool score --recipe ske gold.json result.json",
+            "ietool score --recipe ske gold.json.gz result.zip --alias alias.txt --explain verdicts.jsonl",
+        ),
+    )(score_cli)
