@@ -1,0 +1,126 @@
+"""The command line, put together in one place, and what becomes of errors."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+import ietool
+from ietool.cli import demo, env, predict, prepare, recipes, runs, score, train
+from ietool.cli.common import examples, say
+from ietool.errors import UserError
+
+
+class _Guarded(TyperGroup):
+    """Turns what a verb raises into the exit codes 2, 130 and 1; usage errors go on to :func:`run`."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except UserError as error:
+            say(f"error: {error}")
+            raise typer.Exit(2) from None
+        except KeyboardInterrupt:
+            say("\ninterrupted: files that were finished before are untouched")
+            raise typer.Exit(130) from None
+        except BrokenPipeError:
+            _silence_stdout()  # the reader has seen enough, as in `ietool recipes | head -1`
+            raise typer.Exit(0) from None
+        except Exception as error:
+            if _is_of_typer(error):
+                raise
+            traceback.print_exc()
+            say("This is a bug in ietool. Please report it with the lines above and the output of: ietool env")
+            raise typer.Exit(1) from None
+
+
+# Typer draws its help with Rich only at the price of a slow start, which no one wants to pay for a plain list.
+app = typer.Typer(
+    name="ietool",
+    cls=_Guarded,
+    help="Chinese information extraction competitions: prepare, train, predict, score.",
+    epilog=examples("ietool demo", "ietool train --recipe ske --data DIR"),
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(f"ietool {ietool.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _top(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and leave.")
+    ] = False,
+) -> None:
+    pass
+
+
+for _verb in (prepare, train, predict, score, recipes, runs, env, demo):
+    _verb.register(app)
+
+
+def run(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; gives the exit code. A usage error becomes one line on standard error."""
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(AttributeError, ValueError):
+            # A terminal that cannot show a character gets an escape for it, never a crash.
+            stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    command = typer.main.get_command(app)
+    try:
+        code = command.main(list(sys.argv[1:] if arguments is None else arguments), "ietool", standalone_mode=False)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _silence_stdout()
+        return 0
+    except KeyboardInterrupt:
+        say("\ninterrupted: nothing was begun")
+        return 130
+    except Exception as error:
+        if not _is_of_typer(error):
+            raise
+        return _usage_error(error)
+    return code if isinstance(code, int) else 0
+
+
+def _is_of_typer(error: Exception) -> bool:
+    """Exit, Abort or a usage error: Typer's own in new versions, click's in older ones."""
+    return isinstance(error, typer.Exit | typer.Abort) or hasattr(error, "format_message")
+
+
+def _usage_error(error: Any) -> int:
+    if not hasattr(error, "format_message"):  # Abort
+        say("aborted")
+        return 1
+    message = " ".join(str(error.format_message()).split())
+    context = getattr(error, "ctx", None)
+    if context is not None and type(error).__name__ == "NoArgsIsHelpError":
+        say(context.get_help())
+        return 2
+    path = context.command_path if context is not None else "ietool"
+    say(f"error: {message.rstrip('.')} → see `{path} --help`")
+    return int(getattr(error, "exit_code", 2))
+
+
+def _silence_stdout() -> None:
+    # Python flushes standard output once more at exit, which would complain about the broken pipe.
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def main() -> None:
+    """The console script."""
+    sys.exit(run())

@@ -1,0 +1,55 @@
+"""``ietool demo``."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from ietool.cli.common import DeviceOption, SetOption, complete_recipe, examples, say
+from ietool.errors import UserError
+
+
+def demo_cli(
+    recipe: Annotated[
+        str, typer.Option("--recipe", "-r", metavar="NAME", help="A recipe's name.", autocompletion=complete_recipe)
+    ] = "ske",
+    overrides: SetOption = None,
+    device: DeviceOption = "auto",
+) -> None:
+    """Prepare, train, predict and score on the small corpus that ships, in a few minutes."""
+    from ietool import paths
+    from ietool.cli.predict import predict_to
+    from ietool.cli.score import show
+    from ietool.cli.train import prepare_and_train
+    from ietool.recipe_io import load_recipe
+    from ietool.tasks.registry import get_task
+    from ietool.workflow.score import score_files
+
+    loaded = load_recipe(recipe, overrides or ())
+    task = get_task(loaded.task)
+    corpus = paths.shipped_data(loaded.task)
+    test = task.locate(corpus).files.get("test")
+    if test is None:
+        raise UserError("the sample corpus has no test file", file=corpus, mend="report this")
+
+    say("1/4 prepare, 2/4 train")
+    outcome = prepare_and_train(loaded, data=corpus, files={}, output=None, device=device)
+    say("3/4 predict")
+    result = outcome.run / "demo-result.json"
+    predict_to(outcome.run, str(test), str(result), device=device, batch_size=None)
+    say("4/4 score")
+    show(score_files(loaded, test, result))
+    say(f"run: {outcome.run}")
+    say(f'next: ietool predict --recipe {recipe} --text "…", or bring your own files with --data DIR')
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb to the command line."""
+    app.command(
+        "demo",
+        epilog=examples(
+            "ietool demo",
+            "ietool demo --recipe ske --device cpu",
+        ),
+    )(demo_cli)

@@ -1,0 +1,93 @@
+"""``ietool predict``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ietool.cli.common import DeviceOption, OptionalRecipeOption, examples, interrupted, say
+from ietool.errors import UserError
+
+
+def predict_cli(
+    source: Annotated[
+        str | None, typer.Argument(metavar="[INPUT]", help="File of texts in the competition's format; - is stdin.")
+    ] = None,
+    recipe: OptionalRecipeOption = None,
+    run: Annotated[
+        Path | None, typer.Option("--run", metavar="DIR", help="A run folder. Default: the recipe's latest run.")
+    ] = None,
+    output: Annotated[
+        str, typer.Option("--output", "-o", metavar="FILE", help="Where to write; - is standard output.")
+    ] = "-",
+    text: Annotated[
+        list[str] | None, typer.Option("--text", metavar="TEXT", help="Predict on this text instead; may be repeated.")
+    ] = None,
+    device: DeviceOption = "auto",
+    batch_size: Annotated[
+        int | None, typer.Option("--batch-size", metavar="N", min=1, help="Texts at a time. Default: the recipe's.")
+    ] = None,
+) -> None:
+    """Predict on a file of any size, or on a text given here, with a trained run."""
+    if (source is None) == (not text):
+        problem = "there is no input" if source is None else "both a file and --text are given"
+        raise UserError(problem, mend="name a file, - for standard input, or give --text")
+    if source is not None and source != "-" and not Path(source).is_file():
+        raise UserError("no such file", file=source, mend="check the path")
+    folder = find_run(recipe, run)
+    if text:
+        _show(folder, text, device)
+        return
+    assert source is not None
+    predict_to(folder, source, output, device=device, batch_size=batch_size)
+
+
+def find_run(recipe: str | None, run: Path | None) -> Path:
+    """The run to predict with: ``--run``, or the latest of ``--recipe``."""
+    from ietool.recipe_io import load_recipe
+    from ietool.runs import latest_run, open_run
+
+    if run is not None:
+        return open_run(run).folder
+    if recipe is None:
+        raise UserError("no model is named", mend="give --recipe NAME for its latest run, or --run DIR")
+    return latest_run(load_recipe(recipe).name)
+
+
+def predict_to(folder: Path, source: str, output: str, *, device: str, batch_size: int | None) -> None:
+    """Predict on a file with progress, and say where the predictions are and how fast it went."""
+    from ietool.cli.progress import progress_bars
+    from ietool.workflow.predict import predict_file
+
+    try:
+        with progress_bars() as progress:
+            outcome = predict_file(folder, source, output, device=device, batch_size=batch_size, progress=progress)
+    except KeyboardInterrupt:
+        where = "what was printed is incomplete" if output == "-" else f"{output} was not touched"
+        raise interrupted(lambda: where) from None
+    rate = outcome.texts / outcome.seconds if outcome.seconds else 0.0
+    target = "standard output" if output == "-" else output
+    say(f"predicted: {outcome.texts:,} texts in {outcome.seconds:.1f} s ({rate:,.0f}/s) → {target}")
+
+
+def _show(folder: Path, texts: list[str], device: str) -> None:
+    from ietool.report.render import console, render
+    from ietool.workflow.predict import load
+
+    loaded = load(folder, device)
+    out = console()
+    for prediction in loaded.predict(texts):
+        render(loaded.show(prediction), out)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb to the command line."""
+    app.command(
+        "predict",
+        epilog=examples(
+            "ietool predict --recipe ske test1.json --output result.json",
+            "ietool predict --run runs/short --text '《红楼梦》的作者是曹雪芹。'",
+        ),
+    )(predict_cli)

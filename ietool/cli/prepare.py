@@ -1,0 +1,99 @@
+"""``ietool prepare``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ietool.cli.common import (
+    DataOption,
+    DevFile,
+    FileOption,
+    JsonOption,
+    RecipeOption,
+    SchemaFile,
+    SetOption,
+    SkipBad,
+    TestFile,
+    TrainFile,
+    examples,
+    input_files,
+    interrupted,
+    print_json,
+    say,
+)
+
+if TYPE_CHECKING:
+    from ietool.workflow.prepare import Prepared
+
+
+def prepare_cli(
+    recipe: RecipeOption,
+    data: DataOption = None,
+    train: TrainFile = None,
+    dev: DevFile = None,
+    test: TestFile = None,
+    schema: SchemaFile = None,
+    file: FileOption = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", metavar="DIR", help="Where to write. Default: a folder under prepared/."),
+    ] = None,
+    overrides: SetOption = None,
+    skip_bad: SkipBad = False,
+    force: Annotated[bool, typer.Option("--force", help="Prepare again even if nothing changed.")] = False,
+    json: JsonOption = False,
+) -> None:
+    """Validate competition files, write them as features, and say what is in them."""
+    from ietool.cli.progress import progress_bars
+    from ietool.recipe_io import load_recipe
+    from ietool.report.render import console, render
+    from ietool.workflow.prepare import prepare
+
+    loaded = load_recipe(recipe, overrides or ())
+    files = input_files(train, dev, test, schema, file)
+    try:
+        with progress_bars() as progress:
+            prepared = prepare(
+                loaded, data=data, files=files, output=output, skip_bad=skip_bad, force=force, progress=progress
+            )
+    except KeyboardInterrupt:
+        raise interrupted(lambda: "nothing was written; what was prepared before is untouched") from None
+    if json:
+        report = prepared.report
+        print_json(
+            {
+                "folder": prepared.folder,
+                "fresh": prepared.fresh,
+                "rejected": report.rejected,
+                "statistics": report.statistics,
+                "notes": report.notes,
+            }
+        )
+    else:
+        out = console()
+        for table in prepared.report.tables:
+            render(table, out)
+    announce(prepared, notes=not json)
+
+
+def announce(prepared: Prepared, *, notes: bool = True) -> None:
+    """Say where the prepared data is and whether any work was needed."""
+    for note in prepared.report.notes if notes else ():
+        say(f"note: {note}")
+    if prepared.report.rejected:
+        say(f"left out: {prepared.report.rejected:,} bad records")
+    say(f"prepared: {prepared.folder}" if prepared.fresh else f"unchanged: reused {prepared.folder}")
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb to the command line."""
+    app.command(
+        "prepare",
+        epilog=examples(
+            "ietool prepare --recipe ske --data DIR",
+            "ietool prepare --recipe ske --train train.json --dev dev.json --schema all_50_schemas",
+        ),
+    )(prepare_cli)

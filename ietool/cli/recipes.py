@@ -1,0 +1,116 @@
+"""``ietool recipes``: list, show, copy, validate."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from ietool.cli.common import JsonOption, RecipeArgument, examples, print_json, say
+from ietool.errors import UserError
+
+recipes_app = typer.Typer(
+    help="List, show, copy and validate recipes.",
+    epilog=examples("ietool recipes", "ietool recipes copy ske my.yaml"),
+    rich_markup_mode=None,
+    invoke_without_command=True,
+)
+
+
+@recipes_app.callback()
+def recipes_cli(context: typer.Context, json: JsonOption = False) -> None:
+    """List the recipes that ship, or show, copy and validate one."""
+    if context.invoked_subcommand is not None:
+        return
+    from ietool.recipe_io import list_recipes
+    from ietool.report.render import console, render
+    from ietool.report.tables import Table
+
+    found = list_recipes()
+    if json:
+        print_json(
+            [
+                {
+                    "name": info.name,
+                    "task": info.task,
+                    "title": info.title,
+                    "model": info.model,
+                    "best": info.best,
+                    "path": info.path,
+                    "header": info.header,
+                }
+                for info in found
+            ]
+        )
+        return
+    rows = []
+    for info in found:
+        best = f"{info.best.score:.4f} {info.best.metric}, {info.best.split}" if info.best else None
+        rows.append((info.name, info.task, info.title, info.model, best))
+    note = "ietool recipes show NAME prints one; recipes copy NAME FILE makes one of your own"
+    render(Table("", ("name", "task", "title", "model", "best measured score"), rows, note), console())
+
+
+@recipes_app.command("show", epilog=examples("ietool recipes show ske", "ietool recipes show ske --json"))
+def show_cli(name: RecipeArgument, json: JsonOption = False) -> None:
+    """Print a recipe's file; with --json the resolved recipe."""
+    from ietool.recipe_io import find_recipe, load_recipe
+
+    if json:
+        print_json(load_recipe(name))
+        return
+    print(find_recipe(name).read_text(encoding="utf-8-sig"), end="")
+
+
+@recipes_app.command(
+    "copy", epilog=examples("ietool recipes copy ske my.yaml", "ietool recipes copy ske my.yaml --force")
+)
+def copy_cli(
+    name: RecipeArgument,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Where to copy it.")],
+    force: Annotated[bool, typer.Option("--force", help="Replace FILE.")] = False,
+) -> None:
+    """Copy a recipe, to edit it and pass it as --recipe FILE."""
+    from ietool.files import atomic_text
+    from ietool.recipe_io import find_recipe
+
+    if file.is_dir():
+        raise UserError("is a folder", file=file, mend=f"name a file in it, for example {file / (name + '.yaml')}")
+    if file.exists() and not force:
+        raise UserError("exists already", file=file, mend="choose another name, or give --force")
+    text = find_recipe(name).read_text(encoding="utf-8-sig")
+    with atomic_text(file) as out:
+        out.write(text)
+    say(f"copied: {file}; train it with: ietool train --recipe {_as_argument(file)}")
+
+
+@recipes_app.command(
+    "validate", epilog=examples("ietool recipes validate my.yaml", "ietool recipes validate my.yaml --json")
+)
+def validate_cli(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A recipe file.")], json: JsonOption = False
+) -> None:
+    """Check a recipe file; exit code 2 and one line saying what is wrong, if it is."""
+    from ietool.recipe_io import base_of, differences, validate_file
+
+    recipe = validate_file(file)
+    base = base_of(recipe)
+    changed: dict[str, Any] = {} if base is None else differences(recipe, base)
+    if json:
+        print_json({"valid": True, "name": recipe.name, "task": recipe.task, "differences": changed})
+        return
+    print(f"{file}: a valid recipe for task {recipe.task}, named {recipe.name}")
+    for key, value in changed.items():
+        print(f"  differs from the recipe that ships: {key} = {value}")
+
+
+def _as_argument(file: Path) -> str:
+    # A bare name without ending would be looked up among the shipped recipes first.
+    text = str(file)
+    return text if file.suffix in (".yaml", ".yml") or "/" in text else f"./{text}"
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb to the command line."""
+    app.add_typer(recipes_app, name="recipes")

@@ -1,0 +1,76 @@
+"""``ietool runs``."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ietool.cli.common import JsonOption, examples, print_json, say
+from ietool.errors import UserError
+
+
+def runs_cli(
+    folder: Annotated[
+        Path | None, typer.Argument(metavar="[DIR]", help="Where to look. Default: runs/ under the working folder.")
+    ] = None,
+    json: JsonOption = False,
+) -> None:
+    """List the runs, newest first: recipe, what differs from it, best dev score, when, where."""
+    from ietool import paths
+    from ietool.report.render import console, render
+    from ietool.report.tables import Table
+    from ietool.runs import list_runs
+
+    root = folder or paths.runs_folder()
+    if folder is not None and not folder.is_dir():
+        raise UserError("no such folder", file=folder, mend="check the path")
+    found = list_runs(root)
+    if json:
+        print_json(
+            [
+                {
+                    "recipe": entry.info.recipe,
+                    "task": entry.info.task,
+                    "differences": entry.info.differences,
+                    "best": entry.info.best,
+                    "created": entry.info.created,
+                    "folder": entry.folder,
+                    "state": entry.state,
+                    "device": entry.info.device,
+                }
+                for entry in found
+            ]
+        )
+        return
+    if not found:
+        say(f"no runs under {root} yet; make one with: ietool train --recipe ske")
+        return
+    rows = []
+    for entry in found:
+        info, best = entry.info, entry.info.best or {}
+        changed = ", ".join(f"{key}={value}" for key, value in info.differences.items())
+        score = best.get("score")
+        shown = None if score is None else f"{score:.4f} {best.get('metric', '')}".strip()
+        rows.append((info.recipe, changed or "nothing", shown, _when(info.created), entry.state, str(entry.folder)))
+    render(Table("", ("recipe", "differs in", "best dev score", "when", "state", "where"), rows), console())
+
+
+def _when(created: str) -> str:
+    try:
+        return datetime.fromisoformat(created).strftime("%Y-%m-%d %H:%M")
+    except ValueError:
+        return created
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb to the command line."""
+    app.command(
+        "runs",
+        epilog=examples(
+            "ietool runs",
+            "ietool runs --json",
+        ),
+    )(runs_cli)

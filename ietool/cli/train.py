@@ -1,0 +1,163 @@
+"""``ietool train``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ietool.cli.common import (
+    DataOption,
+    DevFile,
+    DeviceOption,
+    FileOption,
+    RecipeOption,
+    SchemaFile,
+    SetOption,
+    SkipBad,
+    TestFile,
+    TrainFile,
+    examples,
+    input_files,
+    interrupted,
+    say,
+)
+from ietool.errors import UserError
+
+if TYPE_CHECKING:
+    from ietool.recipe import Recipe
+    from ietool.workflow.train import Outcome
+
+
+def train_cli(
+    recipe: RecipeOption,
+    data: DataOption = None,
+    train: TrainFile = None,
+    dev: DevFile = None,
+    test: TestFile = None,
+    schema: SchemaFile = None,
+    file: FileOption = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", metavar="DIR", help="The run folder. Default: runs/RECIPE/DATE-TIME."),
+    ] = None,
+    overrides: SetOption = None,
+    device: DeviceOption = "auto",
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with the latest unfinished run, or with the one in --output.")
+    ] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the run that is in --output.")] = False,
+    overfit: Annotated[
+        int | None,
+        typer.Option("--overfit", metavar="N", min=1, help="Self-check: train on N records until they are fitted."),
+    ] = None,
+    skip_bad: SkipBad = False,
+) -> None:
+    """Train a recipe's model, preparing the data first where that was not done."""
+    from ietool.recipe_io import load_recipe
+
+    if resume and overwrite:
+        raise UserError("--resume and --overwrite exclude each other", mend="give one of them")
+    loaded = load_recipe(recipe, overrides or ())
+    files = input_files(train, dev, test, schema, file)
+    outcome = prepare_and_train(
+        loaded,
+        data=data,
+        files=files,
+        output=output,
+        device=device,
+        resume=resume,
+        overwrite=overwrite,
+        overfit=overfit,
+        skip_bad=skip_bad,
+    )
+    say(f"run: {outcome.run}")
+    say(f"predict with: ietool predict --run {outcome.run} INPUT --output FILE")
+
+
+def prepare_and_train(
+    recipe: Recipe,
+    *,
+    data: Path | None,
+    files: dict[str, Path],
+    output: Path | None,
+    device: str,
+    resume: bool = False,
+    overwrite: bool = False,
+    overfit: int | None = None,
+    skip_bad: bool = False,
+) -> Outcome:
+    """Prepare, then train with the growing table on standard output."""
+    from ietool.cli.epochs import EpochTable
+    from ietool.cli.prepare import announce
+    from ietool.cli.progress import progress_bars
+    from ietool.report.render import console, render
+    from ietool.workflow.prepare import prepare
+
+    try:
+        with progress_bars() as progress:
+            prepared = prepare(
+                recipe, data=data, files=files, output=None, skip_bad=skip_bad, force=False, progress=progress
+            )
+        if prepared.fresh:
+            for table in prepared.report.tables:
+                render(table, console())
+        announce(prepared)
+    except KeyboardInterrupt:
+        raise interrupted(lambda: "nothing was written; what was prepared before is untouched") from None
+
+    # Only now: importing the training stack takes seconds, in which a slip in the files would wait to be told.
+    from ietool.workflow.train import train
+
+    try:
+        with progress_bars() as progress:
+            outcome = train(
+                recipe,
+                prepared=prepared.folder,
+                output=output,
+                device=device,
+                resume=resume,
+                overfit=overfit,
+                overwrite=overwrite,
+                on_epoch=EpochTable(progress.print),
+                progress=progress,
+            )
+    except KeyboardInterrupt:
+        raise interrupted(lambda: _what_is_safe(recipe.name, output)) from None
+    best = outcome.best or {}
+    if best:
+        say(" ".join(["best:", *(f"{key} {_short(value)}" for key, value in best.items())]))
+    return outcome
+
+
+def _what_is_safe(recipe: str, output: Path | None) -> str:
+    """What is on disk of the run that was stopped, and how to go on."""
+    from ietool.runs import METRICS_FILE, open_run, unfinished_run
+
+    entry = open_run(output or unfinished_run(recipe), weights=False)
+    metrics = entry.folder / METRICS_FILE
+    epochs = len(metrics.read_text(encoding="utf-8").splitlines()) if metrics.is_file() else 0
+    if not epochs:
+        return f"{entry.folder} has no finished epoch yet; start anew"
+    where = f" --output {output}" if output else ""
+    kept = "the best weights so far and " if entry.has_weights else ""
+    return (
+        f"{kept}the state after {epochs} epoch{'s' * (epochs > 1)} are safe in {entry.folder}; "
+        f"go on with: ietool train --recipe {recipe}{where} --resume"
+    )
+
+
+def _short(value: object) -> str:
+    return f"{value:.4f}" if isinstance(value, float) else str(value)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb to the command line."""
+    app.command(
+        "train",
+        epilog=examples(
+            "ietool train --recipe ske --data DIR",
+            "ietool train --recipe ske --set training.epochs=5 --output runs/short",
+        ),
+    )(train_cli)

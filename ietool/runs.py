@@ -1,0 +1,279 @@
+"""Run folders: what is in one, making, finding and listing them.
+
+recipe.yaml          the resolved recipe
+run.json             what, when, how far, best score: :class:`RunInfo`
+metrics.jsonl        a row an epoch
+config.json, model.safetensors, vocabulary, schema …     the model, opened by ``from_pretrained``
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import shutil
+import socket
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field, fields
+from datetime import datetime
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import ietool
+from ietool import paths
+from ietool.errors import UserError
+from ietool.files import atomic_text
+from ietool.recipe import Recipe
+from ietool.recipe_io import base_of, differences, save_recipe
+
+RUN_FILE = "run.json"
+RECIPE_FILE = "recipe.yaml"
+METRICS_FILE = "metrics.jsonl"
+WEIGHTS_FILE = "model.safetensors"
+
+LIBRARIES = ("torch", "transformers", "accelerate", "datasets", "numpy", "safetensors", "tokenizers", "rjieba")
+"""Distributions whose versions a run records."""
+
+
+@dataclass
+class RunInfo:
+    """``run.json``. ``state`` is training, finished or interrupted; ``best`` has score, metric and epoch."""
+
+    recipe: str
+    task: str
+    created: str
+    state: str = "training"
+    best: dict[str, Any] | None = None
+    differences: dict[str, Any] = field(default_factory=dict)
+    device: str = ""
+    command: list[str] = field(default_factory=list)
+    versions: dict[str, str | None] = field(default_factory=dict)
+    process: int | None = None
+    host: str = ""
+    extra: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class RunEntry:
+    """A run found on disk."""
+
+    folder: Path
+    info: RunInfo
+
+    @property
+    def has_weights(self) -> bool:
+        return (self.folder / WEIGHTS_FILE).is_file()
+
+    @property
+    def state(self) -> str:
+        """As recorded, but a run whose process is gone (kill -9, power cut) is interrupted, whatever it last said."""
+        if self.info.state == "training" and not _alive(self.info):
+            return "interrupted"
+        return self.info.state
+
+
+def library_versions() -> dict[str, str | None]:
+    """Versions of Python, ietool and the libraries a model depends on; None where one is not installed."""
+    versions: dict[str, str | None] = {"python": platform.python_version(), "ietool": ietool.__version__}
+    for name in LIBRARIES:
+        try:
+            versions[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            versions[name] = None
+    return versions
+
+
+# -- make
+
+
+def create_run(recipe: Recipe, output: Path | None = None, *, device: str = "", overwrite: bool = False) -> Path:
+    """Make a run folder with ``recipe.yaml`` and ``run.json`` in it.
+
+    Args:
+        recipe: the resolved recipe.
+        output: the folder; None: ``runs/<recipe>/<date-time>`` under the working folder.
+        overwrite: delete the run that stands at ``output``. A folder that is no run of ours is never deleted.
+
+    Raises:
+        UserError: ``output`` is taken, or cannot be made.
+    """
+    try:
+        folder = _new_folder(recipe.name) if output is None else _claim(output, overwrite)
+    except OSError as error:
+        where = error.filename or output or paths.runs_folder()
+        raise UserError(f"cannot make the run folder ({error.strerror})", file=where, mend="use --output DIR") from None
+    base = base_of(recipe)
+    info = RunInfo(
+        recipe=recipe.name,
+        task=recipe.task,
+        created=datetime.now().astimezone().isoformat(timespec="milliseconds"),
+        differences={} if base is None else differences(recipe, base),
+        device=device,
+        command=[Path(sys.argv[0]).name, *sys.argv[1:]],
+        versions=library_versions(),
+        process=os.getpid(),
+        host=socket.gethostname(),
+    )
+    save_recipe(recipe, folder / RECIPE_FILE)
+    _write(folder, info)
+    return folder
+
+
+def _new_folder(name: str) -> Path:
+    parent = paths.runs_folder() / name
+    parent.mkdir(parents=True, exist_ok=True)
+    stamp = datetime.now().strftime("%Y%m%d-%H%M%S")
+    number = 1
+    while True:
+        folder = parent / (stamp if number == 1 else f"{stamp}-{number}")
+        try:
+            folder.mkdir()
+            return folder
+        except FileExistsError:
+            number += 1
+
+
+def _claim(output: Path, overwrite: bool) -> Path:
+    if output.exists() and not output.is_dir():
+        raise UserError("is a file, a folder is needed", file=output, mend="choose another --output")
+    if output.is_dir() and any(output.iterdir()):
+        info = _read(output)
+        if info is None:
+            raise UserError("is not empty and is no run of ietool", file=output, mend="choose another --output")
+        if not overwrite:
+            if RunEntry(output, info).state == "finished":
+                mend = "choose another --output, or give --overwrite to replace it"
+            else:
+                mend = "go on with it by --resume, choose another --output, or give --overwrite to replace it"
+            raise UserError(f"holds a run already ({RunEntry(output, info).state})", file=output, mend=mend)
+        for entry in output.iterdir():
+            if entry.is_dir() and not entry.is_symlink():
+                shutil.rmtree(entry)
+            else:
+                entry.unlink()
+    output.mkdir(parents=True, exist_ok=True)
+    return output
+
+
+def update_run(folder: Path, **changes: Any) -> RunInfo:
+    """Change fields of ``run.json`` atomically. Raises KeyError for an unknown field, UserError if it is no run."""
+    info = open_run(folder, weights=False).info
+    known = {f.name for f in fields(RunInfo)}
+    for name, value in changes.items():
+        if name not in known:
+            raise KeyError(name)
+        setattr(info, name, value)
+    if changes.get("state") == "training":  # a resumed run belongs to the process that resumed it
+        info.process, info.host = os.getpid(), socket.gethostname()
+    _write(folder, info)
+    return info
+
+
+# -- find
+
+
+def open_run(folder: Path, *, weights: bool = True) -> RunEntry:
+    """The run in a folder.
+
+    Raises:
+        UserError: it is no run or, with ``weights``, has none yet; says what it is, if something else.
+    """
+    if not folder.is_dir():
+        raise UserError("no such run folder", file=folder, mend="see `ietool runs` for those there are")
+    info = _read(folder)
+    if info is None:
+        raise UserError(f"is no run: {RUN_FILE} is missing", file=folder, mend="see `ietool runs` for those there are")
+    if not (folder / RECIPE_FILE).is_file():
+        raise UserError(f"is a damaged run: {RECIPE_FILE} is missing", file=folder, mend="train again")
+    entry = RunEntry(folder, info)
+    if weights and not entry.has_weights:
+        raise UserError(
+            f"has no weights yet ({entry.state})", file=folder, mend="finish it with `ietool train … --resume`"
+        )
+    return entry
+
+
+def latest_run(recipe: str) -> Path:
+    """The folder of the newest run of a recipe that has weights. Raises UserError if there is none."""
+    for entry in list_runs():
+        if entry.info.recipe == recipe and entry.has_weights:
+            return entry.folder
+    raise UserError(
+        f"no trained run of recipe {recipe!r} under {paths.runs_folder()}",
+        mend=f"train one with `ietool train --recipe {recipe}`, or name one with --run DIR",
+    )
+
+
+def unfinished_run(recipe: str) -> Path:
+    """The folder of the newest run of a recipe that is not finished. Raises UserError if there is none."""
+    for entry in list_runs():
+        if entry.info.recipe == recipe and entry.state != "finished":
+            return entry.folder
+    raise UserError(
+        f"no unfinished run of recipe {recipe!r} under {paths.runs_folder()}",
+        mend="leave out --resume to start one, or name its folder with --output DIR",
+    )
+
+
+def list_runs(root: Path | None = None) -> list[RunEntry]:
+    """Every run under ``root`` (default: the working folder's ``runs/``), newest first. Damaged ones are left out."""
+    found = []
+    for folder in _run_folders(root or paths.runs_folder(), depth=3):
+        try:
+            info = _read(folder)
+        except UserError:
+            continue
+        if info is not None:
+            found.append(RunEntry(folder, info))
+    return sorted(found, key=lambda entry: _moment(entry.info.created), reverse=True)
+
+
+def _run_folders(root: Path, depth: int) -> Iterator[Path]:
+    if not root.is_dir():
+        return
+    if (root / RUN_FILE).is_file():
+        yield root
+    elif depth:
+        for child in sorted(root.iterdir()):
+            if child.is_dir():
+                yield from _run_folders(child, depth - 1)
+
+
+def _moment(created: str) -> float:
+    try:
+        return datetime.fromisoformat(created).timestamp()
+    except ValueError:
+        return 0.0
+
+
+def _read(folder: Path) -> RunInfo | None:
+    """None if the folder has no ``run.json``; UserError if it is damaged."""
+    path = folder / RUN_FILE
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+        known = {f.name for f in fields(RunInfo)}
+        return RunInfo(**{key: value for key, value in data.items() if key in known})
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except (OSError, ValueError, TypeError, AttributeError) as error:
+        raise UserError(f"is damaged ({error})", file=path, mend="train again") from None
+
+
+def _write(folder: Path, info: RunInfo) -> None:
+    with atomic_text(folder / RUN_FILE) as out:
+        json.dump(asdict(info), out, ensure_ascii=False, indent=2)
+        out.write("\n")
+
+
+def _alive(info: RunInfo) -> bool:
+    if info.process is None or info.host != socket.gethostname() or os.name == "nt":
+        return True  # it may run on another machine that shares the disk; on Windows signal 0 is no mere question
+    try:
+        os.kill(info.process, 0)
+    except ProcessLookupError:
+        return False
+    except (OSError, OverflowError):
+        return True
+    return True
