@@ -1,8 +1,8 @@
 """Write the shipped corpora anew: ``python data/ske/generate.py`` (or ``... generate.py FOLDER``), byte for byte.
 
-From fact tables (``worlds.py``) of names (``banks.py``) told in patterns (``patterns.py``). The three splits have worlds
-of their own: a name of the test file occurs in training only where a record was shared on purpose, and some patterns
-are kept for the test file. Standard library only. Licence of what it writes: CC0.
+From fact tables (``worlds.py``) of names (``banks.py``) told in patterns (``patterns.py``). The three splits have
+worlds of their own: a name of the test file occurs in training only where a record was shared on purpose, and some
+patterns are kept for the test file. Standard library only. Licence of what it writes: CC0.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-import banks  # noqa: E402
-import patterns  # noqa: E402
-from banks import Dice  # noqa: E402
-from worlds import RELATIONS, TYPES, Record, World  # noqa: E402
+import banks
+import patterns
+from banks import Dice
+from worlds import RELATIONS, TYPES, Record, World
 
 SEED = 20190520
 SIZES = {"train": 1600, "dev": 200, "test": 200}
@@ -53,7 +53,7 @@ class Writer:
             return None
         parts, used = [head], {f for f, _ in SLOT.findall(head) if f}
         for _ in range(self.dice.pick([0, 0, 1, 1, 2, 3, 4])):
-            tail = self.choose(patterns.TAILS[topic], lambda p: known(p) and self._follows(p, used))
+            tail = self.choose([t for t in patterns.TAILS[topic] if self._follows(t.lstrip("!"), used)], known)
             if tail is not None and tail.split("|")[-1] not in parts:
                 parts.append(tail.split("|")[-1])
                 used |= {f for f, _ in SLOT.findall(tail) if f}
@@ -64,7 +64,7 @@ class Writer:
             text += self.choose(patterns.AFTER, bool) or ""
         elif self.dice.chance(0.5):
             text += "。"
-        style = self.dice.pick(["、", "、", "、", "，", "和"]) if "：" not in text else self.dice.pick([" ", "、", "/", " / "])
+        style = self.dice.pick([" ", "、", "/", " / "] if "：" in text else ["、", "、", "、", "，", "和"])
         bare = self.dice.chance(0.06)
         filled = SLOT.sub(lambda match: self._fill(match, record, style, bare), text)
         return filled, self._triples(record, used, filled)
@@ -145,8 +145,14 @@ def split(name: str, worlds: dict[str, World], seen: set[str]) -> list[dict[str,
             continue
         seen.add(text)
         spo_list = [
-            {"predicate": p, "object_type": {s: TYPES[p][1][s] for s, _ in o}, "subject_type": TYPES[p][0], "object": dict(o), "subject": s}
-            for s, p, o in triples
+            {
+                "predicate": predicate,
+                "object_type": {slot: TYPES[predicate][1][slot] for slot, _ in slots},
+                "subject_type": TYPES[predicate][0],
+                "object": dict(slots),
+                "subject": subject,
+            }
+            for subject, predicate, slots in triples
         ]
         records.append({"text": text, "spo_list": spo_list})
     return records

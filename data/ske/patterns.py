@@ -242,9 +242,17 @@ TAILS: dict[str, list[str]] = {
     "empty": ["现场气氛热烈", "<person>没有回应此事", "随后前往<place>"],
 }  # fmt: skip
 
-BEFORE = ["据<place><media>报道，", "<media>讯 ", "近日，", "<date>，记者<person>获悉，", "据悉，", "【娱乐】", "!有网友在<place>发帖称，", "!<media>消息：", "!今早，"]
-AFTER = [
-    "。<person>表示期待", "。<person>也发来了祝贺", "，引发热议", "。记者<person>", "。<date>，<person>在<place>接受了采访", "！",
-    "，<company>的<person>说", "。不过<person>并未出席", "。此前《<title>》也曾引起关注", "!。<person>对此不予置评", "……", "!，<place>的观众反响不一", "!（<media>供稿）", "!。图为<person>",
+BEFORE = [
+    "据<place><media>报道，", "<media>讯 ", "近日，", "<date>，记者<person>获悉，", "据悉，", "【娱乐】",
+    "!有网友在<place>发帖称，", "!<media>消息：", "!今早，",
 ]  # fmt: skip
-GENRES = ["电影", "电视剧", "爱情片", "悬疑片", "古装剧", "喜剧电影", "动作片", "都市剧", "战争片", "网络剧", "动画电影", "3D科幻片"]
+AFTER = [
+    "。<person>表示期待", "。<person>也发来了祝贺", "，引发热议", "。记者<person>",
+    "。<date>，<person>在<place>接受了采访", "！", "，<company>的<person>说", "。不过<person>并未出席",
+    "。此前《<title>》也曾引起关注", "!。<person>对此不予置评", "……", "!，<place>的观众反响不一",
+    "!（<media>供稿）", "!。图为<person>",
+]  # fmt: skip
+GENRES = [
+    "电影", "电视剧", "爱情片", "悬疑片", "古装剧", "喜剧电影", "动作片", "都市剧", "战争片", "网络剧",
+    "动画电影", "3D科幻片",
+]  # fmt: skip

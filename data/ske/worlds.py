@@ -13,7 +13,7 @@ from banks import Dice
 
 Record = Mapping[str, str | list[str]]
 
-# (subject field, predicate, object field, {further slot: field}); a further slot is filled where its field is mentioned.
+# (subject field, predicate, object field, {further slot: field}); a further slot is filled if its field is mentioned.
 RELATIONS: list[tuple[str, str, str, dict[str, str]]] = [
     ("film", "导演", "director", {}),
     ("film", "导演", "director1", {}),
@@ -141,12 +141,15 @@ class World:
             if record["director1"] in self.wife_of:
                 record["dwife"] = self.wife_of[record["director1"]]
         count = dice.between(1, 4)
-        record |= {"actor": cast[:count], "actor1": cast[0], "aschool": self.school_of[cast[0]], "role1": banks.role(dice)}
+        record |= {"actor": cast[:count], "actor1": cast[0], "aschool": self.school_of[cast[0]]}
+        record["role1"] = banks.role(dice)
         record |= {"cast1": cast[0], "part1": record["role1"], "cast2": cast[-1], "part2": banks.role(dice)}
-        record |= {"company": dice.some(self.studios, 1 if dice.chance(0.75) else 2), "date": banks.date(dice)}
+        record["company"] = dice.some(self.studios, 1 if dice.chance(0.75) else 2)
         year = str(dice.between(1990, 2019))
-        record |= {"date": f"{year}年{dice.between(1, 12)}月{dice.between(1, 28)}日", "date2": f"{year}年{dice.between(1, 12)}月"}
-        record["area2"] = dice.pick([a for a in banks.AREAS if a not in str(record["area"]) and str(record["area"]) not in a])
+        record["date"] = f"{year}年{dice.between(1, 12)}月{dice.between(1, 28)}日"
+        record["date2"] = f"{year}年{dice.between(1, 12)}月"
+        area = str(record["area"])
+        record["area2"] = dice.pick([a for a in banks.AREAS if a not in area and area not in a])
         return record
 
     def _book(self) -> Record:
@@ -175,7 +178,8 @@ class World:
     def _couple(self) -> Record:
         husband = self.dice.pick(list(self.wife_of))
         wife = self.wife_of[husband]
-        return {"husband": husband, "wife": wife, "hschool": self.school_of[husband], "wifeschool": self.school_of[wife]}
+        schools = {"hschool": self.school_of[husband], "wifeschool": self.school_of[wife]}
+        return {"husband": husband, "wife": wife, **schools}
 
     def _person(self) -> Record:
         name, school = self.anyone(), self.dice.pick(self.schools)
@@ -189,7 +193,8 @@ class World:
         years = sorted(dice.between(1980, 2019) for _ in range(2))
         return {
             "winner": self.anyone(), "award": banks.award(dice), "award2": banks.award(dice), "work": self.title(),
-            "work2": self.title(), "year": f"{years[0]}年", "year2": f"{years[1]}年", "period": str(dice.between(2, 39)),
+            "work2": self.title(), "year": f"{years[0]}年", "year2": f"{years[1]}年",
+            "period": str(dice.between(2, 39)),
         }  # fmt: skip
 
     def _firm(self) -> Record:
