@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args, get_origin
@@ -102,8 +102,8 @@ def base_of(recipe: Recipe) -> Recipe | None:
 
 
 def _validate(
-    data: dict[str, Any], lines: dict[yaml_io.Path_, int], path: Path, changed: set[str] = frozenset()
-) -> Recipe:  # type: ignore[assignment]
+    data: dict[str, Any], lines: dict[yaml_io.Path_, int], path: Path, changed: Set[str] = frozenset()
+) -> Recipe:
     task = data.get("task")
     if not isinstance(task, str):
         known = ", ".join(name for name, _ in TASKS)
@@ -167,7 +167,7 @@ def _override(data: dict[str, Any], text: str, recipe_class: type[Recipe]) -> st
 
 
 def _explain(
-    error: ValidationError, recipe_class: type[Recipe], lines: dict[yaml_io.Path_, int], path: Path, changed: set[str]
+    error: ValidationError, recipe_class: type[Recipe], lines: dict[yaml_io.Path_, int], path: Path, changed: Set[str]
 ) -> UserError:
     """The first of pydantic's errors as one line, with a count of the others."""
     problems = error.errors(include_url=False, include_context=False)

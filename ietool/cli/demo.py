@@ -17,7 +17,10 @@ def demo_cli(
     overrides: SetOption = None,
     device: DeviceOption = "auto",
 ) -> None:
-    """Prepare, train, predict and score on the small corpus that ships, in a few minutes."""
+    """Run all four steps on the small corpus that ships.
+
+    Prepares, trains, predicts and scores in a few minutes, and prints the tables.
+    """
     from ietool import paths
     from ietool.cli.predict import predict_to
     from ietool.cli.score import show

@@ -8,7 +8,10 @@ from ietool.cli.common import JsonOption, examples, print_json
 
 
 def env_cli(json: JsonOption = False) -> None:
-    """Show versions, devices and what is missing: attach this to a bug report."""
+    """Show versions, devices and what is missing.
+
+    Attach this to a bug report.
+    """
     from ietool.environment import report
     from ietool.report.render import console, render
     from ietool.report.tables import Cell, Table

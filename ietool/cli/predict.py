@@ -30,7 +30,7 @@ def predict_cli(
         int | None, typer.Option("--batch-size", metavar="N", min=1, help="Texts at a time. Default: the recipe's.")
     ] = None,
 ) -> None:
-    """Predict on a file of any size, or on a text given here, with a trained run."""
+    """Predict on a file of any size, or on texts given here."""
     if (source is None) == (not text):
         problem = "there is no input" if source is None else "both a file and --text are given"
         raise UserError(problem, mend="name a file, - for standard input, or give --text")

@@ -46,7 +46,7 @@ def prepare_cli(
     force: Annotated[bool, typer.Option("--force", help="Prepare again even if nothing changed.")] = False,
     json: JsonOption = False,
 ) -> None:
-    """Validate competition files, write them as features, and say what is in them."""
+    """Validate files, write features, say what is in them."""
     from ietool.cli.progress import progress_bars
     from ietool.recipe_io import load_recipe
     from ietool.report.render import console, render

@@ -18,7 +18,10 @@ def runs_cli(
     ] = None,
     json: JsonOption = False,
 ) -> None:
-    """List the runs, newest first: recipe, what differs from it, best dev score, when, where."""
+    """List the runs, newest first.
+
+    Recipe, what differs from it, best dev score, when, state, where.
+    """
     from ietool import paths
     from ietool.report.render import console, render
     from ietool.report.tables import Table

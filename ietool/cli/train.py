@@ -54,7 +54,7 @@ def train_cli(
     ] = None,
     skip_bad: SkipBad = False,
 ) -> None:
-    """Train a recipe's model, preparing the data first where that was not done."""
+    """Train; prepares first where that was not done."""
     from ietool.recipe_io import load_recipe
 
     if resume and overwrite:

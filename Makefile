@@ -1,0 +1,37 @@
+# make demo    install into .venv, then prepare, train, predict and score on the corpus that ships
+# make test    install into .venv, then lint, types and tests
+# make install install only; PYTHON=python3.12 chooses the interpreter
+#
+# Versions are those of constraints.txt. On Linux PyPI's torch brings CUDA along (gigabytes); without a GPU, set
+# PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu for the small one.
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+STAMP  := $(VENV)/.installed
+
+.PHONY: demo test lint install clean
+
+demo: $(STAMP)
+	$(BIN)/ietool demo
+
+test: lint
+	$(BIN)/pytest -q
+
+lint: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy ietool
+
+install: $(STAMP)
+
+# The stamp makes a second call instant; it is made anew when the dependencies change.
+$(STAMP): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "error: Python 3.11 or newer is needed → make PYTHON=python3.12"; exit 2; }
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev,tensorboard]'
+	touch $@
+
+clean:
+	rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
