@@ -126,7 +126,7 @@ def score(
 
 def _count(judged: Judged, counts: tuple[Counter[str], ...]) -> PRFScore:
     """Add one text to the counts per predicate (right, predicted, found, gold), and give its own."""
-    parts = (judged.right, judged.predicted, judged.found, judged.gold)
+    parts = [list(keys) for keys in (judged.right, judged.predicted, judged.found, judged.gold)]
     for counter, keys in zip(counts, parts, strict=True):
         for key in keys:
             counter[key[1]] += 1
