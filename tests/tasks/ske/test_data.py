@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import json
 import zipfile
@@ -10,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ietool.errors import UserError
@@ -419,3 +420,30 @@ class TestLocate:
 def test_reads_through_read_lines(tmp_path: Path) -> None:
     path = write(tmp_path / "train.json", [SKE_RECORD, SKE_RECORD])
     assert [example.line for example in read_examples(read_lines(path))] == [1, 2]
+
+
+KEYS = st.sampled_from(["text", "spo_list", "subject", "predicate", "object", "object_type", VALUE, "postag"])
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=4),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=5),
+    max_leaves=12,
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(record=JSON, metric=st.sampled_from(["ske2019", "duie2"]))
+def test_whatever_json_comes_only_user_errors_leave(record: Any, metric: str) -> None:
+    from ietool.tasks.ske import submission
+
+    line = json.dumps(record)
+    with contextlib.suppress(UserError):
+        (example,) = read_examples([("f", 1, line)])
+        assert example.text.strip()
+    with contextlib.suppress(UserError):
+        list(read_inputs([("f", 1, line)]))
+    with pytest.MonkeyPatch.context() as patch, contextlib.suppress(UserError):
+        patch.setattr(submission, "read_lines", lambda path: [("f", 1, line)])
+        submission.read_for_scoring("f", metric)
+    with pytest.MonkeyPatch.context() as patch, contextlib.suppress(UserError):
+        patch.setattr(submission, "read_lines", lambda path: [("f", 1, line)])
+        submission.detect_metric("f")
