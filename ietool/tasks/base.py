@@ -87,11 +87,16 @@ class Task(ABC):
     """Names of the scoring variants, the default first."""
     roles: ClassVar[tuple[str, ...]] = ("train", "dev")
     """Roles that a preparation needs files for."""
+    feature_sections: ClassVar[tuple[str, ...]] = ("data",)
+    """Sections of the recipe on which features depend: a change of them prepares anew."""
 
     # -- files → examples (data.py)
     @abstractmethod
-    def locate(self, folder: Path) -> Sources:
-        """Find the competition's files in a folder. Raises UserError naming what is missing and what was looked for."""
+    def locate(self, folder: Path, *, needed: Sequence[str]) -> Sources:
+        """Find the competition's files in a folder.
+
+        Raises UserError naming what of the ``needed`` roles is missing and what was looked for.
+        """
 
     @abstractmethod
     def read_inputs(self, lines: Iterable[Line]) -> Iterator[Any]:
@@ -102,8 +107,8 @@ class Task(ABC):
         """The same from a bare string (``predict --text`` and Python users)."""
 
     @abstractmethod
-    def format(self, prediction: Any) -> str:
-        """One line of the submission, in the competition's format, without line end."""
+    def format(self, prediction: Any, assets: Path) -> str:
+        """One line of the submission, in the format of the competition whose data the run folder ``assets`` learnt."""
 
     @abstractmethod
     def show(self, prediction: Any) -> Table:
@@ -146,6 +151,19 @@ class Task(ABC):
     @abstractmethod
     def dev_set(self, recipe: Recipe, prepared: Path, *, split: str = "dev", limit: int | None = None) -> tuple[Sequence[Any], Any]:
         """(inputs to predict on, gold in the form that ``evaluate`` takes) of a prepared split."""
+
+    @abstractmethod
+    def is_found(self, prediction: Any) -> bool:
+        """Whether the prediction holds anything: a model that never finds anything is told apart from a poor one."""
+
+    def overfitting(self, recipe: Recipe) -> Recipe:
+        """The recipe for ``--overfit``: nothing that keeps a model from learning its records by heart."""
+        copy = recipe.model_copy(deep=True)
+        training = copy.training
+        training.epochs, training.patience, training.ema_decay, training.warmup_epochs = 300, 0, 0.0, 5.0
+        training.schedule, training.weight_decay = "constant_with_warmup", 0.0
+        training.batch_size = min(training.batch_size, 16)
+        return copy
 
     @abstractmethod
     def evaluate(self, recipe: Recipe, gold: Any, predictions: Sequence[Any]) -> Report:

@@ -1,0 +1,150 @@
+"""Triple extraction (SKE 2019, DuIE 2.0): text → set of (subject, predicate, object)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from ietool.recipe import Recipe
+from ietool.report.tables import Table
+from ietool.scoring import Report
+from ietool.tasks.base import Line, PrepareReport, Progress, Sources, Task
+from ietool.tasks.ske.recipe import SkeRecipe
+
+if TYPE_CHECKING:
+    from ietool.tasks.ske.data import Example, Schema
+    from ietool.tasks.ske.decode import Extraction, SkePredictor
+    from ietool.tasks.ske.model import SkeModel
+    from ietool.tasks.ske.sampling import SkeTrainingSet
+
+
+class SkeTask(Task):
+    """SKE 2019 and DuIE 2.0."""
+
+    name = "ske"
+    title = "triple extraction"
+    recipe_class = SkeRecipe
+    scorers = ("duie2", "ske2019")
+
+    # -- data.py
+
+    def locate(self, folder: Path, *, needed: Sequence[str]) -> Sources:
+        from ietool.tasks.ske.sources import locate
+
+        return locate(folder, needed)
+
+    def read_inputs(self, lines: Iterable[Line]) -> Iterator[Example]:
+        from ietool.tasks.ske.data import read_inputs
+
+        return read_inputs(lines)
+
+    def input_of(self, text: str) -> Example:
+        from ietool.tasks.ske.data import Example
+
+        return Example(text)
+
+    def format(self, prediction: Extraction, assets: Path) -> str:
+        from ietool.tasks.ske.data import format_line
+
+        return format_line(prediction.text, (t.triple for t in prediction.triples), _schema(assets))
+
+    def show(self, prediction: Extraction) -> Table:
+        rows = [
+            (
+                t.triple.subject,
+                t.triple.predicate,
+                " ".join(v if slot == "@value" else f"{slot}={v}" for slot, v in t.triple.object),
+                f"{t.subject.start}–{t.subject.end}" if t.subject else "by rule",
+                " ".join(f"{span.start}–{span.end}" for _, span in t.slots) or "by rule",
+                t.probability,
+            )
+            for t in prediction.triples
+        ]
+        columns = ("subject", "predicate", "object", "subject at", "object at", "probability")
+        return Table(prediction.text, columns, rows, note="" if rows else "no triple found")
+
+    # -- features.py
+
+    def prepare(
+        self, recipe: Recipe, sources: Sources, folder: Path, *, rejects: Path | None, progress: Progress
+    ) -> PrepareReport:
+        from ietool.tasks.ske.preparation import prepare
+
+        return prepare(cast(SkeRecipe, recipe), sources, folder, rejects=rejects, progress=progress)
+
+    def training_set(self, recipe: Recipe, prepared: Path, *, limit: int | None = None) -> SkeTrainingSet:
+        from ietool.tasks.ske.sampling import SkeTrainingSet
+
+        return SkeTrainingSet(cast(SkeRecipe, recipe), prepared, limit=limit)
+
+    def save_assets(self, recipe: Recipe, prepared: Path, run: Path) -> None:
+        from ietool.tasks.ske.features import copy_assets
+
+        copy_assets(cast(SkeRecipe, recipe), prepared, run)
+
+    # -- model.py
+
+    def build_model(self, recipe: Recipe, prepared: Path) -> SkeModel:
+        from ietool.tasks.ske.model import build_model
+
+        return build_model(cast(SkeRecipe, recipe), prepared)
+
+    def load_model(self, run: Path) -> SkeModel:
+        from ietool.tasks.ske.model import SkeModel
+
+        return SkeModel.from_pretrained(run)
+
+    # -- decode.py
+
+    def predictor(self, recipe: Recipe, model: Any, assets: Path) -> SkePredictor:
+        from ietool.tasks.ske.decode import open_predictor
+
+        return open_predictor(cast(SkeRecipe, recipe), model, assets)
+
+    # -- score.py
+
+    def dev_set(
+        self, recipe: Recipe, prepared: Path, *, split: str = "dev", limit: int | None = None
+    ) -> tuple[Sequence[Example], Sequence[Example]]:
+        from ietool.tasks.ske.preparation import read_split
+
+        examples = read_split(prepared, split, limit)
+        return examples, examples
+
+    def is_found(self, prediction: Extraction) -> bool:
+        return bool(prediction.triples)
+
+    def overfitting(self, recipe: Recipe) -> Recipe:
+        copy = cast(SkeRecipe, super().overfitting(recipe))
+        copy.sampling.replacement = 0.0
+        model = copy.model
+        model.embedding_dropout = model.gate_dropout = model.head_dropout = 0.0
+        return copy
+
+    def evaluate(self, recipe: Recipe, gold: Sequence[Example], predictions: Sequence[Extraction]) -> Report:
+        from ietool.tasks.ske.score import score
+
+        metric = cast(SkeRecipe, recipe).score.metric
+        if metric == "auto":
+            form = next((e.form for e in gold if e.form), "duie2")
+            metric = "ske2019" if form == "ske2019" else "duie2"
+        return score(
+            {e.text: e.triples for e in gold},
+            {p.text: [t.triple for t in p.triples] for p in predictions},
+            metric=metric,
+            resamples=0,
+        )
+
+    def score(
+        self, gold: Path, predictions: Path, *, metric: str | None, options: Mapping[str, Any], explain: bool
+    ) -> Report:
+        from ietool.tasks.ske.score import score_paths
+
+        return score_paths(gold, predictions, metric=metric, explain=explain, **options)
+
+
+def _schema(assets: Path) -> Schema:
+    from ietool.tasks.ske.features import read_assets_schema
+
+    return read_assets_schema(assets)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -13,6 +15,9 @@ from ietool.nn.attention import SelfAttention
 from ietool.nn.dgcnn import Conv1d, DGCNNBlock
 from ietool.nn.embedding import MixedEmbedding
 from ietool.nn.pointer import product_cross_entropy
+from ietool.tasks.ske.features import VECTORS, Featurizer
+from ietool.tasks.ske.recipe import SkeRecipe
+from ietool.text.segmentation import TAGS
 
 
 class SkeConfig(PretrainedConfig):
@@ -230,7 +235,7 @@ class SkeModel(PreTrainedModel):
     def objects(
         self, encoded: dict[str, Tensor], sentence: Tensor, start: Tensor, end: Tensor,
         object_marks: tuple[Tensor, Tensor, Tensor] | None = None,
-    ) -> tuple[Tensor, Tensor]:  # fmt: skip
+    ) -> tuple[Tensor, list[Tensor]]:  # fmt: skip
         """Object scores of P (sentence, subject) pairs.
 
         Args:
@@ -239,7 +244,7 @@ class SkeModel(PreTrainedModel):
             object_marks: (pair, position, channel) of known objects; channel r for starts, R + r for ends.
 
         Returns:
-            logits (P, L, 2R) and the log of the gates, broadcastable to it: together log p = logσ(logits) + gates.
+            logits (P, L, 2, R), starts and ends, and the log gates, broadcastable to them: log p = logσ(logits) + gates.
         """
         lengths = encoded["mask"].sum(1)[sentence]
         subject = self.subject_encoder(encoded["h"], sentence, start, end)
@@ -248,23 +253,21 @@ class SkeModel(PreTrainedModel):
             raise ValueError("the object head needs a position table")
         z = self.object_conv(encoded["object_input"], subject, table, sentence, start, end, lengths, object_marks)
         z = F.relu(z)
-        gates = F.logsigmoid(self.any_object(z).float()) + encoded["entity"][sentence]  # (P, L, 2)
-        r = self.config.labels
-        presence = encoded["presence"][sentence][:, None, :]
-        full = torch.cat([gates[..., :1] + presence, gates[..., 1:] + presence], -1)
-        return self.object_out(z).float(), full.view(len(sentence), -1, 2 * r)
+        logits = self.object_out(z).float().unflatten(-1, (2, self.config.labels))
+        by_character = F.logsigmoid(self.any_object(z).float()) + encoded["entity"][sentence]
+        return logits, [by_character.unsqueeze(-1), encoded["presence"][sentence][:, None, None, :]]
 
     def forward(
         self, characters: Tensor, lengths: Tensor, words: Tensor | None = None, tags: Tensor | None = None,
         subject_marks: Tensor | None = None, subject_targets: Tensor | None = None, pairs: Tensor | None = None,
-        object_targets: Tensor | None = None, object_marks: Tensor | None = None, **_: Any,
+        object_targets: Tensor | None = None, object_marks: Tensor | None = None,
     ) -> dict[str, Tensor]:  # fmt: skip
         """The training loss.
 
         Args:
             subject_targets: (3, n) of (sentence, position, 0 start | 1 end).
             pairs: (3, P) of (sentence, start, inclusive end): the sampled subjects.
-            object_targets: (3, n) of (pair, position, channel).
+            object_targets: (4, n) of (pair, position, 0 start | 1 end, label).
             subject_marks, object_marks: (3, n), as the ``marks`` above.
 
         Returns:
@@ -277,10 +280,29 @@ class SkeModel(PreTrainedModel):
         e = self.encode(characters, lengths, words, tags, marks_s)
         inside = e["mask"].unsqueeze(-1)
         subject_loss = product_cross_entropy(
-            e["subject_logits"], e["entity"], (subject_targets[0], subject_targets[1], subject_targets[2]), inside
+            e["subject_logits"], [e["entity"]], tuple(subject_targets.unbind(0)), inside
         ) / lengths.sum()
         logits, gates = self.objects(e, pairs[0], pairs[1], pairs[2], marks_o)
         object_loss = product_cross_entropy(
-            logits, gates, (object_targets[0], object_targets[1], object_targets[2]), inside[pairs[0]]
+            logits, gates, tuple(object_targets.unbind(0)), inside[pairs[0]].unsqueeze(-1)
         ) / lengths[pairs[0]].sum()
         return {"loss": subject_loss + object_loss, "subject_loss": subject_loss, "object_loss": object_loss}
+
+
+def build_model(recipe: SkeRecipe, prepared: Path) -> SkeModel:
+    """A fresh model of the recipe's sizes, with the prepared word vectors in place."""
+    featurizer = Featurizer.open(prepared, priors=False)
+    vectors = np.load(prepared / VECTORS, mmap_mode="r") if (prepared / VECTORS).is_file() else None
+    sizes = recipe.model.model_dump(exclude={"part_of_speech"})
+    config = SkeConfig(
+        characters=len(featurizer.vocabulary),
+        labels=len(featurizer.schema.labels),
+        words=0 if vectors is None else len(vectors) + 1,
+        word_size=0 if vectors is None else vectors.shape[1],
+        tags=len(TAGS) if recipe.model.part_of_speech else 0,
+        **sizes,
+    )
+    model = SkeModel(config)
+    if vectors is not None:
+        model.embedding.word_vectors[1:] = torch.from_numpy(np.array(vectors))
+    return model

@@ -1,0 +1,231 @@
+"""From probabilities to triples: two stages, batched across sentences, merged over windows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+import torch.nn.functional as F
+
+from ietool.nn.pointer import nearest_spans
+from ietool.tasks.ske.data import VALUE, Example, Schema, Triple, order_slots
+from ietool.tasks.ske.features import RULES, Features, Featurizer, find_rules
+from ietool.tasks.ske.model import SkeModel
+from ietool.tasks.ske.recipe import SkeRecipe
+from ietool.tasks.ske.rules import Rules, load_rules
+from ietool.tasks.ske.sampling import columns, pad, prior_marks
+from ietool.text.windows import windows
+
+Scored = tuple[int, int, int, int, int, float]
+"""(subject start, end, label, object start, end, probability), half-open."""
+
+
+@dataclass(frozen=True)
+class Span:
+    """A slice of the original text: ``text == source[start:end]``."""
+
+    text: str
+    start: int
+    end: int
+
+
+@dataclass(frozen=True)
+class ExtractedTriple:
+    """A triple with where it stands and how probable the model finds it (0 to 1).
+
+    ``subject`` and ``slots`` are None and empty for a triple that a rule made from strings.
+    """
+
+    triple: Triple
+    probability: float
+    subject: Span | None = None
+    slots: tuple[tuple[str, Span], ...] = ()
+
+
+@dataclass(frozen=True)
+class Extraction:
+    """What was found in one text."""
+
+    text: str
+    triples: tuple[ExtractedTriple, ...]
+
+
+def assemble(text: str, found: Iterable[Scored], labels: Sequence[tuple[str, str]]) -> list[ExtractedTriple]:
+    """Scored label spans of one text as triples.
+
+    Every (predicate, slot) is tagged on its own. A subject's ``@value`` of a predicate is an object; each other slot of
+    that predicate joins the object it is nearest to (ties: the earlier object), and of several in one slot the nearest
+    stays. A slot without a ``@value`` is dropped. Of occurrences with the same strings the most probable stays.
+    """
+    groups: dict[tuple[str, str], dict[str, list[Scored]]] = {}
+    for row in found:
+        predicate, slot = labels[row[2]]
+        groups.setdefault((text[row[0] : row[1]], predicate), {}).setdefault(slot, []).append(row)
+    best: dict[Triple, ExtractedTriple] = {}
+    for (subject, predicate), slots in groups.items():
+        objects = slots.pop(VALUE, [])
+        extra: list[dict[str, tuple[int, Scored]]] = [{} for _ in objects]
+        for slot, fillers in slots.items():
+            for filler in fillers:
+                if not objects:
+                    break
+                distance, at = min((_gap(filler, value), i) for i, value in enumerate(objects))
+                kept = extra[at].get(slot)
+                if kept is None or distance < kept[0]:
+                    extra[at][slot] = (distance, filler)
+        # Slots found at another occurrence of the same object string belong to it too.
+        shared: dict[str, dict[str, tuple[int, Scored]]] = {}
+        for value, own in zip(objects, extra, strict=True):
+            merged = shared.setdefault(text[value[3] : value[4]], {})
+            for slot, candidate in own.items():
+                if slot not in merged or candidate[0] < merged[slot][0]:
+                    merged[slot] = candidate
+        for value in objects:
+            parts = [(VALUE, value)] + [(s, row) for s, (_, row) in shared[text[value[3] : value[4]]].items()]
+            spans = tuple((slot, Span(text[row[3] : row[4]], row[3], row[4])) for slot, row in parts)
+            triple = Triple(subject, predicate, order_slots((slot, span.text) for slot, span in spans))
+            old = best.get(triple)
+            if old is None or value[5] > old.probability:
+                best[triple] = ExtractedTriple(triple, value[5], Span(subject, value[0], value[1]), spans)
+    return list(best.values())
+
+
+def _gap(a: Scored, b: Scored) -> int:
+    """Characters between two object spans; 0 where they touch or overlap."""
+    return max(a[3] - b[4], b[3] - a[4], 0)
+
+
+class SkePredictor:
+    """Reads texts in batches of like length; memory is bounded by ``pool`` texts."""
+
+    def __init__(
+        self, recipe: SkeRecipe, model: SkeModel, featurizer: Featurizer, rules: Rules | None = None, *, pool_batches: int = 16
+    ) -> None:
+        self.recipe, self.model, self.featurizer, self.rules = recipe, model, featurizer, rules
+        self.schema: Schema = featurizer.schema
+        self.pool_batches = pool_batches
+        self.highest_probability = 0.0
+
+    def predict(self, inputs: Iterable[Example]) -> Iterator[Extraction]:
+        """Extractions in the order of the inputs."""
+        stream = iter(inputs)
+        while pool := list(islice(stream, self.recipe.decode.batch_size * self.pool_batches)):
+            yield from self._pool([example.text for example in pool])
+
+    def _pool(self, texts: Sequence[str]) -> Iterator[Extraction]:
+        data = self.recipe.data
+        pieces = [(i, a, b) for i, t in enumerate(texts) if t for a, b in windows(t, data.window, data.overlap)]
+        pieces.sort(key=lambda p: p[2] - p[1])
+        found: list[list[Scored]] = [[] for _ in texts]
+        size = self.recipe.decode.batch_size
+        for at in range(0, len(pieces), size):
+            batch = pieces[at : at + size]
+            features = [self.featurizer.encode(texts[i][a:b]) for i, a, b in batch]
+            for (i, start, _), rows in zip(batch, self.spans(features), strict=True):
+                found[i].extend((r[0] + start, r[1] + start, r[2], r[3] + start, r[4] + start, r[5]) for r in rows)
+        labels = self.schema.labels
+        for text, rows in zip(texts, found, strict=True):
+            yield Extraction(text, tuple(self._ruled(text, assemble(text, rows, labels))))
+
+    def _ruled(self, text: str, triples: list[ExtractedTriple]) -> list[ExtractedTriple]:
+        if self.rules is None:
+            return triples
+        ruled = []
+        for triple, source in self.rules.apply(text, [t.triple for t in triples]):
+            origin = triples[source] if source is not None else None
+            if origin is not None and origin.triple == triple:
+                ruled.append(origin)
+            else:
+                ruled.append(ExtractedTriple(triple, origin.probability if origin else 0.0))
+        return ruled
+
+    @torch.inference_mode()
+    def spans(self, features: Sequence[Features]) -> list[list[Scored]]:
+        """Label spans of each of a batch of texts: all subjects of all texts, then all their objects."""
+        decode = self.recipe.decode
+        device = self.model.device
+        encoded = self._encode(features)
+        p = (F.logsigmoid(encoded["subject_logits"]) + encoded["entity"]).exp().masked_fill(~encoded["mask"][..., None], 0)
+        self.highest_probability = max(self.highest_probability, float(p.max()))
+        probabilities = p.cpu().numpy()
+        length = probabilities.shape[1]
+        s_at, s_pos = np.nonzero(probabilities[:, :, 0] > decode.subject_start)
+        e_at, e_pos = np.nonzero(probabilities[:, :, 1] > decode.subject_end)
+        kept_s, kept_e, at = nearest_spans(s_pos, e_pos, s_at, e_at, length)
+        starts, ends = s_pos[kept_s], e_pos[kept_e]
+        score = probabilities[at, starts, 0] * probabilities[at, ends, 1]
+        found: list[list[Scored]] = [[] for _ in features]
+        # Bounds the (pairs, length, 2R) scores of one step, whatever the number of subjects.
+        step = max(1, 4_000_000 // (length * 2 * len(self.schema.labels)))
+        for low in range(0, len(at), step):
+            part = slice(low, low + step)
+            marks = None
+            if self.recipe.model.priors:
+                numbered = [
+                    mark
+                    for n, (i, a, b) in enumerate(zip(at[part].tolist(), starts[part].tolist(), ends[part].tolist(), strict=True))
+                    for mark in prior_marks(features[i].prior, i, [(n, a, b + 1)], len(self.schema.labels))[1]
+                ]  # fmt: skip
+                pair, position, channel = columns(numbered, 3).to(device)
+                marks = (pair, position, channel)
+            chosen = [torch.from_numpy(x[part]).to(device) for x in (at, starts, ends)]
+            logits, gates = self.model.objects(encoded, chosen[0], chosen[1], chosen[2], marks)
+            joint = F.logsigmoid(logits)
+            for gate in gates:
+                joint = joint + gate
+            joint = joint.exp().masked_fill(~encoded["mask"][chosen[0]][:, :, None, None], 0)
+            for n, row in self._objects(joint):
+                i = at[low + n]
+                found[i].append(
+                    (int(starts[low + n]), int(ends[low + n]) + 1, *row[:3], float(score[low + n]) * row[3])
+                )
+        return found
+
+    def _encode(self, features: Sequence[Features]) -> dict[str, torch.Tensor]:
+        lengths = [len(f.characters) for f in features]
+        longest, device = max(lengths), self.model.device
+        marks = None
+        if self.recipe.model.priors:
+            rows = [mark for i, f in enumerate(features) for mark in prior_marks(f.prior, i, (), len(self.schema.labels))[0]]
+            at, position, side = columns(rows, 3).to(device)
+            marks = (at, position, side)
+        return self.model.encode(
+            pad([f.characters for f in features], longest).to(device),
+            torch.tensor(lengths, device=device),
+            pad([f.words for f in features], longest).to(device),
+            pad([f.tags for f in features], longest).to(device),
+            marks,
+        )
+
+    def _objects(self, joint: torch.Tensor) -> Iterator[tuple[int, tuple[int, int, int, float]]]:
+        """(pair, (label, start, end, probability)) from (P, L, 2, R) probabilities."""
+        decode = self.recipe.decode
+        p, length, _, r = joint.shape
+        # (side, pair, label, position): nonzero then comes sorted by group and position, as nearest_spans needs it.
+        joint = joint.permute(2, 0, 3, 1)
+        hits = [torch.nonzero(joint[side] > t) for side, t in ((0, decode.object_start), (1, decode.object_end))]
+        (s, e), values = (
+            [h.cpu().numpy() for h in hits],
+            [joint[side][tuple(hits[side].unbind(1))].float().cpu().numpy() for side in (0, 1)],
+        )
+        kept_s, kept_e, group = nearest_spans(s[:, 2], e[:, 2], s[:, 0] * r + s[:, 1], e[:, 0] * r + e[:, 1], length)
+        probability: npt.NDArray[np.floating] = values[0][kept_s] * values[1][kept_e]
+        columns_ = (group // r, group % r, s[kept_s, 2], e[kept_e, 2] + 1, probability)
+        for pair, label, start, end, prob in zip(*(c.tolist() for c in columns_), strict=True):
+            yield pair, (label, start, end, prob)
+
+
+def open_predictor(recipe: SkeRecipe, model: SkeModel, assets: Path) -> SkePredictor:
+    """A predictor with the features and rules that a run folder or prepared folder carries."""
+    featurizer = Featurizer.open(assets, priors=recipe.model.priors)
+    rules = None
+    if recipe.decode.apply_rules and recipe.decode.rules is not None:
+        own = assets / RULES
+        path = own if own.is_file() else find_rules(recipe.decode.rules)
+        rules = load_rules(path, set(featurizer.schema.relations))
+    return SkePredictor(recipe, model, featurizer, rules)

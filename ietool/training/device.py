@@ -1,0 +1,58 @@
+"""Which device, and which precision it does well."""
+
+from __future__ import annotations
+
+import time
+from functools import cache
+
+import torch
+
+from ietool.errors import UserError
+
+
+def choose_device(name: str) -> torch.device:
+    """``auto`` (CUDA where there is a GPU, else the CPU), ``cpu``, ``cuda`` or ``cuda:N``.
+
+    Raises:
+        UserError: the name is none of these, or that device is not there.
+    """
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        raise UserError(f"no device is called {name!r}", field="--device", mend="use auto, cpu, cuda or cuda:1") from None
+    if device.type not in ("cpu", "cuda"):
+        raise UserError(f"{name!r} is not supported", field="--device", mend="use auto, cpu, cuda or cuda:1")
+    if device.type == "cuda" and (not torch.cuda.is_available() or (device.index or 0) >= torch.cuda.device_count()):
+        count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+        raise UserError(
+            f"{name!r} is not there ({count} CUDA devices found)", field="--device", mend="see: ietool env"
+        )
+    return device
+
+
+@cache
+def cpu_bf16_gain() -> float:
+    """How many times faster this CPU multiplies matrices in bf16 than in fp32: about 4 with hardware for it, far
+    below 1 where it is emulated. Measured in some milliseconds, the best of several runs each."""
+
+    def best(dtype: torch.dtype) -> float:
+        a = torch.ones(256, 256, dtype=dtype)
+        times = []
+        for _ in range(6):
+            begin = time.perf_counter()
+            a @ a
+            times.append(time.perf_counter() - begin)
+        return min(times)
+
+    return best(torch.float32) / best(torch.bfloat16)
+
+
+def choose_precision(asked: str, device: torch.device) -> str:
+    """``fp32``, ``bf16`` or ``fp16``; ``auto`` is bf16 where the device has it in hardware (measured on CPUs)."""
+    if asked != "auto":
+        return asked
+    if device.type == "cuda":
+        return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp16"
+    return "bf16" if cpu_bf16_gain() > 1.5 else "fp32"

@@ -1,0 +1,30 @@
+"""Batches of like length, in an order that depends on the seed and the epoch alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import torch
+from transformers.trainer_pt_utils import LengthGroupedSampler
+
+
+class LengthBucketSampler(LengthGroupedSampler):
+    """transformers' sampler, with its batches shuffled (it leaves each stretch sorted, long texts first) and a
+    generator of its own, so that a resumed run draws what an uninterrupted one would have drawn."""
+
+    def __init__(self, batch_size: int, lengths: Sequence[int], seed: int) -> None:
+        super().__init__(batch_size, lengths=[int(n) for n in lengths], generator=torch.Generator())
+        self.seed, self.epoch = seed, 0
+
+    def set_epoch(self, epoch: int) -> None:
+        self.epoch = epoch
+
+    def __iter__(self) -> Iterator[int]:
+        self.generator.manual_seed(self.seed * 1_000_003 + self.epoch)
+        indices = list(super().__iter__())
+        batches = [indices[i : i + self.batch_size] for i in range(0, len(indices), self.batch_size)]
+        # A short last batch stays last: every other one keeps its full size.
+        full = len(indices) // self.batch_size
+        order = torch.randperm(full, generator=self.generator).tolist() + list(range(full, len(batches)))
+        for at in order:
+            yield from batches[at]

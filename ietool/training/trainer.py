@@ -1,0 +1,326 @@
+"""The bridge to ``transformers.Trainer``: our batches, our evaluation, the averaged weights, exact resumption."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import shutil
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from accelerate.utils import broadcast_object_list
+from safetensors.torch import load_file, save_file
+from torch.utils.data import Sampler
+from transformers import EarlyStoppingCallback, PreTrainedModel, Trainer, TrainerCallback, TrainingArguments
+from transformers.trainer_callback import PrinterCallback, TrainerControl, TrainerState
+
+from ietool.recipe import TrainingSection
+from ietool.tasks.base import Progress, TrainingSet
+from ietool.training.ema import make_ema
+from ietool.training.sampler import LengthBucketSampler
+
+Evaluate = Callable[[PreTrainedModel], tuple[dict[str, float], str]]
+"""Scores a model on the dev set: (values with ``score`` as the primary one, a remark for the table)."""
+
+_EMA, _PROGRESS = "ema.safetensors", "progress.json"
+
+
+@dataclass
+class EpochRow:
+    """One row of the training table."""
+
+    stage: int
+    epoch: int
+    loss: float
+    learning_rate: float
+    raw: dict[str, float] | None
+    ema: dict[str, float] | None
+    sentences_per_second: float
+    seconds: float
+    best: bool
+    note: str = ""
+
+
+@dataclass
+class TrainState:
+    """What a training has reached; saved with each checkpoint, since all that is printed must survive a resume."""
+
+    rows: list[EpochRow] = field(default_factory=list)
+    best: float = -1.0
+    stage: int = 1
+
+    def to_json(self) -> str:
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> TrainState:
+        data = json.loads(text)
+        return cls([EpochRow(**row) for row in data["rows"]], data["best"], data["stage"])
+
+
+def last_checkpoint(folder: Path) -> Path | None:
+    """The newest complete checkpoint: one whose progress file, written last, is there."""
+    if not folder.is_dir():
+        return None
+    complete = [p for p in folder.glob("checkpoint-*") if (p / _PROGRESS).is_file()]
+    return max(complete, key=lambda p: int(p.name.rsplit("-", 1)[1]), default=None)
+
+
+def read_progress(checkpoint: Path) -> TrainState:
+    """The state saved in a checkpoint."""
+    return TrainState.from_json((checkpoint / _PROGRESS).read_text(encoding="utf-8"))
+
+
+class _Steps(TrainerCallback):
+    """Keeps the averaged weights up to date and the progress bar moving."""
+
+    def __init__(self, owner: IETrainer, progress: Progress) -> None:
+        self.owner, self.progress = owner, progress
+
+    def on_epoch_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        self.owner.begin_epoch(round(state.epoch or 0))
+
+    def on_step_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        self.owner.after_step()
+        per_epoch = max(1, state.max_steps // max(1, math.ceil(args.num_train_epochs)))
+        done = (state.global_step - 1) % per_epoch + 1
+        self.progress(f"epoch {math.ceil(state.global_step / per_epoch)}", done, per_epoch)
+
+
+class IETrainer(Trainer):
+    """A Trainer for one stage.
+
+    Args:
+        model: trained in place.
+        arguments: from :func:`training_arguments`.
+        data: the training set.
+        section: the recipe's training section.
+        state: rows and best score so far; shared by the stages.
+        run: folder that gets the best weights.
+        evaluate_model: called on the main process after each epoch, for the raw and for the averaged weights.
+        on_epoch: told of each row, on the main process.
+        progress: told of each step, on the main process.
+        stop_at: stop the stage as soon as the score reaches this.
+    """
+
+    def __init__(
+        self,
+        model: PreTrainedModel,
+        arguments: TrainingArguments,
+        data: TrainingSet,
+        section: TrainingSection,
+        state: TrainState,
+        run: Path,
+        evaluate_model: Evaluate,
+        on_epoch: Callable[[EpochRow], None],
+        progress: Progress,
+        stop_at: float | None = None,
+    ) -> None:
+        self.data, self.section, self.train_state, self.run = data, section, state, run
+        self.evaluate_model, self.on_epoch_row, self.progress, self.stop_at = evaluate_model, on_epoch, progress, stop_at
+        self.epoch_begin = time.monotonic()
+        # The parent insists on an evaluation set; ours is scored by :meth:`evaluate`.
+        super().__init__(
+            model=model, args=arguments, train_dataset=data, eval_dataset=data, data_collator=data.collate  # type: ignore[arg-type]
+        )
+        self.remove_callback(PrinterCallback)
+        self.ema = make_ema(self.model, section.ema_decay) if section.ema_decay else None
+        quiet: Progress = lambda step, done, total: None  # noqa: E731
+        self.add_callback(_Steps(self, progress if self.is_world_process_zero() else quiet))
+        if section.patience and stop_at is None:
+            self.add_callback(EarlyStoppingCallback(early_stopping_patience=section.patience))
+
+    # -- batches
+
+    def _get_train_sampler(self, train_dataset: Any = None) -> Sampler[int]:
+        size = self.args.train_batch_size * self.args.gradient_accumulation_steps * self.args.world_size
+        return LengthBucketSampler(size, self.data.lengths, self.section.seed)
+
+    def begin_epoch(self, epoch: int) -> None:
+        # Every stage draws its own samples.
+        self.data.set_epoch((self.train_state.stage - 1) * 10_000 + epoch)
+        self.epoch_begin = time.monotonic()
+
+    def after_step(self) -> None:
+        if self.ema is not None:
+            self.ema.update_parameters(self.accelerator.unwrap_model(self.model))
+
+    # -- evaluation
+
+    def evaluate(self, *args: Any, **kwargs: Any) -> dict[str, float]:
+        """Score raw and averaged weights on the main process; every process learns the score."""
+        seconds = time.monotonic() - self.epoch_begin
+        outcome: list[Any] = [None]
+        if self.is_world_process_zero():
+            outcome = [self._evaluate_epoch(seconds)]
+        if self.args.world_size > 1:
+            broadcast_object_list(outcome)
+        score: float = outcome[0]
+        metrics = {"eval_score": score}
+        if self.stop_at is not None and score >= self.stop_at:
+            self.control.should_training_stop = True
+        self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
+        return metrics
+
+    def _evaluate_epoch(self, seconds: float) -> float:
+        state = self.train_state
+        logged = next((log for log in reversed(self.state.log_history) if "loss" in log), {})
+        plain = self.accelerator.unwrap_model(self.model)
+        raw: dict[str, float] | None = None
+        note = ""
+        if self.section.evaluate_raw or self.ema is None:
+            raw, note = self._score(plain)
+        averaged: dict[str, float] | None = None
+        if self.ema is not None:
+            averaged, note = self._score(self.ema.module)
+        scored = averaged if averaged is not None else raw
+        assert scored is not None
+        better = scored["score"] > state.best
+        row = EpochRow(
+            stage=state.stage,
+            epoch=round(self.state.epoch or 0),
+            loss=float(logged.get("loss", math.nan)),
+            learning_rate=float(logged.get("learning_rate", math.nan)),
+            raw=raw,
+            ema=averaged,
+            sentences_per_second=len(self.data) / seconds,
+            seconds=seconds,
+            best=better,
+            note=note,
+        )
+        state.rows.append(row)
+        if better:
+            state.best = scored["score"]
+            save_weights(self.ema.module if self.ema is not None else plain, self.run)
+        write_rows(self.run, state.rows)
+        self.on_epoch_row(row)
+        return scored["score"]
+
+    def _score(self, model: Any) -> tuple[dict[str, float], str]:
+        was_training = model.training
+        model.eval()
+        try:
+            return self.evaluate_model(model)
+        finally:
+            model.train(was_training)
+
+    # -- checkpoints
+
+    def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:
+        """Weights and configuration only: the parent would pickle its arguments."""
+        folder = output_dir or str(self.args.output_dir)
+        os.makedirs(folder, exist_ok=True)
+        self.accelerator.unwrap_model(self.model).save_pretrained(folder)
+
+    def _save_checkpoint(self, model: Any, trial: Any) -> None:
+        super()._save_checkpoint(model, trial)
+        if not self.is_world_process_zero():
+            return
+        folder = Path(self.args.output_dir)
+        newest = folder / f"checkpoint-{self.state.global_step}"
+        if self.ema is not None:
+            tensors = {name: p.detach().cpu().contiguous() for name, p in self.ema.module.named_parameters()}
+            tensors["n_averaged"] = self.ema.n_averaged.detach().cpu().reshape(1)
+            save_file(tensors, newest / _EMA)
+        # Written last and renamed into place: a checkpoint without it is not complete, and never resumed from.
+        part = newest / (_PROGRESS + ".part")
+        part.write_text(self.train_state.to_json(), encoding="utf-8")
+        _sync(newest)
+        os.replace(part, newest / _PROGRESS)
+        for old in folder.glob("checkpoint-*"):
+            if old != newest:
+                shutil.rmtree(old, ignore_errors=True)
+
+    def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
+        super()._load_from_checkpoint(resume_from_checkpoint, model)
+        if self.ema is not None:
+            tensors = load_file(Path(resume_from_checkpoint) / _EMA)
+            self.ema.n_averaged.copy_(tensors.pop("n_averaged").reshape(()))
+            own = dict(self.ema.module.named_parameters())
+            with torch.no_grad():
+                for name, tensor in tensors.items():
+                    own[name].copy_(tensor)
+
+
+def _sync(folder: Path) -> None:
+    """Bring a folder's files to the disk, so that a power cut cannot leave a complete mark on empty files."""
+    for path in folder.iterdir():
+        with path.open("rb") as stream:
+            os.fsync(stream.fileno())
+
+
+def save_weights(model: PreTrainedModel, run: Path) -> None:
+    """``config.json`` and ``model.safetensors`` into the run, each renamed into place."""
+    part = run / ".weights.part"
+    shutil.rmtree(part, ignore_errors=True)
+    model.save_pretrained(part)
+    for path in part.iterdir():
+        os.replace(path, run / path.name)
+    part.rmdir()
+
+
+def write_rows(run: Path, rows: list[EpochRow]) -> None:
+    """``metrics.jsonl``: a row an epoch."""
+    part = run / ".metrics.part"
+    part.write_text("".join(json.dumps(asdict(row)) + "\n" for row in rows), encoding="utf-8")
+    os.replace(part, run / "metrics.jsonl")
+
+
+def training_arguments(
+    section: TrainingSection,
+    folder: Path,
+    *,
+    items: int,
+    epochs: int,
+    learning_rate: float,
+    warm: bool,
+    device: torch.device,
+    precision: str,
+) -> TrainingArguments:
+    """The Trainer's arguments for one stage.
+
+    Args:
+        items: training items.
+        warm: whether the stage warms up (the first does).
+        precision: ``fp32``, ``bf16`` or ``fp16``.
+    """
+    world = int(os.environ.get("WORLD_SIZE", "1"))
+    steps = math.ceil(items / (section.batch_size * section.gradient_accumulation * world))
+    return TrainingArguments(
+        output_dir=str(folder),
+        num_train_epochs=epochs,
+        learning_rate=learning_rate,
+        per_device_train_batch_size=section.batch_size,
+        gradient_accumulation_steps=section.gradient_accumulation,
+        warmup_steps=round(steps * section.warmup_epochs) if warm else 0,
+        lr_scheduler_type=section.schedule,
+        weight_decay=section.weight_decay,
+        max_grad_norm=section.max_grad_norm,
+        bf16=precision == "bf16",
+        fp16=precision == "fp16",
+        use_cpu=device.type == "cpu",
+        seed=section.seed,
+        eval_strategy="epoch",
+        save_strategy="epoch",
+        logging_strategy="epoch",
+        metric_for_best_model="score",
+        greater_is_better=True,
+        restore_callback_states_from_checkpoint=True,
+        disable_tqdm=True,
+        report_to=["tensorboard"] if section.tensorboard else [],
+        dataloader_num_workers=section.workers,
+        dataloader_pin_memory=device.type == "cuda",
+        remove_unused_columns=False,
+        ddp_find_unused_parameters=True,
+        ddp_broadcast_buffers=False,
+        log_level="error",
+    )

@@ -1,0 +1,90 @@
+"""Predict with a run: files as a stream, or texts from Python."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ietool.files import atomic_text, read_lines
+from ietool.recipe_io import load_recipe
+from ietool.report.tables import Table
+from ietool.runs import RECIPE_FILE, open_run
+from ietool.tasks.base import Progress, no_progress
+from ietool.tasks.registry import get_task
+from ietool.training.device import choose_device, choose_precision
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Texts read and the seconds that reading, predicting and writing took, without loading the model."""
+
+    texts: int
+    seconds: float
+
+
+class Loaded:
+    """A trained model, ready to read texts."""
+
+    def __init__(self, run: Path, device: str = "auto", batch_size: int | None = None) -> None:
+        self.run = open_run(run).folder
+        self.recipe = load_recipe(str(self.run / RECIPE_FILE))
+        if batch_size is not None and hasattr(self.recipe.decode, "batch_size"):
+            self.recipe.decode.batch_size = batch_size
+        self.task = get_task(self.recipe.task)
+        self.device = choose_device(device)
+        self.precision = choose_precision(self.recipe.training.precision, self.device)
+        model = self.task.load_model(self.run).to(self.device).eval()  # type: ignore[arg-type]
+        self.predictor = self.task.predictor(self.recipe, model, self.run)
+
+    def predict(self, texts: Sequence[str]) -> list[Any]:
+        """One typed result per text, in order; offsets count characters of the text as given."""
+        if isinstance(texts, str):
+            raise TypeError("predict takes a list of texts; for one text give [text]")
+        return list(self.stream(self.task.input_of(text) for text in texts))
+
+    def stream(self, inputs: Iterable[Any]) -> Iterator[Any]:
+        """The same as a stream of the task's inputs, in bounded memory."""
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bf16"):
+            yield from self.predictor.predict(inputs)
+
+    def show(self, prediction: Any) -> Table:
+        """A result as a table."""
+        return self.task.show(prediction)
+
+
+def load(run: str | Path, device: str = "auto") -> Loaded:
+    """Open a run folder. Raises UserError if it is none."""
+    return Loaded(Path(run), device)
+
+
+def predict_file(
+    run: Path,
+    source: str,
+    output: str,
+    *,
+    device: str = "auto",
+    batch_size: int | None = None,
+    progress: Progress = no_progress,
+) -> Outcome:
+    """Read ``source`` line by line and write a submission; ``-`` stands for the standard streams.
+
+    Raises:
+        UserError: a bad record, a run that cannot be opened, or an output that cannot be written. Nothing is left
+            under the output's name then.
+    """
+    loaded = Loaded(run, device, batch_size)
+    begin = time.monotonic()
+    done = 0
+    with atomic_text(output) as out:
+        for prediction in loaded.stream(loaded.task.read_inputs(read_lines(source))):
+            out.write(loaded.task.format(prediction, loaded.run) + "\n")
+            done += 1
+            if done % 64 == 0:
+                progress("texts", done, None)
+    progress("texts", done, done)
+    return Outcome(done, time.monotonic() - begin)

@@ -1,0 +1,170 @@
+"""Prepare once: the same recipe on the same files gives the same folder, found again at once."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import ietool
+from ietool import paths
+from ietool.errors import UserError
+from ietool.recipe import Recipe
+from ietool.recipe_io import save_recipe
+from ietool.report.tables import Table
+from ietool.tasks.base import PrepareReport, Progress, Sources, Task, no_progress
+from ietool.tasks.registry import get_task
+
+DONE = "prepared.json"
+FORMAT = 1
+"""Raised when features of older versions must not be used any more."""
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A prepared folder; ``fresh`` is False where an earlier one was reused."""
+
+    folder: Path
+    report: PrepareReport
+    fresh: bool
+
+
+def find_sources(task: Task, data: Path | None, files: Mapping[str, Path]) -> Sources:
+    """The files to prepare from: those named, the rest from ``data``, or the corpus that ships where neither is given.
+
+    Raises:
+        UserError: a folder or file is missing, or a needed role is.
+    """
+    if data is not None and not data.is_dir():
+        raise UserError("no such folder", file=data, mend="check --data")
+    found: dict[str, Path] = {}
+    if data is not None:
+        found = dict(task.locate(data, needed=[role for role in task.roles if role not in files]).files)
+    elif not files:
+        found = dict(task.locate(paths.shipped_data(task.name), needed=task.roles).files)
+    found.update(files)
+    for role, path in found.items():
+        if not path.is_file():
+            raise UserError(f"no such {role} file", file=path, mend=f"check --{role}")
+    missing = [role for role in task.roles if role not in found]
+    if missing:
+        raise UserError(f"no {' and no '.join(missing)} file is given", mend=f"add --{missing[0]} FILE, or --data DIR")
+    return Sources(found)
+
+
+def _fingerprint(task: Task, recipe: Recipe, sources: Sources, skip_bad: bool) -> str:
+    """Identifies a preparation: what was read, by content, and the settings that features depend on."""
+    digest = hashlib.blake2b(digest_size=8)
+    settings = {key: getattr(recipe, key).model_dump(mode="json") for key in task.feature_sections}
+    settings |= {"format": FORMAT, "version": ietool.__version__, "task": task.name, "skip_bad": skip_bad}
+    digest.update(json.dumps(settings, sort_keys=True).encode())
+    for role, path in sorted(sources.files.items()):
+        digest.update(role.encode())
+        with path.open("rb") as stream:
+            digest.update(hashlib.file_digest(stream, lambda: hashlib.blake2b(digest_size=16)).digest())
+    return digest.hexdigest()
+
+
+def prepare(
+    recipe: Recipe,
+    *,
+    data: Path | None = None,
+    files: Mapping[str, Path] | None = None,
+    output: Path | None = None,
+    skip_bad: bool = False,
+    force: bool = False,
+    progress: Progress = no_progress,
+) -> Prepared:
+    """Validate and encode competition files; reuse what an earlier call made of the same.
+
+    Without ``data`` and ``files``, the recipe's latest preparation is meant, or the corpus that ships if there is none.
+
+    Args:
+        data: folder of competition files.
+        files: role → file; they go before what ``data`` holds.
+        output: the folder to write; default: one under ``prepared/`` named by content.
+        skip_bad: write bad records to ``rejects.jsonl`` and go on.
+        force: prepare again.
+
+    Raises:
+        UserError: a missing file or a bad record.
+    """
+    task = get_task(recipe.task)
+    top = paths.prepared_folder() / recipe.name
+    if data is None and not files:
+        latest = _latest(top)
+        if latest is not None:
+            data, files, skip_bad = None, latest[0], skip_bad or latest[1]
+            if not all(path.is_file() for path in files.values()):
+                gone = next(path for path in files.values() if not path.is_file())
+                raise UserError("is gone since it was prepared", file=gone, mend="name the files again with --data DIR")
+    sources = find_sources(task, data, files or {})
+    mark = _fingerprint(task, recipe, sources, skip_bad)
+    folder = output or top / mark
+    if not force and (folder / DONE).is_file():
+        done = json.loads((folder / DONE).read_text(encoding="utf-8"))
+        if done.get("fingerprint") == mark:
+            _remember(top, sources, skip_bad)
+            return Prepared(folder, _report(done), fresh=False)
+    if folder.exists() and not (folder / DONE).is_file() and any(folder.iterdir()):
+        raise UserError("is not empty and no prepared folder", file=folder, mend="choose another --output")
+    return _build(task, recipe, sources, folder, top, mark, skip_bad, progress)
+
+
+def _build(
+    task: Task, recipe: Recipe, sources: Sources, folder: Path, top: Path, mark: str, skip_bad: bool, progress: Progress
+) -> Prepared:
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    scratch = Path(tempfile.mkdtemp(prefix=".preparing-", dir=folder.parent))
+    try:
+        rejects = scratch / "rejects.jsonl" if skip_bad else None
+        report = task.prepare(recipe, sources, scratch, rejects=rejects, progress=progress)
+        save_recipe(recipe, scratch / "recipe.yaml")
+        done: dict[str, Any] = {
+            "fingerprint": mark,
+            "sources": {role: str(path) for role, path in sources.files.items()},
+            "report": asdict(report),
+        }
+        (scratch / DONE).write_text(json.dumps(done, ensure_ascii=False, indent=1), encoding="utf-8")
+        if folder.exists():
+            shutil.rmtree(folder)
+        os.replace(scratch, folder)
+    except OSError as error:
+        raise UserError(
+            f"could not be written ({error.strerror or error}); nothing was changed", file=folder, mend="free some space"
+        ) from None
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+    os.chmod(folder, 0o755)
+    _remember(top, sources, skip_bad)
+    if report.rejected:
+        report.notes.append(f"bad records with their reasons: {folder / 'rejects.jsonl'}")
+    return Prepared(folder, report, fresh=True)
+
+
+def _report(done: Mapping[str, Any]) -> PrepareReport:
+    data = dict(done["report"])
+    data["tables"] = [Table(**table) for table in data["tables"]]
+    return PrepareReport(**data)
+
+
+def _remember(top: Path, sources: Sources, skip_bad: bool) -> None:
+    top.mkdir(parents=True, exist_ok=True)
+    latest = {"files": {role: str(path.resolve()) for role, path in sources.files.items()}, "skip_bad": skip_bad}
+    part = top / f".latest.{os.getpid()}"
+    part.write_text(json.dumps(latest, ensure_ascii=False), encoding="utf-8")
+    os.replace(part, top / "latest.json")
+
+
+def _latest(top: Path) -> tuple[dict[str, Path], bool] | None:
+    try:
+        latest = json.loads((top / "latest.json").read_text(encoding="utf-8"))
+        return {role: Path(path) for role, path in latest["files"].items()}, bool(latest["skip_bad"])
+    except (OSError, ValueError, KeyError):
+        return None
