@@ -189,9 +189,10 @@ def _explain(
     else:
         given = problem["input"]
         shown = f", not {given!r}" if isinstance(given, str | int | float | bool | None) else ""
-        message = re.sub(r"^(Input|Value error,) ?", "", problem["msg"])
+        message = re.sub(r"^(Input|Value error,) ?|, unable to parse.*", "", problem["msg"])
+        message = re.sub(r"^is not a valid path.*", "should be a path", message)
         message = message[:1].lower() + message[1:] + shown
-        mend = "change the value"
+        mend = _default_of(dotted, recipe_class) or "change the value"
     if len(problems) > 1:
         more = len(problems) - 1
         message += f" (and {more} more {'problem' if more == 1 else 'problems'})"
@@ -199,6 +200,20 @@ def _explain(
         return UserError(message, field=f"--set {dotted}", mend=mend)
     line = next((lines[place[:n]] for n in range(len(place), 0, -1) if place[:n] in lines), None)
     return UserError(message, file=path, line=line, field=dotted or None, mend=mend)
+
+
+def _default_of(key: str, recipe_class: type[Recipe]) -> str | None:
+    """What a key is for and its default, for the mend of a wrong value."""
+    model: type[Section] | None = recipe_class
+    *sections, name = key.split(".")
+    for section in sections:
+        model = None if model is None else _section_of(model, section)
+    field = None if model is None else model.model_fields.get(name)
+    if field is None or field.is_required():
+        return None
+    default = field.get_default(call_default_factory=True)
+    about = f" ({field.description})" if field.description else ""
+    return f"the default is {'null' if default is None else default}{about}"
 
 
 def _dotted(place: yaml_io.Path_) -> str:

@@ -55,7 +55,8 @@ class EpochTable:
 def _scores(scores: Mapping[str, Any] | None) -> list[str]:
     if scores is None:
         return ["–"] * 3
-    return [f"{scores[key]:.4f}".removeprefix("0") for key in ("precision", "recall", "f1")]
+    # Five characters each: .6283, and 1.000 rather than 1.0000.
+    return [f"{scores[key]:.4f}".removeprefix("0")[:5] for key in ("precision", "recall", "f1")]
 
 
 def _line(cells: list[str]) -> str:

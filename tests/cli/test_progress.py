@@ -1,0 +1,91 @@
+"""Progress off a terminal, and the table of epochs."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+import pytest
+from rich.text import Text
+
+from ietool.cli.epochs import EpochTable
+from ietool.cli.progress import progress_bars
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    made = Clock()
+    monkeypatch.setattr(time, "monotonic", made)
+    return made
+
+
+def test_quick_steps_say_nothing(clock: Clock, capsys: pytest.CaptureFixture[str]) -> None:
+    with progress_bars() as progress:
+        for done in range(101):
+            clock.now += 0.01
+            progress("read", done, 100)
+    assert capsys.readouterr() == ("", "")
+
+
+def test_long_steps_say_a_line_now_and_then(clock: Clock, capsys: pytest.CaptureFixture[str]) -> None:
+    with progress_bars() as progress:
+        for done in range(0, 1001, 10):
+            progress("read", done, 1000)
+            clock.now += 0.3
+    said = capsys.readouterr()
+    assert said.out == ""
+    lines = said.err.splitlines()
+    assert len(lines) == 4  # 30 seconds: after 2, 12 and 22, and the end
+    assert lines[0].startswith("read: 70 of 1,000 (7%), 33/s, 0:28 left")
+    assert lines[-1].startswith("read: 1,000 of 1,000 (100%)")
+    assert "\x1b" not in said.err
+
+
+def test_unknown_totals_and_repeated_steps(clock: Clock, capsys: pytest.CaptureFixture[str]) -> None:
+    with progress_bars() as progress:
+        for _ in range(2):
+            progress("predict", 0, None)
+            clock.now += 5
+            progress("predict", 1000, None)
+    assert capsys.readouterr().err == "predict: 1,000, 200/s\n" * 2
+
+
+@dataclass
+class Row:
+    stage: int = 1
+    epoch: int = 1
+    loss: float = 0.1234567
+    learning_rate: float = 1e-3
+    raw: dict[str, float] | None = None
+    ema: dict[str, float] | None = None
+    sentences_per_second: float = 1234.5
+    seconds: float = 21.04
+    best: bool = False
+    note: str = ""
+
+
+def test_epoch_table_grows_in_aligned_columns() -> None:
+    lines: list[str] = []
+
+    def keep(text: Text) -> None:
+        lines.append(text.plain)
+
+    table = EpochTable(keep)
+    scores = {"precision": 0.66, "recall": 1.0, "f1": 0.58123}
+    table(Row(note="nothing above the thresholds; highest probability 0.31"))  # type: ignore[arg-type]
+    table(Row(epoch=12, raw=scores, ema=scores, best=True))  # type: ignore[arg-type]
+    assert len(lines) == 4  # heading, row, note, row
+    assert "highest probability 0.31" in lines[2]
+    assert lines[3].split() == [
+        *("1", "12", "0.1235", "1.0e-03", ".6600", "1.000", ".5812", ".6600", "1.000", ".5812", "1,234", "21.0", "*")
+    ]
+    assert lines[0].index("sent/s") + len("sent/s") == lines[3].index("1,234") + len("1,234")
+    assert max(map(len, lines)) <= 80
