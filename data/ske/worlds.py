@@ -55,6 +55,8 @@ RELATIONS: list[tuple[str, str, str, dict[str, str]]] = [
     ("films", "导演", "person", {}),
     ("played", "主演", "person", {}),
     ("books", "作者", "person", {}),
+    ("joint", "导演", "duo", {}),
+    ("joint", "主演", "stars", {}),
     ("winner", "获奖", "award", {"inWork": "work", "onDate": "year", "period": "period"}),
     ("winner", "获奖", "award2", {"inWork": "work2", "onDate": "year2"}),
     ("firm", "成立日期", "founded", {}),
@@ -186,6 +188,7 @@ class World:
         works = [self.title() for _ in range(self.dice.between(1, 3))]
         record: dict[str, str | list[str]] = {"person": name, "school": school, "people": self._people(2, 3)}
         record[self.dice.pick(["films", "played", "books"])] = works
+        record |= {"joint": [self.title(), self.title()], self.dice.pick(["duo", "stars"]): self._people(2, 2)}
         return record
 
     def _award(self) -> Record:
