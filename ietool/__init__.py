@@ -6,13 +6,13 @@ from os import PathLike
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ietool.workflow.predict import LoadedRun
+    from ietool.workflow.predict import Loaded
 
 __version__ = "0.1.0"
 __all__ = ["__version__", "load"]
 
 
-def load(run: str | PathLike[str], device: str = "auto") -> LoadedRun:
+def load(run: str | PathLike[str], device: str = "auto") -> Loaded:
     """Open a run folder for prediction: ``load("runs/ske/…").predict(["…"])`` gives typed results with offsets.
 
     Args:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from collections.abc import Callable
@@ -92,6 +93,11 @@ def input_files(
 
 
 # -- messages
+
+
+def is_main_process() -> bool:
+    """False in the helpers that ``torchrun`` starts beside the process that reports."""
+    return os.environ.get("RANK", "0") == "0"
 
 
 def say(message: str) -> None:

@@ -7,7 +7,6 @@ from typing import Annotated
 import typer
 
 from ietool.cli.common import DeviceOption, SetOption, complete_recipe, examples, say
-from ietool.errors import UserError
 
 
 def demo_cli(
@@ -32,9 +31,7 @@ def demo_cli(
     loaded = load_recipe(recipe, overrides or ())
     task = get_task(loaded.task)
     corpus = paths.shipped_data(loaded.task)
-    test = task.locate(corpus).files.get("test")
-    if test is None:
-        raise UserError("the sample corpus has no test file", file=corpus, mend="report this")
+    test = task.locate(corpus, needed=["test"]).files["test"]
 
     say("1/4 prepare, 2/4 train")
     outcome = prepare_and_train(loaded, data=corpus, files={}, output=None, device=device)

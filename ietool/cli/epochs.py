@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from rich.text import Text
 
-    from ietool.workflow.train import EpochRow
+    from ietool.training.trainer import EpochRow
 
 # (heading, width); 79 columns in all.
 _COLUMNS = (

@@ -21,6 +21,7 @@ from ietool.cli.common import (
     examples,
     input_files,
     interrupted,
+    is_main_process,
     say,
 )
 from ietool.errors import UserError
@@ -72,8 +73,9 @@ def train_cli(
         overfit=overfit,
         skip_bad=skip_bad,
     )
-    say(f"run: {outcome.run}")
-    say(f"predict with: ietool predict --run {outcome.run} INPUT --output FILE")
+    if is_main_process():
+        say(f"run: {outcome.run}")
+        say(f"predict with: ietool predict --run {outcome.run} INPUT --output FILE")
 
 
 def prepare_and_train(
@@ -100,10 +102,10 @@ def prepare_and_train(
             prepared = prepare(
                 recipe, data=data, files=files, output=None, skip_bad=skip_bad, force=False, progress=progress
             )
-        if prepared.fresh:
-            for table in prepared.report.tables:
+        if is_main_process():
+            for table in prepared.report.tables if prepared.fresh else ():
                 render(table, console())
-        announce(prepared)
+            announce(prepared)
     except KeyboardInterrupt:
         raise interrupted(lambda: "nothing was written; what was prepared before is untouched") from None
 
@@ -126,7 +128,7 @@ def prepare_and_train(
     except KeyboardInterrupt:
         raise interrupted(lambda: _what_is_safe(recipe.name, output)) from None
     best = outcome.best or {}
-    if best:
+    if best and is_main_process():
         say(" ".join(["best:", *(f"{key} {_short(value)}" for key, value in best.items())]))
     return outcome
 
