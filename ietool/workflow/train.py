@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 from transformers import PreTrainedModel, set_seed
+from transformers.utils import logging as transformers_logging
 
 from ietool.errors import UserError
 from ietool.recipe import Recipe, Stage
@@ -65,6 +66,7 @@ def train(
     Raises:
         UserError: the device or the run folder will not do.
     """
+    transformers_logging.disable_progress_bar()  # the library's own bars would break our table
     task = get_task(recipe.task)
     if overfit is not None:
         recipe = task.overfitting(recipe)

@@ -15,6 +15,7 @@ from ietool.tasks.ske.features import Featurizer
 from ietool.tasks.ske.labelling import label_rows
 from ietool.tasks.ske.prior import facts_of
 from ietool.tasks.ske.recipe import SkeRecipe
+from ietool.training.tables import ListColumn
 
 # Private-use characters stand for the two names while the text around them is rewritten.
 _SUBJECT, _OBJECT = "\ue000", "\ue001"
@@ -66,8 +67,9 @@ class SkeTrainingSet:
         data = load_from_disk(str(prepared / "train"))
         assert isinstance(data, Dataset)
         self.data = data if limit is None else data.select(range(min(limit, len(data))))
-        self.lengths: Sequence[int] = self.data.with_format("numpy")["length"][:]
-        self.rows = self.data.with_format("numpy")
+        self.lengths: Sequence[int] = self.data.data.column("length").to_numpy()[: len(self.data)]
+        self._texts = self.data.data.column("text")
+        self._columns = {name: ListColumn(data, name) for name in ("characters", "words", "tags", "spans", "prior")}
         self.featurizer = Featurizer.open(prepared, priors=recipe.model.priors or recipe.sampling.replacement > 0)
         index = self.featurizer.prior
         self._facts = index.by_label() if index is not None else {}
@@ -82,13 +84,11 @@ class SkeTrainingSet:
     def __getitem__(self, index: int) -> dict[str, Any]:
         sampling = self.recipe.sampling
         random = Random(f"{self.recipe.training.seed}/{self.epoch}/{index}")
-        row = self.rows[int(index)]
-        spans = row["spans"].reshape(-1, 5)
-        item = {key: row[key] for key in ("characters", "words", "tags")}
-        item["prior"] = row["prior"].reshape(-1, 5)
-        item["rows"] = spans.tolist()
-        if len(spans) and random.random() < sampling.replacement:
-            item = self._replaced(str(row["text"]), item, random) or item
+        item: dict[str, Any] = {name: column[index] for name, column in self._columns.items()}
+        item["prior"] = item["prior"].reshape(-1, 5)
+        item["rows"] = item.pop("spans").reshape(-1, 5).tolist()
+        if item["rows"] and random.random() < sampling.replacement:
+            item = self._replaced(str(self._texts[index]), item, random) or item
         item["pairs"] = self._subjects(item["rows"], random)
         return item
 
