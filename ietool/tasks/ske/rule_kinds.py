@@ -47,9 +47,7 @@ class RuleBase(BaseModel):
     def _each(self, items: list[Ruled], change: Callable[[Triple], Sequence[Triple]]) -> list[Ruled]:
         """Put in each covered triple's place what ``change`` makes of it."""
         return [
-            (new, source)
-            for triple, source in items
-            for new in (change(triple) if self.covers(triple) else (triple,))
+            (new, source) for triple, source in items for new in (change(triple) if self.covers(triple) else (triple,))
         ]
 
 
