@@ -26,7 +26,7 @@ HEADS: dict[str, list[str]] = {
         "{director}，{genre}《{film}》的导演",
         "《{film}》是{company}{year0}年出品的{genre}，导演是{director}",
         "!{genre}《{film}》剧组官宣：{director}出任导演，{actor}担纲主演",
-        "!{director}的新作《{film}》由{actor}联袂主演，{date}起在{area}上映",
+        "!{director}执导的新作《{film}》由{actor}联袂主演，{date}起在{area}上映",
         "!{cast1}在{director1}执导的《{film}》里饰演的{part1}深入人心",
         "!《{film}》出品方为{company}，{actor}等主演",
     ],
