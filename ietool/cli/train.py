@@ -58,8 +58,11 @@ def train_cli(
     """Train; prepares first where that was not done."""
     from ietool.recipe_io import load_recipe
 
-    if resume and overwrite:
-        raise UserError("--resume and --overwrite exclude each other", mend="give one of them")
+    if resume and (overwrite or overrides or data):
+        raise UserError(
+            "--resume goes on with the recipe and the data that the run began with",
+            mend="leave out --overwrite, --set and --data, or start a new run",
+        )
     loaded = load_recipe(recipe, overrides or ())
     files = input_files(train, dev, test, schema, file)
     outcome = prepare_and_train(
@@ -97,17 +100,20 @@ def prepare_and_train(
     from ietool.report.render import console, render
     from ietool.workflow.prepare import prepare
 
-    try:
-        with progress_bars() as progress:
-            prepared = prepare(
-                recipe, data=data, files=files, output=None, skip_bad=skip_bad, force=False, progress=progress
-            )
-        if is_main_process():
-            for table in prepared.report.tables if prepared.fresh else ():
-                render(table, console())
+    folder = None
+    if not resume:  # a resumed run goes on with the data that it began with
+        try:
+            with progress_bars() as progress:
+                prepared = prepare(
+                    recipe, data=data, files=files, output=None, skip_bad=skip_bad, force=False, progress=progress
+                )
+            if prepared.fresh:
+                for table in prepared.report.tables:
+                    render(table, console())
             announce(prepared)
-    except KeyboardInterrupt:
-        raise interrupted(lambda: "nothing was written; what was prepared before is untouched") from None
+        except KeyboardInterrupt:
+            raise interrupted(lambda: "nothing was written; what was prepared before is untouched") from None
+        folder = prepared.folder
 
     # Only now: importing the training stack takes seconds, in which a slip in the files would wait to be told.
     from ietool.workflow.train import train
@@ -116,7 +122,7 @@ def prepare_and_train(
         with progress_bars() as progress:
             outcome = train(
                 recipe,
-                prepared=prepared.folder,
+                prepared=folder,
                 output=output,
                 device=device,
                 resume=resume,

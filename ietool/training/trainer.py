@@ -48,11 +48,15 @@ class EpochRow:
 
 @dataclass
 class TrainState:
-    """What a training has reached; saved with each checkpoint, since all that is printed must survive a resume."""
+    """What a training has reached; saved with each checkpoint, since all that is printed must survive a resume.
+
+    ``stopped`` says that the stage has ended early.
+    """
 
     rows: list[EpochRow] = field(default_factory=list)
     best: float = -1.0
     stage: int = 1
+    stopped: bool = False
 
     def to_json(self) -> str:
         return json.dumps(asdict(self))
@@ -60,7 +64,7 @@ class TrainState:
     @classmethod
     def from_json(cls, text: str) -> TrainState:
         data = json.loads(text)
-        return cls([EpochRow(**row) for row in data["rows"]], data["best"], data["stage"])
+        return cls([EpochRow(**row) for row in data["rows"]], data["best"], data["stage"], data["stopped"])
 
 
 def last_checkpoint(folder: Path) -> Path | None:
@@ -87,9 +91,7 @@ class _Steps(TrainerCallback):
     ) -> None:
         self.owner.begin_epoch(round(state.epoch or 0))
 
-    def on_step_end(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
-    ) -> None:
+    def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         self.owner.after_step()
         per_epoch = max(1, state.max_steps // max(1, math.ceil(args.num_train_epochs)))
         done = (state.global_step - 1) % per_epoch + 1
@@ -126,11 +128,20 @@ class IETrainer(Trainer):
         stop_at: float | None = None,
     ) -> None:
         self.data, self.section, self.train_state, self.run = data, section, state, run
-        self.evaluate_model, self.on_epoch_row, self.progress, self.stop_at = evaluate_model, on_epoch, progress, stop_at
+        self.evaluate_model, self.on_epoch_row, self.progress, self.stop_at = (
+            evaluate_model,
+            on_epoch,
+            progress,
+            stop_at,
+        )
         self.epoch_begin = time.monotonic()
         # The parent insists on an evaluation set; ours is scored by :meth:`evaluate`.
         super().__init__(
-            model=model, args=arguments, train_dataset=data, eval_dataset=data, data_collator=data.collate  # type: ignore[arg-type]
+            model=model,
+            args=arguments,
+            train_dataset=data,
+            eval_dataset=data,
+            data_collator=data.collate,  # type: ignore[arg-type]
         )
         self.remove_callback(PrinterCallback)
         self.ema = make_ema(self.model, section.ema_decay) if section.ema_decay else None
@@ -156,6 +167,8 @@ class IETrainer(Trainer):
 
     # -- evaluation
 
+    control: TrainerControl
+
     def evaluate(self, *args: Any, **kwargs: Any) -> dict[str, float]:
         """Score raw and averaged weights on the main process; every process learns the score."""
         seconds = time.monotonic() - self.epoch_begin
@@ -169,11 +182,12 @@ class IETrainer(Trainer):
         if self.stop_at is not None and score >= self.stop_at:
             self.control.should_training_stop = True
         self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
+        self.train_state.stopped = self.control.should_training_stop
         return metrics
 
     def _evaluate_epoch(self, seconds: float) -> float:
         state = self.train_state
-        logged = next((log for log in reversed(self.state.log_history) if "loss" in log), {})
+        logged: dict[str, float] = next((log for log in reversed(self.state.log_history) if "loss" in log), {})
         plain = self.accelerator.unwrap_model(self.model)
         raw: dict[str, float] | None = None
         note = ""

@@ -16,7 +16,8 @@ from transformers.utils import logging as transformers_logging
 
 from ietool.errors import UserError
 from ietool.recipe import Recipe, Stage
-from ietool.runs import create_run, open_run, unfinished_run, update_run
+from ietool.recipe_io import load_recipe
+from ietool.runs import RECIPE_FILE, WEIGHTS_FILE, create_run, open_run, unfinished_run, update_run
 from ietool.tasks.base import Progress, Task, no_progress
 from ietool.tasks.registry import get_task
 from ietool.training.device import choose_device, choose_precision
@@ -46,7 +47,7 @@ class Outcome:
 def train(
     recipe: Recipe,
     *,
-    prepared: Path,
+    prepared: Path | None,
     output: Path | None = None,
     device: str = "auto",
     resume: bool = False,
@@ -58,25 +59,31 @@ def train(
     """Train and keep the best weights in a run folder.
 
     Args:
-        prepared: from :func:`ietool.workflow.prepare.prepare`.
+        prepared: from :func:`ietool.workflow.prepare.prepare`; may be None with ``resume``.
         output: the run folder; default: a new one under ``runs/``.
-        resume: go on from the last complete checkpoint of ``output``, or of the recipe's latest unfinished run.
+        resume: go on from the last complete checkpoint of ``output``, or of the recipe's latest unfinished run, with
+            the recipe and the data that it began with.
         overfit: train on so many records, and score on them, until they are fitted.
 
     Raises:
         UserError: the device or the run folder will not do.
     """
     transformers_logging.disable_progress_bar()  # the library's own bars would break our table
-    task = get_task(recipe.task)
-    if overfit is not None:
-        recipe = task.overfitting(recipe)
     chosen = choose_device(device)
     main = int(os.environ.get("RANK", "0")) == 0
-    run = _run_folder(recipe, output, chosen, resume=resume, overwrite=overwrite, main=main)
+    if resume:
+        run = output or unfinished_run(recipe.name)
+        recipe, prepared, overfit = _begun(run)
+        task = get_task(recipe.task)
+    else:
+        task = get_task(recipe.task)
+        if overfit is not None:
+            recipe = task.overfitting(recipe)
+        run = _new_run(recipe, output, chosen, overwrite=overwrite, main=main)
+    if prepared is None:
+        raise ValueError("a new run needs a prepared folder")
     precision = choose_precision(recipe.training.precision, chosen)
     checkpoints = run / "checkpoints"
-    if resume and open_run(run, weights=False).state == "finished":
-        raise UserError("is finished already", file=run, mend="leave out --resume to train anew")
     set_seed(recipe.training.seed)
     data = task.training_set(recipe, prepared, limit=overfit)
     split = "train" if overfit is not None else "dev"
@@ -84,7 +91,11 @@ def train(
     model = task.build_model(recipe, prepared)
     if main:
         task.save_assets(recipe, prepared, run)
-        update_run(run, extra={"precision": precision, "prepared": str(prepared.resolve()), "overfit": overfit})
+        update_run(
+            run,
+            state="training",
+            extra={"precision": precision, "prepared": str(prepared.resolve()), "overfit": overfit},
+        )
     evaluate = _evaluator(task, recipe, inputs, gold, prepared)
 
     first = Stage(epochs=recipe.training.epochs, learning_rate=recipe.training.learning_rate)
@@ -100,10 +111,34 @@ def train(
     try:
         for number in range(state.stage, len(stages) + 1):
             resumed = checkpoint if number == state.stage else None
-            if number > 1 and resumed is None:
-                model = _reload(task, run, recipe.training.seed + number)
             state.stage = number
-            _stage(recipe, model, data, stages[number - 1], state, run, evaluate, on_epoch, progress, chosen, precision, resumed, overfit)
+            if resumed is not None and state.stopped:
+                continue  # it had stopped early, just before the interruption
+            state.stopped = False
+            if number > 1:
+                model = _reload(task, run, checkpoints / f"stage-{number}", recipe.training.seed + number)
+            trainer = IETrainer(
+                model,
+                training_arguments(
+                    recipe.training,
+                    checkpoints / f"stage-{number}",
+                    items=len(data),
+                    epochs=stages[number - 1].epochs,
+                    learning_rate=stages[number - 1].learning_rate,
+                    warm=number == 1,
+                    device=chosen,
+                    precision=precision,
+                ),
+                data,
+                recipe.training,
+                state,
+                run,
+                evaluate,
+                on_epoch,
+                progress,
+                stop_at=OVERFIT_TARGET if overfit is not None else None,
+            )
+            trainer.train(resume_from_checkpoint=str(resumed) if resumed else None)
     except KeyboardInterrupt:
         if main:
             update_run(run, state="interrupted")
@@ -115,58 +150,38 @@ def train(
     return Outcome(run, best, state.rows)
 
 
-def _run_folder(
-    recipe: Recipe, output: Path | None, device: torch.device, *, resume: bool, overwrite: bool, main: bool
-) -> Path:
-    if resume:
-        run = output or unfinished_run(recipe.name)
-        open_run(run, weights=False)
-        if main:
-            update_run(run, state="training")
-        return run
-    if not main:
-        if output is None:
-            raise UserError("several processes need one run folder", field="--output", mend="add --output DIR")
-        return output
-    return create_run(recipe, output, device=str(device), overwrite=overwrite)
+def _begun(run: Path) -> tuple[Recipe, Path, int | None]:
+    """What an unfinished run began with: recipe, prepared folder, ``overfit``. Raises UserError if it cannot go on."""
+    entry = open_run(run, weights=False)
+    if entry.state == "finished":
+        raise UserError("is finished already", file=run, mend="leave out --resume to train anew")
+    prepared = Path(str(entry.info.extra.get("prepared", "")))
+    if not entry.info.extra or not prepared.is_dir():
+        raise UserError("cannot go on: its prepared data is gone", file=run, mend="leave out --resume to train anew")
+    return load_recipe(str(run / RECIPE_FILE)), prepared, entry.info.extra.get("overfit")
 
 
-def _stage(
-    recipe: Recipe,
-    model: PreTrainedModel,
-    data: Any,
-    stage: Stage,
-    state: TrainState,
-    run: Path,
-    evaluate: Evaluate,
-    on_epoch: Callable[[EpochRow], None],
-    progress: Progress,
-    device: torch.device,
-    precision: str,
-    checkpoint: Path | None,
-    overfit: int | None,
-) -> None:
-    arguments = training_arguments(
-        recipe.training,
-        run / "checkpoints" / f"stage-{state.stage}",
-        items=len(data),
-        epochs=stage.epochs,
-        learning_rate=stage.learning_rate,
-        warm=state.stage == 1,
-        device=device,
-        precision=precision,
-    )
-    stop_at = OVERFIT_TARGET if overfit is not None else None
-    trainer = IETrainer(
-        model, arguments, data, recipe.training, state, run, evaluate, on_epoch, progress, stop_at
-    )
-    trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+def _new_run(recipe: Recipe, output: Path | None, device: torch.device, *, overwrite: bool, main: bool) -> Path:
+    if main:
+        return create_run(recipe, output, device=str(device), overwrite=overwrite)
+    if output is None:
+        raise UserError("several processes need one run folder", field="--output", mend="add --output DIR")
+    return output
 
 
-def _reload(task: Task, run: Path, seed: int) -> PreTrainedModel:
-    """The best weights so far; the seed is set so that a resumed later stage repeats an uninterrupted one."""
+def _reload(task: Task, run: Path, stage: Path, seed: int) -> PreTrainedModel:
+    """The best weights of the stages before. They are set aside when the stage begins, since an interrupted epoch may
+    have replaced those of the run; the seed is set so that a resumed stage repeats an uninterrupted one."""
+    begin = stage / "begin"
+    if not begin.is_dir():
+        part = stage / "begin.part"
+        shutil.rmtree(part, ignore_errors=True)
+        part.mkdir(parents=True)
+        for name in ("config.json", WEIGHTS_FILE):
+            shutil.copyfile(run / name, part / name)
+        os.replace(part, begin)
     set_seed(seed)
-    return task.load_model(run)
+    return task.load_model(begin)
 
 
 def _evaluator(task: Task, recipe: Recipe, inputs: Any, gold: Any, assets: Path) -> Evaluate:
@@ -188,7 +203,9 @@ def _evaluator(task: Task, recipe: Recipe, inputs: Any, gold: Any, assets: Path)
 
 
 def _best(state: TrainState, recipe: Recipe, evaluate: Evaluate) -> dict[str, Any]:
-    row = max((r for r in state.rows if r.best), key=lambda r: (r.ema or r.raw or {}).get("score", -math.inf), default=None)
+    row = max(
+        (r for r in state.rows if r.best), key=lambda r: (r.ema or r.raw or {}).get("score", -math.inf), default=None
+    )
     if row is None:
         return {}
     values = row.ema or row.raw or {}

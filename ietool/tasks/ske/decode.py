@@ -28,7 +28,13 @@ class SkePredictor:
     """Reads texts in batches of like length; memory is bounded by ``pool`` texts."""
 
     def __init__(
-        self, recipe: SkeRecipe, model: SkeModel, featurizer: Featurizer, rules: Rules | None = None, *, pool_batches: int = 16
+        self,
+        recipe: SkeRecipe,
+        model: SkeModel,
+        featurizer: Featurizer,
+        rules: Rules | None = None,
+        *,
+        pool_batches: int = 16,
     ) -> None:
         self.recipe, self.model, self.featurizer, self.rules = recipe, model, featurizer, rules
         self.schema: Schema = featurizer.schema
@@ -74,7 +80,11 @@ class SkePredictor:
         decode = self.recipe.decode
         device = self.model.device
         encoded = self._encode(features)
-        p = (F.logsigmoid(encoded["subject_logits"]) + encoded["entity"]).exp().masked_fill(~encoded["mask"][..., None], 0)
+        p = (
+            (F.logsigmoid(encoded["subject_logits"]) + encoded["entity"])
+            .exp()
+            .masked_fill(~encoded["mask"][..., None], 0)
+        )
         self.highest_probability = max(self.highest_probability, float(p.max()))
         probabilities = p.cpu().numpy()
         length = probabilities.shape[1]
@@ -115,7 +125,9 @@ class SkePredictor:
         longest, device = max(lengths), self.model.device
         marks = None
         if self.recipe.model.priors:
-            rows = [mark for i, f in enumerate(features) for mark in prior_marks(f.prior, i, (), len(self.schema.labels))[0]]
+            rows = [
+                mark for i, f in enumerate(features) for mark in prior_marks(f.prior, i, (), len(self.schema.labels))[0]
+            ]
             at, position, side = columns(rows, 3).to(device)
             marks = (at, position, side)
         return self.model.encode(

@@ -179,9 +179,7 @@ class SkeModel(PreTrainedModel):
         self.subject_out = nn.Linear(h, 2)
         self.object_attention = SelfAttention(h, config.attention_heads, config.attention_head_size)
         self.subject_encoder = SubjectEncoder(h, config.subject_points)
-        self.object_conv = ObjectConv(
-            h, h + attended + subject_prior, 2 * h, 2 * config.labels if config.priors else 0
-        )
+        self.object_conv = ObjectConv(h, h + attended + subject_prior, 2 * h, 2 * config.labels if config.priors else 0)
         self.object_out = nn.Linear(h, 2 * config.labels)  # starts, then ends
         self.any_object = nn.Linear(h, 2)
         self.presence = TwoGates(h, config.labels)
@@ -279,13 +277,15 @@ class SkeModel(PreTrainedModel):
         marks_o = None if object_marks is None else (object_marks[0], object_marks[1], object_marks[2])
         e = self.encode(characters, lengths, words, tags, marks_s)
         inside = e["mask"].unsqueeze(-1)
-        subject_loss = product_cross_entropy(
-            e["subject_logits"], [e["entity"]], tuple(subject_targets.unbind(0)), inside
-        ) / lengths.sum()
+        subject_loss = (
+            product_cross_entropy(e["subject_logits"], [e["entity"]], tuple(subject_targets.unbind(0)), inside)
+            / lengths.sum()
+        )
         logits, gates = self.objects(e, pairs[0], pairs[1], pairs[2], marks_o)
-        object_loss = product_cross_entropy(
-            logits, gates, tuple(object_targets.unbind(0)), inside[pairs[0]].unsqueeze(-1)
-        ) / lengths[pairs[0]].sum()
+        object_loss = (
+            product_cross_entropy(logits, gates, tuple(object_targets.unbind(0)), inside[pairs[0]].unsqueeze(-1))
+            / lengths[pairs[0]].sum()
+        )
         return {"loss": subject_loss + object_loss, "subject_loss": subject_loss, "object_loss": object_loss}
 
 
