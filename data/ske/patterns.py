@@ -77,7 +77,7 @@ HEADS: dict[str, list[str]] = {
         "{husband}携老婆{wife}现身<place>",
         "{husband}毕业于{hschool}，妻子是{wife}",
         "{husband}、{wife}夫妇在<place>定居",
-        "{husband}，演员，毕业于{hschool}，与<person>是大学同学，妻子{wife}是他的师妹",
+        "{husband}，演员，毕业于{hschool}，与<person>是大学同学，妻子{wife}是一名医生",
         "!{wife}透露，自己和{husband}是{year0}年领证结婚的",
         "!{husband}在采访中多次感谢太太{wife}",
         "!{wife}的先生{husband}是{hschool}的毕业生",
