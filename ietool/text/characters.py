@@ -28,7 +28,10 @@ class CharVocabulary:
 
     def __init__(self, characters: Iterable[str]) -> None:
         self.characters = list(characters)
-        self._ids = {c: i for i, c in enumerate(self.characters, len(SPECIAL))}
+        codes = np.array([ord(c) for c in self.characters], np.int64)
+        # Code point → id; the last entry stands for every code point beyond the highest known one.
+        self._ids = np.full(int(codes.max(initial=0)) + 2, UNK, np.int32)
+        self._ids[codes] = np.arange(len(SPECIAL), len(self), dtype=np.int32)
 
     @classmethod
     def from_counts(cls, counts: Counter[str], min_count: int) -> CharVocabulary:
@@ -40,8 +43,8 @@ class CharVocabulary:
 
     def encode(self, text: str) -> npt.NDArray[np.int32]:
         """Ids of the folded text, one per character."""
-        get = self._ids.get
-        return np.fromiter((get(c, UNK) for c in fold(text)), dtype=np.int32, count=len(text))
+        codes = np.frombuffer(fold(text).encode("utf-32-le", "surrogatepass"), "<u4")
+        return self._ids[np.minimum(codes, len(self._ids) - 1)]
 
     def save(self, path: Path) -> None:
         """One character a line, as its code point in hexadecimal: line ends and blanks survive every editor."""
@@ -49,6 +52,7 @@ class CharVocabulary:
 
     @classmethod
     def load(cls, path: Path) -> CharVocabulary:
+        """Read what :meth:`save` wrote. Raises UserError naming the file when it is something else."""
         try:
             return cls(chr(int(line, 16)) for line in path.read_text(encoding="ascii").split())
         except (OSError, ValueError) as error:

@@ -22,7 +22,7 @@ from ietool.tasks.base import PrepareReport, Progress, Sources, Task, no_progres
 from ietool.tasks.registry import get_task
 
 DONE = "prepared.json"
-FORMAT = 1
+FORMAT = 2
 """Raised when features of older versions must not be used any more."""
 
 
@@ -125,6 +125,8 @@ def _build(
     try:
         rejects = scratch / "rejects.jsonl" if skip_bad else None
         report = task.prepare(recipe, sources, scratch, rejects=rejects, progress=progress)
+        if report.rejected:
+            report.notes.append(f"bad records with their reasons: {folder / 'rejects.jsonl'}")
         save_recipe(recipe, scratch / "recipe.yaml")
         done: dict[str, Any] = {
             "fingerprint": mark,
@@ -143,8 +145,6 @@ def _build(
         shutil.rmtree(scratch, ignore_errors=True)
     os.chmod(folder, 0o755)
     _remember(top, sources, skip_bad)
-    if report.rejected:
-        report.notes.append(f"bad records with their reasons: {folder / 'rejects.jsonl'}")
     return Prepared(folder, report, fresh=True)
 
 

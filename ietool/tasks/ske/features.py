@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -25,7 +25,7 @@ RULES = "rules.yaml"
 
 @dataclass(frozen=True)
 class Features:
-    """One text or window. ``characters``, ``words`` and ``tags`` are (L,); ``prior`` is (n, 5) rows of half-open spans."""
+    """One text or window: ``characters``, ``words``, ``tags`` are (L,); ``prior`` is (n, 5) rows of half-open spans."""
 
     characters: npt.NDArray[np.int32]
     words: npt.NDArray[np.int32]
@@ -44,7 +44,8 @@ class Featurizer:
         self._word_rows = word_rows
 
     @classmethod
-    def open(cls, folder: Path, *, priors: bool) -> Featurizer:
+    def open(cls, folder: Path, *, priors: bool, compact: bool = False) -> Featurizer:
+        """From what :func:`copy_assets` copies; ``compact`` as in :class:`PriorIndex`."""
         word_rows = None
         if (folder / WORDS).is_file():
             word_rows = {w: i for i, w in enumerate((folder / WORDS).read_text(encoding="utf-8").split("\n"), 1) if w}
@@ -52,25 +53,31 @@ class Featurizer:
             CharVocabulary.load(folder / CHARACTERS),
             Schema.from_json((folder / SCHEMA).read_text(encoding="utf-8")),
             word_rows,
-            PriorIndex(folder) if priors else None,
+            PriorIndex(folder, compact=compact) if priors else None,
         )
 
     def encode(self, text: str, own: Collection[Fact] = ()) -> Features:
         """Features of a text; ``own`` as in :meth:`PriorIndex.find`."""
-        characters = self.vocabulary.encode(text)
-        words = np.zeros(len(text), np.int32)
-        tags = np.zeros(len(text), np.uint8)
-        at = 0
-        rows = self._word_rows
-        for word, tag in segment(text):
-            end = at + len(word)
-            tags[at:end] = tag
-            if rows is not None:
-                # Row 0 is the zero vector of words without one.
-                words[at:end] = rows.get(word) or rows.get(word.lower(), 0)
-            at = end
         prior = self.prior.find(text, own) if self.prior is not None else np.zeros((0, 5), np.int32)
-        return Features(characters, words, tags, prior)
+        return Features(*self.ids(text), prior)
+
+    def encode_all(self, texts: Sequence[str], owns: Sequence[Collection[Fact]]) -> list[Features]:
+        """:meth:`encode` for several texts at once, which a compact index needs to be fast."""
+        found = (
+            self.prior.find_all(texts, owns) if self.prior is not None else [np.zeros((0, 5), np.int32)] * len(texts)
+        )
+        return [Features(*self.ids(text), prior) for text, prior in zip(texts, found, strict=True)]
+
+    def ids(self, text: str) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32], npt.NDArray[np.uint8]]:
+        """Ids of characters, rows of word vectors (0: none) and classes of parts of speech, each (L,)."""
+        words = segment(text)
+        sizes = np.fromiter((len(word) for word, _ in words), np.int64, len(words))
+        tags = np.fromiter((tag for _, tag in words), np.uint8, len(words)).repeat(sizes)
+        rows = self._word_rows
+        if rows is None:
+            return self.vocabulary.encode(text), np.zeros(len(text), np.int32), tags
+        found = (rows.get(word) or rows.get(word.lower(), 0) for word, _ in words)
+        return self.vocabulary.encode(text), np.fromiter(found, np.int32, len(words)).repeat(sizes), tags
 
 
 @cache

@@ -1,103 +1,291 @@
-"""Prepare: validate, count, encode and write."""
+"""Prepare: validate, count, encode and write. Memory does not grow with the files.
+
+The training file is read once: its good records, each text once, go to a scratch file while characters and facts are
+counted; from there they are encoded, since features need the whole vocabulary and index.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import hashlib
+import json
+import sqlite3
 import tempfile
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import numpy as np
 
-from ietool.tasks.base import PrepareReport, Progress, Sources
+from ietool.errors import UserError
 from ietool.files import read_lines
-from ietool.tasks.ske.data import Example, format_line, infer_schema, load_examples, read_examples, read_schema
-from ietool.tasks.ske.features import CHARACTERS, SCHEMA, VECTORS, WORDS, Featurizer
-from ietool.tasks.ske.labelling import facts, label_rows
-from ietool.tasks.ske.prior import PriorBuilder
+from ietool.tasks.base import PrepareReport, Progress, Sources
+from ietool.tasks.ske import statistics
+from ietool.tasks.ske.data import (
+    Example,
+    OnBad,
+    Schema,
+    Triple,
+    format_line,
+    infer_schema,
+    load_examples,
+    read_examples,
+    read_schema,
+)
+from ietool.tasks.ske.features import CHARACTERS, SCHEMA, VECTORS, WORDS, Features, Featurizer
+from ietool.tasks.ske.labelling import Row, facts, label_rows
+from ietool.tasks.ske.oracle import Oracle
+from ietool.tasks.ske.prior import Fact, PriorBuilder
 from ietool.tasks.ske.recipe import SkeRecipe
+from ietool.tasks.ske.statistics import Overlap, SplitStatistics
 from ietool.text.characters import CharVocabulary, fold
 from ietool.text.windows import windows
 from ietool.text.word_vectors import load_word_vectors
 from ietool.training.tables import write_table
 
-
 HEAD = 4096
 """Training records kept as they are, for ``--overfit``."""
+
+_BATCH_CHARACTERS = 8192
+"""Texts are encoded in batches of about this size."""
+
+Encoded = tuple[Example, list[tuple[int, str, Features, list[Row]]]]
+"""A text and its windows: (start, text, features, label rows)."""
+
+
+def prepare(
+    recipe: SkeRecipe, sources: Sources, folder: Path, *, rejects: Path | None, progress: Progress
+) -> PrepareReport:
+    """Validate and encode ``train`` and ``dev`` of the sources into ``folder``; see :meth:`Task.prepare`.
+
+    Of a text that train has several times the first copy is used.
+
+    Raises:
+        UserError: a file that cannot be read or has no usable record; without ``rejects`` also the first bad record.
+        OSError: the disk is full.
+    """
+    with tempfile.TemporaryDirectory(dir=folder, prefix=".scratch-") as name, contextlib.ExitStack() as stack:
+        try:
+            preparation = _Preparation(recipe, sources, folder, Path(name), rejects, progress)
+            stack.callback(preparation.close)
+            return preparation.run()
+        except sqlite3.OperationalError as error:
+            raise OSError(errno.ENOSPC, f"scratch file: {error}") from None
+
+
+def read_split(prepared: Path, split: str, limit: int | None) -> list[Example]:
+    """The examples of a prepared split, ``dev`` or the head of ``train``; at most ``limit``."""
+    return list(islice(read_examples(read_lines(prepared / f"{split}.jsonl")), limit))
+
+
+class _Preparation:
+    """One run of :func:`prepare`: what its steps share."""
+
+    def __init__(
+        self, recipe: SkeRecipe, sources: Sources, folder: Path, scratch: Path, rejects: Path | None, progress: Progress
+    ) -> None:
+        self.recipe, self.sources, self.folder, self.scratch, self.progress = recipe, sources, folder, scratch, progress
+        self.rejects = rejects
+        self._rejected: TextIO | None = None
+        self.schema = self._find_schema()
+        self.labels = {label: i for i, label in enumerate(self.schema.labels)}
+        self.splits = {
+            name: SplitStatistics(Oracle(self.schema.labels, self.schema.competition)) for name in ("train", "dev")
+        }
+        self.overlap = Overlap()
+        self.builder = PriorBuilder(scratch)
+
+    def close(self) -> None:
+        self.builder.close()
+        if self._rejected is not None:
+            self._rejected.close()
+
+    def run(self) -> PrepareReport:
+        self.read_train()
+        featurizer = Featurizer.open(self.folder, priors=True, compact=True)
+        write_table(lambda: self.train_rows(featurizer), _columns(), self.folder / "train", self.scratch)
+        self.read_dev(featurizer)
+        splits = self.splits
+        report = PrepareReport(rejected=sum(s.rejected for s in splits.values()))
+        vectors = self.recipe.data.word_vectors is not None
+        report.tables = [
+            statistics.corpus_table(splits, self.overlap, vectors=vectors),
+            statistics.oracle_table(splits),
+            statistics.relation_table(splits, list(self.schema.relations)),
+        ]
+        report.statistics = {name: s.numbers() for name, s in splits.items()}
+        report.statistics["overlap"] = self.overlap.numbers(splits["dev"])
+        report.statistics["labels"] = len(self.labels)
+        report.notes = statistics.notes(splits, self.overlap, self.recipe.data.window)
+        if "schema" not in self.sources.files:
+            report.notes.append(f"no schema was given: its {len(self.schema.relations)} relations are those of train")
+        return report
+
+    def _find_schema(self) -> Schema:
+        if "schema" in self.sources.files:
+            return read_schema(self.sources.files["schema"])
+        # Bad records are reported when the file is read for good.
+        ignore: OnBad | None = (lambda error, line: None) if self.rejects is not None else None
+        return infer_schema(load_examples(self.sources.files["train"], on_bad=ignore))
+
+    def examples(self, split: str, step: str) -> Iterator[Example]:
+        """The good records of a file, counted, with progress by lines; bad ones go to the rejects, if there are any."""
+        path, counts = self.sources.files[split], self.splits[split]
+        total = _count_lines(path)
+        on_bad = None if self.rejects is None else lambda error, line: self.reject(counts, error, line)
+        for example in load_examples(path, self.schema, on_bad):
+            counts.records += 1
+            counts.dropped += example.dropped
+            if counts.records % 256 == 0:
+                self.progress(step, example.line if total else counts.records, total)
+            yield example
+        if counts.records >= 256:
+            self.progress(step, total or counts.records, total or counts.records)
+
+    def reject(self, counts: SplitStatistics, error: UserError, line: str) -> None:
+        """Note a bad record with its reason."""
+        counts.rejected += 1
+        if self._rejected is None:
+            assert self.rejects is not None
+            self._rejected = self.rejects.open("w", encoding="utf-8", newline="\n")
+        entry = {"file": error.file, "line": error.line, "field": error.field, "reason": error.message, "raw": line}
+        self._rejected.write(json.dumps(entry, ensure_ascii=False) + "\n")
+
+    def read_train(self) -> None:
+        """Validate train, leave out repeated texts, count, and write all that features need."""
+        recipe, folder, counts = self.recipe, self.folder, self.splits["train"]
+        characters: Counter[str] = Counter()
+        with _create(self.scratch / "train.jsonl") as once, _create(folder / "train.jsonl") as head:
+            for example in self.examples("train", "read train"):
+                text, gold = _digest(example.text), _digest_of_gold(example)
+                if not self.builder.first_time(text, gold):
+                    counts.duplicates += 1
+                    counts.conflicting += self.builder.gold_of(text) != gold
+                    continue
+                characters.update(fold(example.text))
+                self.builder.add(set(facts(example.triples, self.labels)))
+                triples = [(t.subject, t.predicate, t.object) for t in example.triples]
+                once.write(json.dumps((example.text, triples), ensure_ascii=False) + "\n")
+                if counts.records - counts.duplicates <= HEAD:
+                    head.write(format_line(example.text, example.triples, self.schema) + "\n")
+        self.builder.write(folder)
+        CharVocabulary.from_counts(characters, recipe.data.min_char_count).save(folder / CHARACTERS)
+        (folder / SCHEMA).write_text(self.schema.to_json(), encoding="utf-8")
+        if recipe.data.word_vectors is not None:
+            vectors = load_word_vectors(recipe.data.word_vectors)
+            (folder / WORDS).write_text("\n".join(vectors.words) + "\n", encoding="utf-8", newline="\n")
+            np.save(folder / VECTORS, np.asarray(vectors.matrix, np.float16), allow_pickle=False)
+
+    def train_rows(self, featurizer: Featurizer) -> Iterator[dict[str, Any]]:
+        """The rows of the training table, one a window."""
+        counts = self.splits["train"]
+        total = counts.records - counts.duplicates
+        for batch in _batches(_read_once(self.scratch / "train.jsonl")):
+            for _, pieces in self.encode(featurizer, batch, counts, train=True):
+                for start, text, features, spans in pieces:
+                    yield {
+                        "text": text, "length": len(text), "start": start,
+                        "characters": features.characters, "words": features.words, "tags": features.tags,
+                        "spans": np.array(spans, np.int32).reshape(-1), "prior": features.prior.reshape(-1),
+                    }  # fmt: skip
+            if total >= 256:
+                self.progress("features", counts.texts, total)
+
+    def read_dev(self, featurizer: Featurizer) -> None:
+        """Validate and keep dev as it is, and count what it shares with train."""
+        # Features of dev are made when it is predicted; here they are only counted, and priors do not matter.
+        featurizer.prior = None
+        seen: Counter[bytes] = Counter()
+        counts = self.splits["dev"]
+        with _create(self.folder / "dev.jsonl") as out:
+            for batch in _batches(self.examples("dev", "read dev")):
+                for example in batch:
+                    out.write(format_line(example.text, example.triples, self.schema) + "\n")
+                    digest = _digest(example.text)
+                    self.overlap.texts += self.builder.gold_of(digest) is not None
+                    self.overlap.triples += sum(
+                        all(self.builder.knows(fact) for fact in facts([triple], self.labels))
+                        for triple in example.triples
+                    )
+                    seen[digest] += 1
+                self.encode(featurizer, batch, counts, train=False)
+        counts.duplicates = seen.total() - len(seen)
+
+    def encode(
+        self, featurizer: Featurizer, batch: list[Example], counts: SplitStatistics, *, train: bool
+    ) -> list[Encoded]:
+        """Features and labels of all windows of some texts; counts them."""
+        data = self.recipe.data
+        cuts = [windows(example.text, data.window, data.overlap) for example in batch]
+        texts = [e.text[a:b] for e, cut in zip(batch, cuts, strict=True) for a, b in cut]
+        stated = [facts(example.triples, self.labels) for example in batch]
+        owns: list[set[Fact]] = [set(s) for s, cut in zip(stated, cuts, strict=True) for _ in cut]
+        features = iter(zip(texts, featurizer.encode_all(texts, owns), strict=True))
+        encoded: list[Encoded] = []
+        for example, cut, own in zip(batch, cuts, stated, strict=True):
+            pieces = []
+            for (start, _), (text, found) in zip(cut, islice(features, len(cut)), strict=True):
+                pieces.append((start, text, found, label_rows(own, text, first_only=data.occurrences == "first")))
+            encoded.append((example, pieces))
+            counts.add(example, [found for _, _, found, _ in pieces])
+        counts.oracle.add([(e, [(start, rows) for start, _, _, rows in pieces]) for e, pieces in encoded])
+        return encoded
+
+
+def _columns() -> Any:
+    from datasets import Features as Columns
+    from datasets import Sequence, Value
+
+    numbers = {"characters": "int32", "words": "int32", "tags": "uint8", "spans": "int32", "prior": "int32"}
+    columns = {"text": Value("string"), "length": Value("int32"), "start": Value("int32")}
+    return Columns({**columns, **{name: Sequence(Value(kind)) for name, kind in numbers.items()}})
+
+
+def _create(path: Path) -> TextIO:
+    return path.open("w", encoding="utf-8", newline="\n")
 
 
 def _digest(text: str) -> bytes:
     return hashlib.blake2b(text.encode(), digest_size=12).digest()
 
 
-def prepare(
-    recipe: SkeRecipe, sources: Sources, folder: Path, *, rejects: Path | None, progress: Progress
-) -> PrepareReport:
-    from datasets import Features, Sequence, Value
-
-    if "schema" in sources.files:
-        schema = read_schema(sources.files["schema"])
-    else:
-        schema = infer_schema(load_examples(sources.files["train"]))
-    labels = {label: i for i, label in enumerate(schema.labels)}
-    counts: Counter[str] = Counter()
-    report = PrepareReport()
-    with tempfile.TemporaryDirectory(dir=folder, prefix=".scratch-") as name:
-        scratch = Path(name)
-        builder = PriorBuilder(scratch)
-        number = 0
-        for number, example in enumerate(load_examples(sources.files["train"], schema), 1):
-            if builder.first_time(_digest(example.text)):
-                counts.update(fold(example.text))
-                builder.add(set(facts(example.triples, labels)))
-        builder.write(folder)
-        vocabulary = CharVocabulary.from_counts(counts, recipe.data.min_char_count)
-        vocabulary.save(folder / CHARACTERS)
-        (folder / SCHEMA).write_text(schema.to_json(), encoding="utf-8")
-        if recipe.data.word_vectors is not None:
-            vectors = load_word_vectors(recipe.data.word_vectors)
-            (folder / WORDS).write_text("\n".join(vectors.words) + "\n", encoding="utf-8")
-            np.save(folder / VECTORS, np.asarray(vectors.matrix, np.float16), allow_pickle=False)
-        featurizer = Featurizer.open(folder, priors=True)
-
-        def rows(example: Example) -> Iterator[dict[str, Any]]:
-            stated = facts(example.triples, labels)
-            for start, end in windows(example.text, recipe.data.window, recipe.data.overlap):
-                text = example.text[start:end]
-                features = featurizer.encode(text, own=set(stated))
-                spans = label_rows(stated, text, first_only=recipe.data.occurrences == "first")
-                yield {
-                    "text": text, "length": len(text), "start": start,
-                    "characters": features.characters, "words": features.words, "tags": features.tags,
-                    "spans": np.array(spans, np.int32).reshape(-1), "prior": features.prior.reshape(-1),
-                }  # fmt: skip
-
-        def train_rows() -> Iterator[dict[str, Any]]:
-            for done, example in enumerate(load_examples(sources.files["train"], schema), 1):
-                yield from rows(example)
-                if done % 256 == 0:
-                    progress("features", done, number)
-
-        columns = Features(
-            {
-                "text": Value("string"), "length": Value("int32"), "start": Value("int32"),
-                "characters": Sequence(Value("int32")), "words": Sequence(Value("int32")),
-                "tags": Sequence(Value("uint8")), "spans": Sequence(Value("int32")), "prior": Sequence(Value("int32")),
-            }
-        )  # fmt: skip
-        write_table(train_rows, columns, folder / "train", scratch)
-        with (folder / "dev.jsonl").open("w", encoding="utf-8") as out:
-            for example in load_examples(sources.files["dev"], schema):
-                out.write(format_line(example.text, example.triples, schema) + "\n")
-        with (folder / "train.jsonl").open("w", encoding="utf-8") as out:
-            for example in islice(load_examples(sources.files["train"], schema), HEAD):
-                out.write(format_line(example.text, example.triples, schema) + "\n")
-    return report
+def _digest_of_gold(example: Example) -> bytes:
+    return _digest(repr(sorted((t.subject, t.predicate, t.object) for t in example.triples)))
 
 
-def read_split(prepared: Path, split: str, limit: int | None) -> list[Example]:
-    """The examples of a prepared split, ``dev`` or the head of ``train``; at most ``limit``."""
-    return list(islice(read_examples(read_lines(prepared / f"{split}.jsonl")), limit))
+def _count_lines(path: Path) -> int | None:
+    """Lines of a plain file; None for a packed one, whose length only unpacking tells."""
+    try:
+        with path.open("rb") as stream:
+            count, last = 0, b"\n"
+            while block := stream.read(1 << 20):
+                if not count and block[:2] in (b"\x1f\x8b", b"PK"):
+                    return None
+                count, last = count + block.count(b"\n"), block[-1:]
+            return count + (last != b"\n")
+    except OSError:
+        return None
+
+
+def _read_once(path: Path) -> Iterator[Example]:
+    with path.open(encoding="utf-8", newline="\n") as lines:
+        for line in lines:
+            text, triples = json.loads(line)
+            yield Example(text, tuple(Triple(s, p, tuple((slot, v) for slot, v in o)) for s, p, o in triples))
+
+
+def _batches(examples: Iterable[Example]) -> Iterator[list[Example]]:
+    """Batches of some ``_BATCH_CHARACTERS`` characters, or of one longer text."""
+    batch: list[Example] = []
+    size = 0
+    for example in examples:
+        if batch and size + len(example.text) > _BATCH_CHARACTERS:
+            yield batch
+            batch, size = [], 0
+        batch.append(example)
+        size += len(example.text)
+    if batch:
+        yield batch

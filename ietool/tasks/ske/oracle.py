@@ -1,0 +1,125 @@
+"""Oracle recall: which gold triples labels and decoder could give back at all, and where the others are lost."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from ietool.tasks.ske.assembly import assemble
+from ietool.tasks.ske.data import Example, Triple
+from ietool.tasks.ske.judge import Rules
+from ietool.tasks.ske.labelling import Row, locate_names
+from ietool.text.characters import fold
+from ietool.text.spans import nearest_spans
+
+NOT_IN_TEXT = "not in the text"
+APART = "in no single window"
+AMBIGUOUS = "spans cross: another end is nearer"
+SLOTS = "slots joined to another object"
+REASONS = (NOT_IN_TEXT, APART, AMBIGUOUS, SLOTS)
+
+Piece = tuple[int, Sequence[Row]]
+"""A window of a text: where it starts, and its label rows, counted from there."""
+
+
+def perfect_rows(windows: Sequence[Sequence[Row]], labels: int) -> list[list[Row]]:
+    """What decoding gives for each window when every start and end probability is exactly the label.
+
+    As the predictor works: subject starts take the nearest end; then, for each subject span so found, the object starts
+    of each of the ``labels`` labels take the nearest end. A span that no gold row has as its subject has no objects.
+    """
+    found: list[list[Row]] = [[] for _ in windows]
+    flat = np.array([(i, *row) for i, rows in enumerate(windows) for row in rows], np.int64).reshape(-1, 6)
+    if not len(flat):
+        return found
+    at, s0, s1, label, o0, o1 = flat.T
+    length = int(max(s1.max(), o1.max())) + 1
+    begins, ends = np.unique(at * length + s0), np.unique(at * length + s1 - 1)
+    kept_s, kept_e, _ = nearest_spans(begins % length, ends % length, begins // length, ends // length, length)
+    # A span by one number: its place among all characters of all windows, and its end.
+    subjects = begins[kept_s] * length + ends[kept_e] % length
+    own = (at * length + s0) * length + s1 - 1
+    pair = np.searchsorted(subjects, own)
+    pair[pair == len(subjects)] = 0
+    found_subject = subjects[pair] == own
+    group = (pair * labels + label)[found_subject]
+    starts = np.unique(group * length + o0[found_subject])
+    stops = np.unique(group * length + o1[found_subject] - 1)
+    kept_o, kept_p, groups = nearest_spans(starts % length, stops % length, starts // length, stops // length, length)
+    span = subjects[groups // labels]
+    columns = (
+        span // length // length,
+        span // length % length,
+        span % length + 1,
+        groups % labels,
+        starts[kept_o] % length,
+        stops[kept_p] % length + 1,
+    )
+    for i, *row in np.stack(columns, 1).tolist():
+        found[i].append((row[0], row[1], row[2], row[3], row[4]))
+    return found
+
+
+@dataclass
+class Oracle:
+    """Counts over the texts of one split. ``labels`` are the schema's, ``metric`` decides when triples are the same."""
+
+    labels: Sequence[tuple[str, str]]
+    metric: str
+    triples: int = 0
+    lost: Counter[str] = field(default_factory=Counter)
+    spurious: int = 0
+    """Triples that perfect marks give and gold does not have."""
+
+    def __post_init__(self) -> None:
+        self._key = Rules(self.metric).key
+        self._number = {label: i for i, label in enumerate(self.labels)}
+
+    @property
+    def recall(self) -> float:
+        """The share of gold triples that come back; 1 where there are none."""
+        return 1.0 - self.lost.total() / self.triples if self.triples else 1.0
+
+    def add(self, texts: Sequence[tuple[Example, Sequence[Piece]]]) -> None:
+        """Count some texts, with their windows and labels."""
+        decoded = iter(perfect_rows([rows for _, pieces in texts for _, rows in pieces], len(self.labels)))
+        for example, pieces in texts:
+            rows = {
+                (a + start, b + start, label, c + start, d + start, 1.0)
+                for start, _ in pieces
+                for a, b, label, c, d in next(decoded)
+            }
+            found = {self._key(t.triple) for t in assemble(example.text, sorted(rows), self.labels)}
+            gold = {self._key(triple) for triple in example.triples}
+            self.triples += len(example.triples)
+            self.spurious += len(found - gold)
+            if gold <= found:
+                continue
+            facts = {(r[0], r[1], r[2], r[3], r[4]) for r in rows}
+            for triple in example.triples:
+                if self._key(triple) not in found:
+                    self.lost[self._reason(triple, example.text, pieces, facts)] += 1
+
+    def _reason(self, triple: Triple, text: str, pieces: Sequence[Piece], decoded: set[Row]) -> str:
+        spans = locate_names([triple.subject, *(value for _, value in triple.object)], text)
+        if triple.subject not in spans or any(value not in spans for _, value in triple.object):
+            return NOT_IN_TEXT
+
+        subject, folded = fold(triple.subject), fold(text)
+
+        def means(row: Row, start: int, label: int, value: str) -> bool:
+            """Whether a row states the subject with this filler of a slot."""
+            if row[2] != label or folded[row[0] + start : row[1] + start] != subject:
+                return False
+            return folded[row[3] + start : row[4] + start] == fold(value)
+
+        for slot, value in triple.object:
+            label = self._number[triple.predicate, slot]
+            if not any(means(row, start, label, value) for start, rows in pieces for row in rows):
+                return APART
+            if not any(means(row, 0, label, value) for row in decoded):
+                return AMBIGUOUS
+        return SLOTS
