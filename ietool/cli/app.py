@@ -79,6 +79,9 @@ def run(arguments: Sequence[str] | None = None) -> int:
         with contextlib.suppress(AttributeError, ValueError):
             # A terminal that cannot show a character gets an escape for it, never a crash.
             stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    # Libraries draw bars of their own, which a log file would fill with control codes.
+    for variable in ("HF_DATASETS_DISABLE_PROGRESS_BARS", "HF_HUB_DISABLE_PROGRESS_BARS"):
+        os.environ.setdefault(variable, "1")
     command = typer.main.get_command(app)
     try:
         code = command.main(list(sys.argv[1:] if arguments is None else arguments), "ietool", standalone_mode=False)
