@@ -135,25 +135,32 @@ def _new_folder(name: str) -> Path:
             number += 1
 
 
-def _claim(output: Path, overwrite: bool) -> Path:
+def check_output(output: Path, *, overwrite: bool = False) -> None:
+    """Raises UserError unless a new run may be made at ``output``; changes nothing."""
     if output.exists() and not output.is_dir():
         raise UserError("is a file, a folder is needed", file=output, mend="choose another --output")
-    if output.is_dir() and any(output.iterdir()):
-        info = _read(output)
-        if info is None:
-            raise UserError("is not empty and is no run of ietool", file=output, mend="choose another --output")
-        if not overwrite:
-            if RunEntry(output, info).state == "finished":
-                mend = "choose another --output, or give --overwrite to replace it"
-            else:
-                mend = "go on with it by --resume, choose another --output, or give --overwrite to replace it"
-            raise UserError(f"holds a run already ({RunEntry(output, info).state})", file=output, mend=mend)
-        for entry in output.iterdir():
-            if entry.is_dir() and not entry.is_symlink():
-                shutil.rmtree(entry)
-            else:
-                entry.unlink()
+    if not output.is_dir() or not any(output.iterdir()):
+        return
+    info = _read(output)
+    if info is None:
+        raise UserError("is not empty and is no run of ietool", file=output, mend="choose another --output")
+    if overwrite:
+        return
+    state = RunEntry(output, info).state
+    mend = "choose another --output, or give --overwrite to replace it"
+    if state != "finished":
+        mend = f"go on with it by --resume, {mend}"
+    raise UserError(f"holds a run already ({state})", file=output, mend=mend)
+
+
+def _claim(output: Path, overwrite: bool) -> Path:
+    check_output(output, overwrite=overwrite)
     output.mkdir(parents=True, exist_ok=True)
+    for entry in output.iterdir():
+        if entry.is_dir() and not entry.is_symlink():
+            shutil.rmtree(entry)
+        else:
+            entry.unlink()
     return output
 
 

@@ -57,6 +57,7 @@ def train_cli(
 ) -> None:
     """Train; prepares first where that was not done."""
     from ietool.recipe_io import load_recipe
+    from ietool.runs import check_output, open_run, unfinished_run
 
     if resume and (overwrite or overrides or data):
         raise UserError(
@@ -64,6 +65,11 @@ def train_cli(
             mend="leave out --overwrite, --set and --data, or start a new run",
         )
     loaded = load_recipe(recipe, overrides or ())
+    # Before the hour that preparing may take, and the seconds that importing torch does.
+    if resume:
+        open_run(output or unfinished_run(loaded.name), weights=False)
+    elif output is not None and is_main_process():
+        check_output(output, overwrite=overwrite)
     files = input_files(train, dev, test, schema, file)
     outcome = prepare_and_train(
         loaded,
