@@ -8,7 +8,10 @@ import rjieba
 
 # The first letter of the ICTCLAS tag says the class; names of people, places, organisations and other proper names
 # are kept apart because they are what extraction looks for.
-TAGS = ("", "n", "nr", "ns", "nt", "nz", "v", "a", "d", "p", "c", "u", "m", "q", "r", "t", "f", "s", "x", "eng", "l", "i", "j")
+TAGS = (
+    "", "n", "nr", "ns", "nt", "nz", "v", "a",
+    "d", "p", "c", "u", "m", "q", "r", "t", "f", "s", "x", "eng", "l", "i", "j",
+)  # fmt: skip
 """Classes of parts of speech; index 0 stands for padding and for every class that is not listed."""
 
 
