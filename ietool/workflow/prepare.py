@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import json
 import os
@@ -64,11 +65,23 @@ def _fingerprint(task: Task, recipe: Recipe, sources: Sources, skip_bad: bool) -
     settings = {key: getattr(recipe, key).model_dump(mode="json") for key in task.feature_sections}
     settings |= {"format": FORMAT, "version": ietool.__version__, "task": task.name, "skip_bad": skip_bad}
     digest.update(json.dumps(settings, sort_keys=True).encode())
+    for key in task.feature_sections:
+        for name, value in getattr(recipe, key):
+            if isinstance(value, Path):
+                digest.update(json.dumps([name, _look(value)]).encode())
     for role, path in sorted(sources.files.items()):
         digest.update(role.encode())
         with path.open("rb") as stream:
             digest.update(hashlib.file_digest(stream, lambda: hashlib.blake2b(digest_size=16)).digest())
     return digest.hexdigest()
+
+
+def _look(path: Path) -> list[tuple[str, int, int]]:
+    """Name, size and time of change of a file, or of those in a folder: word vectors are too large to read for this."""
+    found = sorted(path.iterdir()) if path.is_dir() else [path]
+    # gensim keeps arrays beside the file.
+    found += sorted(path.parent.glob(f"{glob.escape(path.name)}.*.npy"))
+    return [(file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in found if file.is_file()]
 
 
 def prepare(
@@ -139,7 +152,9 @@ def _build(
         os.replace(scratch, folder)
     except OSError as error:
         raise UserError(
-            f"could not be written ({error.strerror or error}); nothing was changed", file=folder, mend="free some space"
+            f"could not be written ({error.strerror or error}); nothing was changed",
+            file=folder,
+            mend="free some space",
         ) from None
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
