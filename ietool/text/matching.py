@@ -49,7 +49,7 @@ class NameTable:
     """
 
     HEAD = 8
-    _BLOCK = 1 << 14
+    _BLOCK = 1 << 12
 
     def __init__(self, names: Callable[[], Iterable[str]], is_name: Callable[[int, str], bool]) -> None:
         self._is_name = is_name
