@@ -38,12 +38,17 @@ def locate_names(names: Iterable[str], text: str, *, first_only: bool = False) -
             starts = occurrences(fold(name), folded)
         if starts:
             found[name] = [(at, at + len(name)) for at in starts]
-    everything = [span for spans in found.values() for span in spans]
+    everything = {span for spans in found.values() for span in spans}
     for name, spans in found.items():
         if len(spans) > 1 or first_only:
-            free = [s for s in spans if not any(o[0] <= s[0] and s[1] <= o[1] and o[1] - o[0] > s[1] - s[0] for o in everything)]
+            free = [span for span in spans if not any(_inside(span, other) for other in everything)]
             found[name] = (free or spans)[: 1 if first_only else None]
     return found
+
+
+def _inside(span: Span, other: Span) -> bool:
+    """Whether ``other`` holds ``span`` and more."""
+    return other[0] <= span[0] and span[1] <= other[1] and other != span
 
 
 def label_rows(stated: Iterable[Fact], text: str, *, first_only: bool = False) -> list[Row]:
