@@ -47,11 +47,15 @@ class TrainingSection(Section):
     precision: Literal["auto", "fp32", "bf16", "fp16"] = Field(
         "auto", description="auto: bf16 where the device has it in hardware, else fp32"
     )
-    patience: Annotated[int, Field(ge=0)] = Field(5, description="epochs without a better dev score before the stage ends; 0: never")
+    patience: Annotated[int, Field(ge=0)] = Field(
+        5, description="epochs without a better dev score before the stage ends; 0: never"
+    )
     evaluate_raw: bool = Field(True, description="score the raw weights beside the averaged ones after each epoch")
     seed: Annotated[int, Field(ge=0)] = 42
     workers: Annotated[int, Field(ge=0)] = Field(0, description="processes that make batches; 0: the training process")
-    tensorboard: bool = Field(False, description="log to the run's tensorboard/ folder (pip install 'ietool[tensorboard]')")
+    tensorboard: bool = Field(
+        False, description="log to the run's tensorboard/ folder (pip install 'ietool[tensorboard]')"
+    )
 
 
 class Recipe(Section):

@@ -149,20 +149,22 @@ class Task(ABC):
 
     # -- evaluation during training
     @abstractmethod
-    def dev_set(self, recipe: Recipe, prepared: Path, *, split: str = "dev", limit: int | None = None) -> tuple[Sequence[Any], Any]:
+    def dev_set(
+        self, recipe: Recipe, prepared: Path, *, split: str = "dev", limit: int | None = None
+    ) -> tuple[Sequence[Any], Any]:
         """(inputs to predict on, gold in the form that ``evaluate`` takes) of a prepared split."""
 
     @abstractmethod
     def is_found(self, prediction: Any) -> bool:
         """Whether the prediction holds anything: a model that never finds anything is told apart from a poor one."""
 
-    def overfitting(self, recipe: Recipe) -> Recipe:
-        """The recipe for ``--overfit``: nothing that keeps a model from learning its records by heart."""
+    def overfitting(self, recipe: Recipe, records: int) -> Recipe:
+        """The recipe for ``--overfit``: nothing that keeps a model from learning so many records by heart."""
         copy = recipe.model_copy(deep=True)
         training = copy.training
-        training.epochs, training.patience, training.ema_decay, training.warmup_epochs = 300, 0, 0.0, 5.0
+        training.epochs, training.patience, training.ema_decay, training.warmup_epochs = 300, 40, 0.0, 5.0
         training.schedule, training.weight_decay = "constant_with_warmup", 0.0
-        training.batch_size = min(training.batch_size, 16)
+        training.batch_size = min(training.batch_size, max(1, records // 8))  # eight steps an epoch
         return copy
 
     @abstractmethod

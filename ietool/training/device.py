@@ -21,14 +21,14 @@ def choose_device(name: str) -> torch.device:
     try:
         device = torch.device(name)
     except RuntimeError:
-        raise UserError(f"no device is called {name!r}", field="--device", mend="use auto, cpu, cuda or cuda:1") from None
+        raise UserError(
+            f"no device is called {name!r}", field="--device", mend="use auto, cpu, cuda or cuda:1"
+        ) from None
     if device.type not in ("cpu", "cuda"):
         raise UserError(f"{name!r} is not supported", field="--device", mend="use auto, cpu, cuda or cuda:1")
     if device.type == "cuda" and (not torch.cuda.is_available() or (device.index or 0) >= torch.cuda.device_count()):
         count = torch.cuda.device_count() if torch.cuda.is_available() else 0
-        raise UserError(
-            f"{name!r} is not there ({count} CUDA devices found)", field="--device", mend="see: ietool env"
-        )
+        raise UserError(f"{name!r} is not there ({count} CUDA devices found)", field="--device", mend="see: ietool env")
     return device
 
 

@@ -147,7 +147,7 @@ class IETrainer(Trainer):
         self.ema = make_ema(self.model, section.ema_decay) if section.ema_decay else None
         quiet: Progress = lambda step, done, total: None  # noqa: E731
         self.add_callback(_Steps(self, progress if self.is_world_process_zero() else quiet))
-        if section.patience and stop_at is None:
+        if section.patience:
             self.add_callback(EarlyStoppingCallback(early_stopping_patience=section.patience))
 
     # -- batches
@@ -198,7 +198,7 @@ class IETrainer(Trainer):
             averaged, note = self._score(self.ema.module)
         scored = averaged if averaged is not None else raw
         assert scored is not None
-        better = scored["score"] > state.best
+        better = scored["score"] > state.best or scored["score"] == 0.0  # of silent models the longest trained
         row = EpochRow(
             stage=state.stage,
             epoch=round(self.state.epoch or 0),

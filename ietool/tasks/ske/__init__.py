@@ -93,7 +93,7 @@ class SkeTask(Task):
     def load_model(self, run: Path) -> SkeModel:
         from ietool.tasks.ske.model import SkeModel
 
-        return SkeModel.from_pretrained(run)
+        return SkeModel.from_pretrained(run, use_safetensors=True)
 
     # -- decode.py
 
@@ -115,8 +115,8 @@ class SkeTask(Task):
     def is_found(self, prediction: Extraction) -> bool:
         return bool(prediction.triples)
 
-    def overfitting(self, recipe: Recipe) -> Recipe:
-        copy = cast(SkeRecipe, super().overfitting(recipe))
+    def overfitting(self, recipe: Recipe, records: int) -> Recipe:
+        copy = cast(SkeRecipe, super().overfitting(recipe, records))
         copy.sampling.replacement = 0.0
         model = copy.model
         model.embedding_dropout = model.gate_dropout = model.head_dropout = 0.0

@@ -13,8 +13,12 @@ from ietool.recipe import Recipe, Section, Share
 class DataSection(Section):
     """How texts become features."""
 
-    window: Annotated[int, Field(ge=16, le=512)] = Field(320, description="longest piece of text the model sees, in characters")
-    overlap: Annotated[int, Field(ge=0)] = Field(96, description="characters two neighbouring windows of a long text share")
+    window: Annotated[int, Field(ge=16, le=512)] = Field(
+        320, description="longest piece of text the model sees, in characters"
+    )
+    overlap: Annotated[int, Field(ge=0)] = Field(
+        96, description="characters two neighbouring windows of a long text share"
+    )
     word_vectors: Path | None = Field(
         None, description="word2vec text or binary, gensim KeyedVectors, or a folder with vectors*.npy and words.txt"
     )
@@ -34,7 +38,9 @@ class ModelSection(Section):
     embedding_dropout: Share = 0.25
     gate_dropout: Share = 0.1
     head_dropout: Share = Field(0.0, description="dropout on what the two heads read; 0 in the article")
-    part_of_speech: bool = Field(False, description="add an embedding of the word's part of speech (not in the article)")
+    part_of_speech: bool = Field(
+        False, description="add an embedding of the word's part of speech (not in the article)"
+    )
     priors: bool = Field(True, description="features from the index of training triples")
 
 
@@ -42,8 +48,12 @@ class SamplingSection(Section):
     """What a training step sees of a sentence."""
 
     subjects: PositiveInt = Field(3, description="gold subjects per sentence and step")
-    wrong_subjects: Share = Field(0.5, description="chance that a sampled subject's end is drawn anew, as in the article")
-    replacement: Share = Field(0.5, description="chance of swapping one triple's names for those of another of its relation")
+    wrong_subjects: Share = Field(
+        0.5, description="chance that a sampled subject's end is drawn anew, as in the article"
+    )
+    replacement: Share = Field(
+        0.5, description="chance of swapping one triple's names for those of another of its relation"
+    )
 
 
 class DecodeSection(Section):

@@ -101,7 +101,7 @@ class SkeTrainingSet:
             return None
         other = index.rows[pool[random.randrange(len(pool))]]
         names = {_SUBJECT: index.names[other[0]], _OBJECT: index.names[other[2]]}
-        old = sorted({(text[s0:s1], _SUBJECT), (text[o0:o1], _OBJECT)}, key=lambda p: -len(p[0]))
+        old = sorted({(text[s0:s1], _SUBJECT), (text[o0:o1], _OBJECT)}, key=lambda p: (-len(p[0]), p))
 
         def swap(string: str) -> str:
             for name, stand_in in old:

@@ -1,0 +1,55 @@
+"""A corpus and a model small enough to train within seconds, through the real command."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ietool import paths
+
+TINY = (
+    "model.hidden_size=16", "model.dilations=[1,2]", "model.attention_heads=2", "model.attention_head_size=4",
+    "training.batch_size=16", "training.learning_rate=0.01", "training.ema_decay=0.9", "training.warmup_epochs=0.5",
+    "decode.subject_start=0.03", "decode.subject_end=0.03", "decode.object_start=0.005", "decode.object_end=0.005",
+)  # fmt: skip
+
+
+def environment(**more: str) -> dict[str, str]:
+    return os.environ | {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""} | more
+
+
+def command(*arguments: str, settings: Sequence[str] = TINY) -> list[str]:
+    changes = [word for setting in settings for word in ("--set", setting)]
+    return [sys.executable, "-m", "ietool", *arguments, *changes]
+
+
+def run_command(*arguments: str, cwd: Path, settings: Sequence[str] = TINY) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        command(*arguments, settings=settings), cwd=cwd, env=environment(), capture_output=True, text=True, timeout=300
+    )
+
+
+def metrics(run: Path) -> list[dict[str, Any]]:
+    """The rows of a run without what the clock decides."""
+    rows = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    for row in rows:
+        del row["seconds"], row["sentences_per_second"]
+    return rows
+
+
+@pytest.fixture(scope="session")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The head of the shipped corpus."""
+    folder = tmp_path_factory.mktemp("corpus")
+    shipped = paths.shipped_data("ske")
+    for name, lines in (("train.jsonl", 160), ("dev.jsonl", 30), ("test.jsonl", 10), ("schema.jsonl", 99)):
+        text = (shipped / name).read_text(encoding="utf-8").splitlines(keepends=True)[:lines]
+        (folder / name).write_text("".join(text), encoding="utf-8")
+    return folder

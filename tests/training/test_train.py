@@ -1,0 +1,79 @@
+"""The training verb on small real flows."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.training.conftest import TINY, environment, metrics, run_command
+
+
+def test_two_processes_share_the_work(corpus: Path, tmp_path: Path) -> None:
+    """DDP through torchrun: every step sees both halves, one process evaluates and writes."""
+    settings = (*TINY, "training.epochs=2", "training.batch_size=8")
+    changes = [word for setting in settings for word in ("--set", setting)]
+    launch = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", "2", "--master_port", "29641"]
+    done = subprocess.run(
+        [*launch, "-m", "ietool", "train", "--recipe", "ske", "--data", str(corpus), "--output", "run",
+         "--device", "cpu", *changes],
+        cwd=tmp_path, env=environment(), capture_output=True, text=True, timeout=300,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-3000:]
+    rows = metrics(tmp_path / "run")
+    assert [r["epoch"] for r in rows] == [1, 2]
+    assert done.stdout.count("\n 1     2") == 1  # the table is printed once
+    # 160 records, 2 × 8 a step: the rate after ten steps an epoch says that each process took half of the epoch.
+    assert rows[1]["loss"] < rows[0]["loss"]
+    info = json.loads((tmp_path / "run" / "run.json").read_text())
+    assert info["state"] == "finished"
+
+
+def test_overfit_learns_its_records_by_heart(corpus: Path, tmp_path: Path) -> None:
+    settings = ("model.hidden_size=48", "model.dilations=[1,2,4]", "training.learning_rate=0.003")
+    done = run_command(
+        "train", "--recipe", "ske", "--data", str(corpus), "--output", "run", "--overfit", "6", cwd=tmp_path,
+        settings=settings,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert json.loads((tmp_path / "run" / "run.json").read_text())["best"]["score"] >= 0.9
+
+
+def test_a_silent_model_says_how_far_it_is(corpus: Path, tmp_path: Path) -> None:
+    settings = (*TINY, "training.epochs=1", "decode.subject_start=1.0")
+    done = run_command(
+        "train", "--recipe", "ske", "--data", str(corpus), "--output", "run", cwd=tmp_path, settings=settings
+    )
+    assert done.returncode == 0, done.stderr
+    assert "nothing above the thresholds; highest probability 0." in done.stdout
+    assert "\x1b" not in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("name", ["cuda:7", "tpu"])
+def test_a_device_that_is_not_there(corpus: Path, tmp_path: Path, name: str) -> None:
+    done = run_command("train", "--recipe", "ske", "--data", str(corpus), "--device", name, cwd=tmp_path)
+    assert done.returncode == 2
+    assert name in done.stderr and "Traceback" not in done.stderr
+
+
+def test_the_run_stands_alone(corpus: Path, tmp_path: Path) -> None:
+    """Moved elsewhere and with the prepared data gone, a run predicts the same."""
+    settings = (*TINY, "training.epochs=2")
+    done = run_command(
+        "train", "--recipe", "ske", "--data", str(corpus), "--output", "run", cwd=tmp_path, settings=settings
+    )
+    assert done.returncode == 0, done.stderr
+    test = str(corpus / "test.jsonl")
+    first = run_command("predict", "--run", "run", test, "--output", "-", cwd=tmp_path, settings=())
+    assert first.returncode == 0, first.stderr
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "run").rename(tmp_path / "elsewhere" / "moved")
+    second = run_command("predict", "--run", "moved", test, "--output", "-", cwd=tmp_path / "elsewhere", settings=())
+    assert second.stdout == first.stdout
+    assert len(first.stdout.splitlines()) == 10
+    names = {p.name for p in (tmp_path / "elsewhere" / "moved").iterdir()}
+    assert {"recipe.yaml", "run.json", "metrics.jsonl", "config.json", "model.safetensors", "schema.json"} <= names
+    assert not [n for n in names if n.endswith((".bin", ".pt", ".pkl", ".pickle"))]
