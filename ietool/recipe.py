@@ -1,4 +1,4 @@
-"""A recipe: one validated YAML file, plus overrides. Tasks subclass :class:`Recipe` with typed sections of their own."""
+"""A recipe: one validated YAML file, plus overrides. Tasks subclass :class:`Recipe` with sections of their own."""
 
 from __future__ import annotations
 

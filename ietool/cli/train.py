@@ -110,9 +110,7 @@ def prepare_and_train(
     if not resume:  # a resumed run goes on with the data that it began with
         try:
             with progress_bars() as progress:
-                prepared = prepare(
-                    recipe, data=data, files=files, output=None, skip_bad=skip_bad, force=False, progress=progress
-                )
+                prepared = prepare(recipe, data=data, files=files, skip_bad=skip_bad, latest=True, progress=progress)
             if prepared.fresh:
                 for table in prepared.report.tables:
                     render(table, console())

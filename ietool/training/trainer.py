@@ -278,8 +278,15 @@ def save_weights(model: PreTrainedModel, run: Path) -> None:
     shutil.rmtree(part, ignore_errors=True)
     model.save_pretrained(part)
     for path in part.iterdir():
+        os.chmod(path, 0o666 & ~_umask())  # safetensors creates its files for the owner alone
         os.replace(path, run / path.name)
     part.rmdir()
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
 
 
 def write_rows(run: Path, rows: list[EpochRow]) -> None:

@@ -13,6 +13,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock
+
 import ietool
 from ietool import paths
 from ietool.errors import UserError
@@ -92,11 +94,12 @@ def prepare(
     output: Path | None = None,
     skip_bad: bool = False,
     force: bool = False,
+    latest: bool = False,
     progress: Progress = no_progress,
 ) -> Prepared:
     """Validate and encode competition files; reuse what an earlier call made of the same.
 
-    Without ``data`` and ``files``, the recipe's latest preparation is meant, or the corpus that ships if there is none.
+    Without ``data`` and ``files`` the corpus that ships is meant.
 
     Args:
         data: folder of competition files.
@@ -104,36 +107,42 @@ def prepare(
         output: the folder to write; default: one under ``prepared/`` named by content.
         skip_bad: write bad records to ``rejects.jsonl`` and go on.
         force: prepare again.
+        latest: without ``data`` and ``files``, the files that this recipe was last prepared from go before the corpus
+            that ships.
 
     Raises:
         UserError: a missing file or a bad record.
     """
     task = get_task(recipe.task)
     top = paths.prepared_folder() / recipe.name
-    if data is None and not files:
-        latest = _latest(top)
-        if latest is not None:
-            data, files, skip_bad = None, latest[0], skip_bad or latest[1]
+    if latest and data is None and not files:
+        last = _latest(top)
+        if last is not None:
+            files, skip_bad = last[0], skip_bad or last[1]
             if not all(path.is_file() for path in files.values()):
                 gone = next(path for path in files.values() if not path.is_file())
                 raise UserError("is gone since it was prepared", file=gone, mend="name the files again with --data DIR")
     sources = find_sources(task, data, files or {})
     mark = _fingerprint(task, recipe, sources, skip_bad)
     folder = output or top / mark
-    if not force and (folder / DONE).is_file():
-        done = json.loads((folder / DONE).read_text(encoding="utf-8"))
-        if done.get("fingerprint") == mark:
-            _remember(top, sources, skip_bad)
-            return Prepared(folder, _report(done), fresh=False)
-    if folder.exists() and not (folder / DONE).is_file() and any(folder.iterdir()):
-        raise UserError("is not empty and no prepared folder", file=folder, mend="choose another --output")
-    return _build(task, recipe, sources, folder, top, mark, skip_bad, progress)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    # One preparation at a time beside each other: the processes of a torchrun all come here, and the first does it.
+    with FileLock(folder.parent / ".preparing.lock"):
+        if not force and (folder / DONE).is_file():
+            done = json.loads((folder / DONE).read_text(encoding="utf-8"))
+            if done.get("fingerprint") == mark:
+                _remember(top, sources, skip_bad)
+                return Prepared(folder, _report(done), fresh=False)
+        if folder.exists() and not (folder / DONE).is_file() and any(folder.iterdir()):
+            raise UserError("is not empty and no prepared folder", file=folder, mend="choose another --output")
+        for left in folder.parent.glob(".preparing-*"):  # by a preparation that was killed
+            shutil.rmtree(left, ignore_errors=True)
+        return _build(task, recipe, sources, folder, top, mark, skip_bad, progress)
 
 
 def _build(
     task: Task, recipe: Recipe, sources: Sources, folder: Path, top: Path, mark: str, skip_bad: bool, progress: Progress
 ) -> Prepared:
-    folder.parent.mkdir(parents=True, exist_ok=True)
     scratch = Path(tempfile.mkdtemp(prefix=".preparing-", dir=folder.parent))
     try:
         rejects = scratch / "rejects.jsonl" if skip_bad else None

@@ -100,11 +100,12 @@ class SkePredictor:
             part = slice(low, low + step)
             marks = None
             if self.recipe.model.priors:
+                subjects = zip(at[part].tolist(), starts[part].tolist(), ends[part].tolist(), strict=True)
                 numbered = [
                     mark
-                    for n, (i, a, b) in enumerate(zip(at[part].tolist(), starts[part].tolist(), ends[part].tolist(), strict=True))
+                    for n, (i, a, b) in enumerate(subjects)
                     for mark in prior_marks(features[i].prior, i, [(n, a, b + 1)], len(self.schema.labels))[1]
-                ]  # fmt: skip
+                ]
                 pair, position, channel = columns(numbered, 3).to(device)
                 marks = (pair, position, channel)
             chosen = [torch.from_numpy(x[part]).to(device) for x in (at, starts, ends)]
@@ -141,7 +142,7 @@ class SkePredictor:
     def _objects(self, joint: torch.Tensor) -> Iterator[tuple[int, tuple[int, int, int, float]]]:
         """(pair, (label, start, end, probability)) from (P, L, 2, R) probabilities."""
         decode = self.recipe.decode
-        p, length, _, r = joint.shape
+        _, length, _, r = joint.shape
         # (side, pair, label, position): nonzero then comes sorted by group and position, as nearest_spans needs it.
         joint = joint.permute(2, 0, 3, 1)
         hits = [torch.nonzero(joint[side] > t) for side, t in ((0, decode.object_start), (1, decode.object_end))]

@@ -242,7 +242,7 @@ class SkeModel(PreTrainedModel):
             object_marks: (pair, position, channel) of known objects; channel r for starts, R + r for ends.
 
         Returns:
-            logits (P, L, 2, R), starts and ends, and the log gates, broadcastable to them: log p = logσ(logits) + gates.
+            logits (P, L, 2, R), starts then ends, and log gates broadcastable to them: log p = logσ(logits) + Σ gates.
         """
         lengths = encoded["mask"].sum(1)[sentence]
         subject = self.subject_encoder(encoded["h"], sentence, start, end)

@@ -122,7 +122,7 @@ class SkeTrainingSet:
         }  # fmt: skip
 
     def _subjects(self, rows: list[list[int]], random: Random) -> list[tuple[int, int]]:
-        """Up to ``sampling.subjects`` spans [start, end); an end drawn anew may give a wrong subject without objects."""
+        """Up to ``sampling.subjects`` spans [start, end); an end drawn anew may make a wrong one, without objects."""
         gold = sorted({(r[0], r[1]) for r in rows})
         if not gold:
             return []
