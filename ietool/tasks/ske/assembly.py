@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 from ietool.tasks.ske.data import VALUE, Triple, order_slots
 
@@ -64,16 +66,31 @@ def assemble(text: str, found: Iterable[Scored], labels: Sequence[tuple[str, str
         for occurrences in objects.values():
             value = max(occurrences, key=lambda row: row[5])
             parts = [(VALUE, value)]
+            distance = _distance_to(occurrences) if slots else None
             for slot, fillers in slots.items():
-                parts.append((slot, min(fillers, key=lambda f: min(_distance(f, at) for at in occurrences))))
+                parts.append((slot, min(fillers, key=distance)))
             spans = tuple((slot, Span(text[row[3] : row[4]], row[3], row[4])) for slot, row in parts)
             triple = Triple(subject, predicate, order_slots((slot, span.text) for slot, span in spans))
             best.append(ExtractedTriple(triple, value[5], Span(subject, value[0], value[1]), spans))
     return best
 
 
-def _distance(filler: Scored, value: Scored) -> int:
-    """How far a slot's filler is from an object, in characters; see :func:`assemble`."""
-    if filler[3] < value[3]:
-        return max(value[3] - filler[4], 0)
-    return 3 * max(filler[3] - value[4], 0)
+def _distance_to(values: Iterable[Scored]) -> Callable[[Scored], int]:
+    """How far a slot's filler is from the nearest occurrence of an object, in characters; see :func:`assemble`.
+
+    By bisection: a long text may repeat both thousands of times.
+    """
+    spans = sorted({(row[3], row[4]) for row in values})
+    starts = [start for start, _ in spans]
+    ends = list(accumulate((end for _, end in spans), max))
+
+    def distance(filler: Scored) -> int:
+        at = bisect_right(starts, filler[3])
+        found = []
+        if at < len(starts):  # the filler stands before the object
+            found.append(max(starts[at] - filler[4], 0))
+        if at:
+            found.append(3 * max(filler[3] - ends[at - 1], 0))
+        return min(found)
+
+    return distance
