@@ -10,6 +10,7 @@ import os
 import sys
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, TextIO
@@ -41,8 +42,6 @@ def _members(path: Path) -> Iterator[tuple[str, BinaryIO]]:
         raise UserError("is a folder, a file is needed", file=path, mend="name a file in it") from None
     except PermissionError:
         raise UserError("cannot be read", file=path, mend="check its permissions") from None
-    except (zipfile.BadZipFile, gzip.BadGzipFile, EOFError) as error:
-        raise UserError(f"is a damaged archive ({error})", file=path, mend="download or pack it again") from None
 
 
 def read_lines(path: str | Path) -> Iterator[tuple[str, int, str]]:
@@ -56,8 +55,14 @@ def read_lines(path: str | Path) -> Iterator[tuple[str, int, str]]:
     if str(path) == "-":
         yield from _decode("<stdin>", sys.stdin.buffer)
         return
-    for name, stream in _members(Path(path)):
-        yield from _decode(name, stream)
+    try:
+        for name, stream in _members(Path(path)):
+            yield from _decode(name, stream)
+    # Damage shows as the members are read, an archive that needs a password or an unknown packer as they are opened.
+    except (zipfile.BadZipFile, gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise UserError(f"is a damaged archive ({error})", file=path, mend="download or pack it again") from None
+    except (RuntimeError, NotImplementedError) as error:
+        raise UserError(f"cannot be unpacked ({error})", file=path, mend="pack it anew, without a password") from None
 
 
 def _decode(name: str, stream: BinaryIO) -> Iterator[tuple[str, int, str]]:

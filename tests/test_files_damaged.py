@@ -1,0 +1,47 @@
+"""Archives whose damage shows only in the middle of reading."""
+
+from __future__ import annotations
+
+import gzip
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from ietool.errors import UserError
+from ietool.files import read_lines
+
+LINES = "".join(f'{{"text": "{number * 7919 % 10007}"}}\n' for number in range(5000)).encode()
+
+
+@pytest.mark.parametrize("harm", ["cut", "flipped"])
+@pytest.mark.parametrize("kind", ["gz", "zip"])
+def test_damage_behind_the_head(tmp_path: Path, kind: str, harm: str) -> None:
+    path = tmp_path / f"texts.{kind}"
+    if kind == "gz":
+        path.write_bytes(gzip.compress(LINES))
+    else:
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+            archive.writestr("texts.json", LINES)
+    packed = bytearray(path.read_bytes())
+    if harm == "cut":
+        packed = packed[: len(packed) // 2]
+    else:
+        packed[len(packed) // 2] ^= 0xFF
+    path.write_bytes(packed)
+    with pytest.raises(UserError) as caught:
+        list(read_lines(path))
+    assert "damaged archive" in str(caught.value) and path.name in str(caught.value)
+
+
+def test_a_locked_zip_says_so(tmp_path: Path) -> None:
+    path = tmp_path / "locked.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("texts.json", LINES)
+    packed = path.read_bytes()
+    # The flag that says "encrypted", in the member's own header and in the directory at the end.
+    packed = packed[:6] + b"\x01" + packed[7:]
+    at = packed.index(b"PK\x01\x02") + 8
+    path.write_bytes(packed[:at] + b"\x01" + packed[at + 1 :])
+    with pytest.raises(UserError, match="password"):
+        list(read_lines(path))
