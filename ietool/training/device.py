@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import time
+from contextlib import AbstractContextManager, nullcontext
 from functools import cache
 
 import torch
@@ -30,6 +32,24 @@ def choose_device(name: str) -> torch.device:
         count = torch.cuda.device_count() if torch.cuda.is_available() else 0
         raise UserError(f"{name!r} is not there ({count} CUDA devices found)", field="--device", mend="see: ietool env")
     return device
+
+
+def confine(device: torch.device) -> torch.device:
+    """Hide all other GPUs from this process, before CUDA starts: the Trainer would spread a batch over those it sees,
+    and several GPUs are torchrun's business. Gives the device's name from then on."""
+    if device.type != "cuda" or "RANK" in os.environ:
+        return device
+    index = device.index or 0
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES", "")
+    names = visible.split(",") if visible else [str(n) for n in range(index + 1)]
+    os.environ["CUDA_VISIBLE_DEVICES"] = names[index]
+    return torch.device("cuda", 0)
+
+
+def autocast(device: torch.device, precision: str) -> AbstractContextManager[object]:
+    """The context in which a trained model computes in ``fp32``, ``bf16`` or ``fp16``."""
+    types = {"bf16": torch.bfloat16, "fp16": torch.float16}
+    return torch.autocast(device.type, types[precision]) if precision in types else nullcontext()
 
 
 @cache

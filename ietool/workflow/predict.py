@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
-
+from ietool.errors import UserError
 from ietool.files import atomic_text, read_lines
 from ietool.recipe_io import load_recipe
 from ietool.report.tables import Table
 from ietool.runs import RECIPE_FILE, open_run
 from ietool.tasks.base import Progress, no_progress
 from ietool.tasks.registry import get_task
-from ietool.training.device import choose_device, choose_precision
+from ietool.training.device import autocast, choose_device, choose_precision
 
 
 @dataclass(frozen=True)
@@ -39,18 +38,43 @@ class Loaded:
         self.device = choose_device(device)
         self.precision = choose_precision(self.recipe.training.precision, self.device)
         model = self.task.load_model(self.run).to(self.device).eval()  # type: ignore[arg-type]
-        self.predictor = self.task.predictor(self.recipe, model, self.run)
+        try:
+            self.predictor = self.task.predictor(self.recipe, model, self.run)
+        # The other files of the run: what they raise when they are missing, cut or of another model.
+        except (OSError, EOFError, ValueError, LookupError, TypeError) as error:
+            name = getattr(error, "filename", None)
+            what = f"{Path(name).name}: {error.strerror}" if isinstance(error, OSError) and name else str(error)
+            raise UserError(
+                f"is a damaged run ({' '.join(what.split())[:200]})",
+                file=self.run,
+                mend="train again, or copy the run folder whole",
+            ) from None
 
-    def predict(self, texts: Sequence[str]) -> list[Any]:
-        """One typed result per text, in order; offsets count characters of the text as given."""
-        if isinstance(texts, str):
+    def predict(self, texts: Iterable[str]) -> list[Any]:
+        """One typed result per text, in order; offsets count characters of the text as given.
+
+        Raises:
+            TypeError: a single string, or something in the list that is none.
+        """
+        if isinstance(texts, str | bytes):
             raise TypeError("predict takes a list of texts; for one text give [text]")
+        texts = list(texts)
+        for number, text in enumerate(texts):
+            if not isinstance(text, str):
+                raise TypeError(f"texts[{number}] is {type(text).__name__}, a string is needed")
         return list(self.stream(self.task.input_of(text) for text in texts))
 
     def stream(self, inputs: Iterable[Any]) -> Iterator[Any]:
         """The same as a stream of the task's inputs, in bounded memory."""
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bf16"):
-            yield from self.predictor.predict(inputs)
+        predictions = iter(self.predictor.predict(inputs))
+        end = object()
+        while True:
+            # Entered anew for each: whoever reads the stream must not find his own computations in bf16.
+            with autocast(self.device, self.precision):
+                prediction = next(predictions, end)
+            if prediction is end:
+                return
+            yield prediction
 
     def show(self, prediction: Any) -> Table:
         """A result as a table."""

@@ -20,7 +20,7 @@ from ietool.recipe_io import load_recipe
 from ietool.runs import RECIPE_FILE, WEIGHTS_FILE, create_run, open_run, unfinished_run, update_run
 from ietool.tasks.base import Progress, Task, no_progress
 from ietool.tasks.registry import get_task
-from ietool.training.device import choose_device, choose_precision
+from ietool.training.device import autocast, choose_device, choose_precision, confine
 from ietool.training.trainer import (
     EpochRow,
     Evaluate,
@@ -70,7 +70,7 @@ def train(
         UserError: the device or the run folder will not do.
     """
     transformers_logging.disable_progress_bar()  # the library's own bars would break our table
-    chosen = choose_device(device)
+    chosen = confine(choose_device(device))
     main = int(os.environ.get("RANK", "0")) == 0
     if resume:
         run = output or unfinished_run(recipe.name)
@@ -97,7 +97,7 @@ def train(
             state="training",
             extra={"precision": precision, "prepared": str(prepared.resolve()), "overfit": overfit},
         )
-    evaluate = _evaluator(task, recipe, inputs, gold, prepared)
+    evaluate = _evaluator(task, recipe, inputs, gold, prepared, precision)
 
     first = Stage(epochs=recipe.training.epochs, learning_rate=recipe.training.learning_rate)
     stages = [first] if overfit is not None else [first, *recipe.training.later_stages]
@@ -185,12 +185,13 @@ def _reload(task: Task, run: Path, stage: Path, seed: int) -> PreTrainedModel:
     return task.load_model(begin)
 
 
-def _evaluator(task: Task, recipe: Recipe, inputs: Any, gold: Any, assets: Path) -> Evaluate:
+def _evaluator(task: Task, recipe: Recipe, inputs: Any, gold: Any, assets: Path, precision: str) -> Evaluate:
     """Scores a model by the recipe's official variant."""
 
     def evaluate(model: PreTrainedModel) -> tuple[dict[str, float], str]:
         predictor = task.predictor(recipe, model, assets)
-        predictions = list(predictor.predict(inputs))
+        with autocast(model.device, precision):
+            predictions = list(predictor.predict(inputs))
         report = task.evaluate(recipe, gold, predictions)
         values = {key: float(report.values[key]) for key in ("precision", "recall", "f1") if key in report.values}
         values["score"] = float(report.values[report.primary])

@@ -186,3 +186,24 @@ def test_padding_changes_nothing() -> None:
         torch.testing.assert_close(a[name], b[name][:, :9], rtol=1e-5, atol=1e-6)
     pair = (torch.tensor([0]), torch.tensor([2]), torch.tensor([4]))
     torch.testing.assert_close(model.objects(a, *pair)[0], model.objects(b, *pair)[0][:, :9], rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_computes_in_half_precision_too(dtype: torch.dtype) -> None:
+    """Every part accepts the types that autocast mixes, forward and backward, and stays near the fp32 numbers."""
+    model = small()
+    torch.manual_seed(1)
+    batch = {
+        "characters": torch.randint(1, 40, (2, 11)), "lengths": torch.tensor([11, 7]),
+        "words": torch.randint(0, 9, (2, 11)), "tags": torch.randint(0, 4, (2, 11)),
+        "subject_targets": torch.tensor([[0, 0], [1, 3], [0, 1]]), "pairs": torch.tensor([[0, 1], [1, 2], [3, 4]]),
+        "object_targets": torch.tensor([[0, 0], [5, 6], [0, 1], [2, 2]]),
+        "subject_marks": torch.tensor([[0], [1], [0]]), "object_marks": torch.tensor([[0], [5], [2]]),
+    }  # fmt: skip
+    exact = model(**batch)["loss"]
+    with torch.autocast("cpu", dtype):
+        loss = model(**batch)["loss"]
+    loss.backward()
+    assert all(torch.isfinite(p.grad).all() for p in model.parameters() if p.grad is not None)
+    assert loss.dtype == torch.float32
+    torch.testing.assert_close(loss, exact, rtol=0.05, atol=0.05)
