@@ -55,7 +55,7 @@ def find_recipe(name_or_file: str | Path) -> Path:
         return path
     near = process.extractOne(name, list(shipped), scorer=fuzz.ratio, score_cutoff=50)
     mend = f"did you mean {near[0]}?" if near else f"use one of: {', '.join(shipped)}; or a path ending in .yaml"
-    raise UserError(f"no recipe is called {name!r}", field="--recipe", mend=mend)
+    raise UserError(f"no recipe is called {name!r}", mend=mend)
 
 
 def load_recipe(name_or_file: str | Path, overrides: Sequence[str] = ()) -> Recipe:

@@ -187,6 +187,8 @@ def open_run(folder: Path, *, weights: bool = True) -> RunEntry:
     Raises:
         UserError: it is no run or, with ``weights``, has none yet; says what it is, if something else.
     """
+    if folder.is_file():
+        raise UserError("is a file, a run folder is needed", file=folder, mend=f"name its folder: {folder.parent}")
     if not folder.is_dir():
         raise UserError("no such run folder", file=folder, mend="see `ietool runs` for those there are")
     info = _read(folder)

@@ -92,6 +92,12 @@ def input_files(
     return files
 
 
+def check_target(path: Path | str | None) -> None:
+    """Raises UserError if a file to be written is a folder: told before the work, not after it."""
+    if path is not None and str(path) != "-" and Path(path).is_dir():
+        raise UserError("is a folder, a file is needed", file=path, mend=f"name a file in it: {Path(path) / 'NAME'}")
+
+
 # -- messages
 
 

@@ -7,13 +7,13 @@ from typing import Annotated
 
 import typer
 
-from ietool.cli.common import DeviceOption, OptionalRecipeOption, examples, interrupted, say
+from ietool.cli.common import DeviceOption, OptionalRecipeOption, check_target, examples, interrupted, say
 from ietool.errors import UserError
 
 
 def predict_cli(
     source: Annotated[
-        str | None, typer.Argument(metavar="[INPUT]", help="File of texts in the competition's format; - is stdin.")
+        str | None, typer.Argument(metavar="INPUT", help="File of texts in the competition's format; - is stdin.")
     ] = None,
     recipe: OptionalRecipeOption = None,
     run: Annotated[
@@ -34,8 +34,17 @@ def predict_cli(
     if (source is None) == (not text):
         problem = "there is no input" if source is None else "both a file and --text are given"
         raise UserError(problem, mend="name a file, - for standard input, or give --text")
+    if text and output != "-":
+        raise UserError(
+            "--text prints a table and writes no file",
+            field="--output",
+            mend="leave it out, or put the texts in a file",
+        )
+    if source is not None and Path(source).is_dir():
+        raise UserError("is a folder, a file is needed", file=source, mend="name the file of texts in it")
     if source is not None and source != "-" and not Path(source).is_file():
         raise UserError("no such file", file=source, mend="check the path")
+    check_target(output)
     folder = find_run(recipe, run)
     if text:
         _show(folder, text, device)
@@ -47,12 +56,14 @@ def predict_cli(
 def find_run(recipe: str | None, run: Path | None) -> Path:
     """The run to predict with: ``--run``, or the latest of ``--recipe``."""
     from ietool.recipe_io import load_recipe
-    from ietool.runs import latest_run, open_run
+    from ietool.runs import RUN_FILE, latest_run, open_run
 
     if run is not None:
         return open_run(run).folder
     if recipe is None:
         raise UserError("no model is named", mend="give --recipe NAME for its latest run, or --run DIR")
+    if (Path(recipe) / RUN_FILE).is_file():  # a run folder, which train takes for a recipe too: that very run is meant
+        return open_run(Path(recipe)).folder
     return latest_run(load_recipe(recipe).name)
 
 

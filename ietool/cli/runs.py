@@ -14,7 +14,7 @@ from ietool.errors import UserError
 
 def runs_cli(
     folder: Annotated[
-        Path | None, typer.Argument(metavar="[DIR]", help="Where to look. Default: runs/ under the working folder.")
+        Path | None, typer.Argument(metavar="DIR", help="Where to look. Default: runs/ under the working folder.")
     ] = None,
     json: JsonOption = False,
 ) -> None:

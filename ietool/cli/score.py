@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ietool.cli.common import JsonOption, RecipeOption, SetOption, examples, print_json, say
+from ietool.cli.common import JsonOption, RecipeOption, SetOption, check_target, examples, print_json, say
 
 if TYPE_CHECKING:
     from ietool.report.tables import Table
@@ -44,6 +44,7 @@ def score_cli(
     to_stdout = explain is not None and str(explain) == "-"
     if to_stdout and as_json:
         raise UserError("both --json and --explain want standard output", mend="give --explain a file")
+    check_target(explain)
     report = score_files(
         load_recipe(recipe, overrides or ()),
         gold,
@@ -58,7 +59,7 @@ def score_cli(
             say(f"note: {note}")
         print_json(to_value(report))
     else:
-        show(report, stderr=to_stdout)
+        show(report, f"Score of {predictions} against gold {gold}", stderr=to_stdout)
     if explain is not None:
         say(f"{len(report.verdicts):,} verdicts written to {explain}")
 
@@ -79,7 +80,7 @@ def to_value(report: Report) -> dict[str, Any]:
     }
 
 
-def summary(report: Report) -> Table:
+def summary(report: Report, title: str = "Score") -> Table:
     """The first table on the screen: the variant and its numbers, the interval beside the primary one."""
     from ietool.report.tables import Table
 
@@ -95,15 +96,15 @@ def summary(report: Report) -> Table:
     for name, value in counts:
         columns.append(name)
         row.append(f"{value:,}")
-    return Table("Score", columns, [row])
+    return Table(title, columns, [row])
 
 
-def show(report: Report, *, stderr: bool = False) -> None:
+def show(report: Report, title: str = "Score", *, stderr: bool = False) -> None:
     """Print a report: summary, what counted as correct, the other tables; notes go to standard error."""
     from ietool.report.render import console, render
 
     out = console(stderr=stderr)
-    render(summary(report), out)
+    render(summary(report, title), out)
     print(f"\n{report.metric}: {report.definition}", file=out.file)
     for table in report.tables:
         print(file=out.file)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -59,18 +60,23 @@ def train_cli(
     from ietool.recipe_io import load_recipe
     from ietool.runs import check_output, open_run, unfinished_run
 
-    if resume and (overwrite or overrides or data):
+    files = input_files(train, dev, test, schema, file)
+    given = {"--data": data, "--set": overrides, "--overwrite": overwrite, "--overfit": overfit, "--skip-bad": skip_bad}
+    given |= {"--train": train, "--dev": dev, "--test": test, "--schema": schema, "--file": file}
+    refused = [option for option, value in given.items() if value]
+    if resume and refused:
         raise UserError(
             "--resume goes on with the recipe and the data that the run began with",
-            mend="leave out --overwrite, --set and --data, or start a new run",
+            mend=f"leave out {' and '.join(refused)}, or start a new run",
         )
+    if output is None and not resume and int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        raise UserError("several processes need one run folder", field="--output", mend="add --output DIR")
     loaded = load_recipe(recipe, overrides or ())
     # Before the hour that preparing may take, and the seconds that importing torch does.
     if resume:
         open_run(output or unfinished_run(loaded.name), weights=False)
     elif output is not None and is_main_process():
         check_output(output, overwrite=overwrite)
-    files = input_files(train, dev, test, schema, file)
     outcome = prepare_and_train(
         loaded,
         data=data,

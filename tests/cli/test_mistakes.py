@@ -1,0 +1,96 @@
+"""Slips of a newcomer: each told in one line, before any work is done."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from ietool.cli import app as app_module
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A working folder with a run without weights, an empty folder and a file of texts."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("IETOOL_HOME", raising=False)
+    run = tmp_path / "runs" / "mine"
+    run.mkdir(parents=True)
+    (run / "recipe.yaml").write_text("name: ske\ntask: ske\n", encoding="utf-8")
+    info = {"recipe": "ske", "task": "ske", "created": "2026-01-01T00:00:00+00:00", "state": "interrupted"}
+    (run / "run.json").write_text(json.dumps(info), encoding="utf-8")
+    (tmp_path / "empty").mkdir()
+    line = {"text": "林满写了《青砖巷》", "spo_list": [{"subject": "青砖巷", "predicate": "作者", "object": "林满"}]}
+    (tmp_path / "gold.json").write_text(json.dumps(line, ensure_ascii=False) + "\n", encoding="utf-8")
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ("predict --recipe ske empty", "empty: is a folder, a file is needed → name the file of texts in it"),
+        (
+            "predict --run runs/mine gold.json --output empty",
+            "empty: is a folder, a file is needed → name a file in it: empty/NAME",
+        ),
+        (
+            "predict --run runs/mine --text 字 --output out.json",
+            "--output: --text prints a table and writes no file → leave it out, or put the texts in a file",
+        ),
+        # A run folder in place of a recipe means that run, not the latest of its recipe.
+        (
+            "predict --recipe runs/mine --text 字",
+            "runs/mine: has no weights yet (interrupted) → finish it with `ietool train … --resume`",
+        ),
+        (
+            "predict --run runs/mine/run.json --text 字",
+            "runs/mine/run.json: is a file, a run folder is needed → name its folder: runs/mine",
+        ),
+        (
+            "score --recipe ske gold.json gold.json --explain empty",
+            "empty: is a folder, a file is needed → name a file in it: empty/NAME",
+        ),
+        ("recipes show sk", "no recipe is called 'sk' → did you mean ske?"),
+        (
+            "train --recipe ske --output runs/mine --resume --train gold.json --overfit 3",
+            "--resume goes on with the recipe and the data that the run began with"
+            " → leave out --overfit and --train, or start a new run",
+        ),
+    ],
+)
+def test_slip_is_told_at_once(folder: Path, arguments: str, said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    before = sorted(folder.rglob("*"))
+    assert app_module.run(arguments.split()) == 2
+    told = capsys.readouterr()
+    assert told.err == f"error: {said}\n"
+    assert told.out == ""
+    assert sorted(folder.rglob("*")) == before
+
+
+def test_several_processes_need_an_output(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    assert app_module.run(["train", "--recipe", "ske"]) == 2
+    assert capsys.readouterr().err == "error: --output: several processes need one run folder → add --output DIR\n"
+    assert not (folder / "prepared").exists()
+
+
+def test_score_says_which_file_is_gold(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Swapped arguments swap precision and recall, and nothing else would tell."""
+    (folder / "result.json").write_text('{"text": "林满写了《青砖巷》", "spo_list": []}\n', encoding="utf-8")
+    assert app_module.run(["score", "--recipe", "ske", "gold.json", "result.json"]) == 0
+    assert capsys.readouterr().out.startswith("Score of result.json against gold gold.json\n")
+
+
+def test_a_self_check_is_not_the_latest_run(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = folder / "runs" / "mine"
+    info = json.loads((run / "run.json").read_text(encoding="utf-8"))
+    info |= {"state": "finished", "best": {"score": 0.99, "metric": "duie2"}, "extra": {"overfit": 16}}
+    (run / "run.json").write_text(json.dumps(info), encoding="utf-8")
+    (run / "model.safetensors").touch()
+    assert app_module.run(["predict", "--recipe", "ske", "--text", "字"]) == 2
+    assert "no trained run of recipe 'ske'" in capsys.readouterr().err
+    assert app_module.run(["runs"]) == 0
+    assert "0.9900 duie2 on its own 16 records" in capsys.readouterr().out
