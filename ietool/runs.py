@@ -205,9 +205,13 @@ def open_run(folder: Path, *, weights: bool = True) -> RunEntry:
 
 
 def latest_run(recipe: str) -> Path:
-    """The folder of the newest run of a recipe that has weights. Raises UserError if there is none."""
+    """The folder of the newest run of a recipe that has weights; self-checks (``--overfit``) are no model to use.
+
+    Raises:
+        UserError: there is none.
+    """
     for entry in list_runs():
-        if entry.info.recipe == recipe and entry.has_weights:
+        if entry.info.recipe == recipe and entry.has_weights and not entry.info.extra.get("overfit"):
             return entry.folder
     raise UserError(
         f"no trained run of recipe {recipe!r} under {paths.runs_folder()}",

@@ -63,7 +63,11 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON value i
 
 DataOption = Annotated[
     Path | None,
-    typer.Option("--data", metavar="DIR", help="Folder of competition files. Default: the small corpus that ships."),
+    typer.Option(
+        "--data",
+        metavar="DIR",
+        help="Folder of competition files. Default: what was prepared last, else the shipped corpus.",
+    ),
 ]
 TrainFile = Annotated[Path | None, typer.Option("--train", metavar="FILE", help="Training file.")]
 DevFile = Annotated[Path | None, typer.Option("--dev", metavar="FILE", help="Development file.")]
