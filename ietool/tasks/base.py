@@ -140,7 +140,10 @@ class Task(ABC):
 
     @abstractmethod
     def load_model(self, run: Path) -> PreTrainedModel:
-        """The model of a run folder, by ``from_pretrained``."""
+        """The model of a run folder, by :func:`ietool.nn.pretrained.open_pretrained`.
+
+        Raises UserError if the folder's files are damaged.
+        """
 
     # -- batches → predictions (decode.py)
     @abstractmethod

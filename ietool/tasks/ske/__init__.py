@@ -91,9 +91,10 @@ class SkeTask(Task):
         return build_model(cast(SkeRecipe, recipe), prepared)
 
     def load_model(self, run: Path) -> SkeModel:
+        from ietool.nn.pretrained import open_pretrained
         from ietool.tasks.ske.model import SkeModel
 
-        return SkeModel.from_pretrained(run, use_safetensors=True)
+        return open_pretrained(SkeModel, run)
 
     # -- decode.py
 

@@ -11,10 +11,12 @@ import numpy.typing as npt
 import torch
 import torch.nn.functional as F
 
+from ietool.errors import UserError
 from ietool.tasks.ske.assembly import ExtractedTriple, Extraction, Scored, Span, assemble
 from ietool.tasks.ske.data import Example, Schema
-from ietool.tasks.ske.features import RULES, Features, Featurizer, find_rules
+from ietool.tasks.ske.features import CHARACTERS, RULES, SCHEMA, WORDS, Features, Featurizer, find_rules
 from ietool.tasks.ske.model import SkeModel
+from ietool.tasks.ske.prior import ROWS
 from ietool.tasks.ske.recipe import SkeRecipe
 from ietool.tasks.ske.rules import Rules, load_rules
 from ietool.tasks.ske.sampling import columns, pad, prior_marks
@@ -22,6 +24,9 @@ from ietool.text.spans import nearest_spans
 from ietool.text.windows import windows
 
 __all__ = ["ExtractedTriple", "Extraction", "Scored", "SkePredictor", "Span", "assemble", "open_predictor"]
+
+SCORES = 4_000_000
+"""At most so many (pairs, length, 2R) scores are computed at once, whatever the number of subjects."""
 
 
 class SkePredictor:
@@ -94,17 +99,18 @@ class SkePredictor:
         starts, ends = s_pos[kept_s], e_pos[kept_e]
         score = probabilities[at, starts, 0] * probabilities[at, ends, 1]
         found: list[list[Scored]] = [[] for _ in features]
-        # Bounds the (pairs, length, 2R) scores of one step, whatever the number of subjects.
-        step = max(1, 4_000_000 // (length * 2 * len(self.schema.labels)))
+        step = max(1, SCORES // (length * 2 * len(self.schema.labels)))
         for low in range(0, len(at), step):
             part = slice(low, low + step)
             marks = None
             if self.recipe.model.priors:
-                subjects = zip(at[part].tolist(), starts[part].tolist(), ends[part].tolist(), strict=True)
+                pairs: dict[int, list[tuple[int, int, int]]] = {}
+                for n, (i, a, b) in enumerate(zip(*(x[part].tolist() for x in (at, starts, ends)), strict=True)):
+                    pairs.setdefault(i, []).append((n, a, b + 1))
                 numbered = [
                     mark
-                    for n, (i, a, b) in enumerate(subjects)
-                    for mark in prior_marks(features[i].prior, i, [(n, a, b + 1)], len(self.schema.labels))[1]
+                    for i, mine in pairs.items()
+                    for mark in prior_marks(features[i].prior, i, mine, len(self.schema.labels))[1]
                 ]
                 pair, position, channel = columns(numbered, 3).to(device)
                 marks = (pair, position, channel)
@@ -158,11 +164,35 @@ class SkePredictor:
 
 
 def open_predictor(recipe: SkeRecipe, model: SkeModel, assets: Path) -> SkePredictor:
-    """A predictor with the features and rules that a run folder or prepared folder carries."""
+    """A predictor with the features and rules that a run folder or prepared folder carries.
+
+    Raises:
+        UserError: they belong to another model.
+    """
     featurizer = Featurizer.open(assets, priors=recipe.model.priors)
+    _check_fit(featurizer, model, assets, priors=recipe.model.priors)
     rules = None
     if recipe.decode.apply_rules and recipe.decode.rules is not None:
         own = assets / RULES
         path = own if own.is_file() else find_rules(recipe.decode.rules)
         rules = load_rules(path, set(featurizer.schema.relations))
     return SkePredictor(recipe, model, featurizer, rules)
+
+
+def _check_fit(featurizer: Featurizer, model: SkeModel, assets: Path, *, priors: bool) -> None:
+    """Raise UserError where files of a folder belong to another model: better than wrong triples, or an index error."""
+    config, index = model.config, featurizer.prior
+    words = featurizer.word_rows
+    names, labels = (0, 0)
+    if index is not None and len(index.rows):
+        names, labels = int(index.rows[:, [0, 2]].max()) + 1, int(index.rows[:, 1].max()) + 1
+    wrong = {
+        CHARACTERS: len(featurizer.vocabulary) != config.characters,
+        SCHEMA: len(featurizer.schema.labels) != config.labels,
+        WORDS: words > config.words or (words > 0) != (config.words > 0),
+        "recipe.yaml": priors != config.priors,
+        ROWS: index is not None and (names > len(index.names) or labels > config.labels),
+    }
+    for name, is_wrong in wrong.items():
+        if is_wrong:
+            raise UserError("does not fit the model beside it", file=assets / name, mend="train again")

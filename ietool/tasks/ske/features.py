@@ -56,6 +56,11 @@ class Featurizer:
             PriorIndex(folder, compact=compact) if priors else None,
         )
 
+    @property
+    def word_rows(self) -> int:
+        """Rows of word vectors that :meth:`ids` may name, the zero row included; 0 without word vectors."""
+        return 0 if self._word_rows is None else max(self._word_rows.values(), default=0) + 1
+
     def encode(self, text: str, own: Collection[Fact] = ()) -> Features:
         """Features of a text; ``own`` as in :meth:`PriorIndex.find`."""
         prior = self.prior.find(text, own) if self.prior is not None else np.zeros((0, 5), np.int32)

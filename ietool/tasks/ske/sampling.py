@@ -37,12 +37,14 @@ def prior_marks(
     """
     rows = prior.tolist()
     subjects = {(at, s0, 0) for s0, *_ in rows} | {(at, s1 - 1, 1) for _, s1, *_ in rows}
-    objects = set()
+    numbers: dict[tuple[int, int], list[int]] = {}
     for number, start, end in pairs:
-        for s0, s1, label, o0, o1 in rows:
-            if (s0, s1) == (start, end):
-                objects.add((number, o0, label))
-                objects.add((number, o1 - 1, labels + label))
+        numbers.setdefault((start, end), []).append(number)
+    objects = set()
+    for s0, s1, label, o0, o1 in rows:
+        for number in numbers.get((s0, s1), ()):
+            objects.add((number, o0, label))
+            objects.add((number, o1 - 1, labels + label))
     return sorted(subjects), sorted(objects)
 
 
