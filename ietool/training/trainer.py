@@ -50,13 +50,14 @@ class EpochRow:
 class TrainState:
     """What a training has reached; saved with each checkpoint, since all that is printed must survive a resume.
 
-    ``stopped`` says that the stage has ended early.
+    ``stopped`` says that the stage has ended early, ``metric`` by which variant the scores are.
     """
 
     rows: list[EpochRow] = field(default_factory=list)
     best: float = -1.0
     stage: int = 1
     stopped: bool = False
+    metric: str = ""
 
     def to_json(self) -> str:
         return json.dumps(asdict(self))
@@ -64,7 +65,7 @@ class TrainState:
     @classmethod
     def from_json(cls, text: str) -> TrainState:
         data = json.loads(text)
-        return cls([EpochRow(**row) for row in data["rows"]], data["best"], data["stage"], data["stopped"])
+        return cls(**(data | {"rows": [EpochRow(**row) for row in data["rows"]]}))
 
 
 def last_checkpoint(folder: Path) -> Path | None:

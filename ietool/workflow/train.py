@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 import shutil
 from collections.abc import Callable
@@ -23,7 +22,6 @@ from ietool.tasks.registry import get_task
 from ietool.training.device import autocast, choose_device, choose_precision, confine
 from ietool.training.trainer import (
     EpochRow,
-    Evaluate,
     IETrainer,
     TrainState,
     last_checkpoint,
@@ -97,7 +95,13 @@ def train(
             state="training",
             extra={"precision": precision, "prepared": str(prepared.resolve()), "overfit": overfit},
         )
-    evaluate = _evaluator(task, recipe, inputs, gold, prepared, precision)
+    evaluate = _DevScorer(task, recipe, inputs, gold, prepared, precision)
+
+    def epoch_done(row: EpochRow) -> None:
+        state.metric = evaluate.metric
+        if row.best:
+            update_run(run, best=_best(state))
+        on_epoch(row)
 
     first = Stage(epochs=recipe.training.epochs, learning_rate=recipe.training.learning_rate)
     stages = [first] if overfit is not None else [first, *recipe.training.later_stages]
@@ -135,7 +139,7 @@ def train(
                 state,
                 run,
                 evaluate,
-                on_epoch,
+                epoch_done,
                 progress,
                 stop_at=OVERFIT_TARGET if overfit is not None else None,
             )
@@ -144,7 +148,7 @@ def train(
         if main:
             update_run(run, state="interrupted")
         raise
-    best = _best(state, recipe, evaluate)
+    best = _best(state)
     if main:
         update_run(run, state="finished", best=best)
         shutil.rmtree(checkpoints, ignore_errors=True)
@@ -185,31 +189,31 @@ def _reload(task: Task, run: Path, stage: Path, seed: int) -> PreTrainedModel:
     return task.load_model(begin)
 
 
-def _evaluator(task: Task, recipe: Recipe, inputs: Any, gold: Any, assets: Path, precision: str) -> Evaluate:
-    """Scores a model by the recipe's official variant."""
+class _DevScorer:
+    """Scores a model on the dev set by the recipe's official variant, whose name it learns from the first report."""
 
-    def evaluate(model: PreTrainedModel) -> tuple[dict[str, float], str]:
-        predictor = task.predictor(recipe, model, assets)
-        with autocast(model.device, precision):
-            predictions = list(predictor.predict(inputs))
-        report = task.evaluate(recipe, gold, predictions)
+    def __init__(self, task: Task, recipe: Recipe, inputs: Any, gold: Any, assets: Path, precision: str) -> None:
+        self.task, self.recipe, self.inputs, self.gold = task, recipe, inputs, gold
+        self.assets, self.precision, self.metric = assets, precision, ""
+
+    def __call__(self, model: PreTrainedModel) -> tuple[dict[str, float], str]:
+        predictor = self.task.predictor(self.recipe, model, self.assets)
+        with autocast(model.device, self.precision):
+            predictions = list(predictor.predict(self.inputs))
+        report = self.task.evaluate(self.recipe, self.gold, predictions)
+        self.metric = report.metric
         values = {key: float(report.values[key]) for key in ("precision", "recall", "f1") if key in report.values}
         values["score"] = float(report.values[report.primary])
-        evaluate.metric = report.metric  # type: ignore[attr-defined]
         note = ""
-        if not any(task.is_found(p) for p in predictions):
+        if not any(self.task.is_found(p) for p in predictions):
             note = f"nothing above the thresholds; highest probability {predictor.highest_probability:.3f}"
         return values, note
 
-    return evaluate
 
-
-def _best(state: TrainState, recipe: Recipe, evaluate: Evaluate) -> dict[str, Any]:
-    row = max(
-        (r for r in state.rows if r.best), key=lambda r: (r.ema or r.raw or {}).get("score", -math.inf), default=None
-    )
+def _best(state: TrainState) -> dict[str, Any]:
+    """The row whose weights the run keeps: the last that was the best so far."""
+    row = next((row for row in reversed(state.rows) if row.best), None)
     if row is None:
         return {}
     values = row.ema or row.raw or {}
-    metric = getattr(evaluate, "metric", getattr(recipe.score, "metric", ""))
-    return {"score": values["score"], "metric": metric, "stage": row.stage, "epoch": row.epoch}
+    return {"score": values["score"], "metric": state.metric, "stage": row.stage, "epoch": row.epoch}
