@@ -183,15 +183,13 @@ def _check_fit(featurizer: Featurizer, model: SkeModel, assets: Path, *, priors:
     """Raise UserError where files of a folder belong to another model: better than wrong triples, or an index error."""
     config, index = model.config, featurizer.prior
     words = featurizer.word_rows
-    names, labels = (0, 0)
-    if index is not None and len(index.rows):
-        names, labels = int(index.rows[:, [0, 2]].max()) + 1, int(index.rows[:, 1].max()) + 1
+    labels = int(index.rows[:, 1].max()) + 1 if index is not None and len(index.rows) else 0
     wrong = {
         CHARACTERS: len(featurizer.vocabulary) != config.characters,
         SCHEMA: len(featurizer.schema.labels) != config.labels,
         WORDS: words > config.words or (words > 0) != (config.words > 0),
         "recipe.yaml": priors != config.priors,
-        ROWS: index is not None and (names > len(index.names) or labels > config.labels),
+        ROWS: labels > config.labels,
     }
     for name, is_wrong in wrong.items():
         if is_wrong:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ietool.errors import UserError
 from ietool.text.matching import Match, NameMatcher, NameTable
 
 Fact = tuple[str, int, str]
@@ -104,6 +105,17 @@ class _NameFile(Sequence[str]):
         return line[1:-2] == name.encode() if b"\\" not in line else json.loads(line) == name
 
 
+def _read_rows(path: Path) -> npt.NDArray[np.int32]:
+    try:
+        rows = np.load(path, mmap_mode="r", allow_pickle=False)
+        fits = rows.dtype == np.int32 and rows.ndim == 2 and rows.shape[1] == 4
+    except (OSError, ValueError, EOFError):
+        fits = False
+    if not fits:
+        raise UserError("is missing, or no index of training triples", file=path, mend="train again")
+    return rows.view(np.ndarray)
+
+
 def _offsets(lines: Iterable[bytes]) -> Iterator[int]:
     at = 0
     yield at
@@ -124,8 +136,13 @@ class PriorIndex:
     def __init__(self, folder: Path, *, compact: bool = False) -> None:
         self.folder = folder
         # A plain view: a memory map's own indexing takes longer than the look-up.
-        self.rows: npt.NDArray[np.int32] = np.load(folder / ROWS, mmap_mode="r", allow_pickle=False).view(np.ndarray)
-        self.names: Sequence[str] = _NameFile(folder / NAMES) if compact else list(self._read_names())
+        self.rows: npt.NDArray[np.int32] = _read_rows(folder / ROWS)
+        try:
+            self.names: Sequence[str] = _NameFile(folder / NAMES) if compact else list(self._read_names())
+        except (OSError, ValueError) as error:
+            raise UserError(f"is no list of names ({error})", file=folder / NAMES, mend="train again") from None
+        if len(self.rows) and int(self.rows[:, [0, 2]].max()) >= len(self.names):
+            raise UserError("has fewer names than prior.npy joins", file=folder / NAMES, mend="train again")
         self._matcher: NameMatcher | NameTable | None = None
         if self.names:
             names = self.names
