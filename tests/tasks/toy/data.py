@@ -1,0 +1,27 @@
+"""Reading ``{"text": …, "digits": [places]}``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+from ietool.files import parse_json, read_lines
+from ietool.tasks.base import Line
+
+
+@dataclass(frozen=True)
+class Example:
+    text: str
+    digits: list[int]
+
+
+def read_examples(lines: Iterable[Line]) -> Iterator[Example]:
+    for file, number, line in lines:
+        record = parse_json(line, file, number)
+        yield Example(record["text"], record.get("digits", []))
+
+
+def read_gold(path: Path, limit: int | None = None) -> dict[str, list[int]]:
+    return {e.text: e.digits for e in islice(read_examples(read_lines(path)), limit)}
