@@ -69,6 +69,7 @@ def assemble(text: str, found: Iterable[Scored], labels: Sequence[tuple[str, str
             distance = _distance_to(occurrences) if slots else None
             for slot, fillers in slots.items():
                 parts.append((slot, min(fillers, key=distance)))
+            parts.sort(key=lambda part: (part[0] != VALUE, part[0]))  # as order_slots does
             spans = tuple((slot, Span(text[row[3] : row[4]], row[3], row[4])) for slot, row in parts)
             triple = Triple(subject, predicate, order_slots((slot, span.text) for slot, span in spans))
             best.append(ExtractedTriple(triple, value[5], Span(subject, value[0], value[1]), spans))

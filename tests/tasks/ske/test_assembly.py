@@ -71,7 +71,7 @@ def test_invariants(found: list[Scored]) -> None:
         # Spans are slices of the text, and the very strings of the triple.
         assert t.subject is not None
         assert TEXT[t.subject.start : t.subject.end] == t.subject.text == subject
-        assert {(s, span.text) for s, span in t.slots} == set(t.triple.object)
+        assert tuple((s, span.text) for s, span in t.slots) == t.triple.object
         assert all(TEXT[span.start : span.end] == span.text for _, span in t.slots)
         # The probability is that of the best occurrence, which is the one that is shown.
         value_span = dict(t.slots)["@value"]
