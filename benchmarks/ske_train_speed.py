@@ -1,0 +1,185 @@
+"""How much does the Trainer cost? Sentences per second of ``ietool train``'s step loop and of the bare model step.
+
+    python benchmarks/ske_train_speed.py --prepared prepared/ske/DIR [--recipe ske] [--set KEY=VALUE] [--steps 60]
+    python benchmarks/ske_train_speed.py --data DIR …        prepares into a temporary folder first
+
+The step loop is the real one: drawing and encoding samples, collating, the Trainer's step with its mixed precision,
+clipping, scheduler and callbacks, and the averaged weights. The bare step is forward, backward, clipping and the
+optimiser, on the very batches that the loop drew, already in memory. Both run in this process, taking turns, from the
+same fresh weights; the first ``--warm`` steps of each turn are not counted. Also printed: the share of positions of an
+epoch that is padding. Prints a table, then one JSON line.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import TrainerCallback, set_seed
+
+from ietool.recipe import Recipe
+from ietool.recipe_io import load_recipe
+from ietool.tasks.base import no_progress
+from ietool.tasks.registry import get_task
+from ietool.training.device import autocast, choose_device, choose_precision
+from ietool.training.sampler import LengthBucketSampler
+from ietool.training.trainer import IETrainer, TrainState, training_arguments
+from ietool.workflow.prepare import prepare
+
+Batch = dict[str, torch.Tensor]
+
+
+class Clock(TrainerCallback):
+    """Seconds of the steps after the first ``warm``."""
+
+    def __init__(self, warm: int, device: torch.device) -> None:
+        self.warm, self.device = warm, device
+        self.begin = self.seconds = 0.0
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        if state.global_step == self.warm:
+            self.begin = now(self.device)
+        elif state.global_step > self.warm:
+            self.seconds = now(self.device) - self.begin
+
+
+def now(device: torch.device) -> float:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    return time.perf_counter()
+
+
+def fresh(recipe: Recipe, prepared: Path, device: torch.device) -> Any:
+    set_seed(recipe.training.seed)
+    return get_task(recipe.task).build_model(recipe, prepared).to(device)  # type: ignore[arg-type]
+
+
+def trainer_loop(
+    recipe: Recipe, prepared: Path, steps: int, warm: int, device: torch.device, precision: str, folder: Path
+) -> tuple[float, list[Batch]]:
+    """(seconds of the steps after ``warm``, every batch that was drawn)."""
+    model = fresh(recipe, prepared, device)
+    data = get_task(recipe.task).training_set(recipe, prepared)
+    batches: list[Batch] = []
+    collate = data.collate
+
+    def recorded(items: list[Any]) -> Batch:
+        batch = collate(items)
+        batches.append(dict(batch))
+        return batch
+
+    data.collate = recorded  # type: ignore[method-assign]
+    arguments = training_arguments(
+        recipe.training, folder, items=len(data), epochs=1_000, learning_rate=recipe.training.learning_rate,
+        warm=True, device=device, precision=precision,
+    )  # fmt: skip
+    arguments.max_steps = steps
+    arguments.set_evaluate("no")
+    arguments.set_save("no")
+    clock = Clock(warm, device)
+    trainer = IETrainer(
+        model, arguments, data, recipe.training, TrainState(), folder,
+        lambda _: ({"score": 0.0}, ""), lambda row: None, no_progress,
+    )  # fmt: skip
+    trainer.add_callback(clock)
+    trainer.train()
+    return clock.seconds, batches[:steps]
+
+
+def bare_loop(
+    recipe: Recipe, prepared: Path, batches: list[Batch], warm: int, device: torch.device, precision: str
+) -> float:
+    """Seconds of the same steps without anything around them."""
+    model = fresh(recipe, prepared, device).train()
+    weights = [p for p in model.parameters() if p.requires_grad]
+    optimiser = torch.optim.AdamW(weights, lr=recipe.training.learning_rate, fused=True)
+    scaler = torch.amp.GradScaler(device.type, enabled=precision == "fp16")
+    here = [{name: tensor.to(device) for name, tensor in batch.items()} for batch in batches]
+    begin = now(device)
+    for number, batch in enumerate(here):
+        if number == warm:
+            begin = now(device)
+        with autocast(device, precision):
+            loss = model(**batch)["loss"]
+        scaler.scale(loss).backward()
+        scaler.unscale_(optimiser)
+        if recipe.training.max_grad_norm:
+            torch.nn.utils.clip_grad_norm_(weights, recipe.training.max_grad_norm)
+        scaler.step(optimiser)
+        scaler.update()
+        optimiser.zero_grad(set_to_none=True)
+    return now(device) - begin
+
+
+def padding(recipe: Recipe, lengths: Any) -> float:
+    """The share of positions of an epoch's batches that holds no character."""
+    size = recipe.training.batch_size
+    sampler = LengthBucketSampler(size * recipe.training.gradient_accumulation, lengths, recipe.training.seed)
+    order = list(sampler)
+    groups = [[int(lengths[i]) for i in order[at : at + size]] for at in range(0, len(order), size)]
+    return 1 - sum(map(sum, groups)) / sum(max(group) * len(group) for group in groups)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument("--data", type=Path, help="folder of competition files")
+    source.add_argument("--prepared", type=Path, help="a prepared folder")
+    parser.add_argument("--recipe", default=None, help="name or file; default: ske, or that of the prepared folder")
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="as in ietool train")
+    parser.add_argument("--steps", type=int, default=60, help="steps of a turn")
+    parser.add_argument("--warm", type=int, default=10, help="of these the first are not counted")
+    parser.add_argument("--rounds", type=int, default=3, help="turns of each; medians are printed")
+    parser.add_argument("--device", default="auto")
+    arguments = parser.parse_args()
+    if not 0 < arguments.warm < arguments.steps:
+        parser.error("--warm must lie between 0 and --steps")
+    with tempfile.TemporaryDirectory() as name:
+        work = Path(name)
+        base = arguments.recipe or (str(arguments.prepared) if arguments.prepared else "ske")
+        recipe = load_recipe(base, [*arguments.set, "training.patience=0", "training.gradient_accumulation=1"])
+        prepared = arguments.prepared
+        if prepared is None:
+            os.environ["IETOOL_HOME"] = str(work)
+            prepared = prepare(recipe, data=arguments.data.resolve(), output=work / "prepared").folder
+        device = choose_device(arguments.device)
+        precision = choose_precision(recipe.training.precision, device)
+        seconds: dict[str, list[float]] = {"trainer": [], "bare": []}
+        for _ in range(arguments.rounds):
+            taken, batches = trainer_loop(
+                recipe, prepared, arguments.steps, arguments.warm, device, precision, work / "run"
+            )
+            seconds["trainer"].append(taken)
+            seconds["bare"].append(bare_loop(recipe, prepared, batches, arguments.warm, device, precision))
+        sentences = sum(len(batch["lengths"]) for batch in batches[arguments.warm :])
+        lengths = get_task(recipe.task).training_set(recipe, prepared).lengths
+        share = padding(recipe, lengths)
+    rates = {name: sentences / statistics.median(taken) for name, taken in seconds.items()}
+    result = {
+        "device": str(device),
+        "threads": torch.get_num_threads(),
+        "precision": precision,
+        "batch_size": recipe.training.batch_size,
+        "steps": arguments.steps - arguments.warm,
+        "trainer_sentences_per_second": rates["trainer"],
+        "bare_sentences_per_second": rates["bare"],
+        "ratio": rates["trainer"] / rates["bare"],
+        "padding": share,
+    }
+    print(f"{'':12}{'sentences/s':>12}")
+    for name, rate in rates.items():
+        print(f"{name:12}{rate:12.1f}")
+    print(f"{'ratio':12}{result['ratio']:12.3f}")
+    print(f"{'padding':12}{share:12.2%}   ({device}, {precision}, batches of {recipe.training.batch_size})")
+    print(json.dumps(result))
+
+
+if __name__ == "__main__":
+    main()
