@@ -125,7 +125,7 @@ def prepare(
     sources = find_sources(task, data, files or {})
     mark = _fingerprint(task, recipe, sources, skip_bad)
     folder = output or top / mark
-    folder.parent.mkdir(parents=True, exist_ok=True)
+    _writable(folder)
     # One preparation at a time beside each other: the processes of a torchrun all come here, and the first does it.
     with FileLock(folder.parent / ".preparing.lock"):
         if not force and (folder / DONE).is_file():
@@ -170,6 +170,15 @@ def _build(
     os.chmod(folder, 0o755)
     _remember(top, sources, skip_bad)
     return Prepared(folder, report, fresh=True)
+
+
+def _writable(folder: Path) -> None:
+    """Raise UserError unless something can be written beside ``folder``: a lock there would be waited for, for ever."""
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=folder.parent).close()
+    except OSError as error:
+        raise UserError(f"cannot be written ({error.strerror})", file=folder, mend="choose another --output") from None
 
 
 def _report(done: Mapping[str, Any]) -> PrepareReport:

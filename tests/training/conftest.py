@@ -16,7 +16,8 @@ from ietool import paths
 
 TINY = (
     "model.hidden_size=16", "model.dilations=[1,2]", "model.attention_heads=2", "model.attention_head_size=4",
-    "training.batch_size=16", "training.learning_rate=0.01", "training.schedule=constant_with_warmup", "training.ema_decay=0.9", "training.warmup_epochs=0.5",
+    "training.batch_size=16", "training.learning_rate=0.01", "training.schedule=constant_with_warmup",
+    "training.ema_decay=0.9", "training.warmup_epochs=0.5",
     "decode.subject_start=0.03", "decode.subject_end=0.03", "decode.object_start=0.005", "decode.object_end=0.005",
 )  # fmt: skip
 
