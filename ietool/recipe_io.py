@@ -88,6 +88,9 @@ def load_recipe(name_or_file: str | Path, overrides: Sequence[str] = ()) -> Reci
 
 def validate_file(path: Path) -> Recipe:
     """The recipe of a file, or a UserError saying what is wrong with it."""
+    if path.is_dir():
+        mend = f"name a file in it, for example {path / 'recipe.yaml'}"
+        raise UserError("is a folder, a recipe file is needed", file=path, mend=mend)
     if not path.is_file():
         raise UserError("no such file", file=path, mend="check the path")
     return load_recipe(path if path.suffix in (".yaml", ".yml") else path.absolute())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import sys
 import traceback
@@ -36,6 +37,8 @@ class _Guarded(TyperGroup):
         except Exception as error:
             if _is_of_typer(error):
                 raise
+            if _is_full(error):
+                raise typer.Exit(_say_full(error)) from None
             traceback.print_exc()
             say("This is a bug in ietool. Please report it with the lines above and the output of: ietool env")
             raise typer.Exit(1) from None
@@ -93,6 +96,8 @@ def run(arguments: Sequence[str] | None = None) -> int:
         say("\ninterrupted: nothing was begun")
         return 130
     except Exception as error:
+        if _is_full(error):
+            return _say_full(error)
         if not _is_of_typer(error):
             raise
         return _usage_error(error)
@@ -102,6 +107,18 @@ def run(arguments: Sequence[str] | None = None) -> int:
 def _is_of_typer(error: Exception) -> bool:
     """Exit, Abort or a usage error: Typer's own in new versions, click's in older ones."""
     return isinstance(error, typer.Exit | typer.Abort) or hasattr(error, "format_message")
+
+
+def _is_full(error: Exception) -> bool:
+    return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
+
+
+def _say_full(error: Any) -> int:
+    """A full or read-only disk, met outside the places that name their file; gives the exit code."""
+    where = error.filename or "standard output, or a file being written"
+    say(f"error: {where}: could not be written ({error.strerror}) → free some space or choose another place")
+    _silence_stdout()  # what is left in its buffer would fail once more at exit
+    return 2
 
 
 def _usage_error(error: Any) -> int:

@@ -24,6 +24,7 @@ from ietool.cli.common import (
     print_json,
     say,
 )
+from ietool.errors import UserError
 
 if TYPE_CHECKING:
     from ietool.workflow.prepare import Prepared
@@ -53,6 +54,8 @@ def prepare_cli(
     from ietool.workflow.prepare import prepare
 
     loaded = load_recipe(recipe, overrides or ())
+    if output is not None and output.is_file():
+        raise UserError("is a file, a folder is needed", file=output, mend="choose another --output")
     files = input_files(train, dev, test, schema, file)
     try:
         with progress_bars() as progress:

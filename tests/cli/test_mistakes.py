@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -51,6 +54,14 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
             "score --recipe ske gold.json gold.json --explain empty",
             "empty: is a folder, a file is needed → name a file in it: empty/NAME",
         ),
+        (
+            "recipes validate runs/mine",
+            "runs/mine: is a folder, a recipe file is needed → name a file in it, for example runs/mine/recipe.yaml",
+        ),
+        (
+            "prepare --recipe ske --output gold.json",
+            "gold.json: is a file, a folder is needed → choose another --output",
+        ),
         ("recipes show sk", "no recipe is called 'sk' → did you mean ske?"),
         (
             "train --recipe ske --output runs/mine --resume --train gold.json --overfit 3",
@@ -94,3 +105,19 @@ def test_a_self_check_is_not_the_latest_run(folder: Path, capsys: pytest.Capture
     assert "no trained run of recipe 'ske'" in capsys.readouterr().err
     assert app_module.run(["runs"]) == 0
     assert "0.9900 duie2 on its own 16 records" in capsys.readouterr().out
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs a device that is always full")
+@pytest.mark.parametrize(
+    "arguments", ["recipes", "recipes show ske", "score --recipe ske gold.json gold.json", "--help", "runs --json"]
+)
+def test_standard_output_on_a_full_disk(folder: Path, arguments: str) -> None:
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "ietool", *arguments.split()], stdout=full, stderr=subprocess.PIPE, text=True
+        )
+    assert done.returncode == 2
+    assert done.stderr == (
+        "error: standard output, or a file being written: could not be written (No space left on device)"
+        " → free some space or choose another place\n"
+    )
