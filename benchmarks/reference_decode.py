@@ -62,7 +62,8 @@ class ReferencePredictor:
                     if ends[end] > decode.subject_end:
                         probability = float(starts[start]) * float(ends[end])
                         for label, o0, o1, p in self.objects(encoded, start, end, prior):
-                            yield start, end + 1, label, o0, o1, probability * p
+                            if probability * p >= decode.triple:
+                                yield start, end + 1, label, o0, o1, probability * p
                         break
 
     def objects(

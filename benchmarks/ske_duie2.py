@@ -58,20 +58,21 @@ def cross_fitted(run: Path, dev: Path) -> dict[str, Any]:
     gold = list(load_examples(dev))
     halves = (gold[::2], gold[1::2])
     decode = loaded.predictor.recipe.decode  # type: ignore[attr-defined]
-    grid = list(itertools.product((0.3, 0.4, 0.5, 0.6), (0.2, 0.3, 0.4, 0.5)))
+    grid = list(itertools.product(((0.5, 0.4), (0.4, 0.35), (0.3, 0.3)), (0.0, 0.1, 0.15, 0.2, 0.25, 0.3)))
 
     def counts(examples: Sequence[Example], found: dict[str, Any]) -> PRFScore:
         values = score({e.text: e.triples for e in examples}, found, metric="duie2", resamples=0).values
         hits, predicted, wanted = (int(values[key]) for key in ("right", "predicted", "gold"))
         return PRFScore(hits, predicted, hits, wanted)
 
-    by_setting: list[tuple[tuple[float, float], PRFScore, PRFScore]] = []
-    for subject, obj in grid:
-        decode.subject_start, decode.subject_end = subject, subject * 0.8
-        decode.object_start, decode.object_end = obj, obj * 0.8
+    by_setting: list[tuple[tuple[float, float, float], PRFScore, PRFScore]] = []
+    for (start, end), triple in grid:
+        decode.subject_start = decode.object_start = start
+        decode.subject_end = decode.object_end = end
+        decode.triple = triple
         inputs = loaded.task.read_inputs(read_lines(dev))
         found = {p.text: [t.triple for t in p.triples] for p in loaded.stream(inputs)}
-        by_setting.append(((subject, obj), counts(halves[0], found), counts(halves[1], found)))
+        by_setting.append(((start, end, triple), counts(halves[0], found), counts(halves[1], found)))
     best_a = max(by_setting, key=lambda s: s[1].f1)
     best_b = max(by_setting, key=lambda s: s[2].f1)
     total = best_b[1] + best_a[2]

@@ -19,6 +19,7 @@ TINY = (
     "training.batch_size=16", "training.learning_rate=0.01", "training.schedule=constant_with_warmup",
     "training.ema_decay=0.9", "training.warmup_epochs=0.5",
     "decode.subject_start=0.03", "decode.subject_end=0.03", "decode.object_start=0.005", "decode.object_end=0.005",
+    "decode.triple=0",
 )  # fmt: skip
 
 

@@ -96,8 +96,11 @@ class SkePredictor:
         s_at, s_pos = np.nonzero(probabilities[:, :, 0] > decode.subject_start)
         e_at, e_pos = np.nonzero(probabilities[:, :, 1] > decode.subject_end)
         kept_s, kept_e, at = nearest_spans(s_pos, e_pos, s_at, e_at, length)
+        score = probabilities[at, s_pos[kept_s], 0] * probabilities[at, e_pos[kept_e], 1]
+        # A triple is no more probable than its subject: without some subjects the second stage has less to do.
+        able = score >= decode.triple
+        kept_s, kept_e, at, score = kept_s[able], kept_e[able], at[able], score[able]
         starts, ends = s_pos[kept_s], e_pos[kept_e]
-        score = probabilities[at, starts, 0] * probabilities[at, ends, 1]
         found: list[list[Scored]] = [[] for _ in features]
         step = max(1, SCORES // (length * 2 * len(self.schema.labels)))
         for low in range(0, len(at), step):
@@ -121,10 +124,9 @@ class SkePredictor:
                 joint = joint + gate
             joint = joint.exp().masked_fill(~encoded["mask"][chosen[0]][:, :, None, None], 0)
             for n, row in self._objects(joint):
-                i = at[low + n]
-                found[i].append(
-                    (int(starts[low + n]), int(ends[low + n]) + 1, *row[:3], float(score[low + n]) * row[3])
-                )
+                i, probability = at[low + n], float(score[low + n]) * row[3]
+                if probability >= decode.triple:
+                    found[i].append((int(starts[low + n]), int(ends[low + n]) + 1, *row[:3], probability))
         return found
 
     def _encode(self, features: Sequence[Features]) -> dict[str, torch.Tensor]:

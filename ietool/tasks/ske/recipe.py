@@ -63,6 +63,7 @@ class DecodeSection(Section):
     subject_end: Share = 0.4
     object_start: Share = 0.5
     object_end: Share = 0.4
+    triple: Share = Field(0.2, description="of the product of the four; 0 in the article")
     rules: str | None = Field(None, description="rule file: a name under recipes/rules or a path")
     apply_rules: bool = Field(True, description="the switch of the rule file")
     batch_size: PositiveInt = 64
