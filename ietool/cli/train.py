@@ -117,10 +117,11 @@ def prepare_and_train(
         try:
             with progress_bars() as progress:
                 prepared = prepare(recipe, data=data, files=files, skip_bad=skip_bad, latest=True, progress=progress)
-            if prepared.fresh:
+            if prepared.fresh and is_main_process():
                 for table in prepared.report.tables:
                     render(table, console())
-            announce(prepared)
+            if is_main_process():
+                announce(prepared)
         except KeyboardInterrupt:
             raise interrupted(lambda: "nothing was written; what was prepared before is untouched") from None
         folder = prepared.folder

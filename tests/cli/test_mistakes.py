@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from ietool.cli import app as app_module
+from ietool.errors import UserError
 
 
 @pytest.fixture
@@ -86,6 +87,23 @@ def test_several_processes_need_an_output(
     assert app_module.run(["train", "--recipe", "ske"]) == 2
     assert capsys.readouterr().err == "error: --output: several processes need one run folder → add --output DIR\n"
     assert not (folder / "prepared").exists()
+
+
+def test_helpers_of_torchrun_say_nothing(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def stop(*arguments: object, **options: object) -> None:
+        raise UserError("far enough")
+
+    monkeypatch.setattr("ietool.workflow.train.train", stop)
+    files = ["--train", "gold.json", "--dev", "gold.json", "--output", "runs/two"]
+    for rank, told in (("1", ""), ("0", "unchanged: reused")):  # what the helper prepared, the main process reuses
+        monkeypatch.setenv("RANK", rank)
+        assert app_module.run(["train", "--recipe", "ske", *files]) == 2
+        said = capsys.readouterr()
+        assert said.out == ""
+        assert said.err.endswith("error: far enough\n")
+        assert told in said.err and bool(told) == ("prepared" in said.err)
 
 
 def test_score_says_which_file_is_gold(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
