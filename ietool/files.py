@@ -11,7 +11,7 @@ import sys
 import tempfile
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, TextIO
 
@@ -44,20 +44,25 @@ def _members(path: Path) -> Iterator[tuple[str, BinaryIO]]:
         raise UserError("cannot be read", file=path, mend="check its permissions") from None
 
 
-def read_lines(path: str | Path) -> Iterator[tuple[str, int, str]]:
+OnBad = Callable[[UserError, str], None]
+"""Told of each bad line: what is wrong with it, and the line as far as it can be read."""
+
+
+def read_lines(path: str | Path, on_bad: OnBad | None = None) -> Iterator[tuple[str, int, str]]:
     """Stream the non-blank lines of a UTF-8 file as (file name, 1-based line number, line without its end).
 
     A byte order mark and CRLF are taken off. ``-`` is standard input. Every member of a zip is read, one after another.
+    Lines that are not UTF-8 go to ``on_bad`` where it is given.
 
     Raises:
         UserError: the file is missing, damaged or, naming the line and the byte, not UTF-8.
     """
     if str(path) == "-":
-        yield from _decode("<stdin>", sys.stdin.buffer)
+        yield from _decode("<stdin>", sys.stdin.buffer, on_bad)
         return
     try:
         for name, stream in _members(Path(path)):
-            yield from _decode(name, stream)
+            yield from _decode(name, stream, on_bad)
     # Damage shows as the members are read, an archive that needs a password or an unknown packer as they are opened.
     except (zipfile.BadZipFile, gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise UserError(f"is a damaged archive ({error})", file=path, mend="download or pack it again") from None
@@ -65,18 +70,22 @@ def read_lines(path: str | Path) -> Iterator[tuple[str, int, str]]:
         raise UserError(f"cannot be unpacked ({error})", file=path, mend="pack it anew, without a password") from None
 
 
-def _decode(name: str, stream: BinaryIO) -> Iterator[tuple[str, int, str]]:
+def _decode(name: str, stream: BinaryIO, on_bad: OnBad | None) -> Iterator[tuple[str, int, str]]:
     # Split on \n only: U+2028, U+0085 and the like occur inside the JSON strings of real corpora.
     for number, raw in enumerate(stream, 1):
         try:
             line = raw.decode("utf-8-sig" if number == 1 else "utf-8")
         except UnicodeDecodeError as error:
-            raise UserError(
+            bad = UserError(
                 f"is not UTF-8 (byte 0x{raw[error.start]:02x} at byte {error.start + 1} of the line)",
                 file=name,
                 line=number,
                 mend="convert the file, for example: iconv -f GB18030 -t UTF-8 OLD > NEW",
-            ) from None
+            )
+            if on_bad is None:
+                raise bad from None
+            on_bad(bad, raw.decode("utf-8", "backslashreplace").rstrip("\r\n"))
+            continue
         line = line.rstrip("\r\n")
         if line.strip():
             yield name, number, line
@@ -96,7 +105,7 @@ def parse_json(line: str, file: str, number: int) -> dict[str, Any]:
             f"is not JSON{where} ({len(line)} characters, perhaps cut in half)",
             file=file,
             line=number,
-            mend="mend the line, or leave it out with --skip-bad",
+            mend="mend the line (prepare leaves it out with --skip-bad)",
         ) from None
     if not isinstance(record, dict):
         raise UserError(

@@ -27,7 +27,7 @@ def test_shipped_by_name() -> None:
 
 
 def test_every_key_has_a_default(tmp_path: Path) -> None:
-    assert load_recipe(write(tmp_path, HEAD)).training.batch_size == load_recipe("ske").training.batch_size
+    assert load_recipe(write(tmp_path, HEAD)).training.batch_size == 64
 
 
 def test_empty_section_means_the_defaults(tmp_path: Path) -> None:

@@ -161,6 +161,9 @@ class Task(ABC):
     def is_found(self, prediction: Any) -> bool:
         """Whether the prediction holds anything: a model that never finds anything is told apart from a poor one."""
 
+    def check(self, recipe: Recipe) -> None:
+        """Raise UserError for what the recipe names and is not there, before a run is begun with it."""
+
     def overfitting(self, recipe: Recipe, records: int) -> Recipe:
         """The recipe for ``--overfit``: nothing that keeps a model from learning so many records by heart."""
         copy = recipe.model_copy(deep=True)

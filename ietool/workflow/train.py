@@ -78,6 +78,7 @@ def train(
         task = get_task(recipe.task)
         if overfit is not None:
             recipe = task.overfitting(recipe, overfit)
+        task.check(recipe)
         run = _new_run(recipe, output, chosen, overwrite=overwrite, main=main)
     if prepared is None:
         raise ValueError("a new run needs a prepared folder")

@@ -116,6 +116,14 @@ class SkeTask(Task):
     def is_found(self, prediction: Extraction) -> bool:
         return bool(prediction.triples)
 
+    def check(self, recipe: Recipe) -> None:
+        from ietool.tasks.ske.features import find_rules
+        from ietool.tasks.ske.rules import load_rules
+
+        rules = cast(SkeRecipe, recipe).decode.rules
+        if rules is not None:
+            load_rules(find_rules(rules))
+
     def overfitting(self, recipe: Recipe, records: int) -> Recipe:
         copy = cast(SkeRecipe, super().overfitting(recipe, records))
         copy.sampling.replacement = 0.0

@@ -7,13 +7,13 @@ which the organisers publish (``sources.py``).
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ietool.errors import UserError
-from ietool.files import parse_json, read_lines
+from ietool.files import OnBad, parse_json, read_lines
 from ietool.tasks.ske.schema import FORMS, VALUE, Schema, infer_schema, read_schema
 from ietool.tasks.ske.sources import locate
 
@@ -35,9 +35,6 @@ __all__ = [
     "read_record",
     "read_schema",
 ]
-
-OnBad = Callable[[UserError, str], None]
-"""Told of each bad record: what is wrong with it, and its line as it stands in the file."""
 
 _SKIP = "mend the record, or leave it out with --skip-bad"
 
@@ -99,7 +96,7 @@ def read_record(line: str, file: str, number: int) -> dict[str, Any]:
 def load_examples(path: str | Path, schema: Schema | None = None, on_bad: OnBad | None = None) -> Iterator[Example]:
     """Stream the examples of a file. As :func:`read_examples`; raises UserError also when the file holds no record."""
     empty = True
-    for example in read_examples(read_lines(path), schema, on_bad):
+    for example in read_examples(read_lines(path, on_bad), schema, on_bad):
         empty = False
         yield example
     if empty:

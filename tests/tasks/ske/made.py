@@ -21,7 +21,8 @@ from ietool.workflow.prepare import prepare
 SMALL = (
     "model.hidden_size=16", "model.dilations=[1,2,5]", "model.attention_heads=2", "model.attention_head_size=4",
     "model.positions=40", "data.window=48", "data.overlap=16", "data.min_char_count=1",
-    "decode.rules=null", "decode.triple=0.1", "decode.batch_size=8", "training.epochs=1", "training.batch_size=8", "training.precision=fp32",
+    "decode.rules=null", "decode.triple=0.1",
+    "decode.batch_size=8", "training.epochs=1", "training.batch_size=8", "training.precision=fp32",
 )  # fmt: skip
 
 

@@ -120,3 +120,18 @@ def test_memory_does_not_grow_with_the_file(tmp_path: Path, monkeypatch: pytest.
 def test_tables_of_other_content_have_other_fingerprints(tmp_path: Path) -> None:
     tables = [load_from_disk(str(run(tmp_path / str(i), 40 + i)[1] / "train")) for i in range(2)]
     assert tables[0]._fingerprint != tables[1]._fingerprint
+
+
+def test_skip_bad_leaves_out_what_is_not_utf8(tmp_path: Path) -> None:
+    from ietool import paths
+    from ietool.recipe_io import load_recipe
+    from ietool.workflow.prepare import prepare
+
+    shipped = paths.shipped_data("ske")
+    lines = (shipped / "train.jsonl").read_bytes().splitlines(keepends=True)[:20]
+    (tmp_path / "train.jsonl").write_bytes(b"".join(lines[:10]) + "文本".encode("gb18030") + b"\n" + b"".join(lines[10:]))
+    files = {"train": tmp_path / "train.jsonl", "dev": shipped / "dev.jsonl", "schema": shipped / "schema.jsonl"}
+    prepared = prepare(load_recipe("ske"), files=files, output=tmp_path / "out", skip_bad=True)
+    assert prepared.report.rejected == 1
+    rejects = (tmp_path / "out" / "rejects.jsonl").read_text(encoding="utf-8")
+    assert '"line": 11' in rejects and "not UTF-8" in rejects
