@@ -66,7 +66,7 @@ DataOption = Annotated[
     typer.Option(
         "--data",
         metavar="DIR",
-        help="Folder of competition files. Default: what was prepared last, else the shipped corpus.",
+        help="Folder of competition files. Default: the corpus that ships; train: the data prepared last, if any.",
     ),
 ]
 TrainFile = Annotated[Path | None, typer.Option("--train", metavar="FILE", help="Training file.")]

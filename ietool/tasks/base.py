@@ -161,7 +161,7 @@ class Task(ABC):
     def is_found(self, prediction: Any) -> bool:
         """Whether the prediction holds anything: a model that never finds anything is told apart from a poor one."""
 
-    def check(self, recipe: Recipe) -> None:
+    def check(self, recipe: Recipe) -> None:  # noqa: B027 - most tasks have nothing to check
         """Raise UserError for what the recipe names and is not there, before a run is begun with it."""
 
     def overfitting(self, recipe: Recipe, records: int) -> Recipe:

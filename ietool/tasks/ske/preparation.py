@@ -21,12 +21,11 @@ from typing import Any, TextIO
 import numpy as np
 
 from ietool.errors import UserError
-from ietool.files import read_lines
+from ietool.files import OnBad, read_lines
 from ietool.tasks.base import PrepareReport, Progress, Sources
 from ietool.tasks.ske import statistics
 from ietool.tasks.ske.data import (
     Example,
-    OnBad,
     Schema,
     Triple,
     format_line,

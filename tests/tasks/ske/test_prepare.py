@@ -129,7 +129,9 @@ def test_skip_bad_leaves_out_what_is_not_utf8(tmp_path: Path) -> None:
 
     shipped = paths.shipped_data("ske")
     lines = (shipped / "train.jsonl").read_bytes().splitlines(keepends=True)[:20]
-    (tmp_path / "train.jsonl").write_bytes(b"".join(lines[:10]) + "文本".encode("gb18030") + b"\n" + b"".join(lines[10:]))
+    (tmp_path / "train.jsonl").write_bytes(
+        b"".join(lines[:10]) + "文本".encode("gb18030") + b"\n" + b"".join(lines[10:])
+    )
     files = {"train": tmp_path / "train.jsonl", "dev": shipped / "dev.jsonl", "schema": shipped / "schema.jsonl"}
     prepared = prepare(load_recipe("ske"), files=files, output=tmp_path / "out", skip_bad=True)
     assert prepared.report.rejected == 1
