@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from ietool.cli.common import DeviceOption, OptionalRecipeOption, check_target, examples, interrupted, say
+from ietool.cli.common import DeviceOption, OptionalRecipeOption, SetOption, check_target, examples, interrupted, say
 from ietool.errors import UserError
 
 
@@ -25,6 +26,7 @@ def predict_cli(
     text: Annotated[
         list[str] | None, typer.Option("--text", metavar="TEXT", help="Predict on this text instead; may be repeated.")
     ] = None,
+    overrides: SetOption = None,
     device: DeviceOption = "auto",
     batch_size: Annotated[
         int | None, typer.Option("--batch-size", metavar="N", min=1, help="Texts at a time. Default: the recipe's.")
@@ -47,10 +49,10 @@ def predict_cli(
     check_target(output)
     folder = find_run(recipe, run)
     if text:
-        _show(folder, text, device)
+        _show(folder, text, device, overrides or ())
         return
     assert source is not None
-    predict_to(folder, source, output, device=device, batch_size=batch_size)
+    predict_to(folder, source, output, device=device, batch_size=batch_size, overrides=overrides or ())
 
 
 def find_run(recipe: str | None, run: Path | None) -> Path:
@@ -67,14 +69,30 @@ def find_run(recipe: str | None, run: Path | None) -> Path:
     return latest_run(load_recipe(recipe).name)
 
 
-def predict_to(folder: Path, source: str, output: str, *, device: str, batch_size: int | None) -> None:
+def predict_to(
+    folder: Path,
+    source: str,
+    output: str,
+    *,
+    device: str,
+    batch_size: int | None = None,
+    overrides: Sequence[str] = (),
+) -> None:
     """Predict on a file with progress, and say where the predictions are and how fast it went."""
     from ietool.cli.progress import progress_bars
     from ietool.workflow.predict import predict_file
 
     try:
         with progress_bars() as progress:
-            outcome = predict_file(folder, source, output, device=device, batch_size=batch_size, progress=progress)
+            outcome = predict_file(
+                folder,
+                source,
+                output,
+                device=device,
+                batch_size=batch_size,
+                overrides=overrides,
+                progress=progress,
+            )
     except KeyboardInterrupt:
         where = "what was printed is incomplete" if output == "-" else f"{output} was not touched"
         raise interrupted(lambda: where) from None
@@ -83,11 +101,11 @@ def predict_to(folder: Path, source: str, output: str, *, device: str, batch_siz
     say(f"predicted: {outcome.texts:,} texts in {outcome.seconds:.1f} s ({rate:,.0f}/s) → {target}")
 
 
-def _show(folder: Path, texts: list[str], device: str) -> None:
+def _show(folder: Path, texts: list[str], device: str, overrides: Sequence[str]) -> None:
     from ietool.report.render import console, render
     from ietool.workflow.predict import load
 
-    loaded = load(folder, device)
+    loaded = load(folder, device, overrides)
     out = console()
     for prediction in loaded.predict(texts):
         render(loaded.show(prediction), out)
@@ -99,6 +117,6 @@ def register(app: typer.Typer) -> None:
         "predict",
         epilog=examples(
             "ietool predict --recipe ske test1.json --output result.json",
-            "ietool predict --run runs/short --text '《红楼梦》的作者是曹雪芹。'",
+            "ietool predict --run runs/short --set decode.triple=0.3 --text '《红楼梦》的作者是曹雪芹。'",
         ),
     )(predict_cli)

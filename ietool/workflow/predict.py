@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,11 +27,28 @@ class Outcome:
 
 
 class Loaded:
-    """A trained model, ready to read texts."""
+    """A trained model, ready to read texts.
 
-    def __init__(self, run: Path, device: str = "auto", batch_size: int | None = None) -> None:
+    Args:
+        run: a run folder.
+        device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+        batch_size: texts at a time; None: the recipe's.
+        overrides: ``decode.…=value`` settings (thresholds, rules) that take the place of the run's.
+
+    Raises:
+        UserError: the run cannot be opened, or an override is of another section.
+    """
+
+    def __init__(
+        self, run: Path, device: str = "auto", batch_size: int | None = None, overrides: Sequence[str] = ()
+    ) -> None:
         self.run = open_run(run).folder
-        self.recipe = load_recipe(str(self.run / RECIPE_FILE))
+        for override in overrides:
+            if not override.startswith("decode."):
+                raise UserError(
+                    f"{override!r} cannot change a trained run", field="--set", mend="set keys of decode, or train anew"
+                )
+        self.recipe = load_recipe(str(self.run / RECIPE_FILE), overrides)
         if batch_size is not None and hasattr(self.recipe.decode, "batch_size"):
             self.recipe.decode.batch_size = batch_size
         self.task = get_task(self.recipe.task)
@@ -81,9 +98,9 @@ class Loaded:
         return self.task.show(prediction)
 
 
-def load(run: str | Path, device: str = "auto") -> Loaded:
-    """Open a run folder. Raises UserError if it is none."""
-    return Loaded(Path(run), device)
+def load(run: str | Path, device: str = "auto", overrides: Sequence[str] = ()) -> Loaded:
+    """Open a run folder, perhaps with other ``decode.…`` settings. Raises UserError if it is none."""
+    return Loaded(Path(run), device, overrides=overrides)
 
 
 def predict_file(
@@ -93,6 +110,7 @@ def predict_file(
     *,
     device: str = "auto",
     batch_size: int | None = None,
+    overrides: Sequence[str] = (),
     progress: Progress = no_progress,
 ) -> Outcome:
     """Read ``source`` line by line and write a submission; ``-`` stands for the standard streams.
@@ -101,7 +119,7 @@ def predict_file(
         UserError: a bad record, a run that cannot be opened, or an output that cannot be written. Nothing is left
             under the output's name then.
     """
-    loaded = Loaded(run, device, batch_size)
+    loaded = Loaded(run, device, batch_size, overrides)
     begin = time.monotonic()
     done = 0
     with atomic_text(output) as out:

@@ -152,3 +152,12 @@ def test_interrupt_says_what_is_safe_and_resume_goes_on(folder: Path, trained: o
     assert "ietool train --recipe ske --output runs/stopped --resume" in said
     states = {run["folder"]: run["state"] for run in json.loads(command(folder, "runs", "--json").stdout)}
     assert states["runs/stopped"] == "interrupted"
+
+
+def test_predict_takes_other_thresholds_but_no_other_model(folder: Path, trained: object) -> None:
+    silent = command(folder, "predict", "--run", "runs/small", "data/test.jsonl", "--set", "decode.triple=1")
+    assert silent.returncode == 0, silent.stderr
+    assert all(json.loads(line)["spo_list"] == [] for line in silent.stdout.splitlines())
+    refused = command(folder, "predict", "--run", "runs/small", "data/test.jsonl", "--set", "model.hidden_size=8")
+    assert refused.returncode == 2
+    assert "--set" in refused.stderr and "model.hidden_size=8" in refused.stderr and "Traceback" not in refused.stderr
