@@ -17,7 +17,7 @@ from ietool.errors import UserError
 from ietool.recipe import Recipe, Stage
 from ietool.recipe_io import load_recipe
 from ietool.runs import RECIPE_FILE, WEIGHTS_FILE, create_run, open_run, unfinished_run, update_run
-from ietool.tasks.base import Progress, Task, no_progress
+from ietool.tasks.base import Progress, Task, TrainingSet, no_progress
 from ietool.tasks.registry import get_task
 from ietool.training.device import autocast, choose_device, choose_precision, confine
 from ietool.training.trainer import (
@@ -69,106 +69,145 @@ def train(
     """
     transformers_logging.disable_progress_bar()  # the library's own bars would break our table
     chosen = confine(choose_device(device))
-    main = int(os.environ.get("RANK", "0")) == 0
     if resume:
         run = output or unfinished_run(recipe.name)
-        recipe, prepared, overfit = _begun(run)
+        recipe, prepared, overfit, precision = _begun(run)
         task = get_task(recipe.task)
     else:
         task = get_task(recipe.task)
         if overfit is not None:
             recipe = task.overfitting(recipe, overfit)
         task.check(recipe)
-        run = _new_run(recipe, output, chosen, overwrite=overwrite, main=main)
+        precision = choose_precision(recipe.training.precision, chosen)
+        run = _new_run(recipe, output, chosen, overwrite=overwrite)
     if prepared is None:
         raise ValueError("a new run needs a prepared folder")
-    precision = choose_precision(recipe.training.precision, chosen)
-    checkpoints = run / "checkpoints"
     set_seed(recipe.training.seed)
     data = task.training_set(recipe, prepared, limit=overfit)
-    split = "train" if overfit is not None else "dev"
-    inputs, gold = task.dev_set(recipe, prepared, split=split, limit=overfit)
     model = task.build_model(recipe, prepared)
-    if main:
+    inputs, gold = task.dev_set(recipe, prepared, split="dev" if overfit is None else "train", limit=overfit)
+    scorer = _DevScorer(task, recipe, inputs, gold, prepared, precision)
+    if _is_main():
         task.save_assets(recipe, prepared, run)
-        update_run(
-            run,
-            state="training",
-            extra={"precision": precision, "prepared": str(prepared.resolve()), "overfit": overfit},
-        )
-    evaluate = _DevScorer(task, recipe, inputs, gold, prepared, precision)
-
-    def epoch_done(row: EpochRow) -> None:
-        state.metric = evaluate.metric
-        if row.best:
-            update_run(run, best=_best(state))
-        on_epoch(row)
-
-    first = Stage(epochs=recipe.training.epochs, learning_rate=recipe.training.learning_rate)
-    stages = [first] if overfit is not None else [first, *recipe.training.later_stages]
-    state, checkpoint = TrainState(), None
+        extra = {"precision": precision, "prepared": str(prepared.resolve()), "overfit": overfit}
+        update_run(run, state="training", extra=extra)
+    stages = _Stages(task, recipe, run, data, scorer, chosen, precision, overfit is not None, on_epoch, progress)
     if resume:
-        found = [last_checkpoint(checkpoints / f"stage-{n}") for n in range(1, len(stages) + 1)]
-        checkpoint = next((c for c in reversed(found) if c is not None), None)
-        if checkpoint is not None:
-            state = read_progress(checkpoint)
-            for row in state.rows:
-                on_epoch(row)
+        stages.rewind()
     try:
-        for number in range(state.stage, len(stages) + 1):
-            resumed = checkpoint if number == state.stage else None
-            state.stage = number
-            if resumed is not None and state.stopped:
-                continue  # it had stopped early, just before the interruption
-            state.stopped = False
-            if number > 1:
-                model = _reload(task, run, checkpoints / f"stage-{number}", recipe.training.seed + number)
-            trainer = IETrainer(
-                model,
-                training_arguments(
-                    recipe.training,
-                    checkpoints / f"stage-{number}",
-                    items=len(data),
-                    epochs=stages[number - 1].epochs,
-                    learning_rate=stages[number - 1].learning_rate,
-                    warm=number == 1,
-                    device=chosen,
-                    precision=precision,
-                ),
-                data,
-                recipe.training,
-                state,
-                run,
-                evaluate,
-                epoch_done,
-                progress,
-                stop_at=OVERFIT_TARGET if overfit is not None else None,
-            )
-            trainer.train(resume_from_checkpoint=str(resumed) if resumed else None)
+        stages.go(model)
     except KeyboardInterrupt:
-        if main:
+        if _is_main():
             update_run(run, state="interrupted")
         raise
-    best = _best(state)
-    if main:
+    best = _best(stages.state)
+    if _is_main():
         update_run(run, state="finished", best=best)
-        shutil.rmtree(checkpoints, ignore_errors=True)
-    return Outcome(run, best, state.rows)
+        shutil.rmtree(stages.checkpoints, ignore_errors=True)
+    return Outcome(run, best, stages.state.rows)
 
 
-def _begun(run: Path) -> tuple[Recipe, Path, int | None]:
-    """What an unfinished run began with: recipe, prepared folder, ``overfit``. Raises UserError if it cannot go on."""
+def _is_main() -> bool:
+    """Whether this process of a distributed run writes files."""
+    return int(os.environ.get("RANK", "0")) == 0
+
+
+class _Stages:
+    """The stages of a training one after another, from the beginning or from the last complete checkpoint."""
+
+    def __init__(
+        self,
+        task: Task,
+        recipe: Recipe,
+        run: Path,
+        data: TrainingSet,
+        scorer: _DevScorer,
+        device: torch.device,
+        precision: str,
+        overfit: bool,
+        on_epoch: Callable[[EpochRow], None],
+        progress: Progress,
+    ) -> None:
+        self.task, self.recipe, self.run, self.data, self.scorer = task, recipe, run, data, scorer
+        self.device, self.precision, self.on_epoch, self.progress = device, precision, on_epoch, progress
+        first = Stage(epochs=recipe.training.epochs, learning_rate=recipe.training.learning_rate)
+        self.stages = [first] if overfit else [first, *recipe.training.later_stages]
+        self.stop_at = OVERFIT_TARGET if overfit else None
+        self.checkpoints = run / "checkpoints"
+        self.state = TrainState()
+        self.checkpoint: Path | None = None
+
+    def _folder(self, number: int) -> Path:
+        return self.checkpoints / f"stage-{number}"
+
+    def rewind(self) -> None:
+        """Go back to the last complete checkpoint, and tell its rows again."""
+        found = [last_checkpoint(self._folder(n)) for n in range(1, len(self.stages) + 1)]
+        self.checkpoint = next((c for c in reversed(found) if c is not None), None)
+        if self.checkpoint is not None:
+            self.state = read_progress(self.checkpoint)
+            for row in self.state.rows:
+                self.on_epoch(row)
+
+    def go(self, model: PreTrainedModel) -> None:
+        """Train all stages that are left; ``model`` is a fresh one."""
+        begin = self.state.stage
+        for number in range(begin, len(self.stages) + 1):
+            checkpoint = self.checkpoint if number == begin else None
+            self.state.stage = number
+            if checkpoint is not None and self.state.stopped:
+                continue  # it had stopped early, just before the interruption
+            self.state.stopped = False
+            if number > 1:
+                model = _reload(self.task, self.run, self._folder(number), self.recipe.training.seed + number)
+            arguments = training_arguments(
+                self.recipe.training,
+                self._folder(number),
+                items=len(self.data),
+                epochs=self.stages[number - 1].epochs,
+                learning_rate=self.stages[number - 1].learning_rate,
+                warm=number == 1,
+                device=self.device,
+                precision=self.precision,
+            )
+            trainer = IETrainer(
+                model,
+                arguments,
+                self.data,
+                self.recipe.training,
+                self.state,
+                self.run,
+                self.scorer,
+                self._epoch_done,
+                self.progress,
+                self.stop_at,
+            )
+            trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+
+    def _epoch_done(self, row: EpochRow) -> None:
+        self.state.metric = self.scorer.metric
+        if row.best:
+            update_run(self.run, best=_best(self.state))
+        self.on_epoch(row)
+
+
+def _begun(run: Path) -> tuple[Recipe, Path, int | None, str]:
+    """What an unfinished run began with: recipe, prepared folder, ``overfit``, precision.
+
+    Raises UserError if it cannot go on.
+    """
     entry = open_run(run, weights=False)
     if entry.state == "finished":
         raise UserError("is finished already", file=run, mend="leave out --resume to train anew")
     prepared = Path(str(entry.info.extra.get("prepared", "")))
     if not entry.info.extra or not prepared.is_dir():
         raise UserError("cannot go on: its prepared data is gone", file=run, mend="leave out --resume to train anew")
-    return load_recipe(str(run / RECIPE_FILE)), prepared, entry.info.extra.get("overfit")
+    extra = entry.info.extra
+    return load_recipe(str(run / RECIPE_FILE)), prepared, extra.get("overfit"), str(extra["precision"])
 
 
-def _new_run(recipe: Recipe, output: Path | None, device: torch.device, *, overwrite: bool, main: bool) -> Path:
-    if main:
+def _new_run(recipe: Recipe, output: Path | None, device: torch.device, *, overwrite: bool) -> Path:
+    if _is_main():
         return create_run(recipe, output, device=str(device), overwrite=overwrite)
     if output is None:
         raise UserError("several processes need one run folder", field="--output", mend="add --output DIR")

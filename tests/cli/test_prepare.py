@@ -75,9 +75,9 @@ def statistics(prepare: Prepare, *options: object) -> dict[str, Any]:
 
 
 def nothing_left(folder: Path) -> bool:
-    """No prepared folder, whole, half or hidden."""
-    found = folder / "prepared"
-    return not any(path.is_file() for path in found.rglob("*")) if found.exists() else True
+    """No prepared folder, whole, half or hidden; the empty file of the lock is no such thing."""
+    files = [path for path in (folder / "prepared").rglob("*") if path.is_file()]
+    return all(path.name == ".preparing.lock" and not path.stat().st_size for path in files)
 
 
 def test_tables_and_numbers(prepare: Prepare, folder: Path) -> None:
