@@ -101,8 +101,20 @@ def read(path: Path) -> tuple[Any, dict[Path_, int], str]:
     return data, lines, text
 
 
+class _Writer(yaml.SafeDumper):
+    """The safe writer, which loses characters that YAML takes for line ends unless they are escaped."""
+
+
+def _escaped(writer: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    odd = not text.isprintable() and any(c in text for c in "\r\x85\u2028\u2029\ufeff")
+    return writer.represent_scalar("tag:yaml.org,2002:str", text, style='"' if odd else None)
+
+
+_Writer.add_representer(str, _escaped)
+
+
 def write(data: Any, path: Path, header: str = "") -> None:
     """Write plain data as YAML, atomically, keys in their order. ``header`` is a comment of full lines."""
     with atomic_text(path) as out:
         out.write(header)
-        yaml.safe_dump(data, out, sort_keys=False, allow_unicode=True, width=120)
+        yaml.dump(data, out, _Writer, sort_keys=False, allow_unicode=True, width=120)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ietool.errors import UserError
@@ -150,6 +150,8 @@ def test_save_and_load_again(tmp_path: Path) -> None:
     assert load_recipe(tmp_path / "saved.yaml") == recipe
 
 
+@example(rate=1.0, title="ù\x85Óc", seed=0)
+@example(rate=1.0, title="a\u2028b\r\ufeffc", seed=0)
 @given(rate=st.floats(1e-300, 1e300), title=st.text(), seed=st.integers(0, 2**70))
 def test_saving_loses_nothing(tmp_path_factory: pytest.TempPathFactory, rate: float, title: str, seed: int) -> None:
     recipe = load_recipe("ske").model_copy(deep=True)
