@@ -102,15 +102,23 @@ def read(path: Path) -> tuple[Any, dict[Path_, int], str]:
 
 
 class _Writer(yaml.SafeDumper):
-    """The safe writer, which loses characters that YAML takes for line ends unless they are escaped."""
+    """The safe writer, made to quote what our reader would not read as the same string."""
 
 
-def _escaped(writer: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
-    odd = not text.isprintable() and any(c in text for c in "\r\x85\u2028\u2029\ufeff")
-    return writer.represent_scalar("tag:yaml.org,2002:str", text, style='"' if odd else None)
+def _quoted(writer: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    style = None
+    if any(c in text for c in "\r\x85\u2028\u2029\ufeff"):
+        style = '"'
+    else:
+        try:  # 5e-4 is a number to our reader, though not to the library's writer
+            float(text)
+            style = "'"
+        except ValueError:
+            pass
+    return writer.represent_scalar("tag:yaml.org,2002:str", text, style=style)
 
 
-_Writer.add_representer(str, _escaped)
+_Writer.add_representer(str, _quoted)
 
 
 def write(data: Any, path: Path, header: str = "") -> None:
