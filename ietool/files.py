@@ -44,6 +44,9 @@ def _members(path: Path) -> Iterator[tuple[str, BinaryIO]]:
         raise UserError("cannot be read", file=path, mend="check its permissions") from None
 
 
+SKIP = "mend the record, or leave it out with --skip-bad"
+"""The mend of a bad record."""
+
 OnBad = Callable[[UserError, str], None]
 """Told of each bad line: what is wrong with it, and the line as far as it can be read."""
 
@@ -92,13 +95,20 @@ def _decode(name: str, stream: BinaryIO, on_bad: OnBad | None) -> Iterator[tuple
 
 
 def parse_json(line: str, file: str, number: int) -> dict[str, Any]:
-    """One JSON object from one line.
+    """One JSON object from one line, whose strings can be written again.
 
     Raises:
-        UserError: naming file and line, when the line is cut, is not JSON or is not an object.
+        UserError: naming file and line, when the line is cut, is not JSON, is no object, or holds what cannot be
+            handled: half of a surrogate pair, a number of thousands of digits.
     """
     try:
         record = json.loads(line)
+        # Only an escape can bring a lone surrogate into a string; it would fail when it is written, hours later.
+        if "\\ud" in line or "\\uD" in line:
+            json.dumps(record, ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+        code = f"\\u{ord(error.object[error.start]):04x}"
+        raise UserError(f"has half of a surrogate pair ({code})", file=file, line=number, mend=SKIP) from None
     except (json.JSONDecodeError, RecursionError) as error:
         where = f" at character {error.pos + 1}" if isinstance(error, json.JSONDecodeError) else ""
         raise UserError(
@@ -107,6 +117,8 @@ def parse_json(line: str, file: str, number: int) -> dict[str, Any]:
             line=number,
             mend="mend the line (prepare leaves it out with --skip-bad)",
         ) from None
+    except ValueError:  # what json raises on an integer of thousands of digits
+        raise UserError("has a number too long to read", file=file, line=number, mend=SKIP) from None
     if not isinstance(record, dict):
         raise UserError(
             f"is JSON but no object: {type(record).__name__}",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -33,6 +33,19 @@ class PRFScore:
     def f1(self) -> float:
         p, r = self.precision, self.recall
         return 2 * p * r / (p + r) if p + r else 0.0
+
+    def values(self, texts: int) -> dict[str, float]:
+        """For :class:`Report`: ``precision recall f1`` (0 to 1), then counts: ``texts gold predicted right found``."""
+        return {
+            "precision": self.precision,
+            "recall": self.recall,
+            "f1": self.f1,
+            "texts": texts,
+            "gold": self.gold,
+            "predicted": self.predicted,
+            "right": self.hits,
+            "found": self.found,
+        }
 
     def __add__(self, other: PRFScore) -> PRFScore:
         return PRFScore(
@@ -73,3 +86,15 @@ class Report:
     interval: tuple[float, float] | None = None
     notes: Sequence[str] = field(default_factory=list)
     verdicts: Sequence[Verdict] = field(default_factory=list)
+
+
+def coverage_notes(gold: Collection[str], predicted: Collection[str]) -> list[str]:
+    """Remarks for a report on gold texts without a prediction and on predicted texts that gold lacks."""
+    notes = []
+    unanswered = sum(text not in predicted for text in gold)
+    extra = sum(text not in gold for text in predicted)
+    if unanswered:
+        notes.append(f"{unanswered:,} of {len(gold):,} gold texts have no prediction and count as empty ones")
+    if extra:
+        notes.append(f"{extra:,} predicted texts are not in gold and cost nothing")
+    return notes

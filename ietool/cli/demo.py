@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from ietool.cli.common import DeviceOption, SetOption, complete_recipe, examples, say
+from ietool.cli.common import examples, say
+from ietool.cli.options import DeviceOption, SetOption, complete_recipe
 
 DEMO = (
     "training.batch_size=16",

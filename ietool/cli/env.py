@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import typer
 
-from ietool.cli.common import JsonOption, examples, print_json
+from ietool.cli.common import examples, print_json
+from ietool.cli.options import JsonOption
 
 
 def env_cli(json: JsonOption = False) -> None:

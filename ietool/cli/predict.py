@@ -8,7 +8,8 @@ from typing import Annotated
 
 import typer
 
-from ietool.cli.common import DeviceOption, OptionalRecipeOption, SetOption, check_target, examples, interrupted, say
+from ietool.cli.common import check_target, examples, interrupted, say
+from ietool.cli.options import DeviceOption, OptionalRecipeOption, SetOption
 from ietool.errors import UserError
 
 

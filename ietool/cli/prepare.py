@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ietool.cli.common import (
+from ietool.cli.common import examples, interrupted, print_json, say
+from ietool.cli.options import (
     DataOption,
     DevFile,
     FileOption,
@@ -18,11 +19,7 @@ from ietool.cli.common import (
     SkipBad,
     TestFile,
     TrainFile,
-    examples,
     input_files,
-    interrupted,
-    print_json,
-    say,
 )
 from ietool.errors import UserError
 

@@ -7,7 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
-from ietool.cli.common import JsonOption, RecipeArgument, examples, print_json, say
+from ietool.cli.common import examples, print_json, say
+from ietool.cli.options import JsonOption, RecipeArgument
 from ietool.errors import UserError
 
 recipes_app = typer.Typer(

@@ -8,7 +8,8 @@ from typing import Annotated
 
 import typer
 
-from ietool.cli.common import JsonOption, examples, print_json, say
+from ietool.cli.common import examples, print_json, say
+from ietool.cli.options import JsonOption
 from ietool.errors import UserError
 
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ietool.cli.common import JsonOption, RecipeOption, SetOption, check_target, examples, print_json, say
+from ietool.cli.common import check_target, examples, print_json, say
+from ietool.cli.options import JsonOption, RecipeOption, SetOption
 
 if TYPE_CHECKING:
     from ietool.report.tables import Table

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ietool.cli.common import (
+from ietool.cli.common import examples, interrupted, say
+from ietool.cli.options import (
     DataOption,
     DevFile,
     DeviceOption,
@@ -19,13 +19,10 @@ from ietool.cli.common import (
     SkipBad,
     TestFile,
     TrainFile,
-    examples,
     input_files,
-    interrupted,
-    is_main_process,
-    say,
 )
 from ietool.errors import UserError
+from ietool.processes import is_main_process, process_count
 
 if TYPE_CHECKING:
     from ietool.recipe import Recipe
@@ -69,7 +66,7 @@ def train_cli(
             "--resume goes on with the recipe and the data that the run began with",
             mend=f"leave out {' and '.join(refused)}, or start a new run",
         )
-    if output is None and not resume and int(os.environ.get("WORLD_SIZE", "1")) > 1:
+    if output is None and not resume and process_count() > 1:
         raise UserError("several processes need one run folder", field="--output", mend="add --output DIR")
     loaded = load_recipe(recipe, overrides or ())
     # Before the hour that preparing may take, and the seconds that importing torch does.

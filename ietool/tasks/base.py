@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
+from ietool.errors import UserError
 from ietool.recipe import Recipe
 from ietool.report.tables import Table
 from ietool.scoring import Report
@@ -36,9 +37,13 @@ def no_progress(step: str, done: int, total: int | None) -> None:
 
 @dataclass(frozen=True)
 class Sources:
-    """The files that a preparation starts from, by role (``train``, ``dev``, ``schema``, ``kb`` …)."""
+    """The files that a preparation starts from, by role (``train``, ``dev``, ``schema``, ``kb`` …).
+
+    ``ambiguous``: roles for which a folder holds several files, with what to tell the user unless he names one.
+    """
 
     files: Mapping[str, Path]
+    ambiguous: Mapping[str, UserError] = field(default_factory=dict)
 
 
 @dataclass

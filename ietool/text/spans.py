@@ -1,11 +1,22 @@
-"""Spans from start and end marks; numpy only, so that it costs nothing where no model runs."""
+"""Spans, and finding them from start and end marks; numpy only, so that it costs nothing where no model runs."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 Integers = npt.NDArray[np.integer]
+
+
+@dataclass(frozen=True)
+class Span:
+    """A slice of the original text: ``text == source[start:end]``."""
+
+    text: str
+    start: int
+    end: int
 
 
 def nearest_spans(

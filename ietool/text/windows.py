@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+
 BREAKS = frozenset("。！？；!?;\n")
 
 
@@ -28,3 +30,16 @@ def windows(text: str, size: int, overlap: int) -> list[tuple[int, int]]:
                 following = candidate
                 break
         start = max(following, start + 1)
+
+
+def window_batches(
+    texts: Sequence[str], size: int, overlap: int, batch_size: int
+) -> Iterator[list[tuple[int, int, int]]]:
+    """The windows of some texts in batches of like length, shortest first: (index of the text, start, end) each.
+
+    Empty texts have none.
+    """
+    pieces = [(i, a, b) for i, text in enumerate(texts) if text for a, b in windows(text, size, overlap)]
+    pieces.sort(key=lambda piece: piece[2] - piece[1])
+    for at in range(0, len(pieces), batch_size):
+        yield pieces[at : at + batch_size]

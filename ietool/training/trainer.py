@@ -19,6 +19,7 @@ from torch.utils.data import Sampler
 from transformers import EarlyStoppingCallback, PreTrainedModel, Trainer, TrainerCallback, TrainingArguments
 from transformers.trainer_callback import PrinterCallback, TrainerControl, TrainerState
 
+from ietool.processes import process_count
 from ietool.recipe import TrainingSection
 from ietool.tasks.base import Progress, TrainingSet
 from ietool.training.ema import make_ema
@@ -315,7 +316,7 @@ def training_arguments(
         warm: whether the stage warms up (the first does).
         precision: ``fp32``, ``bf16`` or ``fp16``.
     """
-    world = int(os.environ.get("WORLD_SIZE", "1"))
+    world = process_count()
     steps = math.ceil(items / (section.batch_size * section.gradient_accumulation * world))
     return TrainingArguments(
         output_dir=str(folder),

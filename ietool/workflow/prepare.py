@@ -48,7 +48,11 @@ def find_sources(task: Task, data: Path | None, files: Mapping[str, Path]) -> So
         raise UserError("no such folder", file=data, mend="check --data")
     found: dict[str, Path] = {}
     if data is not None:
-        found = dict(task.locate(data, needed=[role for role in task.roles if role not in files]).files)
+        located = task.locate(data, needed=[role for role in task.roles if role not in files])
+        for role, error in located.ambiguous.items():
+            if role not in files:
+                raise error
+        found = dict(located.files)
     elif not files:
         found = dict(task.locate(paths.shipped_data(task.name), needed=task.roles).files)
     found.update(files)

@@ -14,6 +14,7 @@ from transformers import PreTrainedModel, set_seed
 from transformers.utils import logging as transformers_logging
 
 from ietool.errors import UserError
+from ietool.processes import is_main_process
 from ietool.recipe import Recipe, Stage
 from ietool.recipe_io import load_recipe
 from ietool.runs import RECIPE_FILE, WEIGHTS_FILE, create_run, open_run, unfinished_run, update_run
@@ -87,7 +88,7 @@ def train(
     model = task.build_model(recipe, prepared)
     inputs, gold = task.dev_set(recipe, prepared, split="dev" if overfit is None else "train", limit=overfit)
     scorer = _DevScorer(task, recipe, inputs, gold, prepared, precision)
-    if _is_main():
+    if is_main_process():
         task.save_assets(recipe, prepared, run)
         extra = {"precision": precision, "prepared": str(prepared.resolve()), "overfit": overfit}
         update_run(run, state="training", extra=extra)
@@ -97,19 +98,14 @@ def train(
     try:
         stages.go(model)
     except KeyboardInterrupt:
-        if _is_main():
+        if is_main_process():
             update_run(run, state="interrupted")
         raise
     best = _best(stages.state)
-    if _is_main():
+    if is_main_process():
         update_run(run, state="finished", best=best)
         shutil.rmtree(stages.checkpoints, ignore_errors=True)
     return Outcome(run, best, stages.state.rows)
-
-
-def _is_main() -> bool:
-    """Whether this process of a distributed run writes files."""
-    return int(os.environ.get("RANK", "0")) == 0
 
 
 class _Stages:
@@ -207,7 +203,7 @@ def _begun(run: Path) -> tuple[Recipe, Path, int | None, str]:
 
 
 def _new_run(recipe: Recipe, output: Path | None, device: torch.device, *, overwrite: bool) -> Path:
-    if _is_main():
+    if is_main_process():
         return create_run(recipe, output, device=str(device), overwrite=overwrite)
     if output is None:
         raise UserError("several processes need one run folder", field="--output", mend="add --output DIR")

@@ -209,6 +209,13 @@ def test_objects_missing_from_the_text(prepare: Prepare, folder: Path) -> None:
     assert oracle["recall"] == 0.5 and oracle["lost"]["not in the text"] == 1
 
 
+def test_one_of_two_schemas_can_be_named(prepare: Prepare, folder: Path) -> None:
+    (folder / "data" / "old_schema.json").write_bytes(lines(SCHEMA[:1]))
+    code, _, err = prepare()
+    assert code == 2 and "schema.json" in err and err.rstrip().endswith("name one with --schema FILE")
+    assert prepare("--schema", "data/old_schema.json")[0] == 0
+
+
 def test_no_schema(prepare: Prepare, folder: Path) -> None:
     (folder / "data/schema.json").unlink()
     found = statistics(prepare)

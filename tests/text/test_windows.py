@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ietool.text.windows import BREAKS, windows
+from ietool.text.windows import BREAKS, window_batches, windows
 
 texts = st.text(st.sampled_from("京沪水山。！\n; a"), max_size=300)
 sizes = st.integers(2, 60).flatmap(lambda size: st.tuples(st.just(size), st.integers(0, size - 1)))
@@ -48,3 +48,13 @@ def test_begins_after_a_sentence() -> None:
 def test_impossible_overlap(size: int, overlap: int) -> None:
     with pytest.raises(ValueError, match="overlap"):
         windows("山水", size, overlap)
+
+
+@given(st.lists(texts, max_size=8), sizes, st.integers(1, 5))
+def test_batches_hold_every_window_once_by_length(several: list[str], limits: tuple[int, int], batch_size: int) -> None:
+    batches = list(window_batches(several, *limits, batch_size))
+    assert all(len(batch) == batch_size for batch in batches[:-1]) and all(batches)
+    found = [piece for batch in batches for piece in batch]
+    assert sorted(found) == [(i, a, b) for i, text in enumerate(several) if text for a, b in windows(text, *limits)]
+    lengths = [b - a for _, a, b in found]
+    assert lengths == sorted(lengths)

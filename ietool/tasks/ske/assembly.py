@@ -8,18 +8,10 @@ from dataclasses import dataclass
 from itertools import accumulate
 
 from ietool.tasks.ske.data import VALUE, Triple, order_slots
+from ietool.text.spans import Span
 
 Scored = tuple[int, int, int, int, int, float]
 """(subject start, end, label, object start, end, probability), half-open."""
-
-
-@dataclass(frozen=True)
-class Span:
-    """A slice of the original text: ``text == source[start:end]``."""
-
-    text: str
-    start: int
-    end: int
 
 
 @dataclass(frozen=True)

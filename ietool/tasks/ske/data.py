@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ietool.errors import UserError
-from ietool.files import OnBad, parse_json, read_lines
+from ietool.files import SKIP, OnBad, parse_json, read_lines
+from ietool.records import json_kind, read_records
 from ietool.tasks.ske.schema import FORMS, VALUE, Schema, infer_schema, read_schema
 from ietool.tasks.ske.sources import locate
 
@@ -32,11 +33,8 @@ __all__ = [
     "order_slots",
     "read_examples",
     "read_inputs",
-    "read_record",
     "read_schema",
 ]
-
-_SKIP = "mend the record, or leave it out with --skip-bad"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,25 +72,6 @@ def order_slots(slots: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]
     return tuple(sorted(slots, key=lambda pair: (pair[0] != VALUE, pair[0])))
 
 
-def read_record(line: str, file: str, number: int) -> dict[str, Any]:
-    """One JSON object whose strings can be written again.
-
-    Raises:
-        UserError: naming file and line, when the line is no JSON object or has half of a surrogate pair.
-    """
-    try:
-        record = parse_json(line, file, number)
-        # Only an escape can bring a lone surrogate into a string; it would fail when it is written, hours later.
-        if "\\ud" in line or "\\uD" in line:
-            json.dumps(record, ensure_ascii=False).encode()
-    except UnicodeEncodeError as error:
-        code = f"\\u{ord(error.object[error.start]):04x}"
-        raise UserError(f"has half of a surrogate pair ({code})", file=file, line=number, mend=_SKIP) from None
-    except ValueError:  # what json raises on an integer of thousands of digits
-        raise UserError("has a number too long to read", file=file, line=number, mend=_SKIP) from None
-    return record
-
-
 def load_examples(path: str | Path, schema: Schema | None = None, on_bad: OnBad | None = None) -> Iterator[Example]:
     """Stream the examples of a file. As :func:`read_examples`; raises UserError also when the file holds no record."""
     empty = True
@@ -121,45 +100,30 @@ def read_examples(
         UserError: naming file, line and field; with ``on_bad`` only when no record at all is usable.
     """
     form = schema.competition if schema is not None else ""
-    good, bad = 0, 0
-    first: UserError | None = None
-    for file, number, line in lines:
-        try:
-            example = _example(line, file, number, schema, form)
-        except UserError as error:
-            if on_bad is None:
-                raise
-            bad += 1
-            first = first or error
-            on_bad(error, line)
-            continue
+
+    def parse(line: str, file: str, number: int) -> Example:
+        nonlocal form
+        example = _example(line, file, number, schema, form)
         form = form or example.form
-        good += 1
-        yield example
-    if first is not None and not good:
-        raise UserError(
-            f"{first.message} (and none of the {bad} records can be used)",
-            file=first.file,
-            line=first.line,
-            field=first.field,
-            mend=first.mend,
-        )
+        return example
+
+    return read_records(lines, parse, on_bad)
 
 
 def _example(line: str, file: str, number: int, schema: Schema | None, form: str) -> Example:
     """One validated example. ``form`` is the form that objects must have, empty where it is open yet."""
 
-    def fail(field: str, message: str, mend: str = _SKIP) -> UserError:
+    def fail(field: str, message: str, mend: str = SKIP) -> UserError:
         return UserError(message, file=file, line=number, field=field, mend=mend)
 
     def name_of(value: Any, field: str) -> str:
         if not isinstance(value, str):
-            raise fail(field, f"is {_kind(value)}, a string is needed")
+            raise fail(field, f"is {json_kind(value)}, a string is needed")
         if not value.strip():
             raise fail(field, "is empty")
         return value
 
-    record = read_record(line, file, number)
+    record = parse_json(line, file, number)
     if "text" not in record:
         raise fail("text", "is missing")
     text = name_of(record["text"], "text")
@@ -167,13 +131,13 @@ def _example(line: str, file: str, number: int, schema: Schema | None, form: str
         raise fail("spo_list", "is missing", "is this a test file? training needs gold triples")
     spo_list = record["spo_list"]
     if not isinstance(spo_list, list):
-        raise fail("spo_list", f"is {_kind(spo_list)}, a list is needed")
+        raise fail("spo_list", f"is {json_kind(spo_list)}, a list is needed")
     triples: dict[Triple, Types] = {}
     dropped = 0
     for index, spo in enumerate(spo_list):
         at = f"spo_list[{index}]"
         if not isinstance(spo, dict):
-            raise fail(at, f"is {_kind(spo)}, an object is needed")
+            raise fail(at, f"is {json_kind(spo)}, an object is needed")
         for key in ("subject", "predicate", "object"):
             if key not in spo:
                 raise fail(f"{at}.{key}", "is missing")
@@ -182,7 +146,7 @@ def _example(line: str, file: str, number: int, schema: Schema | None, form: str
         value = spo["object"]
         found = "ske2019" if isinstance(value, str) else "duie2" if isinstance(value, dict) else ""
         if not found:
-            raise fail(f"{at}.object", f"is {_kind(value)}, a string or an object with {VALUE} is needed")
+            raise fail(f"{at}.object", f"is {json_kind(value)}, a string or an object with {VALUE} is needed")
         if form and found != form:
             other = f"the schema {schema.source}" if schema is not None else "what came before"
             raise fail(
@@ -196,7 +160,7 @@ def _example(line: str, file: str, number: int, schema: Schema | None, form: str
             raise fail(f"{at}.object.{VALUE}", "is missing")
         for slot, filler in slots.items():
             if not isinstance(filler, str):
-                raise fail(f"{at}.object.{slot}", f"is {_kind(filler)}, a string is needed")
+                raise fail(f"{at}.object.{slot}", f"is {json_kind(filler)}, a string is needed")
         pairs = order_slots((slot, filler) for slot, filler in slots.items() if filler.strip())
         if schema is not None:
             schema.check(predicate, (slot for slot, _ in pairs), at=at, file=file, line=number)
@@ -217,16 +181,6 @@ def _types(spo: dict[str, Any]) -> Types:
     )
 
 
-def _kind(value: Any) -> str:
-    """What a JSON value is, in the words of its format."""
-    if value is None:
-        return "null"
-    if isinstance(value, bool):
-        return "true or false"
-    kinds = {str: "a string", int: "a number", float: "a number", list: "a list", dict: "an object"}
-    return kinds[type(value)]
-
-
 def read_inputs(lines: Iterable[Line]) -> Iterator[Example]:
     """Stream the texts of a test file; all else in a record, gold included, is ignored.
 
@@ -236,9 +190,9 @@ def read_inputs(lines: Iterable[Line]) -> Iterator[Example]:
         UserError: naming file and line, when a record has no text.
     """
     for file, number, line in lines:
-        text = read_record(line, file, number).get("text")
+        text = parse_json(line, file, number).get("text")
         if not isinstance(text, str):
-            message = "is missing" if text is None else f"is {_kind(text)}, a string is needed"
+            message = "is missing" if text is None else f"is {json_kind(text)}, a string is needed"
             raise UserError(message, file=file, line=number, field="text", mend='write one {"text": …} a line')
         yield Example(text, (), file, number)
 

@@ -12,16 +12,18 @@ import torch
 import torch.nn.functional as F
 
 from ietool.errors import UserError
-from ietool.tasks.ske.assembly import ExtractedTriple, Extraction, Scored, Span, assemble
+from ietool.tasks.ske.assembly import ExtractedTriple, Extraction, Scored, assemble
 from ietool.tasks.ske.data import Example, Schema
-from ietool.tasks.ske.features import CHARACTERS, RULES, SCHEMA, WORDS, Features, Featurizer, find_rules
+from ietool.tasks.ske.features import RULES, SCHEMA, Features, Featurizer, find_rules
 from ietool.tasks.ske.model import SkeModel
 from ietool.tasks.ske.prior import ROWS
 from ietool.tasks.ske.recipe import SkeRecipe
 from ietool.tasks.ske.rules import Rules, load_rules
-from ietool.tasks.ske.sampling import columns, pad, prior_marks
-from ietool.text.spans import nearest_spans
-from ietool.text.windows import windows
+from ietool.tasks.ske.sampling import prior_marks
+from ietool.text.encoding import CHARACTERS, WORDS
+from ietool.text.spans import Span, nearest_spans
+from ietool.text.windows import window_batches
+from ietool.training.batches import columns, pad
 
 __all__ = ["ExtractedTriple", "Extraction", "Scored", "SkePredictor", "Span", "assemble", "open_predictor"]
 
@@ -54,12 +56,8 @@ class SkePredictor:
 
     def _pool(self, texts: Sequence[str]) -> Iterator[Extraction]:
         data = self.recipe.data
-        pieces = [(i, a, b) for i, t in enumerate(texts) if t for a, b in windows(t, data.window, data.overlap)]
-        pieces.sort(key=lambda p: p[2] - p[1])
         found: list[list[Scored]] = [[] for _ in texts]
-        size = self.recipe.decode.batch_size
-        for at in range(0, len(pieces), size):
-            batch = pieces[at : at + size]
+        for batch in window_batches(texts, data.window, data.overlap, self.recipe.decode.batch_size):
             features = [self.featurizer.encode(texts[i][a:b]) for i, a, b in batch]
             for (i, start, _), rows in zip(batch, self.spans(features), strict=True):
                 found[i].extend((r[0] + start, r[1] + start, r[2], r[3] + start, r[4] + start, r[5]) for r in rows)
@@ -184,10 +182,10 @@ def open_predictor(recipe: SkeRecipe, model: SkeModel, assets: Path) -> SkePredi
 def _check_fit(featurizer: Featurizer, model: SkeModel, assets: Path, *, priors: bool) -> None:
     """Raise UserError where files of a folder belong to another model: better than wrong triples, or an index error."""
     config, index = model.config, featurizer.prior
-    words = featurizer.word_rows
+    words = featurizer.encoder.word_rows
     labels = int(index.rows[:, 1].max()) + 1 if index is not None and len(index.rows) else 0
     wrong = {
-        CHARACTERS: len(featurizer.vocabulary) != config.characters,
+        CHARACTERS: len(featurizer.encoder.vocabulary) != config.characters,
         SCHEMA: len(featurizer.schema.labels) != config.labels,
         WORDS: words > config.words or (words > 0) != (config.words > 0),
         "recipe.yaml": priors != config.priors,

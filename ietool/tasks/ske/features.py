@@ -16,11 +16,9 @@ from ietool.errors import UserError
 from ietool.tasks.ske.prior import NAMES, ROWS, Fact, PriorIndex
 from ietool.tasks.ske.recipe import SkeRecipe
 from ietool.tasks.ske.schema import Schema
-from ietool.text.characters import CharVocabulary
-from ietool.text.segmentation import words as segment
+from ietool.text.encoding import TextEncoder, copy_vocabulary
 
-CHARACTERS, WORDS, VECTORS, SCHEMA = "characters.txt", "words.txt", "word_vectors.npy", "schema.json"
-RULES = "rules.yaml"
+SCHEMA, RULES = "schema.json", "rules.yaml"
 
 
 @dataclass(frozen=True)
@@ -36,53 +34,30 @@ class Features:
 class Featurizer:
     """Everything that turns a text into features; opened from a prepared folder or a run folder."""
 
-    def __init__(
-        self, vocabulary: CharVocabulary, schema: Schema, word_rows: dict[str, int] | None, prior: PriorIndex | None
-    ) -> None:
-        self.vocabulary, self.schema, self.prior = vocabulary, schema, prior
+    def __init__(self, encoder: TextEncoder, schema: Schema, prior: PriorIndex | None) -> None:
+        self.encoder, self.schema, self.prior = encoder, schema, prior
         self.labels = {label: i for i, label in enumerate(schema.labels)}
-        self._word_rows = word_rows
 
     @classmethod
     def open(cls, folder: Path, *, priors: bool, compact: bool = False) -> Featurizer:
         """From what :func:`copy_assets` copies; ``compact`` as in :class:`PriorIndex`."""
-        word_rows = None
-        if (folder / WORDS).is_file():
-            word_rows = {w: i for i, w in enumerate((folder / WORDS).read_text(encoding="utf-8").split("\n"), 1) if w}
         return cls(
-            CharVocabulary.load(folder / CHARACTERS),
+            TextEncoder.open(folder),
             Schema.from_json((folder / SCHEMA).read_text(encoding="utf-8")),
-            word_rows,
             PriorIndex(folder, compact=compact) if priors else None,
         )
-
-    @property
-    def word_rows(self) -> int:
-        """Rows of word vectors that :meth:`ids` may name, the zero row included; 0 without word vectors."""
-        return 0 if self._word_rows is None else max(self._word_rows.values(), default=0) + 1
 
     def encode(self, text: str, own: Collection[Fact] = ()) -> Features:
         """Features of a text; ``own`` as in :meth:`PriorIndex.find`."""
         prior = self.prior.find(text, own) if self.prior is not None else np.zeros((0, 5), np.int32)
-        return Features(*self.ids(text), prior)
+        return Features(*self.encoder.ids(text), prior)
 
     def encode_all(self, texts: Sequence[str], owns: Sequence[Collection[Fact]]) -> list[Features]:
         """:meth:`encode` for several texts at once, which a compact index needs to be fast."""
         found = (
             self.prior.find_all(texts, owns) if self.prior is not None else [np.zeros((0, 5), np.int32)] * len(texts)
         )
-        return [Features(*self.ids(text), prior) for text, prior in zip(texts, found, strict=True)]
-
-    def ids(self, text: str) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32], npt.NDArray[np.uint8]]:
-        """Ids of characters, rows of word vectors (0: none) and classes of parts of speech, each (L,)."""
-        words = segment(text)
-        sizes = np.fromiter((len(word) for word, _ in words), np.int64, len(words))
-        tags = np.fromiter((tag for _, tag in words), np.uint8, len(words)).repeat(sizes)
-        rows = self._word_rows
-        if rows is None:
-            return self.vocabulary.encode(text), np.zeros(len(text), np.int32), tags
-        found = (rows.get(word) or rows.get(word.lower(), 0) for word, _ in words)
-        return self.vocabulary.encode(text), np.fromiter(found, np.int32, len(words)).repeat(sizes), tags
+        return [Features(*self.encoder.ids(text), prior) for text, prior in zip(texts, found, strict=True)]
 
 
 @cache
@@ -93,10 +68,10 @@ def read_assets_schema(folder: Path) -> Schema:
 
 def copy_assets(recipe: SkeRecipe, source: Path, target: Path) -> None:
     """What a run folder carries: everything :meth:`Featurizer.open` reads, and the recipe's rule file."""
+    copy_vocabulary(source, target)
     prior = (ROWS, NAMES) if recipe.model.priors else ()
-    for name in (CHARACTERS, WORDS, SCHEMA, *prior):
-        if (source / name).is_file():
-            shutil.copyfile(source / name, target / name)
+    for name in (SCHEMA, *prior):
+        shutil.copyfile(source / name, target / name)
     if recipe.decode.rules is not None:
         shutil.copyfile(find_rules(recipe.decode.rules), target / RULES)
 

@@ -15,8 +15,9 @@ from ietool.nn.attention import SelfAttention
 from ietool.nn.dgcnn import Conv1d, DGCNNBlock
 from ietool.nn.embedding import MixedEmbedding
 from ietool.nn.pointer import product_cross_entropy
-from ietool.tasks.ske.features import VECTORS, Featurizer
+from ietool.tasks.ske.features import Featurizer
 from ietool.tasks.ske.recipe import SkeRecipe
+from ietool.text.encoding import open_vectors
 from ietool.text.segmentation import TAGS
 
 
@@ -292,10 +293,10 @@ class SkeModel(PreTrainedModel):
 def build_model(recipe: SkeRecipe, prepared: Path) -> SkeModel:
     """A fresh model of the recipe's sizes, with the prepared word vectors in place."""
     featurizer = Featurizer.open(prepared, priors=False)
-    vectors = np.load(prepared / VECTORS, mmap_mode="r") if (prepared / VECTORS).is_file() else None
+    vectors = open_vectors(prepared)
     sizes = recipe.model.model_dump(exclude={"part_of_speech"})
     config = SkeConfig(
-        characters=len(featurizer.vocabulary),
+        characters=len(featurizer.encoder.vocabulary),
         labels=len(featurizer.schema.labels),
         words=0 if vectors is None else len(vectors) + 1,
         word_size=0 if vectors is None else vectors.shape[1],

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
 import numpy as np
 
+from ietool.report.corpus import OracleCounts
 from ietool.tasks.ske.assembly import assemble
 from ietool.tasks.ske.data import Example, Triple
 from ietool.tasks.ske.judge import Rules
@@ -20,6 +19,8 @@ APART = "in no single window"
 AMBIGUOUS = "spans cross: another end is nearer"
 SLOTS = "slots joined to another object"
 REASONS = (NOT_IN_TEXT, APART, AMBIGUOUS, SLOTS)
+
+ORACLE_NOTE = "what a model without a fault would reach: its labels, cut into windows, go through the decoder and back"
 
 Piece = tuple[int, Sequence[Row]]
 """A window of a text: where it starts, and its label rows, counted from there."""
@@ -63,25 +64,19 @@ def perfect_rows(windows: Sequence[Sequence[Row]], labels: int) -> list[list[Row
     return found
 
 
-@dataclass
 class Oracle:
-    """Counts over the texts of one split. ``labels`` are the schema's, ``metric`` decides when triples are the same."""
+    """Counts over the texts of one split.
 
-    labels: Sequence[tuple[str, str]]
-    metric: str
-    triples: int = 0
-    lost: Counter[str] = field(default_factory=Counter)
-    spurious: int = 0
-    """Triples that perfect marks give and gold does not have."""
+    Args:
+        labels: those of the schema.
+        metric: decides when triples are the same.
+    """
 
-    def __post_init__(self) -> None:
-        self._key = Rules(self.metric).key
-        self._number = {label: i for i, label in enumerate(self.labels)}
-
-    @property
-    def recall(self) -> float:
-        """The share of gold triples that come back; 1 where there are none."""
-        return 1.0 - self.lost.total() / self.triples if self.triples else 1.0
+    def __init__(self, labels: Sequence[tuple[str, str]], metric: str) -> None:
+        self.labels = labels
+        self.counts = OracleCounts(REASONS)
+        self._key = Rules(metric).key
+        self._number = {label: i for i, label in enumerate(labels)}
 
     def add(self, texts: Sequence[tuple[Example, Sequence[Piece]]]) -> None:
         """Count some texts, with their windows and labels."""
@@ -94,14 +89,14 @@ class Oracle:
             }
             found = {self._key(t.triple) for t in assemble(example.text, sorted(rows), self.labels)}
             gold = {self._key(triple) for triple in example.triples}
-            self.triples += len(example.triples)
-            self.spurious += len(found - gold)
+            self.counts.gold += len(example.triples)
+            self.counts.spurious += len(found - gold)
             if gold <= found:
                 continue
             facts = {(r[0], r[1], r[2], r[3], r[4]) for r in rows}
             for triple in example.triples:
                 if self._key(triple) not in found:
-                    self.lost[self._reason(triple, example.text, pieces, facts)] += 1
+                    self.counts.lost[self._reason(triple, example.text, pieces, facts)] += 1
 
     def _reason(self, triple: Triple, text: str, pieces: Sequence[Piece], decoded: set[Row]) -> str:
         spans = locate_names([triple.subject, *(value for _, value in triple.object)], text)

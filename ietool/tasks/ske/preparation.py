@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import hashlib
 import json
 import sqlite3
 import tempfile
@@ -22,6 +21,8 @@ import numpy as np
 
 from ietool.errors import UserError
 from ietool.files import OnBad, read_lines
+from ietool.records import Rejects, SeenTexts, count_lines, digest
+from ietool.report.corpus import oracle_table
 from ietool.tasks.base import PrepareReport, Progress, Sources
 from ietool.tasks.ske import statistics
 from ietool.tasks.ske.data import (
@@ -34,15 +35,15 @@ from ietool.tasks.ske.data import (
     read_examples,
     read_schema,
 )
-from ietool.tasks.ske.features import CHARACTERS, SCHEMA, VECTORS, WORDS, Features, Featurizer
+from ietool.tasks.ske.features import SCHEMA, Features, Featurizer
 from ietool.tasks.ske.labelling import Row, facts, label_rows
-from ietool.tasks.ske.oracle import Oracle
+from ietool.tasks.ske.oracle import ORACLE_NOTE, Oracle
 from ietool.tasks.ske.prior import Fact, PriorBuilder
 from ietool.tasks.ske.recipe import SkeRecipe
 from ietool.tasks.ske.statistics import Overlap, SplitStatistics
-from ietool.text.characters import CharVocabulary, fold
+from ietool.text.characters import fold
+from ietool.text.encoding import write_vocabulary
 from ietool.text.windows import windows
-from ietool.text.word_vectors import load_word_vectors
 from ietool.training.tables import write_table
 
 HEAD = 4096
@@ -87,20 +88,20 @@ class _Preparation:
         self, recipe: SkeRecipe, sources: Sources, folder: Path, scratch: Path, rejects: Path | None, progress: Progress
     ) -> None:
         self.recipe, self.sources, self.folder, self.scratch, self.progress = recipe, sources, folder, scratch, progress
-        self.rejects = rejects
-        self._rejected: TextIO | None = None
+        self.rejects = None if rejects is None else Rejects(rejects)
         self.schema = self._find_schema()
         self.labels = {label: i for i, label in enumerate(self.schema.labels)}
         self.splits = {
             name: SplitStatistics(Oracle(self.schema.labels, self.schema.competition)) for name in ("train", "dev")
         }
         self.overlap = Overlap()
-        self.builder = PriorBuilder(scratch)
+        self.builder, self.seen = PriorBuilder(scratch), SeenTexts(scratch)
 
     def close(self) -> None:
         self.builder.close()
-        if self._rejected is not None:
-            self._rejected.close()
+        self.seen.close()
+        if self.rejects is not None:
+            self.rejects.close()
 
     def run(self) -> PrepareReport:
         self.read_train()
@@ -112,7 +113,7 @@ class _Preparation:
         vectors = self.recipe.data.word_vectors is not None
         report.tables = [
             statistics.corpus_table(splits, self.overlap, vectors=vectors),
-            statistics.oracle_table(splits),
+            oracle_table({name: s.oracle.counts for name, s in splits.items()}, "triples", ORACLE_NOTE),
             statistics.relation_table(splits, list(self.schema.relations)),
         ]
         report.statistics = {name: s.numbers() for name, s in splits.items()}
@@ -133,8 +134,15 @@ class _Preparation:
     def examples(self, split: str, step: str) -> Iterator[Example]:
         """The good records of a file, counted, with progress by lines; bad ones go to the rejects, if there are any."""
         path, counts = self.sources.files[split], self.splits[split]
-        total = _count_lines(path)
-        on_bad = None if self.rejects is None else lambda error, line: self.reject(counts, error, line)
+        total = count_lines(path)
+        rejects = self.rejects
+
+        def reject(error: UserError, line: str) -> None:
+            assert rejects is not None
+            counts.rejected += 1
+            rejects.add(error, line)
+
+        on_bad = None if rejects is None else reject
         for example in load_examples(path, self.schema, on_bad):
             counts.records += 1
             counts.dropped += example.dropped
@@ -144,25 +152,16 @@ class _Preparation:
         if counts.records >= 256:
             self.progress(step, total or counts.records, total or counts.records)
 
-    def reject(self, counts: SplitStatistics, error: UserError, line: str) -> None:
-        """Note a bad record with its reason."""
-        counts.rejected += 1
-        if self._rejected is None:
-            assert self.rejects is not None
-            self._rejected = self.rejects.open("w", encoding="utf-8", newline="\n")
-        entry = {"file": error.file, "line": error.line, "field": error.field, "reason": error.message, "raw": line}
-        self._rejected.write(json.dumps(entry, ensure_ascii=False) + "\n")
-
     def read_train(self) -> None:
         """Validate train, leave out repeated texts, count, and write all that features need."""
         recipe, folder, counts = self.recipe, self.folder, self.splits["train"]
         characters: Counter[str] = Counter()
         with _create(self.scratch / "train.jsonl") as once, _create(folder / "train.jsonl") as head:
             for example in self.examples("train", "read train"):
-                text, gold = _digest(example.text), _digest_of_gold(example)
-                if not self.builder.first_time(text, gold):
+                text, gold = digest(example.text), _digest_of_gold(example)
+                if not self.seen.first_time(text, gold):
                     counts.duplicates += 1
-                    counts.conflicting += self.builder.gold_of(text) != gold
+                    counts.conflicting += self.seen.gold_of(text) != gold
                     continue
                 characters.update(fold(example.text))
                 self.builder.add(set(facts(example.triples, self.labels)))
@@ -171,12 +170,8 @@ class _Preparation:
                 if counts.records - counts.duplicates <= HEAD:
                     head.write(format_line(example.text, example.triples, self.schema) + "\n")
         self.builder.write(folder)
-        CharVocabulary.from_counts(characters, recipe.data.min_char_count).save(folder / CHARACTERS)
+        write_vocabulary(folder, characters, recipe.data.min_char_count, recipe.data.word_vectors)
         (folder / SCHEMA).write_text(self.schema.to_json(), encoding="utf-8")
-        if recipe.data.word_vectors is not None:
-            vectors = load_word_vectors(recipe.data.word_vectors)
-            (folder / WORDS).write_text("\n".join(vectors.words) + "\n", encoding="utf-8", newline="\n")
-            np.save(folder / VECTORS, np.asarray(vectors.matrix, np.float16), allow_pickle=False)
 
     def train_rows(self, featurizer: Featurizer) -> Iterator[dict[str, Any]]:
         """The rows of the training table, one a window."""
@@ -203,13 +198,13 @@ class _Preparation:
             for batch in _batches(self.examples("dev", "read dev")):
                 for example in batch:
                     out.write(format_line(example.text, example.triples, self.schema) + "\n")
-                    digest = _digest(example.text)
-                    self.overlap.texts += self.builder.gold_of(digest) is not None
+                    text = digest(example.text)
+                    self.overlap.texts += self.seen.gold_of(text) is not None
                     self.overlap.triples += sum(
                         all(self.builder.knows(fact) for fact in facts([triple], self.labels))
                         for triple in example.triples
                     )
-                    seen[digest] += 1
+                    seen[text] += 1
                 self.encode(featurizer, batch, counts, train=False)
         counts.duplicates = seen.total() - len(seen)
 
@@ -247,26 +242,8 @@ def _create(path: Path) -> TextIO:
     return path.open("w", encoding="utf-8", newline="\n")
 
 
-def _digest(text: str) -> bytes:
-    return hashlib.blake2b(text.encode(), digest_size=12).digest()
-
-
 def _digest_of_gold(example: Example) -> bytes:
-    return _digest(repr(sorted((t.subject, t.predicate, t.object) for t in example.triples)))
-
-
-def _count_lines(path: Path) -> int | None:
-    """Lines of a plain file; None for a packed one, whose length only unpacking tells."""
-    try:
-        with path.open("rb") as stream:
-            count, last = 0, b"\n"
-            while block := stream.read(1 << 20):
-                if not count and block[:2] in (b"\x1f\x8b", b"PK"):
-                    return None
-                count, last = count + block.count(b"\n"), block[-1:]
-            return count + (last != b"\n")
-    except OSError:
-        return None
+    return digest(repr(sorted((t.subject, t.predicate, t.object) for t in example.triples)))
 
 
 def _read_once(path: Path) -> Iterator[Example]:

@@ -29,17 +29,7 @@ class PriorBuilder:
         self._db.executescript(
             "PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; PRAGMA cache_size=-16384;"
             "CREATE TABLE facts (s TEXT, l INTEGER, o TEXT, n INTEGER, PRIMARY KEY (s, l, o)) WITHOUT ROWID;"
-            "CREATE TABLE texts (hash BLOB PRIMARY KEY, gold BLOB) WITHOUT ROWID;"
         )
-
-    def first_time(self, text: bytes, gold: bytes) -> bool:
-        """Whether this digest of a text is new; ``gold`` is a digest of its triples."""
-        return self._db.execute("INSERT OR IGNORE INTO texts VALUES (?, ?)", (text, gold)).rowcount == 1
-
-    def gold_of(self, text: bytes) -> bytes | None:
-        """The digest of the triples that the text came with first; None if it is new."""
-        row = self._db.execute("SELECT gold FROM texts WHERE hash = ?", (text,)).fetchone()
-        return row[0] if row is not None else None
 
     def knows(self, fact: Fact) -> bool:
         """Whether a text that was added states the fact."""

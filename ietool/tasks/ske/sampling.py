@@ -15,6 +15,7 @@ from ietool.tasks.ske.features import Featurizer
 from ietool.tasks.ske.labelling import label_rows
 from ietool.tasks.ske.prior import facts_of
 from ietool.tasks.ske.recipe import SkeRecipe
+from ietool.training.batches import columns, pad
 from ietool.training.tables import ListColumn
 
 # Private-use characters stand for the two names while the text around them is rewritten.
@@ -46,19 +47,6 @@ def prior_marks(
             objects.add((number, o0, label))
             objects.add((number, o1 - 1, labels + label))
     return sorted(subjects), sorted(objects)
-
-
-def columns(rows: Sequence[Sequence[int]], width: int) -> torch.Tensor:
-    """Rows of indices as a (width, n) tensor, ready to unpack as index tensors."""
-    return torch.from_numpy(np.array(rows, np.int64).reshape(-1, width).T.copy())
-
-
-def pad(arrays: Sequence[np.ndarray], length: int) -> torch.Tensor:
-    """1-d arrays as (B, length), zero behind their end."""
-    out = np.zeros((len(arrays), length), np.int64)
-    for row, array in zip(out, arrays, strict=True):
-        row[: len(array)] = array
-    return torch.from_numpy(out)
 
 
 class SkeTrainingSet:

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from ietool.errors import UserError
 from ietool.intervals import f1_interval
-from ietool.report.tables import Cell, Table
-from ietool.scoring import PRFScore, Report, Verdict
+from ietool.report.scores import prf_table
+from ietool.scoring import PRFScore, Report, Verdict, coverage_notes
 from ietool.tasks.ske.data import Triple
 from ietool.tasks.ske.explain import explain_text
 from ietool.tasks.ske.judge import Judged, Names, Rules, judge
@@ -97,29 +97,16 @@ def score(
             verdicts += explain_text(text, judged, rules, answered=text in predictions)
     hits, predicted, found, wanted = counts
     total = PRFScore(hits.total(), predicted.total(), found.total(), wanted.total())
-    unanswered = sum(text not in predictions for text in gold)
-    extra = sum(text not in gold for text in predictions)
-    remarks = list(notes)
-    if unanswered:
-        remarks.append(f"{unanswered:,} of {len(gold):,} gold texts have no prediction and count as empty ones")
-    if extra:
-        remarks.append(f"{extra:,} predicted texts are not in gold and cost nothing")
+    by_relation = {
+        name: PRFScore(hits[name], predicted[name], found[name], wanted[name]) for name in {**wanted, **predicted}
+    }
     return Report(
         metric=metric,
         definition=definition(metric, alias=bool(alias), locations=bool(locations)),
-        values={
-            "precision": total.precision,
-            "recall": total.recall,
-            "f1": total.f1,
-            "texts": len(gold),
-            "gold": total.gold,
-            "predicted": total.predicted,
-            "right": total.hits,
-            "found": total.found,
-        },
-        tables=[_relations(counts, plain=rules.plain)],
+        values=total.values(len(gold)),
+        tables=[prf_table("Relations, worst first", "relation", by_relation, found=not rules.plain)],
         interval=f1_interval(per_text, resamples=resamples),
-        notes=remarks,
+        notes=[*notes, *coverage_notes(gold.keys(), predictions.keys())],
         verdicts=verdicts,
     )
 
@@ -131,21 +118,6 @@ def _count(judged: Judged, counts: tuple[Counter[str], ...]) -> PRFScore:
         for key in keys:
             counter[key[1]] += 1
     return PRFScore(*(len(keys) for keys in parts))
-
-
-def _relations(counts: tuple[Counter[str], ...], *, plain: bool) -> Table:
-    """The table of relations, worst F1 first; of equal ones the more frequent first."""
-    hits, predicted, found, wanted = counts
-    scored = [
-        (name, PRFScore(hits[name], predicted[name], found[name], wanted[name])) for name in {**wanted, **predicted}
-    ]
-    scored.sort(key=lambda entry: (entry[1].f1, -entry[1].gold, -entry[1].predicted, entry[0]))
-    columns = ["relation", "P", "R", "F1", "gold", "predicted", "right"]
-    rows: list[list[Cell]] = []
-    for name, s in scored:
-        row: list[Cell] = [name, s.precision, s.recall, s.f1, s.gold, s.predicted, s.hits]
-        rows.append(row if plain else [*row, s.found])
-    return Table("Relations, worst first", columns if plain else [*columns, "found"], rows)
 
 
 def score_paths(

@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 
+from ietool.report.corpus import Lengths, percent
 from ietool.report.tables import Cell, Table
 from ietool.tasks.ske.data import Example
 from ietool.tasks.ske.features import Features
-from ietool.tasks.ske.oracle import REASONS, Oracle
+from ietool.tasks.ske.oracle import Oracle
 from ietool.text.characters import UNK
 
 
@@ -39,7 +40,7 @@ class SplitStatistics:
     """Characters of all windows, and of these the unknown ones and those in words with a vector."""
     unknown: int = 0
     with_vector: int = 0
-    lengths: Counter[int] = field(default_factory=Counter)
+    lengths: Lengths = field(default_factory=Lengths)
     relations: Counter[str] = field(default_factory=Counter)
 
     def add(self, example: Example, pieces: Sequence[Features]) -> None:
@@ -48,21 +49,12 @@ class SplitStatistics:
         self.without_triples += not example.triples
         self.windows += len(pieces)
         self.windowed += len(pieces) > 1
-        self.lengths[len(example.text)] += 1
+        self.lengths.add(example.text)
         self.relations.update(triple.predicate for triple in example.triples)
         for piece in pieces:
             self.characters += len(piece.characters)
             self.unknown += int(np.count_nonzero(piece.characters == UNK))
             self.with_vector += int(np.count_nonzero(piece.words))
-
-    def length_at(self, share: float) -> int:
-        """The length that this share of the texts does not exceed."""
-        left = share * self.texts
-        for length, count in sorted(self.lengths.items()):
-            left -= count
-            if left <= 0:
-                return length
-        return 0
 
     def numbers(self) -> dict[str, Any]:
         """The counts for ``--json``."""
@@ -74,11 +66,7 @@ class SplitStatistics:
             "conflicting_duplicates": self.conflicting,
             "texts": self.texts,
             "texts_without_triples": self.without_triples,
-            "characters": {
-                "p50": self.length_at(0.5),
-                "p95": self.length_at(0.95),
-                "max": max(self.lengths, default=0),
-            },
+            "characters": self.lengths.numbers(),
             "windows": self.windows,
             "texts_longer_than_window": self.windowed,
             "triples": triples,
@@ -86,11 +74,7 @@ class SplitStatistics:
             "relations": dict(self.relations.most_common()),
             "unknown_characters": self.unknown / max(self.characters, 1),
             "word_vector_coverage": self.with_vector / max(self.characters, 1),
-            "oracle": {
-                "recall": self.oracle.recall,
-                "lost": {reason: self.oracle.lost[reason] for reason in REASONS},
-                "spurious": self.oracle.spurious,
-            },
+            "oracle": self.oracle.counts.numbers(),
         }
 
 
@@ -119,33 +103,22 @@ def corpus_table(splits: Mapping[str, SplitStatistics], overlap: Overlap, *, vec
         ["  without triples", *(s.without_triples for s in all_)],
         ["  longer than one window", *(s.windowed for s in all_)],
         ["windows", *(s.windows for s in all_)],
-        ["characters a text: median", *(s.length_at(0.5) for s in all_)],
-        ["  95 % have at most", *(s.length_at(0.95) for s in all_)],
-        ["  longest", *(max(s.lengths, default=0) for s in all_)],
+        ["characters a text: median", *(s.lengths.at(0.5) for s in all_)],
+        ["  95 % have at most", *(s.lengths.at(0.95) for s in all_)],
+        ["  longest", *(s.lengths.longest for s in all_)],
         ["triples", *(s.relations.total() for s in all_)],
         ["  left out: empty object", *(s.dropped for s in all_)],
-        ["unknown characters", *(_percent(s.unknown, s.characters) for s in all_)],
+        ["unknown characters", *(percent(s.unknown, s.characters) for s in all_)],
     ]
     if vectors:
-        rows.append(["characters in words with a vector", *(_percent(s.with_vector, s.characters) for s in all_)])
+        rows.append(["characters in words with a vector", *(percent(s.with_vector, s.characters) for s in all_)])
     if "dev" in splits:
         blank: list[Cell] = [None] * (len(all_) - 1)
         rows.append(["texts that stand in train too", *blank, overlap.texts])
         rows.append(
-            ["triples that train states too", *blank, _percent(overlap.triples, splits["dev"].relations.total())]
+            ["triples that train states too", *blank, percent(overlap.triples, splits["dev"].relations.total())]
         )
     return Table("Corpus", ["", *splits], rows)
-
-
-def oracle_table(splits: Mapping[str, SplitStatistics]) -> Table:
-    """Gold triples that perfect labels give back, and why the others are lost."""
-    all_ = [s.oracle for s in splits.values()]
-    rows: list[list[Cell]] = [["gold triples", *(o.triples for o in all_)]]
-    rows += [[f"lost: {reason}", *(o.lost[reason] for o in all_)] for reason in REASONS]
-    rows.append(["oracle recall", *(o.recall for o in all_)])
-    rows.append(["made from perfect labels, but not gold", *(o.spurious for o in all_)])
-    note = "what a model without a fault would reach: its labels, cut into windows, go through the decoder and back"
-    return Table("Oracle recall", ["", *splits], rows, note)
 
 
 def relation_table(splits: Mapping[str, SplitStatistics], predicates: Sequence[str]) -> Table:
@@ -176,7 +149,3 @@ def notes(splits: Mapping[str, SplitStatistics], overlap: Overlap, window: int) 
     if overlap.texts:
         found.append(f"{overlap.texts:,} texts of dev stand in train too: scores on dev flatter by as much")
     return found
-
-
-def _percent(part: int, whole: int) -> str:
-    return f"{part / max(whole, 1):.2%}"

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from ietool.errors import UserError
-from ietool.files import read_lines
-from ietool.tasks.ske.data import Triple, order_slots, read_record
+from ietool.files import parse_json, read_lines
+from ietool.tasks.ske.data import Triple, order_slots
 from ietool.tasks.ske.schema import FORMS, VALUE
 
 _FORMAT = 'write {"text": …, "spo_list": […]} a line, each triple with subject, predicate and object'
@@ -48,7 +48,7 @@ def read_for_scoring(path: str | Path, metric: str) -> Scored:
     records = 0
     strings = metric == "ske2019"
     for file, number, line in read_lines(path):
-        record = read_record(line, file, number)
+        record = parse_json(line, file, number)
         text, spo_list = record.get("text"), record.get("spo_list")
         if not isinstance(text, str):
             what = "is missing" if text is None else "is no string"
@@ -118,7 +118,7 @@ def detect_metric(path: str | Path) -> str:
         UserError: no triple is in the file.
     """
     for file, number, line in read_lines(path):
-        spo_list = read_record(line, file, number).get("spo_list")
+        spo_list = parse_json(line, file, number).get("spo_list")
         for spo in spo_list if isinstance(spo_list, list) else ():
             value = spo.get("object") if isinstance(spo, dict) else None
             if isinstance(value, str):

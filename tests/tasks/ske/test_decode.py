@@ -16,7 +16,8 @@ from ietool.errors import UserError
 from ietool.tasks.ske.assembly import Extraction
 from ietool.tasks.ske.data import Example
 from ietool.tasks.ske.decode import SkePredictor, open_predictor
-from ietool.tasks.ske.features import CHARACTERS, SCHEMA
+from ietool.tasks.ske.features import SCHEMA
+from ietool.text.encoding import CHARACTERS
 from ietool.text.spans import nearest_spans
 from ietool.text.windows import windows
 from tests.tasks.ske.made import head_of_corpus, loud_model, prepare_small, small_recipe, texts_of
@@ -197,7 +198,7 @@ def test_files_of_another_model_are_refused(predictor: SkePredictor, tmp_path: P
     recipe = predictor.recipe
     other = prepare_small(recipe, head_of_corpus(tmp_path, train=30), tmp_path)
     if name == SCHEMA:
-        predictor.featurizer.vocabulary.save(other / CHARACTERS)
+        predictor.featurizer.encoder.vocabulary.save(other / CHARACTERS)
         lines = (other / SCHEMA).read_text(encoding="utf-8").replace('"@value"', '"more": [], "@value"', 1)
         (other / SCHEMA).write_text(lines, encoding="utf-8")
     with pytest.raises(UserError, match=f"{name}: does not fit"):

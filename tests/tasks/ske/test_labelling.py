@@ -5,6 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ietool.report.corpus import OracleCounts
 from ietool.tasks.ske.assembly import assemble
 from ietool.tasks.ske.data import VALUE, Example, Triple
 from ietool.tasks.ske.labelling import facts, label_rows, locate_names
@@ -78,13 +79,13 @@ def test_perfect_rows(windows: list[list[tuple[int, int, int, int, int]]]) -> No
     assert [set(rows) for rows in found] == [marks_twin(rows) for rows in windows]
 
 
-def oracle(text: str, *triples: Triple, window: tuple[int, int] | None = None) -> Oracle:
+def oracle(text: str, *triples: Triple, window: tuple[int, int] | None = None) -> OracleCounts:
     counted = Oracle(LABELS, "duie2")
     start, end = window or (0, len(text))
     example = Example(text, triples)
     rows = label_rows(facts(triples, NUMBER), text[start:end])
     counted.add([(example, [(start, rows)])])
-    return counted
+    return counted.counts
 
 
 def test_reasons_of_loss() -> None:

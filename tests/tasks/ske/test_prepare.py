@@ -14,10 +14,11 @@ from datasets import load_from_disk
 from ietool.recipe_io import load_recipe
 from ietool.tasks.base import Sources
 from ietool.tasks.ske.data import format_line
-from ietool.tasks.ske.features import CHARACTERS, SCHEMA, Featurizer, copy_assets, read_assets_schema
+from ietool.tasks.ske.features import SCHEMA, Featurizer, copy_assets, read_assets_schema
 from ietool.tasks.ske.labelling import facts, label_rows
 from ietool.tasks.ske.preparation import prepare, read_split
 from ietool.tasks.ske.recipe import SkeRecipe
+from ietool.text.encoding import CHARACTERS
 from ietool.text.matching import NameTable
 from ietool.text.windows import windows
 

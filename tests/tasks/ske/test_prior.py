@@ -66,11 +66,9 @@ def test_subject_of_many_facts(tmp_path: Path) -> None:
         assert {(r[2], r[3], r[4]) for r in found.tolist()} == {(0, 2, 4), (2, 2, 5)}
 
 
-def test_builder_knows_texts_and_facts(tmp_path: Path) -> None:
+def test_builder_knows_facts(tmp_path: Path) -> None:
     builder = PriorBuilder(tmp_path)
     builder.add([("山", 0, "水")])
-    assert builder.first_time(b"t", b"g") and not builder.first_time(b"t", b"h")
-    assert builder.gold_of(b"t") == b"g" and builder.gold_of(b"u") is None
     assert builder.knows(("山", 0, "水")) and not builder.knows(("山", 1, "水"))
     assert builder.write(tmp_path) == 1
     builder.close()

@@ -1,0 +1,85 @@
+"""Options that several verbs have, as annotated types; the checks and completions that belong to them."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ietool import paths
+from ietool.errors import UserError
+
+
+def complete_recipe(incomplete: str) -> list[tuple[str, str]]:
+    """Recipe names for the shell, each with the first line of its header."""
+    found = []
+    for name, path in paths.shipped_recipes().items():
+        if name.startswith(incomplete):
+            with path.open(encoding="utf-8") as lines:
+                found.append((name, next(lines, "").lstrip("# ").strip()))
+    return found
+
+
+def _check_device(value: str) -> str:
+    if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", value):
+        raise typer.BadParameter(f"no device is called {value!r}: use auto, cpu, cuda or cuda:1")
+    return value
+
+
+RecipeOption = Annotated[
+    str,
+    typer.Option(
+        "--recipe", "-r", metavar="NAME|FILE", help="A recipe's name or YAML file.", autocompletion=complete_recipe
+    ),
+]
+OptionalRecipeOption = Annotated[
+    str | None,
+    typer.Option(
+        "--recipe", "-r", metavar="NAME|FILE", help="A recipe's name or YAML file.", autocompletion=complete_recipe
+    ),
+]
+RecipeArgument = Annotated[str, typer.Argument(metavar="NAME", help="A recipe's name.", autocompletion=complete_recipe)]
+SetOption = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Change one value of the recipe; may be repeated."),
+]
+DeviceOption = Annotated[
+    str, typer.Option("--device", metavar="auto|cpu|cuda|cuda:N", help="Where to compute.", callback=_check_device)
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON value instead of tables.")]
+
+DataOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--data",
+        metavar="DIR",
+        help="Folder of competition files. Default: the corpus that ships; train: the data prepared last, if any.",
+    ),
+]
+TrainFile = Annotated[Path | None, typer.Option("--train", metavar="FILE", help="Training file.")]
+DevFile = Annotated[Path | None, typer.Option("--dev", metavar="FILE", help="Development file.")]
+TestFile = Annotated[Path | None, typer.Option("--test", metavar="FILE", help="Test file with gold, if there is one.")]
+SchemaFile = Annotated[Path | None, typer.Option("--schema", metavar="FILE", help="Schema file.")]
+FileOption = Annotated[
+    list[str] | None,
+    typer.Option("--file", metavar="ROLE=FILE", help="A file of another role, for example kb=kb.json; repeatable."),
+]
+SkipBad = Annotated[
+    bool, typer.Option("--skip-bad", help="Leave bad records out, list them in a rejects file and count them.")
+]
+
+
+def input_files(
+    train: Path | None, dev: Path | None, test: Path | None, schema: Path | None, others: list[str] | None
+) -> dict[str, Path]:
+    """Role → file of those given. Raises UserError for a ``--file`` without a role."""
+    named = {"train": train, "dev": dev, "test": test, "schema": schema}
+    files = {role: path for role, path in named.items() if path is not None}
+    for text in others or ():
+        role, equals, path = text.partition("=")
+        if not equals or not role or not path:
+            raise UserError(f"--file {text!r} has no role", mend="write it as --file kb=kb.json")
+        files[role] = Path(path)
+    return files
