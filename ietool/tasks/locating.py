@@ -27,14 +27,16 @@ class FileNames:
         words: role → the words of which a name must have one; of several roles that fit the first counts.
         examples: role → names to tell a user whose folder lacks it; the same roles as ``words``.
         options: role → how a user names such a file; default: ``--ROLE FILE``.
+        tests: words of files to predict on; digits may follow them.
 
-    Beside those roles there are ``test`` (a word like ``test`` or ``test1``; of several files the first by name) and
-    ``test_gold`` (the same, with a word like ``gold`` or ``answers``).
+    Beside the roles of ``words`` there are ``test`` (a word like ``test`` or ``test1``; of several files the first by
+    name) and ``test_gold`` (the same, with a word like ``gold`` or ``answers``).
     """
 
     words: Mapping[str, Collection[str]]
     examples: Mapping[str, str]
     options: Mapping[str, str] = field(default_factory=dict)
+    tests: Collection[str] = ("test",)
 
     def locate(self, folder: Path, needed: Collection[str]) -> Sources:
         """The files in a folder or one folder down, plain, gzip or zip.
@@ -117,7 +119,7 @@ class FileNames:
         for role, names in self.words.items():
             if words & set(names):
                 return role, stem
-        if any(re.fullmatch(r"test\d*", word) for word in words):
+        if any(word.rstrip("0123456789") in self.tests for word in words):
             return ("test_gold" if words & _GOLD else "test"), stem
         return "", ""
 
