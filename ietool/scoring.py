@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -88,13 +88,21 @@ class Report:
     verdicts: Sequence[Verdict] = field(default_factory=list)
 
 
-def coverage_notes(gold: Collection[str], predicted: Collection[str]) -> list[str]:
-    """Remarks for a report on gold texts without a prediction and on predicted texts that gold lacks."""
+def coverage_notes(
+    gold: Collection[Hashable], predicted: Collection[Hashable], *, extra: str = "cost nothing"
+) -> list[str]:
+    """Remarks for a report on gold texts without a prediction and on predicted texts that gold lacks.
+
+    Args:
+        gold: what gold texts are found by: the text, or its id and the text.
+        predicted: the same of the predictions.
+        extra: what predictions on other texts do under the variant's rules.
+    """
     notes = []
     unanswered = sum(text not in predicted for text in gold)
-    extra = sum(text not in gold for text in predicted)
+    others = sum(text not in gold for text in predicted)
     if unanswered:
         notes.append(f"{unanswered:,} of {len(gold):,} gold texts have no prediction and count as empty ones")
-    if extra:
-        notes.append(f"{extra:,} predicted texts are not in gold and cost nothing")
+    if others:
+        notes.append(f"{others:,} predicted texts are not in gold and {extra}")
     return notes

@@ -28,6 +28,10 @@ def score_cli(
     locations: Annotated[
         Path | None, typer.Option("--locations", metavar="FILE", help="Place names: name<TAB>location… a line.")
     ] = None,
+    kb: Annotated[
+        Path | None,
+        typer.Option("--kb", metavar="KB", help="Knowledge base: tells which misses are those of its names."),
+    ] = None,
     explain: Annotated[
         Path | None,
         typer.Option(
@@ -46,13 +50,13 @@ def score_cli(
     if to_stdout and as_json:
         raise UserError("both --json and --explain want standard output", mend="give --explain a file")
     check_target(explain)
+    files = {"alias": alias, "locations": locations, "kb": kb}
     report = score_files(
         load_recipe(recipe, overrides or ()),
         gold,
         predictions,
         metric=metric,
-        alias=alias,
-        locations=locations,
+        options={name: path for name, path in files.items() if path is not None},
         explain=explain,
     )
     if as_json:

@@ -90,6 +90,8 @@ class Task(ABC):
     recipe_class: ClassVar[type[Recipe]] = Recipe
     scorers: ClassVar[tuple[str, ...]]
     """Names of the scoring variants, the default first."""
+    score_options: ClassVar[tuple[str, ...]] = ()
+    """Files that ``score`` can take besides gold and predictions, by the name of their option (``alias``, ``kb``)."""
     roles: ClassVar[tuple[str, ...]] = ("train", "dev")
     """Roles that a preparation needs files for."""
     feature_sections: ClassVar[tuple[str, ...]] = ("data",)
@@ -187,5 +189,5 @@ class Task(ABC):
     def score(
         self, gold: Path, predictions: Path, *, metric: str | None, options: Mapping[str, Any], explain: bool
     ) -> Report:
-        """The official score of a submission file. ``metric`` None: told from the gold file. ``options`` are the
-        scorer's own files (``alias``, ``locations``)."""
+        """The official score of a submission file. ``metric`` None: told from the gold file. ``options`` are files
+        of the scorer's own: those of ``score_options`` that the user named."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 from ietool.errors import UserError
@@ -18,8 +19,7 @@ def score_files(
     predictions: Path,
     *,
     metric: str | None = None,
-    alias: Path | None = None,
-    locations: Path | None = None,
+    options: Mapping[str, Path] | None = None,
     explain: Path | None = None,
 ) -> Report:
     """The official score of ``predictions``, and with ``explain`` a file with the verdict on every item.
@@ -29,12 +29,12 @@ def score_files(
         gold: the competition's gold file, plain or packed.
         predictions: the submission, plain or packed.
         metric: the scoring variant; None or ``auto``: the recipe's, else told from gold.
-        alias: a dictionary of other names, for variants that have one.
-        locations: a dictionary of place names, for variants that have one.
+        options: further files, by the names in the task's ``score_options``.
         explain: one JSON object a line goes here: text, verdict, rule, and the item's own fields.
 
     Raises:
-        UserError: an unknown variant, or a file that cannot be read or is not of the variant's form.
+        UserError: an unknown variant, an option that the task does not know, or a file that cannot be read or is not of
+            the variant's form.
     """
     task = get_task(recipe.task)
     chosen = metric if metric not in (None, "auto") else getattr(recipe.score, "metric", None)
@@ -46,8 +46,12 @@ def score_files(
             field="--metric",
             mend=f"use one of: {', '.join(task.scorers)}",
         )
-    options = {name: path for name, path in (("alias", alias), ("locations", locations)) if path is not None}
-    report = task.score(gold, predictions, metric=chosen, options=options, explain=explain is not None)
+    for name in options or ():
+        if name not in task.score_options:
+            known = ", ".join(f"--{option}" for option in task.score_options)
+            mend = f"leave it out; there is {known}" if known else "leave it out"
+            raise UserError(f"means nothing to the scorers of the task {task.name}", field=f"--{name}", mend=mend)
+    report = task.score(gold, predictions, metric=chosen, options=options or {}, explain=explain is not None)
     if explain is not None:
         with atomic_text(explain) as out:
             for verdict in report.verdicts:

@@ -26,6 +26,7 @@ class SkeTask(Task):
     title = "triple extraction"
     recipe_class = SkeRecipe
     scorers = ("duie2", "ske2019")
+    score_options = ("alias", "locations")
 
     # -- data.py
 
