@@ -52,7 +52,7 @@ class Mention:
     @property
     def is_nil(self) -> bool:
         """Whether the entity is said to be none of the knowledge base."""
-        return self.kb_id == NIL or self.kb_id.startswith(NIL + "_")
+        return self.kb_id[:3] == NIL and self.kb_id[3:4] in ("", "_")
 
 
 @dataclass(frozen=True, slots=True)

@@ -72,6 +72,7 @@ class Judged:
         total: counts end to end: ``len(right) + len(wrong)`` predicted, ``len(right) + len(missed)`` gold.
         places: counts of mention and offset alone, against the same gold.
         linked: of the right places, those with a right entity.
+        left_out: gold mentions that do not count because they are NIL.
     """
 
     right: list[tuple[Mention, Mention]]
@@ -80,6 +81,7 @@ class Judged:
     total: PRFScore
     places: PRFScore
     linked: int
+    left_out: int = 0
 
 
 def same_entity(predicted: str, gold: str) -> bool:
@@ -111,20 +113,29 @@ def _judge_2019(
     gold: Sequence[Mention], predicted: Sequence[Mention], names: Container[str] | None, known: bool
 ) -> Judged:
     # Gold and predictions are sets; gold's NILs are left out, while a predicted NIL is a prediction that cannot hit.
-    wanted = dict.fromkeys(mention for mention in gold if not mention.is_nil)
-    given = dict.fromkeys(predicted)
-    right = [(mention, mention) for mention in given if mention in wanted]
-    hit = {_place(mention) for mention, _ in right}
-    answers, answered = _by_place(wanted), _by_place(given)
+    # Tuples as keys: a dataclass's hash and equality are several times slower.
+    wanted = {(m.mention, m.start, m.kb_id): m for m in gold}
+    nil = [key for key, mention in wanted.items() if mention.is_nil]
+    for key in nil:
+        del wanted[key]
+    given = {(m.mention, m.start, m.kb_id): m for m in predicted}
+    right = [(mention, wanted[key]) for key, mention in given.items() if key in wanted]
+    answers, answered = _by_place(wanted.values()), _by_place(given.values())
     found = len(answers.keys() & answered.keys())
-    look = _Look(answers, answered, {_place(m) for m in gold if m.is_nil} - answers.keys(), names, known)
+    wrong: list[Error] = []
+    missed: list[Error] = []
+    if len(right) < max(len(given), len(wanted)):
+        look = _Look(answers, answered, {key[:2] for key in nil} - answers.keys(), names, known)
+        wrong = [look.wrong(mention) for key, mention in given.items() if key not in wanted]
+        missed = [look.missed(mention) for key, mention in wanted.items() if key not in given]
     return Judged(
         right=right,
-        wrong=[look.wrong(mention) for mention in given if mention not in wanted],
-        missed=[look.missed(mention) for mention in wanted if mention not in given],
+        wrong=wrong,
+        missed=missed,
         total=PRFScore(len(right), len(given), len(right), len(wanted)),
         places=PRFScore(found, len(answered), found, len(answers)),
-        linked=len(hit),
+        linked=len(right) if len(answered) == len(given) else len(_by_place(mention for mention, _ in right)),
+        left_out=len(nil),
     )
 
 
@@ -204,7 +215,7 @@ def _place(mention: Mention) -> Place:
 
 
 def _by_place(mentions: Iterable[Mention]) -> dict[Place, Mention]:
-    return {_place(mention): mention for mention in mentions}
+    return {(mention.mention, mention.start): mention for mention in mentions}
 
 
 def _same_span(one: Mention, other: Mention) -> bool:

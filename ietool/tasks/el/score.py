@@ -56,6 +56,7 @@ class _Sums:
     total: list[PRFScore] = field(default_factory=list)
     places: list[PRFScore] = field(default_factory=list)
     linked: int = 0
+    left_out: int = 0
     missed: dict[str, list[tuple[str, Error]]] = field(default_factory=dict)
     wrong: dict[str, list[tuple[str, Error]]] = field(default_factory=dict)
     right_names: Counter[str] = field(default_factory=Counter)
@@ -66,14 +67,15 @@ class _Sums:
         self.total.append(judged.total)
         self.places.append(judged.places)
         self.linked += judged.linked
-        self.right_names.update(normalise(mention.mention) for mention, _ in judged.right)
+        self.left_out += judged.left_out
+        self.right_names.update([mention.mention for mention, _ in judged.right])
         for errors, kinds, names in (
             (judged.missed, self.missed, self.missed_names),
             (judged.wrong, self.wrong, self.wrong_names),
         ):
             for error in errors:
                 kinds.setdefault(error.kind, []).append((text, error))
-                names[normalise(error.mention.mention)] += 1
+                names[error.mention.mention] += 1
 
 
 def score(
@@ -146,13 +148,16 @@ def score(
         },
         tables=[table for table in tables if table.rows],
         interval=interval,
-        notes=[*notes, *_notes(gold, predictions, metric)],
+        notes=[*notes, *_notes(gold, predictions, metric, sums)],
         verdicts=verdicts,
     )
 
 
 def _notes(
-    gold: Mapping[TextKey, Sequence[Mention]], predictions: Mapping[TextKey, Sequence[Mention]], metric: str
+    gold: Mapping[TextKey, Sequence[Mention]],
+    predictions: Mapping[TextKey, Sequence[Mention]],
+    metric: str,
+    sums: _Sums,
 ) -> list[str]:
     """What a user should know about texts and NILs."""
     price = "cost nothing" if metric == "ccks2019" else "count as wrong"
@@ -162,12 +167,11 @@ def _notes(
     if renamed:
         notes.append(f"{renamed:,} of the predicted texts stand in gold under another text_id, which counts")
     if metric == "ccks2019":
-        nil = sum(m.is_nil for key in gold for m in predictions.get(key, ()))
+        nil = sum(error.mention.is_nil for errors in sums.wrong.values() for _, error in errors)
         if nil:
             notes.append(f"{nil:,} predicted mentions have NIL as kb_id and count as wrong: leave such mentions out")
-        dropped = sum(m.is_nil for mentions in gold.values() for m in mentions)
-        if dropped:
-            notes.append(f"{dropped:,} gold mentions have NIL as kb_id and are left out")
+        if sums.left_out:
+            notes.append(f"{sums.left_out:,} gold mentions have NIL as kb_id and are left out")
     return notes
 
 
@@ -217,11 +221,19 @@ def _errors(
 
 
 def _worst_names(sums: _Sums) -> Table:
-    errors = sums.missed_names + sums.wrong_names
+    missed, wrong, right = (_normalised(names) for names in (sums.missed_names, sums.wrong_names, sums.right_names))
+    errors = missed + wrong
     worst = sorted(errors, key=lambda name: (-errors[name], name))[:_NAMES]
-    rows = [(name, sums.missed_names[name], sums.wrong_names[name], sums.right_names[name]) for name in worst]
+    rows = [(name, missed[name], wrong[name], right[name]) for name in worst]
     note = f"{len(errors):,} names have errors" if len(errors) > len(rows) else ""
     return Table("Names with most errors", ["name", "missed", "wrong", "right"], rows, note)
+
+
+def _normalised(names: Counter[str]) -> Counter[str]:
+    counts = Counter[str]()
+    for name, count in names.items():
+        counts[normalise(name)] += count
+    return counts
 
 
 def score_paths(
