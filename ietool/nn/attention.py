@@ -20,3 +20,21 @@ class SelfAttention(nn.Module):
         q, k, v = self.qkv(x).view(b, length, 3, self.heads, self.head_size).permute(2, 0, 3, 1, 4).unbind(0)
         out = F.scaled_dot_product_attention(q, k, v, attn_mask=mask[:, None, None, :])
         return out.transpose(1, 2).reshape(b, length, -1) * mask.unsqueeze(-1)
+
+
+class CrossAttention(nn.Module):
+    """The same from one sequence to another: (n, L, H) over (n, M, H) → (n, L, heads·head_size)."""
+
+    def __init__(self, size: int, heads: int = 8, head_size: int = 16) -> None:
+        super().__init__()
+        self.heads, self.head_size = heads, head_size
+        self.q = nn.Linear(size, heads * head_size, bias=False)
+        self.kv = nn.Linear(size, 2 * heads * head_size, bias=False)
+
+    def forward(self, x: Tensor, over: Tensor, mask: Tensor) -> Tensor:
+        """x (n, L, H); over (n, M, H) where mask (n, M) bool is true, of at least one position each."""
+        n, length, _ = x.shape
+        q = self.q(x).view(n, length, self.heads, self.head_size).transpose(1, 2)
+        k, v = self.kv(over).view(n, over.shape[1], 2, self.heads, self.head_size).permute(2, 0, 3, 1, 4).unbind(0)
+        out = F.scaled_dot_product_attention(q, k, v, attn_mask=mask[:, None, None, :])
+        return out.transpose(1, 2).reshape(n, length, -1)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+import numpy.typing as npt
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -44,6 +46,10 @@ class MixedEmbedding(nn.Module):
             nn.init.zeros_(self.tag.weight)
         self.position = nn.Parameter(torch.zeros(positions, size)) if positions else None
         self.dropout = dropout
+
+    def fill(self, vectors: npt.NDArray[np.float16]) -> None:
+        """Put word vectors (words − 1, word_size) into the rows behind that of unknown words."""
+        self.word_vectors[1:] = torch.from_numpy(np.array(vectors))
 
     def forward(self, characters: Tensor, words: Tensor | None, tags: Tensor | None, mask: Tensor) -> Tensor:
         """characters, words, tags (B, L) ids; mask (B, L, 1) → (B, L, H)."""

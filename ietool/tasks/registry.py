@@ -9,6 +9,7 @@ from ietool.tasks.base import Task
 
 TASKS: list[tuple[str, str]] = [
     ("ske", "ietool.tasks.ske:SkeTask"),
+    ("el", "ietool.tasks.el:ElTask"),
 ]
 """(name, module:class); the module is imported when the task is asked for."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from itertools import islice
-from typing import Any
+from typing import Any, TypeVar
 
 import ahocorasick_rs
 import numpy as np
@@ -12,6 +12,8 @@ import numpy.typing as npt
 
 Match = tuple[int, int, int]
 """(index of the name, start, end), end exclusive, in characters."""
+
+Span = TypeVar("Span", bound=tuple[Any, ...])
 
 Words = npt.NDArray[np.uint64]
 
@@ -158,6 +160,21 @@ class NameTable:
                 if self._is_name(name, text[start : start + length]):
                     found[owner].append((name, start, start + length))
         return found
+
+
+def leftmost_longest(matches: Iterable[Span]) -> list[Span]:
+    """Maximum matching: from the left, the longest match where one begins, then the next behind its end.
+
+    Args:
+        matches: tuples of start, end and whatever else, in any order, no two with the same start and end.
+    """
+    found: list[Span] = []
+    free = 0
+    for match in sorted(matches, key=lambda m: (m[0], -m[1])):
+        if match[0] >= free:
+            found.append(match)
+            free = match[1]
+    return found
 
 
 def occurrences(name: str, text: str) -> list[int]:

@@ -1,1 +1,139 @@
-"""Entity linking (CCKS 2019, CCKS 2020): short text → (mention, offset, id in a knowledge base)."""
+"""Entity linking (CCKS 2019, CCKS 2020): text → mentions and their entities in a knowledge base."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from ietool.recipe import Recipe
+from ietool.report.tables import Table
+from ietool.scoring import Report
+from ietool.tasks.base import Line, PrepareReport, Progress, Sources, Task
+from ietool.tasks.el.recipe import ElRecipe
+
+if TYPE_CHECKING:
+    from ietool.tasks.el.data import Example
+    from ietool.tasks.el.decode import ElPredictor, Linking
+    from ietool.tasks.el.model import ElModel
+    from ietool.tasks.el.sampling import ElTrainingSet
+
+
+class ElTask(Task):
+    """CCKS 2019 and 2020."""
+
+    name = "el"
+    title = "entity linking"
+    recipe_class = ElRecipe
+    scorers = ("ccks2019", "ccks2020")
+    score_options = ("kb",)
+    roles = ("kb", "train")
+    feature_sections = ("data",)
+
+    # -- data.py
+
+    def locate(self, folder: Path, *, needed: Sequence[str]) -> Sources:
+        from ietool.tasks.el.sources import locate
+
+        return locate(folder, needed)
+
+    def read_inputs(self, lines: Iterable[Line]) -> Iterator[Example]:
+        from ietool.tasks.el.data import read_inputs
+
+        return read_inputs(lines)
+
+    def input_of(self, text: str) -> Example:
+        from ietool.tasks.el.data import Example
+
+        return Example("", text)
+
+    def format(self, prediction: Linking, assets: Path) -> str:
+        from ietool.tasks.el.data import format_line
+
+        return format_line(prediction.text_id, prediction.text, prediction.submission())
+
+    def show(self, prediction: Linking) -> Table:
+        rows = []
+        for m in prediction.mentions:
+            best = next((c.subject for c in m.candidates if c.kb_id == m.kb_id), "")
+            others = ", ".join(f"{c.kb_id} {c.probability:.2f}" for c in m.candidates if c.kb_id != m.kb_id)
+            rows.append((m.mention, f"{m.start}–{m.end}", m.kb_id, best, m.probability, others))
+        columns = ("mention", "at", "kb_id", "entity", "probability", "other candidates")
+        return Table(prediction.text, columns, rows, note="" if rows else "no mention found")
+
+    # -- features.py
+
+    def prepare(
+        self, recipe: Recipe, sources: Sources, folder: Path, *, rejects: Path | None, progress: Progress
+    ) -> PrepareReport:
+        from ietool.tasks.el.preparation import prepare
+
+        return prepare(cast(ElRecipe, recipe), sources, folder, rejects=rejects, progress=progress)
+
+    def training_set(self, recipe: Recipe, prepared: Path, *, limit: int | None = None) -> ElTrainingSet:
+        from ietool.tasks.el.sampling import ElTrainingSet
+
+        return ElTrainingSet(cast(ElRecipe, recipe), prepared, limit=limit)
+
+    def save_assets(self, recipe: Recipe, prepared: Path, run: Path) -> None:
+        from ietool.tasks.el.features import copy_assets
+
+        copy_assets(prepared, run)
+
+    # -- model.py
+
+    def build_model(self, recipe: Recipe, prepared: Path) -> ElModel:
+        from ietool.tasks.el.model import build_model
+
+        return build_model(cast(ElRecipe, recipe), prepared)
+
+    def load_model(self, run: Path) -> ElModel:
+        from ietool.nn.pretrained import open_pretrained
+        from ietool.tasks.el.model import ElModel
+
+        return open_pretrained(ElModel, run)
+
+    # -- decode.py
+
+    def predictor(self, recipe: Recipe, model: Any, assets: Path) -> ElPredictor:
+        from ietool.tasks.el.decode import open_predictor
+
+        return open_predictor(cast(ElRecipe, recipe), model, assets)
+
+    # -- score.py
+
+    def dev_set(
+        self, recipe: Recipe, prepared: Path, *, split: str = "dev", limit: int | None = None
+    ) -> tuple[Sequence[Example], Sequence[Example]]:
+        from ietool.tasks.el.preparation import read_split
+
+        examples = read_split(prepared, split, limit)
+        return examples, examples
+
+    def is_found(self, prediction: Linking) -> bool:
+        return bool(prediction.mentions)
+
+    def overfitting(self, recipe: Recipe, records: int) -> Recipe:
+        copy = cast(ElRecipe, super().overfitting(recipe, records))
+        copy.model.embedding_dropout = copy.model.head_dropout = 0.0
+        return copy
+
+    def evaluate(self, recipe: Recipe, gold: Sequence[Example], predictions: Sequence[Linking]) -> Report:
+        from ietool.tasks.el.score import score
+
+        metric = cast(ElRecipe, recipe).score.metric
+        if metric == "auto":
+            metric = "ccks2020" if any(e.form == "ccks2020" for e in gold) else "ccks2019"
+        return score(
+            {(e.text_id, e.text): e.mentions for e in gold},
+            {(p.text_id, p.text): p.submission() for p in predictions},
+            metric=metric,
+            resamples=0,
+        )
+
+    def score(
+        self, gold: Path, predictions: Path, *, metric: str | None, options: Mapping[str, Any], explain: bool
+    ) -> Report:
+        from ietool.tasks.el.score import score_paths
+
+        return score_paths(gold, predictions, metric=metric, explain=explain, **options)

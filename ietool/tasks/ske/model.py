@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -305,5 +304,5 @@ def build_model(recipe: SkeRecipe, prepared: Path) -> SkeModel:
     )
     model = SkeModel(config)
     if vectors is not None:
-        model.embedding.word_vectors[1:] = torch.from_numpy(np.array(vectors))
+        model.embedding.fill(vectors)
     return model

@@ -1,0 +1,140 @@
+"""What the annotators did with each name: the statistics behind the name filter, the priors and the candidates.
+
+Annotators are capricious (of 下载, 在线, 观看 some are linked, some not), so most of entity linking is knowing their
+habits (kexue.fm 6919).
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ietool.errors import UserError
+from ietool.text.matching import leftmost_longest
+
+
+@dataclass(slots=True)
+class Habit:
+    """How a name was treated in the training texts.
+
+    Attributes:
+        yes, no: times maximum matching found it where it was annotated, and where it was not.
+        hits, misses: the same for all its occurrences, those inside longer names included.
+        links: kb_id → times it was linked to it.
+    """
+
+    yes: int = 0
+    no: int = 0
+    hits: int = 0
+    misses: int = 0
+    links: Counter[str] = field(default_factory=Counter)
+
+    def minus(self, own: Habit | None) -> Habit:
+        """The habit without what one text contributed: what the text would have met in a file without it."""
+        if own is None:
+            return self
+        return Habit(
+            self.yes - own.yes, self.no - own.no, self.hits - own.hits, self.misses - own.misses, self.links - own.links
+        )
+
+    @property
+    def reluctance(self) -> float:
+        """(no + 1) / (yes + 1): names with a high one are hardly ever annotated; 1 for a name never seen."""
+        return (self.no + 1) / (self.yes + 1)
+
+
+_NEVER = Habit()
+Found = tuple[int, int, str]
+"""A match in a text: (start, end, normalised name)."""
+
+
+def text_habits(occurrences: Collection[Found], gold: Mapping[tuple[int, int], str]) -> dict[str, Habit]:
+    """What one text contributes.
+
+    Args:
+        occurrences: all matches of names, overlapping ones too.
+        gold: annotated (start, end) → kb_id, or an empty string where the id is unknown.
+
+    Returns:
+        Normalised name → habit, for every name found or annotated.
+    """
+    habits: dict[str, Habit] = {}
+    for start, end, name in leftmost_longest(occurrences):
+        habit = habits.setdefault(name, Habit())
+        if (start, end) in gold:
+            habit.yes += 1
+        else:
+            habit.no += 1
+    for start, end, name in occurrences:
+        habit = habits.setdefault(name, Habit())
+        kb_id = gold.get((start, end))
+        if kb_id is None:
+            habit.misses += 1
+        else:
+            habit.hits += 1
+            if kb_id:
+                habit.links[kb_id] += 1
+    return habits
+
+
+class Annotations:
+    """Habits by normalised name."""
+
+    def __init__(self) -> None:
+        self._habits: dict[str, Habit] = {}
+        self.entities: Counter[str] = Counter()
+        """kb_id → times any name was linked to it."""
+
+    def add(self, habits: Mapping[str, Habit]) -> None:
+        """Count one text in."""
+        for name, more in habits.items():
+            habit = self._habits.setdefault(name, Habit())
+            habit.yes += more.yes
+            habit.no += more.no
+            habit.hits += more.hits
+            habit.misses += more.misses
+            habit.links.update(more.links)
+            self.entities.update(more.links)
+
+    def get(self, name: str) -> Habit:
+        """The habit of a normalised name; an empty one of a name never seen."""
+        return self._habits.get(name, _NEVER)
+
+    def __len__(self) -> int:
+        return len(self._habits)
+
+    def __iter__(self) -> Iterator[tuple[str, Habit]]:
+        return iter(self._habits.items())
+
+    def save(self, path: Path) -> None:
+        """One JSON list a line: name, yes, no, hits, misses, links."""
+        with path.open("w", encoding="utf-8", newline="\n") as out:
+            for name, h in sorted(self._habits.items()):
+                out.write(json.dumps([name, h.yes, h.no, h.hits, h.misses, dict(h.links)], ensure_ascii=False) + "\n")
+
+    @classmethod
+    def load(cls, path: Path) -> Annotations:
+        """Read what :meth:`save` wrote. Raises UserError naming the file and line where it is something else."""
+        found = cls()
+        number = 0
+        try:
+            with path.open(encoding="utf-8", newline="\n") as lines:
+                for line in lines:
+                    number += 1
+                    name, yes, no, hits, misses, links = json.loads(line)
+                    counted = Counter({str(kb_id): int(n) for kb_id, n in links.items()})
+                    found._habits[str(name)] = Habit(int(yes), int(no), int(hits), int(misses), counted)
+                    found.entities.update(counted)
+        except FileNotFoundError:
+            raise UserError("is missing", file=path, mend="train again, or copy the run folder whole") from None
+        except (OSError, ValueError, TypeError, AttributeError) as error:
+            raise UserError(
+                f"holds no annotators' statistics ({error})",
+                file=path,
+                line=number or None,
+                mend="train again, or copy the run folder whole",
+            ) from None
+        return found

@@ -1,0 +1,364 @@
+"""From probabilities to linked mentions: two stages, batched across texts and candidates."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from ietool.errors import UserError
+from ietool.tasks.el.data import NIL, Example, Mention
+from ietool.tasks.el.features import KB, Described, Features, Featurizer, habit_features, word_spans
+from ietool.tasks.el.kb import KnowledgeBase, open_any
+from ietool.tasks.el.model import ElModel, log_partition, read_nil_types
+from ietool.tasks.el.recipe import ElRecipe
+from ietool.tasks.el.sampling import Linkable, entity_batch, link_batch, linkable
+from ietool.text.encoding import CHARACTERS, WORDS
+from ietool.text.spans import nearest_spans
+from ietool.text.windows import windows
+from ietool.training.batches import columns, pad
+
+Proposal = tuple[int, int, int, float]
+"""A mention found: start, end, name number (−1: a given mention whose name the knowledge base lacks), probability."""
+
+PAIRS = 512
+"""At most so many (mention, candidate) pairs are scored at once."""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """An entity that a mention may mean, and how probable that is among them and the choice of none."""
+
+    kb_id: str
+    subject: str
+    probability: float
+
+
+@dataclass(frozen=True)
+class LinkedMention:
+    """A mention at ``[start, end)`` of the text as given, and its entity: a ``kb_id``, or ``NIL`` with its type.
+
+    ``probability`` is that of the mention times that of the link; ``candidates`` come best first.
+    """
+
+    mention: str
+    start: int
+    end: int
+    kb_id: str
+    probability: float
+    candidates: tuple[Candidate, ...] = ()
+
+
+@dataclass(frozen=True)
+class Linking:
+    """What was found in one text, in the order of the text."""
+
+    text_id: str
+    text: str
+    mentions: tuple[LinkedMention, ...]
+
+    def submission(self) -> list[Mention]:
+        """The mentions in the form that files have."""
+        return [Mention(m.mention, m.start, m.kb_id) for m in self.mentions]
+
+
+class ElPredictor:
+    """Reads texts in batches of like length; memory is bounded by ``pool_batches`` batches of texts.
+
+    ``notes`` tell the user what he may not expect, for example that the knowledge base is another than in training.
+    """
+
+    CACHED_CHARACTERS = 200_000
+    """Encoded descriptions are kept up to so many characters of all together (4·H bytes each)."""
+
+    def __init__(
+        self,
+        recipe: ElRecipe,
+        model: ElModel,
+        featurizer: Featurizer,
+        nil_types: Sequence[str] = (),
+        notes: Sequence[str] = (),
+        *,
+        pool_batches: int = 16,
+    ) -> None:
+        self.recipe, self.model, self.featurizer = recipe, model, featurizer
+        self.nil_types, self.notes, self.pool_batches = nil_types, list(notes), pool_batches
+        self.highest_probability = 0.0
+        self._encoded: OrderedDict[int, torch.Tensor] = OrderedDict()
+        self._cached = 0
+
+    def predict(self, inputs: Iterable[Example]) -> Iterator[Linking]:
+        """Linkings in the order of the inputs."""
+        stream = iter(inputs)
+        while pool := list(islice(stream, self.recipe.decode.batch_size * self.pool_batches)):
+            yield from self._pool(pool)
+
+    def _pool(self, examples: Sequence[Example]) -> Iterator[Linking]:
+        data = self.recipe.data
+        pieces = [
+            (i, a, b) for i, e in enumerate(examples) if e.text for a, b in windows(e.text, data.window, data.overlap)
+        ]
+        pieces.sort(key=lambda piece: piece[2] - piece[1])
+        found: list[dict[tuple[int, int], LinkedMention]] = [{} for _ in examples]
+        size = self.recipe.decode.batch_size
+        for at in range(0, len(pieces), size):
+            batch = pieces[at : at + size]
+            given = None
+            if self.recipe.decode.given_mentions:
+                given = [[(m.start - a, m.end - a) for m in examples[i].mentions if a <= m.start and m.end <= b]
+                         for i, a, b in batch]  # fmt: skip
+            linked = self.link([examples[i].text[a:b] for i, a, b in batch], given)
+            for (i, start, _), linkings in zip(batch, linked, strict=True):
+                for m in linkings:
+                    moved = replace(m, start=m.start + start, end=m.end + start)
+                    known = found[i].get((moved.start, moved.end))
+                    if known is None or known.probability < moved.probability:
+                        found[i][moved.start, moved.end] = moved
+        keep_all = self.recipe.decode.given_mentions
+        for example, spans in zip(examples, found, strict=True):
+            kept = list(spans.values()) if keep_all else best_apart(list(spans.values()))
+            yield Linking(example.text_id, example.text, tuple(sorted(kept, key=lambda m: (m.start, m.end))))
+
+    @torch.inference_mode()
+    def link(
+        self, texts: Sequence[str], given: Sequence[Sequence[tuple[int, int]]] | None = None
+    ) -> list[list[LinkedMention]]:
+        """The linked mentions of a batch of texts, all thresholds applied; ``given`` spans are linked whatever they
+        are, without it mentions are looked for."""
+        features = [self.featurizer.encode(text) for text in texts]
+        encoded = self._encode(features)
+        if given is None:
+            proposals = self.mentions(features, encoded)
+        else:
+            kb = self.featurizer.kb
+            proposals = []
+            for text, spans in zip(texts, given, strict=True):
+                numbers = ((start, end, kb.number(text[start:end])) for start, end in spans)
+                proposals.append([(start, end, -1 if n is None else n, 1.0) for start, end, n in numbers])
+        return self._link(texts, features, encoded, proposals)
+
+    def _encode(self, features: Sequence[Features]) -> dict[str, torch.Tensor]:
+        lengths, device = [len(f.characters) for f in features], self.model.device
+        longest = max(lengths)
+        marks = [(i, start, end - 1) for i, f in enumerate(features) for start, end, _ in f.matches.tolist()]
+        return self.model.encode(
+            pad([f.characters for f in features], longest).to(device),
+            torch.tensor(lengths, device=device),
+            pad([f.words for f in features], longest).to(device),
+            pad([f.tags for f in features], longest).to(device),
+            columns(marks, 3).to(device),
+        )
+
+    # -- mentions
+
+    def mentions(self, features: Sequence[Features], encoded: dict[str, torch.Tensor]) -> list[list[Proposal]]:
+        """The mentions of each text, none overlapping another."""
+        if self.model.config.mentions == "pointers":
+            return self._pointed(features, encoded)
+        device = self.model.device
+        rows = [(i, start, end - 1) for i, f in enumerate(features) for start, end, _ in f.matches.tolist()]
+        matches = np.concatenate([f.matches for f in features])
+        numbers = habit_features(matches, np.concatenate([f.habits for f in features]))
+        logits = self.model.match_logits(encoded, columns(rows, 3).to(device), torch.from_numpy(numbers).to(device))
+        probabilities = logits.sigmoid().cpu().numpy()
+        self._note(probabilities)
+        found, at = [], 0
+        threshold = self.recipe.decode.mention
+        for f in features:
+            scores = probabilities[at : at + len(f.matches)].tolist()
+            at += len(f.matches)
+            spans = [(a, b, n, p) for (a, b, n), p in zip(f.matches.tolist(), scores, strict=True) if p > threshold]
+            found.append(apart(spans))
+        return found
+
+    def _pointed(self, features: Sequence[Features], encoded: dict[str, torch.Tensor]) -> list[list[Proposal]]:
+        """The article's way: each start with the nearest end, where the dictionary has the name."""
+        p = (self.model.pointer_logits(encoded).sigmoid() * encoded["marks"]).cpu().numpy()
+        self._note(p)
+        threshold, length = self.recipe.decode.mention, p.shape[1]
+        s_at, s_pos = np.nonzero(p[:, :, 0] > threshold)
+        e_at, e_pos = np.nonzero(p[:, :, 1] > threshold)
+        kept_s, kept_e, at = nearest_spans(s_pos, e_pos, s_at, e_at, length)
+        found: list[list[Proposal]] = [[] for _ in features]
+        names = [{(a, b): n for a, b, n in f.matches.tolist()} for f in features]
+        for i, start, last in zip(at.tolist(), s_pos[kept_s].tolist(), e_pos[kept_e].tolist(), strict=True):
+            number = names[i].get((start, last + 1))
+            if number is not None:
+                found[i].append((start, last + 1, number, float(p[i, start, 0] * p[i, last, 1])))
+        return [apart(spans) for spans in found]
+
+    def _note(self, probabilities: np.ndarray) -> None:
+        self.highest_probability = max(self.highest_probability, float(probabilities.max(initial=0.0)))
+
+    # -- links
+
+    def _link(
+        self,
+        texts: Sequence[str],
+        features: Sequence[Features],
+        encoded: dict[str, torch.Tensor],
+        proposals: Sequence[Sequence[Proposal]],
+    ) -> list[list[LinkedMention]]:
+        decode, featurizer = self.recipe.decode, self.featurizer
+        links: list[tuple[int, Linkable]] = []
+        flat: list[Proposal] = []
+        for at, (f, spans) in enumerate(zip(features, proposals, strict=True)):
+            words = word_spans(f.text) if spans else []
+            for start, end, number, probability in spans:
+                every = featurizer.candidates(number, restrict=decode.restrict)
+                rows = every[: decode.candidates]
+                links.append((at, linkable(featurizer, f.text, words, (start, end, number), rows, len(every))))
+                flat.append((start, end, number, probability))
+        scores = self._link_logits(links, encoded, max(len(f.characters) for f in features))
+        counts = [len(linked.entities) for _, linked in links]
+        mention = torch.arange(len(links)).repeat_interleave(torch.tensor(counts, dtype=torch.int64))
+        if self.model.config.loss == "pair":
+            probabilities = scores.sigmoid()
+        else:
+            probabilities = torch.exp(scores - log_partition(scores, mention, len(links))[mention])
+        shares = [part.tolist() for part in probabilities.split(counts)] if links else []
+        types = self._nil_types(links, encoded)
+        found: list[list[LinkedMention]] = [[] for _ in features]
+        for (at, linked), (start, end, _, probability), share, nil in zip(links, flat, shares, types, strict=True):
+            candidates = sorted(
+                (Candidate(e.kb_id, e.subject, p) for e, p in zip(linked.entities, share, strict=True)),
+                key=lambda c: -c.probability,
+            )
+            best = candidates[0].probability if candidates else 0.0
+            if self.recipe.data.nil == "keep" or decode.given_mentions:
+                none = 1.0 - sum(share) if self.model.config.loss != "pair" else 1.0 - best
+                kb_id, sure = (candidates[0].kb_id, best) if best >= max(none, decode.link) else (nil, none)
+            else:
+                if not candidates or best < decode.link:
+                    continue
+                kb_id, sure = candidates[0].kb_id, best
+            if probability * sure < decode.joint and not decode.given_mentions:
+                continue
+            found[at].append(
+                LinkedMention(texts[at][start:end], start, end, kb_id, probability * sure, tuple(candidates))
+            )
+        return found
+
+    def _link_logits(
+        self, links: Sequence[tuple[int, Linkable]], encoded: dict[str, torch.Tensor], longest: int
+    ) -> torch.Tensor:
+        """Logits of all pairs in their order, on the CPU, some hundred pairs at a time."""
+        device, scores = self.model.device, []
+        part: list[tuple[int, Linkable]] = []
+        pairs = 0
+        for number, link in enumerate(links, 1):
+            part.append(link)
+            pairs += len(link[1].entities)
+            if pairs and (pairs >= PAIRS or number == len(links)):
+                entities = list({e.row: e for _, linked in part for e in linked.entities}.values())
+                described, lengths = self._describe(entities)
+                batch = {name: value.to(device) for name, value in link_batch(part, longest).items()}
+                logits = self.model.link_logits(
+                    encoded, batch["mentions"], described, lengths, batch["pairs"], batch["overlaps"], batch["priors"]
+                )
+                scores.append(logits.cpu())
+                part, pairs = [], 0
+        return torch.cat(scores) if scores else torch.zeros(0)
+
+    def _describe(self, entities: Sequence[Described]) -> tuple[torch.Tensor, torch.Tensor]:
+        """(E, M, H) and (E,): each description is encoded when it is first met, and kept."""
+        new = [entity for entity in entities if entity.row not in self._encoded]
+        device = self.model.device
+        if new:
+            new.sort(key=lambda entity: len(entity.characters))
+            size = self.recipe.decode.batch_size
+            for at in range(0, len(new), size):
+                some = new[at : at + size]
+                batch = {name: value.to(device) for name, value in entity_batch(some).items()}
+                states = self.model.describe(
+                    batch["entity_characters"], batch["entity_lengths"], batch["entity_words"], batch["entity_tags"]
+                )
+                for entity, rows in zip(some, states, strict=True):
+                    self._encoded[entity.row] = rows[: len(entity.characters)].clone()
+                    self._cached += len(entity.characters)
+        parts = []
+        for entity in entities:
+            self._encoded.move_to_end(entity.row)
+            parts.append(self._encoded[entity.row])
+        while self._cached > self.CACHED_CHARACTERS and len(self._encoded) > len(entities):
+            _, dropped = self._encoded.popitem(last=False)
+            self._cached -= len(dropped)
+        lengths = torch.tensor([len(part) for part in parts], device=device)
+        return torch.nn.utils.rnn.pad_sequence(parts, batch_first=True), lengths
+
+    def _nil_types(self, links: Sequence[tuple[int, Linkable]], encoded: dict[str, torch.Tensor]) -> list[str]:
+        """What each mention is where it is none of the candidates."""
+        if self.model.nil_type is None or not links:
+            return [NIL] * len(links)
+        rows = columns([(at, linked.start, linked.end - 1) for at, linked in links], 3).to(self.model.device)
+        classes = self.model.nil_type(self.model.spans(encoded["z"], rows)).argmax(-1).tolist()
+        return [self.nil_types[number] for number in classes]
+
+
+def apart(spans: Sequence[Proposal]) -> list[Proposal]:
+    """Of overlapping spans those that together are most probable, in the order of the text.
+
+    Weighted interval scheduling with the weight log-odds-free p: the chosen spans have the largest sum of p.
+    """
+    order = sorted(spans, key=lambda span: (span[1], -span[0]))
+    best: list[float] = [0.0]
+    chosen: list[tuple[int, bool]] = []
+    ends = [span[1] for span in order]
+    for i, (start, _, _, p) in enumerate(order):
+        before = i
+        while before and ends[before - 1] > start:
+            before -= 1
+        take = best[before] + p
+        chosen.append((before, take > best[i]))
+        best.append(max(take, best[i]))
+    found: list[Proposal] = []
+    i = len(order)
+    while i:
+        before, taken = chosen[i - 1]
+        if taken:
+            found.append(order[i - 1])
+            i = before
+        else:
+            i -= 1
+    return found[::-1]
+
+
+def best_apart(mentions: Sequence[LinkedMention]) -> list[LinkedMention]:
+    """The same for linked mentions, which two windows may have found."""
+    kept = apart([(m.start, m.end, i, m.probability) for i, m in enumerate(mentions)])
+    return [mentions[i] for _, _, i, _ in kept]
+
+
+def open_predictor(recipe: ElRecipe, model: ElModel, assets: Path) -> ElPredictor:
+    """A predictor with the features that a run folder or prepared folder carries, or with ``decode.kb``.
+
+    Raises:
+        UserError: they belong to another model, or the knowledge base cannot be opened.
+    """
+    notes, kb = [], None
+    if recipe.decode.kb is not None:
+        kb = open_any(recipe.decode.kb)
+        own = KnowledgeBase.open(assets / KB)
+        if kb.fingerprint != own.fingerprint:
+            notes.append(
+                f"the knowledge base {recipe.decode.kb} ({kb.info.entities:,} entities) is not the one trained with "
+                f"({own.info.entities:,} entities): what training learnt of names and ids that it lacks is of no use"
+            )
+    featurizer = Featurizer.open(recipe, assets, kb)
+    types = read_nil_types(assets) if recipe.data.nil == "keep" else []
+    config = model.config
+    words = featurizer.encoder.word_rows
+    wrong = {
+        CHARACTERS: len(featurizer.encoder.vocabulary) != config.characters,
+        WORDS: words > config.words or (words > 0) != (config.words > 0),
+        "recipe.yaml": len(types) != config.nil_types,
+    }
+    for name, is_wrong in wrong.items():
+        if is_wrong:
+            raise UserError("does not fit the model beside it", file=assets / name, mend="train again")
+    return ElPredictor(recipe, model, featurizer, types, notes)

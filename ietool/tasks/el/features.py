@@ -1,0 +1,248 @@
+"""A text and its candidates as the model's input."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections import Counter, OrderedDict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from ietool.tasks.el.annotations import Annotations, Found, Habit
+from ietool.tasks.el.data import normalise
+from ietool.tasks.el.descriptions import Choice, describe, short_values, whole
+from ietool.tasks.el.kb import KnowledgeBase, Match
+from ietool.tasks.el.recipe import ElRecipe
+from ietool.text.characters import fold
+from ietool.text.encoding import TextEncoder, copy_vocabulary
+from ietool.text.matching import leftmost_longest, occurrences
+from ietool.text.segmentation import words as segment
+
+KB, ANNOTATIONS, NIL_TYPES = "kb", "annotations.jsonl", "nil_types.txt"
+HABITS = 7
+"""Columns of :func:`habit_features`."""
+PRIORS = 5
+"""Columns of :meth:`Featurizer.priors`."""
+OVERLAPS = 3
+"""Columns of :func:`overlap_features`."""
+
+Own = Mapping[tuple[str, str], int]
+"""(normalised name, kb_id) → times that the text at hand links them, to be left out of what it is told."""
+
+
+@dataclass(frozen=True)
+class Features:
+    """One text or window of L characters with its n dictionary matches.
+
+    Attributes:
+        text: folded.
+        characters, words, tags: (L,) ids.
+        matches: (n, 3) of start, end, name number.
+        habits: (n, 5) counts yes, no, hits, misses without the text's own, and 1 where maximum matching gives it.
+    """
+
+    text: str
+    characters: npt.NDArray[np.int32]
+    words: npt.NDArray[np.int32]
+    tags: npt.NDArray[np.uint8]
+    matches: npt.NDArray[np.int32]
+    habits: npt.NDArray[np.int32]
+
+
+@dataclass(frozen=True)
+class Described:
+    """An entity as features: ids of the chosen description, (M,) each, and all that the match features look into."""
+
+    row: int
+    kb_id: str
+    subject: str
+    characters: npt.NDArray[np.int32]
+    words: npt.NDArray[np.int32]
+    tags: npt.NDArray[np.uint8]
+    whole: str
+    letters: frozenset[str]
+    values: tuple[str, ...]
+
+
+class Featurizer:
+    """Everything that turns texts and entities into features; opened from a prepared folder or a run folder."""
+
+    CACHE = 20_000
+    """Described entities kept, the last used ones."""
+
+    def __init__(self, recipe: ElRecipe, encoder: TextEncoder, kb: KnowledgeBase, annotations: Annotations) -> None:
+        self.recipe, self.encoder, self.kb, self.annotations = recipe, encoder, kb, annotations
+        self._described: OrderedDict[int, Described] = OrderedDict()
+
+    @classmethod
+    def open(cls, recipe: ElRecipe, folder: Path, kb: KnowledgeBase | None = None) -> Featurizer:
+        """From what :func:`copy_assets` copies; ``kb`` takes the place of the folder's own."""
+        return cls(
+            recipe,
+            TextEncoder.open(folder),
+            kb if kb is not None else KnowledgeBase.open(folder / KB),
+            Annotations.load(folder / ANNOTATIONS),
+        )
+
+    # -- texts
+
+    def find(self, text: str) -> list[Found]:
+        """All matches, before any filter."""
+        return [(start, end, self.kb.name(number)) for start, end, number in self.kb.match(text)]
+
+    def encode(self, text: str, own: Mapping[str, Habit] | None = None) -> Features:
+        """Features of a text. ``own``: what it contributed to the annotators' statistics, to be left out."""
+        kb, limit = self.kb, self.recipe.data.name_filter
+        kept: dict[Match, Habit] = {}
+        for match in kb.match(text):
+            name = kb.name(match[2])
+            habit = self.annotations.get(name)
+            if own is not None:
+                habit = habit.minus(own.get(name))
+            if habit.reluctance < limit:
+                kept[match] = habit
+        longest = set(leftmost_longest(kept))
+        matches = list(kept)
+        habits = [(h.yes, h.no, h.hits, h.misses, match in longest) for match, h in kept.items()]
+        return Features(
+            fold(text),
+            *self.encoder.ids(text),
+            np.array(matches, np.int32).reshape(-1, 3),
+            np.array(habits, np.int32).reshape(-1, 5),
+        )
+
+    # -- candidates
+
+    def candidates(self, number: int, *, restrict: int = 0, limit: int | None = None) -> list[int]:
+        """Entity rows that a name may mean, those linked most often in train first.
+
+        Args:
+            number: of the name; negative: a name that the knowledge base lacks, which has none.
+            restrict: a name that train links at least so often keeps only the entities linked then; 0: never.
+            limit: how many at most.
+        """
+        if number < 0:
+            return []
+        rows = self.kb.candidates(number)
+        if len(rows) == 1 and not restrict:
+            return rows
+        links = self.annotations.get(self.kb.name(number)).links
+        if links:
+            counts = {row: links.get(self.kb.kb_id(row), 0) for row in rows}
+            rows = sorted(rows, key=lambda row: -counts[row])
+            if restrict and links.total() >= restrict:
+                rows = [row for row in rows if counts[row]] or rows
+        return rows[:limit]
+
+    def describe(self, row: int) -> Described:
+        """An entity's features, kept for the next time."""
+        found = self._described.get(row)
+        if found is None:
+            found = self._describe(row)
+            self._described[row] = found
+            if len(self._described) > self.CACHE:
+                self._described.popitem(last=False)
+        else:
+            self._described.move_to_end(row)
+        return found
+
+    def _describe(self, row: int) -> Described:
+        entity, model = self.kb.entity(row), self.recipe.model
+        choice: Choice = model.description_choice
+        full = whole(entity)
+        ids = self.encoder.ids(describe(entity, model.description, choice))
+        return Described(row, entity.kb_id, entity.subject, *ids, full, frozenset(full), short_values(entity))
+
+    def priors(
+        self,
+        number: int,
+        rows: Sequence[int],
+        count: int,
+        own: Own | None = None,
+        own_entities: Counter[str] | None = None,
+    ) -> npt.NDArray[np.float32]:
+        """(rows, PRIORS): what train says of these of the ``count`` candidates of a name, without the text's own links.
+
+        Columns: log(1 + times the name was linked to it), its share of the name's links, log(1 + times any name was),
+        whether the name is its subject and not an alias, 1 / number of candidates.
+        """
+        out = np.zeros((len(rows), PRIORS), np.float32)
+        if not rows:
+            return out
+        name = self.kb.name(number)
+        links = self.annotations.get(name).links
+        own, own_entities = own or {}, own_entities or Counter()
+        ids = [self.kb.kb_id(row) for row in rows]
+        counts = np.array([links.get(i, 0) - own.get((name, i), 0) for i in ids], np.float32)
+        total = sum(links.values()) - sum(n for (other, _), n in own.items() if other == name)
+        out[:, 0] = np.log1p(counts)
+        out[:, 1] = counts / (total + 1)
+        out[:, 2] = np.log1p([self.annotations.entities[i] - own_entities[i] for i in ids])
+        out[:, 3] = [normalise(self.describe(row).subject) == name for row in rows]
+        out[:, 4] = 1 / count
+        return out
+
+
+def habit_features(matches: npt.NDArray[np.int32], habits: npt.NDArray[np.int32]) -> npt.NDArray[np.float32]:
+    """(n, HABITS) numbers around 0 from counts: logarithms of the four, two log odds, 1 where the match is longest."""
+    counts = habits[:, :4].astype(np.float32)
+    out = np.empty((len(habits), HABITS), np.float32)
+    out[:, :4] = np.log1p(counts)
+    out[:, 4] = out[:, 0] - out[:, 1]
+    out[:, 5] = out[:, 2] - out[:, 3]
+    out[:, 6] = habits[:, 4]
+    return out
+
+
+def word_spans(text: str) -> list[tuple[int, int]]:
+    """Half-open spans of the words of a text."""
+    spans, at = [], 0
+    for word, _ in segment(text):
+        spans.append((at, at + len(word)))
+        at += len(word)
+    return spans
+
+
+def overlap_features(text: str, spans: Sequence[tuple[int, int]], entity: Described) -> npt.NDArray[np.uint8]:
+    """What the characters of a text share with an entity's record.
+
+    Args:
+        text: folded, L characters.
+        spans: its words, from :func:`word_spans`.
+        entity: the candidate.
+
+    Returns:
+        (L, OVERLAPS) of 0 and 1: the character occurs in the record; its word, of two characters and more, does; it
+        lies in an occurrence of one of the record's short objects.
+    """
+    out = np.zeros((len(text), OVERLAPS), np.uint8)
+    out[:, 0] = [character in entity.letters for character in text]
+    for start, end in spans:
+        if end - start > 1 and text[start:end] in entity.whole:
+            out[start:end, 1] = 1
+    for value in entity.values:
+        if value in text:
+            for start in occurrences(value, text):
+                out[start : start + len(value), 2] = 1
+    return out
+
+
+def copy_assets(prepared: Path, run: Path) -> None:
+    """What a run folder carries: everything :meth:`Featurizer.open` reads."""
+    copy_vocabulary(prepared, run)
+    for name in (ANNOTATIONS, NIL_TYPES):
+        shutil.copyfile(prepared / name, run / name)
+    shutil.rmtree(run / KB, ignore_errors=True)
+    # A second name for the same bytes where the disk allows it: they are never written again.
+    shutil.copytree(prepared / KB, run / KB, copy_function=_link)
+
+
+def _link(source: str, target: str) -> None:
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copyfile(source, target)

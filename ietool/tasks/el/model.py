@@ -1,0 +1,307 @@
+"""Mentions and their entities, trained together (kexue.fm 6919)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from transformers import PretrainedConfig, PreTrainedModel
+
+from ietool.nn.attention import CrossAttention
+from ietool.nn.dgcnn import Conv1d
+from ietool.nn.embedding import MixedEmbedding
+from ietool.nn.lstm import BiLSTM
+from ietool.nn.pointer import product_cross_entropy
+from ietool.tasks.el.features import HABITS, NIL_TYPES, OVERLAPS, PRIORS
+from ietool.tasks.el.recipe import ElRecipe
+from ietool.text.encoding import TextEncoder, open_vectors
+from ietool.text.segmentation import TAGS
+
+
+class ElConfig(PretrainedConfig):
+    """Sizes of :class:`ElModel`."""
+
+    model_type = "ietool-el"
+
+    def __init__(
+        self,
+        characters: int = 2,
+        words: int = 0,
+        word_size: int = 0,
+        tags: int = 0,
+        nil_types: int = 0,
+        hidden_size: int = 128,
+        attention_heads: int = 8,
+        attention_head_size: int = 16,
+        embedding_dropout: float = 0.2,
+        head_dropout: float = 0.2,
+        mentions: str = "spans",
+        habits: bool = True,
+        loss: str = "listwise",
+        **kwargs: Any,
+    ) -> None:
+        self.characters, self.words, self.word_size, self.tags = characters, words, word_size, tags
+        self.nil_types, self.hidden_size = nil_types, hidden_size
+        self.attention_heads, self.attention_head_size = attention_heads, attention_head_size
+        self.embedding_dropout, self.head_dropout = embedding_dropout, head_dropout
+        self.mentions, self.habits, self.loss = mentions, habits, loss
+        super().__init__(**kwargs)
+
+
+class ElModel(PreTrainedModel):
+    """Which dictionary matches are mentions, and which candidate a mention means.
+
+    B texts of L characters, n dictionary matches, m mentions, P (mention, candidate) pairs, E entities of M characters.
+    """
+
+    config_class = ElConfig
+    base_model_prefix = "el"
+    config: ElConfig
+
+    def __init__(self, config: ElConfig) -> None:
+        super().__init__(config)
+        h = config.hidden_size
+        attended = config.attention_heads * config.attention_head_size
+        habits, priors = (HABITS, PRIORS) if config.habits else (0, 0)
+        self.embedding = MixedEmbedding(
+            config.characters, h, words=config.words, word_size=config.word_size, tags=config.tags,
+            dropout=config.embedding_dropout,
+        )  # fmt: skip
+        self.encoder = BiLSTM(h + 2, h // 2)
+        self.mention_conv = Conv1d(h, h, 3)
+        if config.mentions == "pointers":
+            self.pointers = nn.Linear(h, 2)
+        else:
+            self.span_inner = nn.Linear(3 * h + habits, h)
+            self.span_outer = nn.Linear(h, 1)
+        self.query = BiLSTM(h + 1 + OVERLAPS, h // 2)
+        self.describer = BiLSTM(h, h // 2)
+        self.to_description = CrossAttention(h, config.attention_heads, config.attention_head_size)
+        self.to_query = CrossAttention(h, config.attention_heads, config.attention_head_size)
+        self.link_inner = nn.Linear(2 * attended + h + priors, h)
+        self.link_outer = nn.Linear(h, 1)
+        self.nil_type = nn.Linear(3 * h, config.nil_types) if config.nil_types else None
+        self.post_init()
+
+    def _init_weights(self, module: nn.Module) -> None:
+        """Layers initialise themselves; transformers must not do it again."""
+
+    def encode(
+        self, characters: Tensor, lengths: Tensor, words: Tensor, tags: Tensor, matches: Tensor
+    ) -> dict[str, Tensor]:
+        """What depends on the text alone.
+
+        Args:
+            characters, words, tags: (B, L) ids.
+            lengths: (B,).
+            matches: (3, n) of text, start and inclusive end: their marks are features.
+
+        Returns:
+            ``h`` (B, L, H), ``z`` (B, L, H) of the mention head, ``marks`` (B, L, 2), ``mask`` (B, L) bool,
+            ``lengths`` (B,).
+        """
+        inside = torch.arange(characters.shape[1], device=characters.device) < lengths[:, None]
+        x = self.embedding(characters, words, tags, inside.unsqueeze(-1).to(self.link_outer.weight.dtype))
+        marks = x.new_zeros(*x.shape[:2], 2)
+        text, start, end = matches
+        marks[text, start, 0] = 1.0
+        marks[text, end, 1] = 1.0
+        h = self.encoder(torch.cat([x, marks], -1), lengths)
+        z = F.relu(self.mention_conv(F.dropout(h, self.config.head_dropout, self.training)))
+        return {"h": h, "z": z * inside.unsqueeze(-1), "marks": marks, "mask": inside, "lengths": lengths}
+
+    def spans(self, states: Tensor, spans: Tensor) -> Tensor:
+        """First and last vector and the mean of spans (3, n): (B, L, H) → (n, 3H)."""
+        text, start, end = spans
+        return torch.cat([states[text, start], states[text, end], _mean(states, text, start, end)], -1)
+
+    def match_logits(self, encoded: dict[str, Tensor], matches: Tensor, habits: Tensor) -> Tensor:
+        """(n,) logits that a match (3, n) is a mention; ``habits`` (n, HABITS)."""
+        parts = [self.spans(encoded["z"], matches)]
+        if self.config.habits:
+            parts.append(habits.to(parts[0].dtype))
+        z = F.relu(self.span_inner(torch.cat(parts, -1)))
+        logits: Tensor = self.span_outer(F.dropout(z, self.config.head_dropout, self.training)).squeeze(-1).float()
+        return logits
+
+    def pointer_logits(self, encoded: dict[str, Tensor]) -> Tensor:
+        """(B, L, 2) logits of starts and ends; the probability is their sigmoid times the marks."""
+        logits: Tensor = self.pointers(F.dropout(encoded["z"], self.config.head_dropout, self.training)).float()
+        return logits
+
+    def describe(self, characters: Tensor, lengths: Tensor, words: Tensor, tags: Tensor) -> Tensor:
+        """Descriptions (E, M) ids → (E, M, H)."""
+        inside = torch.arange(characters.shape[1], device=characters.device) < lengths[:, None]
+        x = self.embedding(characters, words, tags, inside.unsqueeze(-1).to(self.link_outer.weight.dtype))
+        described: Tensor = self.describer(x, lengths)
+        return described
+
+    def link_logits(
+        self,
+        encoded: dict[str, Tensor],
+        mentions: Tensor,
+        described: Tensor,
+        described_lengths: Tensor,
+        pairs: Tensor,
+        overlaps: Tensor,
+        priors: Tensor,
+    ) -> Tensor:
+        """How well candidates fit.
+
+        Args:
+            mentions: (3, m) of text, start and inclusive end.
+            described, described_lengths: (E, M, H) and (E,).
+            pairs: (2, P) of mention and entity.
+            overlaps: (P, L, OVERLAPS).
+            priors: (P, PRIORS).
+
+        Returns:
+            (P,) logits.
+        """
+        mention, entity = pairs
+        text, start, end = mentions[:, mention]
+        states, lengths = encoded["h"], encoded["lengths"]
+        length = states.shape[1]
+        at = torch.arange(length, device=states.device)
+        mark = ((at >= start[:, None]) & (at <= end[:, None])).unsqueeze(-1)
+        q = self.query(torch.cat([states[text], mark.to(states.dtype), overlaps.to(states.dtype)], -1), lengths[text])
+        d = described[entity]
+        inside_q = encoded["mask"][text]
+        inside_d = torch.arange(d.shape[1], device=d.device) < described_lengths[entity][:, None]
+        rows = torch.arange(len(text), device=q.device)
+        parts = [
+            _max(self.to_description(q, d, inside_d), inside_q),
+            _max(self.to_query(d, q, inside_q), inside_d),
+            _mean(q, rows, start, end),
+        ]
+        z = F.dropout(torch.cat(parts, -1), self.config.head_dropout, self.training)
+        if self.config.habits:
+            z = torch.cat([z, priors.to(z.dtype)], -1)
+        logits: Tensor = self.link_outer(F.relu(self.link_inner(z))).squeeze(-1).float()
+        return logits
+
+    def forward(
+        self,
+        characters: Tensor,
+        lengths: Tensor,
+        words: Tensor,
+        tags: Tensor,
+        matches: Tensor,
+        habits: Tensor,
+        match_targets: Tensor,
+        mentions: Tensor,
+        pairs: Tensor,
+        overlaps: Tensor,
+        priors: Tensor,
+        link_targets: Tensor,
+        entity_characters: Tensor,
+        entity_lengths: Tensor,
+        entity_words: Tensor,
+        entity_tags: Tensor,
+        type_targets: Tensor,
+        pointer_targets: Tensor,
+    ) -> dict[str, Tensor]:
+        """The training loss.
+
+        Args:
+            matches, habits: (3, n) and (n, HABITS).
+            match_targets: (n,) 1 where the match is a mention.
+            pointer_targets: (3, k) of text, position and 0 for start or 1 for end of mentions among the matches.
+            mentions, pairs, overlaps, priors: as :meth:`link_logits` takes them; pairs ordered by mention.
+            link_targets: (P,) 1 where the candidate is the gold entity; a mention without any is NIL.
+            type_targets: (m,) class of a NIL mention, −1 where there is none.
+
+        Returns:
+            ``loss``, ``mention_loss``, ``link_loss``.
+        """
+        encoded = self.encode(characters, lengths, words, tags, matches)
+        if self.config.mentions == "pointers":
+            logits = self.pointer_logits(encoded)
+            mention_loss = (
+                product_cross_entropy(logits, [], tuple(pointer_targets.unbind(0)), encoded["marks"]) / lengths.sum()
+            )
+        else:
+            scores = self.match_logits(encoded, matches, habits)
+            mention_loss = F.binary_cross_entropy_with_logits(scores, match_targets, reduction="sum")
+            mention_loss = mention_loss / max(len(scores), 1)
+        loss = mention_loss
+        link_loss = loss.new_zeros(())
+        if pairs.shape[1]:
+            described = self.describe(entity_characters, entity_lengths, entity_words, entity_tags)
+            scores = self.link_logits(encoded, mentions, described, entity_lengths, pairs, overlaps, priors)
+            if self.config.loss == "pair":
+                link_loss = F.binary_cross_entropy_with_logits(scores, link_targets)
+            else:
+                link_loss = listwise_loss(scores, pairs[0], link_targets, mentions.shape[1])
+            loss = loss + link_loss
+        if self.nil_type is not None:
+            typed = type_targets >= 0
+            if bool(typed.any()):
+                types = self.nil_type(self.spans(encoded["z"], mentions[:, typed])).float()
+                loss = loss + F.cross_entropy(types, type_targets[typed])
+        return {"loss": loss, "mention_loss": mention_loss, "link_loss": link_loss}
+
+
+def listwise_loss(scores: Tensor, mention: Tensor, targets: Tensor, mentions: int) -> Tensor:
+    """Cross-entropy of the softmax over each mention's candidates and the choice of none, whose logit is 0.
+
+    Args:
+        scores: (P,).
+        mention: (P,) which mention a candidate is of.
+        targets: (P,) 1 at the gold candidate.
+        mentions: m, those without candidates included; these count nothing.
+
+    Returns:
+        The mean over mentions that have candidates.
+    """
+    total = log_partition(scores, mention, mentions)
+    with_gold = torch.zeros(mentions, device=scores.device).index_add(0, mention, targets * scores)
+    proposed = torch.zeros(mentions, device=scores.device).index_fill(0, mention, 1.0)
+    # A mention without gold among its candidates has the target "none", whose logit 0 is what the sum gives it.
+    return ((total - with_gold) * proposed).sum() / proposed.sum().clamp(min=1)
+
+
+def log_partition(scores: Tensor, mention: Tensor, mentions: int) -> Tensor:
+    """(m,) log(1 + Σ exp(score)) over the candidates of each mention."""
+    highest = torch.zeros(mentions, device=scores.device).scatter_reduce(0, mention, scores, "amax").detach()
+    summed = torch.exp(-highest).index_add(0, mention, torch.exp(scores - highest[mention]))
+    return highest + torch.log(summed)
+
+
+def _mean(states: Tensor, row: Tensor, start: Tensor, end: Tensor) -> Tensor:
+    """Means over spans with inclusive ends: (B, L, H), (n,) each → (n, H)."""
+    sums = F.pad(states.float().cumsum(1), (0, 0, 1, 0))
+    return ((sums[row, end + 1] - sums[row, start]) / (end - start + 1).unsqueeze(-1)).to(states.dtype)
+
+
+def _max(states: Tensor, inside: Tensor) -> Tensor:
+    """(n, L, H) → (n, H), over the positions inside."""
+    return states.masked_fill(~inside.unsqueeze(-1), torch.finfo(states.dtype).min).amax(1)
+
+
+def build_model(recipe: ElRecipe, prepared: Path) -> ElModel:
+    """A fresh model of the recipe's sizes, with the prepared word vectors in place."""
+    encoder, vectors = TextEncoder.open(prepared), open_vectors(prepared)
+    sizes = recipe.model.model_dump(exclude={"part_of_speech", "description", "description_choice"})
+    model = ElModel(
+        ElConfig(
+            characters=len(encoder.vocabulary),
+            words=0 if vectors is None else len(vectors) + 1,
+            word_size=0 if vectors is None else vectors.shape[1],
+            tags=len(TAGS) if recipe.model.part_of_speech else 0,
+            nil_types=len(read_nil_types(prepared)) if recipe.data.nil == "keep" else 0,
+            loss=recipe.sampling.loss,
+            **sizes,
+        )
+    )
+    if vectors is not None:
+        model.embedding.fill(vectors)
+    return model
+
+
+def read_nil_types(folder: Path) -> list[str]:
+    """The types of NIL mentions that train knows, in the order of the model's classes."""
+    return (folder / NIL_TYPES).read_text(encoding="utf-8").split()

@@ -1,0 +1,339 @@
+"""Prepare: compile the knowledge base, count the annotators' habits, encode. Memory does not grow with the texts.
+
+The training file is read once: its good records go to a scratch file while habits are counted; from there they are
+encoded, since what a text is told of the annotators must leave itself out.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import sqlite3
+import tempfile
+from collections import Counter
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from random import Random
+from typing import Any, TextIO
+
+import numpy as np
+
+from ietool.errors import UserError
+from ietool.files import read_lines
+from ietool.records import Rejects, SeenTexts, count_lines, digest
+from ietool.report.corpus import oracle_table
+from ietool.tasks.base import PrepareReport, Progress, Sources
+from ietool.tasks.el import survey
+from ietool.tasks.el.annotations import Annotations, Habit, text_habits
+from ietool.tasks.el.data import NIL, Example, format_line, load_examples, read_examples
+from ietool.tasks.el.descriptions import describe, whole
+from ietool.tasks.el.features import ANNOTATIONS, KB, NIL_TYPES, Featurizer
+from ietool.tasks.el.kb import KnowledgeBase, compile_kb
+from ietool.tasks.el.recipe import ElRecipe
+from ietool.tasks.el.sampling import COLUMNS, NIL_ROW, UNKNOWN
+from ietool.tasks.el.survey import AUTHORS_FILTER, Survey
+from ietool.text.characters import fold
+from ietool.text.encoding import TextEncoder, write_vocabulary
+from ietool.text.windows import windows
+from ietool.training.tables import write_table
+
+HEAD = 4096
+"""Training records kept as they are, for ``--overfit``."""
+
+_ENTITIES = 1000
+"""Entities read at a time."""
+
+
+def prepare(
+    recipe: ElRecipe, sources: Sources, folder: Path, *, rejects: Path | None, progress: Progress
+) -> PrepareReport:
+    """Compile ``kb`` and encode ``train`` and ``dev`` of the sources into ``folder``; see :meth:`Task.prepare`.
+
+    Without ``dev`` a share of train is held out. ``mentions`` is a file of mentions without ids, for further
+    supervision. Of a text that train has several times the first copy is used.
+
+    Raises:
+        UserError: a file that cannot be read or has no usable record; without ``rejects`` also the first bad record.
+        OSError: the disk is full.
+    """
+    with tempfile.TemporaryDirectory(dir=folder, prefix=".scratch-") as name, contextlib.ExitStack() as stack:
+        try:
+            preparation = _Preparation(recipe, sources, folder, Path(name), rejects, progress)
+            stack.callback(preparation.close)
+            return preparation.run()
+        except sqlite3.OperationalError as error:
+            raise OSError(errno.ENOSPC, f"scratch file: {error}") from None
+
+
+def read_split(prepared: Path, split: str, limit: int | None) -> list[Example]:
+    """The examples of a prepared split, ``dev`` or the head of ``train``; at most ``limit``."""
+    return list(islice(read_examples(read_lines(prepared / f"{split}.jsonl")), limit))
+
+
+def gold_of(example: Example, nil: str) -> dict[tuple[int, int], str]:
+    """Span → kb_id of the mentions that are to be found, an empty one where there is no id; NIL by recipe."""
+    return {(m.start, m.end): "" if m.is_nil else m.kb_id for m in example.mentions if nil == "keep" or not m.is_nil}
+
+
+class _Preparation:
+    """One run of :func:`prepare`: what its steps share."""
+
+    def __init__(
+        self, recipe: ElRecipe, sources: Sources, folder: Path, scratch: Path, rejects: Path | None, progress: Progress
+    ) -> None:
+        self.recipe, self.sources, self.folder, self.scratch, self.progress = recipe, sources, folder, scratch, progress
+        self.rejects = None if rejects is None else Rejects(rejects)
+        self.seen = SeenTexts(scratch)
+        self.filters = sorted({2.0, AUTHORS_FILTER, recipe.data.name_filter})
+        self.splits = {name: Survey(self.filters) for name in ("train", "dev")}
+        self.extra = Survey(self.filters)
+        self.nil_types: Counter[str] = Counter()
+        self.described: Counter[str] = Counter()
+        self.overlap = 0
+
+    def close(self) -> None:
+        self.seen.close()
+        if self.rejects is not None:
+            self.rejects.close()
+
+    def run(self) -> PrepareReport:
+        kb = self.compile()
+        characters = self.read_entities(kb)
+        annotations = self.read_texts(kb, characters)
+        write_vocabulary(self.folder, characters, self.recipe.data.min_char_count, self.recipe.data.word_vectors)
+        annotations.save(self.folder / ANNOTATIONS)
+        types = sorted(self.nil_types, key=lambda name: (-self.nil_types[name], name)) or [NIL]
+        (self.folder / NIL_TYPES).write_text("\n".join(types) + "\n", encoding="utf-8")
+        featurizer = Featurizer(self.recipe, TextEncoder.open(self.folder), kb, annotations)
+        write_table(lambda: self.train_rows(featurizer, types), _columns(), self.folder / "train", self.scratch)
+        self.read_dev(featurizer)
+        return self.report(kb, annotations)
+
+    def compile(self) -> KnowledgeBase:
+        """The knowledge base, in a folder of its own."""
+        counts = Counter[str]()
+        rejects = self.rejects
+
+        def reject(error: UserError, line: str) -> None:
+            assert rejects is not None
+            counts["rejected"] += 1
+            rejects.add(error, line)
+
+        on_bad = None if rejects is None else reject
+        kb = compile_kb(self.sources.files["kb"], self.folder / KB, on_bad=on_bad, progress=self.progress)
+        self.kb_rejected = counts["rejected"]
+        return kb
+
+    def read_entities(self, kb: KnowledgeBase) -> Counter[str]:
+        """Count the characters of all records, and what of them the network will read."""
+        characters: Counter[str] = Counter()
+        model = self.recipe.model
+        for first in range(0, kb.info.entities, _ENTITIES):
+            for entity in kb.entities(range(first, min(first + _ENTITIES, kb.info.entities))):
+                full = whole(entity)
+                characters.update(full)
+                chosen = describe(entity, model.description, model.description_choice)
+                self.described["characters"] += len(full)
+                self.described["chosen"] += len(chosen)
+                self.described["cut"] += len(full) > model.description
+            self.progress("descriptions", min(first + _ENTITIES, kb.info.entities), kb.info.entities)
+        return characters
+
+    def examples(self, role: str, counts: Survey, step: str, *, need_ids: bool = True) -> Iterator[Example]:
+        """The good records of a file, counted, with progress by lines; bad ones go to the rejects, if there are any."""
+        path, rejects = self.sources.files[role], self.rejects
+        total = count_lines(path)
+
+        def reject(error: UserError, line: str) -> None:
+            assert rejects is not None
+            counts.rejected += 1
+            rejects.add(error, line)
+
+        for number, example in enumerate(
+            load_examples(path, None if rejects is None else reject, need_ids=need_ids), 1
+        ):
+            if number % 256 == 0:
+                self.progress(step, example.line if total else number, total)
+            yield example
+        self.progress(step, total or 1, total)
+
+    def read_texts(self, kb: KnowledgeBase, characters: Counter[str]) -> Annotations:
+        """Validate train and further mentions, leave out repeated texts, count characters and habits."""
+        annotations = Annotations()
+        data, train = self.recipe.data, self.splits["train"]
+        hold = "dev" not in self.sources.files
+        with contextlib.ExitStack() as stack:
+            once, head, held = (
+                stack.enter_context(_create(path))
+                for path in (
+                    self.scratch / "train.jsonl",
+                    self.folder / "train.jsonl",
+                    self.scratch / "held.jsonl",
+                )
+            )
+            for example in self.examples("train", train, "read train"):
+                line = format_line(example.text_id, example.text, example.mentions) + "\n"
+                key = digest(example.text)
+                if not self.seen.first_time(key, b""):
+                    train.duplicates += 1
+                    continue
+                if hold and Random(f"{data.held_out_seed}/{example.text}").random() < data.held_out:
+                    held.write(line)
+                    continue
+                train.records += 1
+                once.write(line)
+                if train.records <= HEAD:
+                    head.write(line)
+                self._count(kb, example, characters, annotations)
+            if hold and not held.tell():
+                raise UserError(
+                    "gives no text to hold out as dev", file=self.sources.files["train"],
+                    mend="name a dev file with --dev FILE, or raise data.held_out",
+                )  # fmt: skip
+        if "mentions" in self.sources.files and data.extra_mentions:
+            with _create(self.scratch / "mentions.jsonl") as out:
+                for example in self.examples("mentions", self.extra, "read mentions", need_ids=False):
+                    if not self.seen.first_time(digest(example.text), b""):
+                        self.extra.duplicates += 1
+                        continue
+                    self.extra.records += 1
+                    out.write(format_line(example.text_id, example.text, example.mentions) + "\n")
+                    self._count(kb, example, characters, annotations)
+        return annotations
+
+    def _count(self, kb: KnowledgeBase, example: Example, characters: Counter[str], annotations: Annotations) -> None:
+        characters.update(fold(example.text))
+        self.nil_types.update(m.kb_id.partition("|")[0] for m in example.mentions if m.is_nil)
+        annotations.add(_habits(kb, example, self.recipe.data.nil))
+
+    def train_rows(self, featurizer: Featurizer, types: list[str]) -> Iterator[dict[str, Any]]:
+        """The rows of the training table, one a window."""
+        counts = self.splits["train"]
+        numbers = {name: i for i, name in enumerate(types)}
+        total, done = counts.records + self.extra.records, 0
+        for name, need_ids in (("train", True), ("mentions", False)):
+            path = self.scratch / f"{name}.jsonl"
+            if not path.is_file():
+                continue
+            for example in read_examples(read_lines(path), need_ids=need_ids):
+                if need_ids:
+                    counts.add(example, featurizer)
+                yield from self.encode(featurizer, example, numbers)
+                done += 1
+                if done % 256 == 0:
+                    self.progress("features", done, total)
+
+    def encode(self, featurizer: Featurizer, example: Example, types: dict[str, int]) -> Iterator[dict[str, Any]]:
+        """The windows of one training text."""
+        data, kb = self.recipe.data, featurizer.kb
+        own = _habits(kb, example, data.nil)
+        links = [
+            (number, row, count)
+            for name, habit in own.items()
+            for kb_id, count in habit.links.items()
+            if (number := kb.number(name)) is not None and (row := kb.row(kb_id)) is not None
+        ]
+        gold = gold_of(example, data.nil)
+        for start, stop in windows(example.text, data.window, data.overlap):
+            text = example.text[start:stop]
+            features = featurizer.encode(text, own)
+            labels = [(a + start, b + start) in gold for a, b, _ in features.matches.tolist()]
+            mentions = []
+            for m in example.mentions:
+                if not (start <= m.start and m.end <= stop):
+                    continue
+                number = kb.number(m.mention)
+                row = NIL_ROW if m.is_nil else kb.row(m.kb_id) if m.kb_id else None
+                nil_type = types[m.kb_id.partition("|")[0]] if m.is_nil and data.nil == "keep" else -1
+                if number is not None or nil_type >= 0:
+                    mentions.append((m.start - start, m.end - start, -1 if number is None else number,
+                                     UNKNOWN if row is None else row, nil_type))  # fmt: skip
+            lists = {
+                "characters": features.characters, "words": features.words, "tags": features.tags,
+                "matches": features.matches, "habits": features.habits, "labels": labels,
+                "mentions": mentions, "own": links,
+            }  # fmt: skip
+            yield {
+                "text": text,
+                "length": len(text),
+                **{name: np.asarray(value, np.int32).reshape(-1) for name, value in lists.items()},
+            }
+
+    def read_dev(self, featurizer: Featurizer) -> None:
+        """Validate and keep dev as it is, and survey it by the statistics of train."""
+        counts = self.splits["dev"]
+        given = "dev" in self.sources.files
+        examples = (
+            self.examples("dev", counts, "read dev")
+            if given
+            else read_examples(read_lines(self.scratch / "held.jsonl"))
+        )
+        with _create(self.folder / "dev.jsonl") as out:
+            for example in examples:
+                counts.records += 1
+                self.overlap += given and self.seen.gold_of(digest(example.text)) is not None
+                counts.add(example, featurizer)
+                out.write(format_line(example.text_id, example.text, example.mentions) + "\n")
+
+    def report(self, kb: KnowledgeBase, annotations: Annotations) -> PrepareReport:
+        """Tables, numbers and notes."""
+        recipe, splits = self.recipe, self.splits
+        rejected = self.kb_rejected + self.extra.rejected + sum(s.rejected for s in splits.values())
+        report = PrepareReport(rejected=rejected)
+        report.tables = [
+            survey.corpus_table(splits),
+            survey.matcher_table(splits["dev"], recipe.data.name_filter),
+            oracle_table({name: s.oracle for name, s in splits.items()}, "mentions", survey.ORACLE_NOTE),
+        ]
+        report.statistics = {name: s.numbers() for name, s in splits.items()}
+        report.statistics |= {
+            "overlap": {"texts": self.overlap},
+            "kb": {"entities": kb.info.entities, "names": kb.info.names, "bytes": sum(kb.info.files.values())},
+            "annotated_names": len(annotations),
+            "extra_mention_texts": self.extra.records,
+            "descriptions": dict(self.described),
+        }
+        described, size = self.described, recipe.model.description
+        report.notes.append(
+            f"knowledge base: {kb.info.entities:,} entities, {kb.info.names:,} names, "
+            f"{sum(kb.info.files.values()) / 1e6:.1f} MB on disk, opened by memory map"
+        )
+        report.notes.append(
+            f"descriptions: {described['cut']:,} of {kb.info.entities:,} are longer than the {size} characters "
+            f"that the network reads; of {described['characters']:,} characters it reads {described['chosen']:,} "
+            f"({recipe.model.description_choice}), and the match features look into all"
+        )
+        if self.extra.records:
+            report.notes.append(f"mentions without ids: {self.extra.records:,} further texts")
+        elif "mentions" in self.sources.files:
+            report.notes.append("mentions without ids: not used (data.extra_mentions)")
+        if "dev" not in self.sources.files:
+            report.notes.append(
+                f"no dev file was given: {splits['dev'].records:,} texts of train are held out "
+                f"(data.held_out={recipe.data.held_out:g}, seed {recipe.data.held_out_seed})"
+            )
+        for name, split in splits.items():
+            if split.unknown_ids:
+                report.notes.append(f"{name}: {split.unknown_ids:,} mentions have an id that the knowledge base lacks")
+        if self.overlap:
+            report.notes.append(f"{self.overlap:,} texts of dev are in train too: its score flatters")
+        return report
+
+
+def _habits(kb: KnowledgeBase, example: Example, nil: str) -> dict[str, Habit]:
+    found = [(start, end, kb.name(number)) for start, end, number in kb.match(example.text)]
+    return text_habits(found, gold_of(example, nil))
+
+
+def _columns() -> Any:
+    from datasets import Features as Columns
+    from datasets import Sequence, Value
+
+    return Columns(
+        {"text": Value("string"), "length": Value("int32"), **{name: Sequence(Value("int32")) for name in COLUMNS}}
+    )
+
+
+def _create(path: Path) -> TextIO:
+    return path.open("w", encoding="utf-8", newline="\n")

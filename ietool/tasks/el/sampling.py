@@ -1,0 +1,220 @@
+"""What a training step sees: dictionary matches with their targets, mentions with sampled candidates."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import numpy as np
+import torch
+from datasets import Dataset, load_from_disk
+
+from ietool.tasks.el.features import (
+    OVERLAPS,
+    PRIORS,
+    Described,
+    Featurizer,
+    habit_features,
+    overlap_features,
+    word_spans,
+)
+from ietool.tasks.el.recipe import ElRecipe
+from ietool.text.characters import fold
+from ietool.training.batches import columns, pad
+from ietool.training.tables import ListColumn
+
+UNKNOWN, NIL_ROW = -1, -2
+"""In place of a gold entity's row: not said, or not in the knowledge base."""
+
+COLUMNS = {"characters": 1, "words": 1, "tags": 1, "matches": 3, "habits": 5, "labels": 1, "mentions": 5, "own": 3}
+"""List columns of the training table and the width of their rows. ``mentions``: start, end, name number (−1: no name of
+the knowledge base), gold row, NIL type (−1: none). ``own``: name number, entity row, times the text links them."""
+
+
+@dataclass(frozen=True)
+class Linkable:
+    """A mention of a text with the candidates at hand.
+
+    ``overlaps`` is (candidates, L, OVERLAPS), ``priors`` (candidates, PRIORS); ``gold`` is the index of the gold
+    candidate, −1 where it is none of them.
+    """
+
+    start: int
+    end: int
+    entities: Sequence[Described]
+    overlaps: np.ndarray
+    priors: np.ndarray
+    gold: int = -1
+    nil_type: int = -1
+
+
+class ElTrainingSet:
+    """The training windows, memory-mapped; candidates are drawn anew every epoch, by (seed, epoch, index) alone."""
+
+    def __init__(self, recipe: ElRecipe, prepared: Path, *, limit: int | None = None) -> None:
+        self.recipe = recipe
+        data = load_from_disk(str(prepared / "train"))
+        assert isinstance(data, Dataset)
+        self.data = data if limit is None else data.select(range(min(limit, len(data))))
+        self.lengths: Sequence[int] = self.data.data.column("length").to_numpy()[: len(self.data)]
+        self._texts = self.data.data.column("text")
+        self._columns = {name: (ListColumn(data, name), width) for name, width in COLUMNS.items()}
+        self.featurizer = Featurizer.open(recipe, prepared)
+        self.epoch = 0
+
+    def __len__(self) -> int:
+        return len(self.data)
+
+    def set_epoch(self, epoch: int) -> None:
+        self.epoch = epoch
+
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        random = Random(f"{self.recipe.training.seed}/{self.epoch}/{index}")
+        item: dict[str, Any] = {
+            name: column[index] if width == 1 else column[index].reshape(-1, width)
+            for name, (column, width) in self._columns.items()
+        }
+        known = [row for row in item["mentions"].tolist() if row[3] != UNKNOWN]
+        chosen = random.sample(known, min(self.recipe.sampling.mentions, len(known)))
+        item["linkables"] = self._linkables(fold(str(self._texts[index])), chosen, item["own"].tolist(), random)
+        return item
+
+    def _linkables(
+        self, text: str, mentions: list[list[int]], own_rows: list[list[int]], random: Random
+    ) -> list[Linkable]:
+        sampling, featurizer, kb = self.recipe.sampling, self.featurizer, self.featurizer.kb
+        own = {(kb.name(number), kb.kb_id(row)): count for number, row, count in own_rows}
+        own_entities: Counter[str] = Counter()
+        for (_, kb_id), count in own.items():
+            own_entities[kb_id] += count
+        spans = word_spans(text) if mentions else []
+        found = []
+        for start, end, number, gold, nil_type in mentions:
+            rows = featurizer.candidates(number)
+            if gold >= 0 and gold not in rows:
+                rows = [*rows, gold]
+            count = len(rows)
+            if sampling.loss == "pair":
+                rows = random.sample(rows, min(1, count))
+            elif count > sampling.candidates:
+                others = random.sample([row for row in rows if row != gold], sampling.candidates - (gold in rows))
+                rows = [row for row in rows if row == gold or row in others]
+            position = rows.index(gold) if gold in rows else -1
+            found.append(
+                linkable(
+                    featurizer, text, spans, (start, end, number), rows, count, position, nil_type, own, own_entities
+                )
+            )
+        return found
+
+    def collate(self, items: list[dict[str, Any]]) -> dict[str, torch.Tensor]:
+        """One batch in the form that ``ElModel.forward`` takes."""
+        longest = max(len(item["characters"]) for item in items)
+        matches, starts, links = [], set(), []
+        for at, item in enumerate(items):
+            for (start, end, _), label in zip(item["matches"].tolist(), item["labels"].tolist(), strict=True):
+                matches.append((at, start, end - 1))
+                if label:
+                    starts.update({(at, start, 0), (at, end - 1, 1)})
+            links += [(at, linked) for linked in item["linkables"]]
+        all_matches = np.concatenate([item["matches"] for item in items])
+        all_habits = np.concatenate([item["habits"] for item in items])
+        batch = link_batch(links, longest)
+        gold = [float(i == linked.gold) for _, linked in links for i in range(len(linked.entities))]
+        return {
+            "characters": pad([item["characters"] for item in items], longest),
+            "lengths": torch.tensor([len(item["characters"]) for item in items]),
+            "words": pad([item["words"] for item in items], longest),
+            "tags": pad([item["tags"] for item in items], longest),
+            "matches": columns(matches, 3),
+            "habits": torch.from_numpy(habit_features(all_matches, all_habits)),
+            "match_targets": torch.from_numpy(np.concatenate([item["labels"] for item in items]).astype(np.float32)),
+            "pointer_targets": columns(sorted(starts), 3),
+            "link_targets": torch.tensor(gold),
+            "type_targets": torch.tensor([linked.nil_type for _, linked in links], dtype=torch.int64),
+            **batch,
+        }
+
+
+def linkable(
+    featurizer: Featurizer,
+    text: str,
+    spans: Sequence[tuple[int, int]],
+    mention: tuple[int, int, int],
+    rows: Sequence[int],
+    count: int,
+    gold: int = -1,
+    nil_type: int = -1,
+    own: Mapping[tuple[str, str], int] | None = None,
+    own_entities: Counter[str] | None = None,
+) -> Linkable:
+    """A mention (start, end, name number) with the features of its candidates.
+
+    Args:
+        text: folded.
+        spans: of its words.
+        rows: the candidates' entity rows.
+        count: how many candidates the name has in all.
+        own, own_entities: as :meth:`Featurizer.priors` takes them.
+    """
+    start, end, number = mention
+    entities = [featurizer.describe(row) for row in rows]
+    overlaps = np.zeros((len(rows), len(text), OVERLAPS), np.uint8)
+    for at, entity in enumerate(entities):
+        overlaps[at] = overlap_features(text, spans, entity)
+    priors = featurizer.priors(number, rows, count, own, own_entities)
+    return Linkable(start, end, entities, overlaps, priors, gold, nil_type)
+
+
+def link_batch(links: Sequence[tuple[int, Linkable]], longest: int) -> dict[str, torch.Tensor]:
+    """The tensors of mentions, pairs and entities.
+
+    Args:
+        links: (text's row in the batch, mention) of all mentions.
+        longest: L, characters of the batch's longest text.
+
+    Returns:
+        ``mentions`` (3, m), ``pairs`` (2, P), ``overlaps`` (P, L, OVERLAPS) uint8, ``priors`` (P, PRIORS), and the
+        ``entity_…`` tensors of the E entities, each once.
+    """
+    numbers: dict[int, int] = {}
+    entities: list[Described] = []
+    mentions, pairs = [], []
+    for at, (text, linked) in enumerate(links):
+        mentions.append((text, linked.start, linked.end - 1))
+        for entity in linked.entities:
+            number = numbers.setdefault(entity.row, len(numbers))
+            if number == len(entities):
+                entities.append(entity)
+            pairs.append((at, number))
+    overlaps = np.zeros((len(pairs), longest, OVERLAPS), np.uint8)
+    priors = np.zeros((len(pairs), PRIORS), np.float32)
+    at = 0
+    for _, linked in links:
+        count, length, _ = linked.overlaps.shape
+        overlaps[at : at + count, :length] = linked.overlaps
+        priors[at : at + count] = linked.priors
+        at += count
+    return {
+        "mentions": columns(mentions, 3),
+        "pairs": columns(pairs, 2),
+        "overlaps": torch.from_numpy(overlaps),
+        "priors": torch.from_numpy(priors),
+        **entity_batch(entities),
+    }
+
+
+def entity_batch(entities: Sequence[Described]) -> dict[str, torch.Tensor]:
+    """The descriptions of some entities, padded: ``entity_characters``, ``_words``, ``_tags`` (E, M), ``_lengths``."""
+    lengths = [len(entity.characters) for entity in entities]
+    longest = max(lengths, default=0)
+    return {
+        "entity_characters": pad([entity.characters for entity in entities], longest),
+        "entity_words": pad([entity.words for entity in entities], longest),
+        "entity_tags": pad([entity.tags for entity in entities], longest),
+        "entity_lengths": torch.tensor(lengths, dtype=torch.int64),
+    }
