@@ -61,6 +61,24 @@ def fresh(recipe: Recipe, prepared: Path, device: torch.device) -> Any:
     return get_task(recipe.task).build_model(recipe, prepared).to(device)  # type: ignore[arg-type]
 
 
+def step_loop(
+    recipe: Recipe, model: Any, data: Any, device: torch.device, precision: str, folder: Path, steps: int | None = None
+) -> IETrainer:
+    """The Trainer of ``ietool train`` for so many steps or one epoch, without scores and checkpoints between."""
+    arguments = training_arguments(
+        recipe.training, folder, items=len(data), epochs=1 if steps is None else 1_000,
+        learning_rate=recipe.training.learning_rate, warm=True, device=device, precision=precision,
+    )  # fmt: skip
+    if steps is not None:
+        arguments.max_steps = steps
+    arguments.set_evaluate("no")
+    arguments.set_save("no")
+    return IETrainer(
+        model, arguments, data, recipe.training, TrainState(), folder,
+        lambda _: ({"score": 0.0}, ""), lambda row: None, no_progress,
+    )  # fmt: skip
+
+
 def trainer_loop(
     recipe: Recipe, prepared: Path, steps: int, warm: int, device: torch.device, precision: str, folder: Path
 ) -> tuple[float, list[Batch]]:
@@ -76,18 +94,8 @@ def trainer_loop(
         return batch
 
     data.collate = recorded  # type: ignore[method-assign]
-    arguments = training_arguments(
-        recipe.training, folder, items=len(data), epochs=1_000, learning_rate=recipe.training.learning_rate,
-        warm=True, device=device, precision=precision,
-    )  # fmt: skip
-    arguments.max_steps = steps
-    arguments.set_evaluate("no")
-    arguments.set_save("no")
     clock = Clock(warm, device)
-    trainer = IETrainer(
-        model, arguments, data, recipe.training, TrainState(), folder,
-        lambda _: ({"score": 0.0}, ""), lambda row: None, no_progress,
-    )  # fmt: skip
+    trainer = step_loop(recipe, model, data, device, precision, folder, steps)
     trainer.add_callback(clock)
     trainer.train()
     return clock.seconds, batches[:steps]
