@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,9 @@ from ietool.tasks.el.features import HABITS, NIL_TYPES, OVERLAPS, PRIORS
 from ietool.tasks.el.recipe import ElRecipe
 from ietool.text.encoding import TextEncoder, open_vectors
 from ietool.text.segmentation import TAGS
+
+SHORT = 32
+"""Descriptions of up to so many characters are padded to no more."""
 
 
 class ElConfig(PretrainedConfig):
@@ -134,10 +138,15 @@ class ElModel(PreTrainedModel):
 
     def describe(self, characters: Tensor, lengths: Tensor, words: Tensor, tags: Tensor) -> Tensor:
         """Descriptions (E, M) ids → (E, M, H)."""
-        inside = torch.arange(characters.shape[1], device=characters.device) < lengths[:, None]
-        x = self.embedding(characters, words, tags, inside.unsqueeze(-1).to(self.link_outer.weight.dtype))
-        described: Tensor = self.describer(x, lengths)
-        return described
+        size = characters.shape[1]
+        out = self.link_outer.weight.new_zeros(*characters.shape, self.config.hidden_size)
+        for rows, longest in _by_length(lengths, size):
+            at = torch.arange(longest, device=characters.device)
+            inside = (at < lengths[rows][:, None]).unsqueeze(-1).to(out.dtype)
+            x = self.embedding(characters[rows, :longest], words[rows, :longest], tags[rows, :longest], inside)
+            states = F.pad(self.describer(x, lengths[rows]), (0, 0, 0, size - longest))
+            out = out.to(states.dtype).index_copy(0, rows, states)
+        return out
 
     def link_logits(
         self,
@@ -161,16 +170,37 @@ class ElModel(PreTrainedModel):
         Returns:
             (P,) logits.
         """
-        mention, entity = pairs
-        text, start, end = mentions[:, mention]
+        logits = self.link_outer.weight.new_zeros(pairs.shape[1], dtype=torch.float32)
+        for rows, longest in _by_length(described_lengths[pairs[1]], described.shape[1]):
+            mention, entity = pairs[:, rows]
+            scores = self._fit(
+                encoded,
+                mentions[:, mention],
+                described[entity, :longest],
+                described_lengths[entity],
+                overlaps[rows],
+                priors[rows],
+            )
+            logits = logits.index_copy(0, rows, scores)
+        return logits
+
+    def _fit(
+        self,
+        encoded: dict[str, Tensor],
+        mentions: Tensor,
+        d: Tensor,
+        d_lengths: Tensor,
+        overlaps: Tensor,
+        priors: Tensor,
+    ) -> Tensor:
+        """:meth:`link_logits` of pairs given one by one: mentions (3, P), descriptions d (P, M, H)."""
+        text, start, end = mentions
         states, lengths = encoded["h"], encoded["lengths"]
-        length = states.shape[1]
-        at = torch.arange(length, device=states.device)
+        at = torch.arange(states.shape[1], device=states.device)
         mark = ((at >= start[:, None]) & (at <= end[:, None])).unsqueeze(-1)
         q = self.query(torch.cat([states[text], mark.to(states.dtype), overlaps.to(states.dtype)], -1), lengths[text])
-        d = described[entity]
         inside_q = encoded["mask"][text]
-        inside_d = torch.arange(d.shape[1], device=d.device) < described_lengths[entity][:, None]
+        inside_d = torch.arange(d.shape[1], device=d.device) < d_lengths[:, None]
         rows = torch.arange(len(text), device=q.device)
         parts = [
             _max(self.to_description(q, d, inside_d), inside_q),
@@ -243,6 +273,15 @@ class ElModel(PreTrainedModel):
                 types = self.nil_type(self.spans(encoded["z"], mentions[:, typed])).float()
                 loss = loss + F.cross_entropy(types, type_targets[typed])
         return {"loss": loss, "mention_loss": mention_loss, "link_loss": link_loss}
+
+
+def _by_length(lengths: Tensor, longest: int) -> Iterator[tuple[Tensor, int]]:
+    """(rows, padded length) of the short and of the long ones: most descriptions are short, and the few long ones must
+    not make all others as wide."""
+    short = lengths <= SHORT
+    for rows, width in ((short.nonzero().squeeze(1), min(SHORT, longest)), ((~short).nonzero().squeeze(1), longest)):
+        if len(rows):
+            yield rows, width
 
 
 def listwise_loss(scores: Tensor, mention: Tensor, targets: Tensor, mentions: int) -> Tensor:
