@@ -186,7 +186,7 @@ class Teller:
         dice = self.dice
         if dice.chance(0.22):
             pieces.insert(0, Piece(dice.pick(words.HEADS)))
-        pieces += [Piece(dice.pick(words.TAILS[tail])) for share in (0.7, 0.3) if dice.chance(share)]
+        pieces += [Piece(end) for end in dice.some(words.TAILS[tail], dice.pick([0, 0, 0, 1, 1, 1, 1, 2, 2, 2]))]
 
     def annotate(self, text: str, pieces: list[Piece]) -> list[Mention]:
         dice, found, at = self.dice, list[Mention](), 0
@@ -218,7 +218,7 @@ class Teller:
         if habit == words.MID:
             end = at + len(word)
             apart = end == len(text) or (at > 0 and text[at - 1] in "_-|[【· ")
-            habit = 0.88 if apart else 0.1
+            habit = 0.8 if apart else 0.08
         if self.dice.chance(habit):
             return at, word
         inner = [w for w in self.words if w in word and w != word]

@@ -76,10 +76,13 @@ OWN: dict[tuple[str, str], list[str]] = {
     ("food", "trade"): ["饮料生产", "调味品", "休闲食品", "酒水酿造", "速食加工"],
     ("character", "role"): ["刺客", "郡主", "药师", "机甲驾驶员", "客栈掌柜", "书生"],
 }
+BORN = {"footballer": (1984, 1995), "scientist": (1926, 1952), "player": (1968, 1994)}
 RANGES: dict[str, tuple[int, int]] = {
     "year": (1988, 2012), "year2": (2013, 2018), "count": (12, 98), "length": (81, 148), "episodes": (18, 62),
     "staff": (120, 9800), "number": (1, 33), "people": (23, 890), "ticket": (20, 160), "hours": (2, 9),
-    "battery": (2800, 5200), "price": (799, 4999),
+    "battery": (2800, 5200), "price": (799, 4999), "phone year": (2011, 2018), "game year": (2003, 2018),
+    "album count": (8, 14), "comic count": (40, 320), "show year": (1999, 2018), "footballer year": (2004, 2012),
+    "footballer year2": (2014, 2018), "scientist year": (1976, 2006), "host year": (1996, 2012),
 }  # fmt: skip
 
 
@@ -199,7 +202,7 @@ class World:
         if rest:
             return [v for t in thing.fields.get(head, [])[:1] for v in self.value(t, rest)]
         if head not in thing.fields and not self._is_choice(thing.kind, head):
-            thing.fields[head] = [self._draw(thing.kind, head)]
+            thing.fields[head] = [self._draw(thing, head)]
         return thing.fields.get(head, [])
 
     @staticmethod
@@ -211,10 +214,10 @@ class World:
             or (role == "people" and kind != "city")
         )
 
-    def _draw(self, kind: str, role: str) -> str:
-        dice = self.dice
+    def _draw(self, thing: Thing, role: str) -> str:
+        dice, kind = self.dice, thing.kind
         if role == "birth":
-            return f"{dice.between(1938, 1996)}年{dice.between(1, 12)}月{dice.between(1, 28)}日"
+            return f"{dice.between(*BORN.get(kind, (1955, 1992)))}年{dice.between(1, 12)}月{dice.between(1, 28)}日"
         if role == "length" and kind == "song":
             return f"{dice.between(3, 5)}分{dice.between(10, 59)}秒"
         if role == "inch":
@@ -223,11 +226,13 @@ class World:
             return dice.pick("浦岭屏原") + dice.pick("ABCDEFGHJK")
         if role == "place":
             return dice.pick(self.of("city town")).name
+        if role in names.LEARNING:
+            return dice.pick(names.LEARNING[role][self.value(thing, "field")[0]])
         if (kind, role) in OWN:
             return dice.pick(OWN[kind, role])
         if role in names.VALUES:
             return dice.pick(names.VALUES[role])
-        return str(dice.between(*RANGES[role]))
+        return str(dice.between(*(RANGES.get(f"{kind} {role}") or RANGES[role])))
 
     def tell(self, thing: Thing, template: str) -> str | None:
         """A template told of a thing in plain words; None if something it needs is missing."""
@@ -256,6 +261,8 @@ class World:
         while count < len(middle) and len("".join([opening, *middle[:count], closing])) < 60:
             count += 1
         summary = "".join([opening, *middle[:count], closing])
+        if len(summary) < 60:
+            summary = summary.removesuffix(closing) + max(KINDS[thing.kind]["closing"], key=len)
         return [("摘要", summary), *facts, ("义项描述", self._one(thing, "sense") or thing.name)]
 
     def _one(self, thing: Thing, part: str) -> str:
