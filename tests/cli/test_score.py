@@ -6,9 +6,9 @@ import gzip
 import json
 import random
 import re
+import resource
 import subprocess
 import sys
-import time
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -311,11 +311,13 @@ class TestAsAProcess:
         gold = [(f"第{n}句" + "字" * 50, triples()) for n in range(20_000)]
         put(tmp_path / "gold", *(record(text, *found) for text, found in gold))
         put(tmp_path / "result", *(record(text, *found[:1], *triples()) for text, found in gold))
-        start = time.perf_counter()
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
         done = command(tmp_path / "gold", tmp_path / "result", "--json")
-        seconds = time.perf_counter() - start
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        seconds = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
         value = json.loads(done.stdout)
         assert value["texts"] == 20_000
         assert value["interval"][0] < value["f1"] < value["interval"][1]
-        # The aim is 3 s on an idle machine; a busy one may take twice that.
+        # The aim is 3 s on an idle machine. Of the processor's time, so that waiting for others does not count; but
+        # sharing a core with them slows it, too.
         assert seconds < 6, f"{seconds:.1f} s"
