@@ -9,16 +9,6 @@ import typer
 from ietool.cli.common import examples, say
 from ietool.cli.options import DeviceOption, SetOption, complete_recipe
 
-DEMO = (
-    "training.batch_size=16",
-    "training.epochs=13",
-    "training.warmup_epochs=0.5",
-    "training.schedule=constant_with_warmup",
-    "training.ema_decay=0.99",
-    "model.head_dropout=0",
-)
-"""What some 1,600 sentences want: more steps an epoch, a rate that stays up, an average over fewer steps."""
-
 
 def demo_cli(
     recipe: Annotated[
@@ -39,8 +29,8 @@ def demo_cli(
     from ietool.tasks.registry import get_task
     from ietool.workflow.score import score_files
 
-    loaded = load_recipe(recipe, [*DEMO, *(overrides or ())])
-    task = get_task(loaded.task)
+    task = get_task(load_recipe(recipe).task)
+    loaded = load_recipe(recipe, [*task.demo, *(overrides or ())])
     corpus = paths.shipped_data(loaded.task)
     test = task.locate(corpus, needed=["test"]).files["test"]
 
@@ -61,6 +51,6 @@ def register(app: typer.Typer) -> None:
         "demo",
         epilog=examples(
             "ietool demo",
-            "ietool demo --recipe ske --device cpu",
+            "ietool demo --recipe el --device cpu",
         ),
     )(demo_cli)

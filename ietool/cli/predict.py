@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
@@ -27,6 +28,9 @@ def predict_cli(
     text: Annotated[
         list[str] | None, typer.Option("--text", metavar="TEXT", help="Predict on this text instead; may be repeated.")
     ] = None,
+    kb: Annotated[
+        Path | None, typer.Option("--kb", metavar="KB", help="Link to this knowledge base, not the one trained with.")
+    ] = None,
     overrides: SetOption = None,
     device: DeviceOption = "auto",
     batch_size: Annotated[
@@ -49,11 +53,14 @@ def predict_cli(
         raise UserError("no such file", file=source, mend="check the path")
     check_target(output)
     folder = find_run(recipe, run)
+    settings = list(overrides or ())
+    if kb is not None:
+        settings.append(f"decode.kb={json.dumps(str(kb.resolve()), ensure_ascii=False)}")
     if text:
-        _show(folder, text, device, overrides or ())
+        _show(folder, text, device, settings)
         return
     assert source is not None
-    predict_to(folder, source, output, device=device, batch_size=batch_size, overrides=overrides or ())
+    predict_to(folder, source, output, device=device, batch_size=batch_size, overrides=settings)
 
 
 def find_run(recipe: str | None, run: Path | None) -> Path:
@@ -97,6 +104,8 @@ def predict_to(
     except KeyboardInterrupt:
         where = "what was printed is incomplete" if output == "-" else f"{output} was not touched"
         raise interrupted(lambda: where) from None
+    for note in outcome.notes:
+        say(f"note: {note}")
     rate = outcome.texts / outcome.seconds if outcome.seconds else 0.0
     target = "standard output" if output == "-" else output
     say(f"predicted: {outcome.texts:,} texts in {outcome.seconds:.1f} s ({rate:,.0f}/s) → {target}")
@@ -107,6 +116,8 @@ def _show(folder: Path, texts: list[str], device: str, overrides: Sequence[str])
     from ietool.workflow.predict import load
 
     loaded = load(folder, device, overrides)
+    for note in loaded.notes:
+        say(f"note: {note}")
     out = console()
     for prediction in loaded.predict(texts):
         render(loaded.show(prediction), out)
@@ -118,6 +129,7 @@ def register(app: typer.Typer) -> None:
         "predict",
         epilog=examples(
             "ietool predict --recipe ske test1.json --output result.json",
+            "ietool predict --recipe el develop.json --output result.json --kb kb_data",
             "ietool predict --run runs/short --set decode.triple=0.3 --text '《红楼梦》的作者是曹雪芹。'",
         ),
     )(predict_cli)

@@ -76,6 +76,8 @@ class Predictor(Protocol):
 
     highest_probability: float
     """The highest probability seen since the last reset: tells a silent model from one below its threshold."""
+    notes: Sequence[str]
+    """What the user should know before the first prediction."""
 
     def predict(self, inputs: Iterable[Any]) -> Iterator[Any]:
         """Yield one prediction per input, in order, holding only a bounded number of inputs at once."""
@@ -96,6 +98,8 @@ class Task(ABC):
     """Roles that a preparation needs files for."""
     feature_sections: ClassVar[tuple[str, ...]] = ("data",)
     """Sections of the recipe on which features depend: a change of them prepares anew."""
+    demo: ClassVar[tuple[str, ...]] = ()
+    """``key=value`` settings of ``ietool demo``: what the small corpus that ships wants otherwise than the recipe."""
 
     # -- files → examples (data.py)
     @abstractmethod

@@ -20,10 +20,11 @@ from ietool.training.device import autocast, choose_device, choose_precision
 
 @dataclass(frozen=True)
 class Outcome:
-    """Texts read and the seconds that reading, predicting and writing took, without loading the model."""
+    """Texts read, the seconds that reading, predicting and writing took, without loading the model, and remarks."""
 
     texts: int
     seconds: float
+    notes: Sequence[str] = ()
 
 
 class Loaded:
@@ -93,6 +94,11 @@ class Loaded:
                 return
             yield prediction
 
+    @property
+    def notes(self) -> Sequence[str]:
+        """What the user should know of this model with these settings."""
+        return tuple(self.predictor.notes)
+
     def show(self, prediction: Any) -> Table:
         """A result as a table."""
         return self.task.show(prediction)
@@ -129,4 +135,4 @@ def predict_file(
             if done % 64 == 0:
                 progress("texts", done, None)
     progress("texts", done, done)
-    return Outcome(done, time.monotonic() - begin)
+    return Outcome(done, time.monotonic() - begin, loaded.notes)

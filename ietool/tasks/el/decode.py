@@ -87,7 +87,8 @@ class ElPredictor:
         pool_batches: int = 16,
     ) -> None:
         self.recipe, self.model, self.featurizer = recipe, model, featurizer
-        self.nil_types, self.notes, self.pool_batches = nil_types, list(notes), pool_batches
+        self.nil_types, self.pool_batches = nil_types, pool_batches
+        self.notes: Sequence[str] = tuple(notes)
         self.highest_probability = 0.0
         self._encoded: OrderedDict[int, torch.Tensor] = OrderedDict()
         self._cached = 0

@@ -47,6 +47,7 @@ class SkePredictor:
         self.schema: Schema = featurizer.schema
         self.pool_batches = pool_batches
         self.highest_probability = 0.0
+        self.notes: Sequence[str] = ()
 
     def predict(self, inputs: Iterable[Example]) -> Iterator[Extraction]:
         """Extractions in the order of the inputs."""

@@ -15,6 +15,7 @@ class ToyPredictor:
     def __init__(self, model: ToyModel, characters: CharVocabulary) -> None:
         self.model, self.characters = model, characters
         self.highest_probability = 0.0
+        self.notes: tuple[str, ...] = ()
 
     @torch.inference_mode()
     def predict(self, inputs: Iterable[str]) -> Iterator[Example]:
