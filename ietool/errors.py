@@ -5,6 +5,17 @@ from __future__ import annotations
 from os import PathLike
 
 
+def cause(error: Exception) -> str:
+    """The reason in an exception of a library, without the error number and the path that ``str`` has."""
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    return str(error)
+
+
+WHOLE = "train again, or copy the run folder whole"
+"""The mend where a file of a run is missing or damaged."""
+
+
 class UserError(Exception):
     """Wrong use or bad input: the command line prints it as one line and exits with code 2.
 

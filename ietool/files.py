@@ -110,6 +110,11 @@ def parse_json(line: str, file: str, number: int) -> dict[str, Any]:
         code = f"\\u{ord(error.object[error.start]):04x}"
         raise UserError(f"has half of a surrogate pair ({code})", file=file, line=number, mend=SKIP) from None
     except (json.JSONDecodeError, RecursionError) as error:
+        if line.strip() in ("[", "{", "[{"):
+            message = f"is only the beginning of something ({line.strip()})"
+            raise UserError(
+                message, file=file, line=number, mend="write each record on one line, without a list around them"
+            ) from None
         where = f" at character {error.pos + 1}" if isinstance(error, json.JSONDecodeError) else ""
         raise UserError(
             f"is not JSON{where} ({len(line)} characters, perhaps cut in half)",

@@ -42,6 +42,13 @@ def home() -> Path:
     return Path(os.environ.get("IETOOL_HOME") or ".")
 
 
+def home_mend() -> str:
+    """What a user can do where nothing can be written under :func:`home`."""
+    if os.environ.get("IETOOL_HOME"):
+        return "set $IETOOL_HOME to a folder that can be written"
+    return "work in a folder that can be written, or set $IETOOL_HOME to one"
+
+
 def runs_folder() -> Path:
     """Where run folders are made: ``runs/`` under :func:`home`. May not exist yet."""
     return home() / "runs"

@@ -93,7 +93,8 @@ def validate_file(path: Path) -> Recipe:
         raise UserError("is a folder, a recipe file is needed", file=path, mend=mend)
     if not path.is_file():
         raise UserError("no such file", file=path, mend="check the path")
-    return load_recipe(path if path.suffix in (".yaml", ".yml") else path.absolute())
+    # A bare name without ending would be looked up among the shipped recipes first.
+    return load_recipe(path if path.suffix in (".yaml", ".yml") else f"./{path}" if not path.is_absolute() else path)
 
 
 def base_of(recipe: Recipe) -> Recipe | None:
@@ -224,17 +225,27 @@ def _dotted(place: yaml_io.Path_) -> str:
 
 
 def _suggest(key: str, recipe_class: type[Recipe]) -> str | None:
-    """``did you mean …?`` for an unknown dotted key, or None when nothing is near."""
+    """``did you mean …?`` for an unknown dotted key; the keys of its section when nothing is near, None without one."""
     head, _, name = key.rpartition(".")
     best, best_score = None, 65.0
     for candidate in keys_of(recipe_class):
         candidate_head, _, candidate_name = candidate.rpartition(".")
         score = fuzz.ratio(name.lower(), candidate_name.lower())
+        if name.lower() == "".join(word[:1] for word in candidate_name.split("_")):  # lr for learning_rate
+            score = 90.0
         # Among like names the one in the same section is meant; the right name elsewhere still beats a poor one here.
         score += 10 if candidate_head == head else 0
         if score > best_score:
             best, best_score = candidate, score
-    return f"did you mean {best}?" if best else None
+    if best is not None:
+        return f"did you mean {best}?"
+    section: type[Section] = recipe_class
+    for part in head.split(".") if head else ():
+        inner = _section_of(section, part)
+        if inner is None:
+            return None
+        section = inner
+    return f"{head or 'a recipe'} has: {', '.join(section.model_fields)}"
 
 
 def keys_of(model: type[Section], prefix: str = "") -> Iterator[str]:

@@ -54,13 +54,13 @@ def read_records(
         good += 1
         yield record
     if first is not None and not good:
-        raise UserError(
-            f"{first.message} (and none of the {bad} records can be used)",
-            file=first.file,
-            line=first.line,
-            field=first.field,
-            mend=first.mend,
-        )
+        raise none_usable(first, bad)
+
+
+def none_usable(first: UserError, bad: int) -> UserError:
+    """What is wrong with the first of ``bad`` records where there is no good one."""
+    message = f"{first.message} (and none of the {bad} records can be used)"
+    return UserError(message, file=first.file, line=first.line, field=first.field, mend=first.mend)
 
 
 def count_lines(path: Path) -> int | None:

@@ -8,12 +8,14 @@ config.json, model.safetensors, vocabulary, schema …     the model, opened by 
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import platform
 import shutil
 import socket
 import sys
+import tempfile
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, fields
 from datetime import datetime
@@ -23,7 +25,7 @@ from typing import Any
 
 import ietool
 from ietool import paths
-from ietool.errors import UserError
+from ietool.errors import WHOLE, UserError, cause
 from ietool.files import atomic_text
 from ietool.recipe import Recipe
 from ietool.recipe_io import base_of, differences, save_recipe
@@ -102,8 +104,7 @@ def create_run(recipe: Recipe, output: Path | None = None, *, device: str = "", 
     try:
         folder = _new_folder(recipe.name) if output is None else _claim(output, overwrite)
     except OSError as error:
-        where = error.filename or output or paths.runs_folder()
-        raise UserError(f"cannot make the run folder ({error.strerror})", file=where, mend="use --output DIR") from None
+        raise _unwritable(error, output) from None
     base = base_of(recipe)
     info = RunInfo(
         recipe=recipe.name,
@@ -135,8 +136,27 @@ def _new_folder(name: str) -> Path:
             number += 1
 
 
-def check_output(output: Path, *, overwrite: bool = False) -> None:
-    """Raises UserError unless a new run may be made at ``output``; changes nothing."""
+def _unwritable(error: OSError, output: Path | None) -> UserError:
+    where = error.filename or output or paths.runs_folder()
+    mend = "choose another --output" if output is not None else f"use --output DIR, or {paths.home_mend()}"
+    return UserError(f"cannot make the run folder ({error.strerror})", file=where, mend=mend)
+
+
+def check_output(output: Path | None, *, overwrite: bool = False) -> None:
+    """Raises UserError unless a new run may be made at ``output``, by default under ``runs/``; changes nothing."""
+    place = paths.runs_folder() if output is None else output
+    # A link to nowhere exists for nobody but mkdir, which then tells of it.
+    standing = next(folder for folder in (place, *place.absolute().parents) if folder.exists())
+    if standing.is_dir():
+        try:
+            tempfile.TemporaryFile(dir=standing).close()
+        except OSError as error:
+            error.filename = str(place)
+            raise _unwritable(error, output) from None
+    elif standing != place:
+        raise _unwritable(NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(place)), output)
+    if output is None:
+        return
     if output.exists() and not output.is_dir():
         raise UserError("is a file, a folder is needed", file=output, mend="choose another --output")
     if not output.is_dir() or not any(output.iterdir()):
@@ -195,8 +215,10 @@ def open_run(folder: Path, *, weights: bool = True) -> RunEntry:
     if info is None:
         raise UserError(f"is no run: {RUN_FILE} is missing", file=folder, mend="see `ietool runs` for those there are")
     if not (folder / RECIPE_FILE).is_file():
-        raise UserError(f"is a damaged run: {RECIPE_FILE} is missing", file=folder, mend="train again")
+        raise UserError(f"is a damaged run: {RECIPE_FILE} is missing", file=folder, mend=WHOLE)
     entry = RunEntry(folder, info)
+    if weights and not entry.has_weights and entry.state == "finished":
+        raise UserError(f"is a damaged run: {WEIGHTS_FILE} is missing", file=folder, mend=WHOLE)
     if weights and not entry.has_weights:
         raise UserError(
             f"has no weights yet ({entry.state})", file=folder, mend="finish it with `ietool train … --resume`"
@@ -271,7 +293,7 @@ def _read(folder: Path) -> RunInfo | None:
     except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, ValueError, TypeError, AttributeError) as error:
-        raise UserError(f"is damaged ({error})", file=path, mend="train again") from None
+        raise UserError(f"is damaged ({cause(error)})", file=path, mend=WHOLE) from None
 
 
 def _write(folder: Path, info: RunInfo) -> None:

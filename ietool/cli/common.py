@@ -23,6 +23,14 @@ def check_target(path: Path | str | None) -> None:
         raise UserError("is a folder, a file is needed", file=path, mend=f"name a file in it: {Path(path) / 'NAME'}")
 
 
+def check_device(device: str) -> None:
+    """Raises UserError if a GPU that was asked for is not there; costs the import of torch only where one was."""
+    if device.startswith("cuda"):
+        from ietool.training.device import choose_device
+
+        choose_device(device)
+
+
 def say(message: str) -> None:
     """A message to the user, on standard error: standard output holds results only."""
     print(message, file=sys.stderr, flush=True)

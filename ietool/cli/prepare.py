@@ -47,7 +47,7 @@ def prepare_cli(
     """Validate files, write features, say what is in them."""
     from ietool.cli.progress import progress_bars
     from ietool.recipe_io import load_recipe
-    from ietool.report.render import console, render
+    from ietool.report.render import console, render_all
     from ietool.workflow.prepare import prepare
 
     loaded = load_recipe(recipe, overrides or ())
@@ -74,8 +74,7 @@ def prepare_cli(
         )
     else:
         out = console()
-        for table in prepared.report.tables:
-            render(table, out)
+        render_all(prepared.report.tables, out)
     announce(prepared, notes=not json)
 
 

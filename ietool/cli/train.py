@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ietool.cli.common import examples, interrupted, say
+from ietool.cli.common import check_device, examples, interrupted, say
 from ietool.cli.options import (
     DataOption,
     DevFile,
@@ -72,8 +72,9 @@ def train_cli(
     # Before the hour that preparing may take, and the seconds that importing torch does.
     if resume:
         open_run(output or unfinished_run(loaded.name), weights=False)
-    elif output is not None and is_main_process():
+    elif is_main_process():
         check_output(output, overwrite=overwrite)
+    check_device(device)
     outcome = prepare_and_train(
         loaded,
         data=data,
@@ -106,7 +107,7 @@ def prepare_and_train(
     from ietool.cli.epochs import EpochTable
     from ietool.cli.prepare import announce
     from ietool.cli.progress import progress_bars
-    from ietool.report.render import console, render
+    from ietool.report.render import console, render_all
     from ietool.workflow.prepare import prepare
 
     folder = None
@@ -115,8 +116,7 @@ def prepare_and_train(
             with progress_bars() as progress:
                 prepared = prepare(recipe, data=data, files=files, skip_bad=skip_bad, latest=True, progress=progress)
             if prepared.fresh and is_main_process():
-                for table in prepared.report.tables:
-                    render(table, console())
+                render_all(prepared.report.tables, console())
             if is_main_process():
                 announce(prepared)
         except KeyboardInterrupt:

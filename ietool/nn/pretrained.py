@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from transformers import PreTrainedModel
 from transformers.utils import logging
 
-from ietool.errors import UserError
+from ietool.errors import WHOLE, UserError
 
 Model = TypeVar("Model", bound=PreTrainedModel)
 
@@ -22,7 +22,7 @@ def open_pretrained(kind: type[Model], folder: Path) -> Model:
     weights, config = folder / "model.safetensors", folder / "config.json"
     for path in (config, weights):
         if not path.is_file():
-            raise UserError("is missing", file=path, mend="train again, or copy the run folder whole")
+            raise UserError("is missing", file=path, mend=WHOLE)
     verbosity, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
     logging.set_verbosity(logging.CRITICAL)  # its report of what does not fit runs over pages
     logging.disable_progress_bar()
@@ -34,7 +34,7 @@ def open_pretrained(kind: type[Model], folder: Path) -> Model:
         raise UserError(
             f"cannot be opened: config.json or model.safetensors is damaged ({reason[:200]})",
             file=folder,
-            mend="train again, or copy the run folder whole",
+            mend=WHOLE,
         ) from None
     finally:
         logging.set_verbosity(verbosity)
@@ -48,7 +48,7 @@ def open_pretrained(kind: type[Model], folder: Path) -> Model:
         raise UserError(
             f"does not fit config.json: {wrong[0]}{more}",
             file=weights,
-            mend="train again, or copy the run folder whole",
+            mend=WHOLE,
         )
     result: Model = model
     return result

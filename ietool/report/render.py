@@ -6,7 +6,7 @@ import dataclasses
 import json
 import sys
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -48,6 +48,14 @@ def render(table: Table, console: Console) -> None:
     else:
         console.file.write(plain(table))
         console.file.flush()
+
+
+def render_all(tables: Iterable[Table], console: Console) -> None:
+    """Print tables with a blank line between them."""
+    for number, table in enumerate(tables):
+        if number and not console.is_terminal:  # Rich's own have one
+            console.file.write("\n")
+        render(table, console)
 
 
 def plain(table: Table) -> str:

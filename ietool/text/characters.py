@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from ietool.errors import UserError
+from ietool.errors import WHOLE, UserError, cause
 
 PAD, UNK = 0, 1
 SPECIAL = ("[PAD]", "[UNK]")
@@ -55,5 +55,7 @@ class CharVocabulary:
         """Read what :meth:`save` wrote. Raises UserError naming the file when it is something else."""
         try:
             return cls(chr(int(line, 16)) for line in path.read_text(encoding="ascii").split())
+        except FileNotFoundError:
+            raise UserError("is missing", file=path, mend=WHOLE) from None
         except (OSError, ValueError) as error:
-            raise UserError(f"is no character vocabulary ({error})", file=path, mend="train again") from None
+            raise UserError(f"is no character vocabulary ({cause(error)})", file=path, mend=WHOLE) from None

@@ -45,7 +45,8 @@ def find_sources(task: Task, data: Path | None, files: Mapping[str, Path]) -> So
         UserError: a folder or file is missing, or a needed role is.
     """
     if data is not None and not data.is_dir():
-        raise UserError("no such folder", file=data, mend="check --data")
+        what = "is a file, a folder is needed" if data.exists() else "no such folder"
+        raise UserError(what, file=data, mend="check --data, or name files with --train FILE and the like")
     found: dict[str, Path] = {}
     if data is not None:
         located = task.locate(data, needed=[role for role in task.roles if role not in files])
@@ -57,8 +58,11 @@ def find_sources(task: Task, data: Path | None, files: Mapping[str, Path]) -> So
         found = dict(task.locate(paths.shipped_data(task.name), needed=task.roles).files)
     found.update(files)
     for role, path in found.items():
+        if path.is_dir():
+            mend = f"name a file in it, or the folder with --data {path}"
+            raise UserError(f"is a folder, a {role} file is needed", file=path, mend=mend)
         if not path.is_file():
-            raise UserError(f"no such {role} file", file=path, mend=f"check --{role}")
+            raise UserError(f"no such {role} file", file=path, mend="check the path")
     missing = [role for role in task.roles if role not in found]
     if missing:
         raise UserError(f"no {' and no '.join(missing)} file is given", mend=f"add --{missing[0]} FILE, or --data DIR")
@@ -129,7 +133,7 @@ def prepare(
     sources = find_sources(task, data, files or {})
     mark = _fingerprint(task, recipe, sources, skip_bad)
     folder = output or top / mark
-    _writable(folder)
+    _writable(folder, chosen=output is not None)
     # One preparation at a time beside each other: the processes of a torchrun all come here, and the first does it.
     with FileLock(folder.parent / ".preparing.lock"):
         if not force and (folder / DONE).is_file():
@@ -176,13 +180,17 @@ def _build(
     return Prepared(folder, report, fresh=True)
 
 
-def _writable(folder: Path) -> None:
-    """Raise UserError unless something can be written beside ``folder``: a lock there would be waited for, for ever."""
+def _writable(folder: Path, *, chosen: bool) -> None:
+    """Raise UserError unless something can be written beside ``folder``: a lock there would be waited for, for ever.
+
+    ``chosen``: the user named the folder himself, otherwise it follows from where he works.
+    """
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         tempfile.TemporaryFile(dir=folder.parent).close()
     except OSError as error:
-        raise UserError(f"cannot be written ({error.strerror})", file=folder, mend="choose another --output") from None
+        mend = "choose another --output" if chosen else f"prepared data goes there: {paths.home_mend()}"
+        raise UserError(f"cannot be written ({error.strerror})", file=folder.parent, mend=mend) from None
 
 
 def _report(done: Mapping[str, Any]) -> PrepareReport:

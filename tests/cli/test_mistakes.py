@@ -24,6 +24,11 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (run / "recipe.yaml").write_text("name: ske\ntask: ske\n", encoding="utf-8")
     info = {"recipe": "ske", "task": "ske", "created": "2026-01-01T00:00:00+00:00", "state": "interrupted"}
     (run / "run.json").write_text(json.dumps(info), encoding="utf-8")
+    whole = tmp_path / "runs" / "whole"
+    whole.mkdir()
+    (whole / "recipe.yaml").write_text("name: ske\ntask: ske\n", encoding="utf-8")
+    (whole / "run.json").write_text(json.dumps({**info, "state": "finished"}), encoding="utf-8")
+    (tmp_path / "broken").write_text("{}\n{}\n", encoding="utf-8")
     (tmp_path / "empty").mkdir()
     line = {"text": "林满写了《青砖巷》", "spo_list": [{"subject": "青砖巷", "predicate": "作者", "object": "林满"}]}
     (tmp_path / "gold.json").write_text(json.dumps(line, ensure_ascii=False) + "\n", encoding="utf-8")
@@ -56,6 +61,32 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
             "empty: is a folder, a file is needed → name a file in it: empty/NAME",
         ),
         (
+            "prepare --recipe ske --train empty --dev gold.json",
+            "empty: is a folder, a train file is needed → name a file in it, or the folder with --data empty",
+        ),
+        ("train --recipe ske --train none --dev gold.json", "none: no such train file → check the path"),
+        (
+            "prepare --recipe ske --data gold.json",
+            "gold.json: is a file, a folder is needed → check --data, or name files with --train FILE and the like",
+        ),
+        (
+            "train --recipe ske --set training.lr=1",
+            "--set training.lr: there is no such key → did you mean training.learning_rate?",
+        ),
+        ("train --recipe ske --set score.zzz=1", "--set score.zzz: there is no such key → score has: metric"),
+        (
+            "train --recipe ske --output /dev/null/mine",
+            "/dev/null/mine: cannot make the run folder (Not a directory) → choose another --output",
+        ),
+        (
+            "predict --run runs/whole --text 字",
+            "runs/whole: is a damaged run: model.safetensors is missing → train again, or copy the run folder whole",
+        ),
+        (
+            "recipes validate broken",
+            "broken:2: is not a YAML file of ours: expected '<document start>', but found '{' → mend that line",
+        ),
+        (
             "recipes validate runs/mine",
             "runs/mine: is a folder, a recipe file is needed → name a file in it, for example runs/mine/recipe.yaml",
         ),
@@ -78,6 +109,16 @@ def test_slip_is_told_at_once(folder: Path, arguments: str, said: str, capsys: p
     assert told.err == f"error: {said}\n"
     assert told.out == ""
     assert sorted(folder.rglob("*")) == before
+
+
+def test_a_gpu_that_is_not_there_is_told_before_preparing(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    files = ["--train", "gold.json", "--dev", "gold.json"]
+    assert app_module.run(["train", "--recipe", "ske", *files, "--device", "cuda:7"]) == 2
+    assert capsys.readouterr().err.startswith("error: --device: 'cuda:7' is not there")
+    assert not (folder / "prepared").exists()
 
 
 def test_several_processes_need_an_output(

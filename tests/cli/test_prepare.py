@@ -133,6 +133,31 @@ def test_all_records_bad(prepare: Prepare, folder: Path) -> None:
     assert nothing_left(folder)
 
 
+def test_not_one_line_is_utf8(prepare: Prepare, folder: Path) -> None:
+    """With --skip-bad too the trouble is told, not that the file is empty."""
+    (folder / "data/train.json").write_bytes(lines([film(i) for i in range(3)]).decode().encode("gb18030"))
+    code, _, err = prepare("--skip-bad")
+    assert code == 2 and "data/train.json:1: is not UTF-8" in err and "none of the 3 records can be used" in err
+    assert "iconv" in err and nothing_left(folder)
+
+
+@pytest.mark.parametrize("indent", [None, 1])
+def test_one_list_of_all_records(prepare: Prepare, folder: Path, indent: int | None) -> None:
+    content = json.dumps([film(1), film(2)], ensure_ascii=False, indent=indent)
+    (folder / "data/train.json").write_text(content, encoding="utf-8")
+    code, _, err = prepare()
+    assert code == 2 and err.startswith("error: data/train.json:1: ") and " a line" in err.replace("on one", "a")
+
+
+def test_home_that_cannot_be_written(prepare: Prepare, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("IETOOL_HOME", "/dev/null/home")
+    code, _, err = prepare()
+    assert code == 2 and "/dev/null/home/prepared/ske: cannot be written (Not a directory)" in err
+    assert err.endswith("set $IETOOL_HOME to a folder that can be written\n") and "--output" not in err
+    code, _, err = prepare("--output", "/dev/null/mine")
+    assert code == 2 and err.endswith("choose another --output\n")
+
+
 def test_schema_that_disagrees(prepare: Prepare, folder: Path) -> None:
     (folder / "data/schema.json").write_bytes(lines([{**SCHEMA[0], "predicate": "导演"}]))
     code, _, err = prepare()

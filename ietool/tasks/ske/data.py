@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from ietool.errors import UserError
 from ietool.files import SKIP, OnBad, parse_json, read_lines
-from ietool.records import json_kind, read_records
+from ietool.records import json_kind, none_usable, read_records
 from ietool.tasks.ske.schema import FORMS, VALUE, Schema, infer_schema, read_schema
 from ietool.tasks.ske.sources import locate
 
@@ -74,10 +74,20 @@ def order_slots(slots: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]
 
 def load_examples(path: str | Path, schema: Schema | None = None, on_bad: OnBad | None = None) -> Iterator[Example]:
     """Stream the examples of a file. As :func:`read_examples`; raises UserError also when the file holds no record."""
+    unread: list[UserError] = []
+
+    def not_utf8(error: UserError, line: str) -> None:
+        assert on_bad is not None
+        unread.append(error)
+        on_bad(error, line)
+
     empty = True
-    for example in read_examples(read_lines(path, on_bad), schema, on_bad):
+    for example in read_examples(read_lines(path, None if on_bad is None else not_utf8), schema, on_bad):
         empty = False
+        unread.clear()
         yield example
+    if empty and unread:
+        raise none_usable(unread[0], len(unread))
     if empty:
         raise UserError("holds no record", file=path, mend='bring a file with one {"text": …, "spo_list": […]} a line')
 

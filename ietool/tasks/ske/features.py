@@ -43,7 +43,7 @@ class Featurizer:
         """From what :func:`copy_assets` copies; ``compact`` as in :class:`PriorIndex`."""
         return cls(
             TextEncoder.open(folder),
-            Schema.from_json((folder / SCHEMA).read_text(encoding="utf-8")),
+            Schema.load(folder / SCHEMA),
             PriorIndex(folder, compact=compact) if priors else None,
         )
 
@@ -63,7 +63,7 @@ class Featurizer:
 @cache
 def read_assets_schema(folder: Path) -> Schema:
     """The schema that a prepared folder or run folder carries."""
-    return Schema.from_json((folder / SCHEMA).read_text(encoding="utf-8"))
+    return Schema.load(folder / SCHEMA)
 
 
 def copy_assets(recipe: SkeRecipe, source: Path, target: Path) -> None:

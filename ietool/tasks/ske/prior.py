@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ietool.errors import UserError
+from ietool.errors import WHOLE, UserError, cause
 from ietool.text.matching import Match, NameMatcher, NameTable
 
 Fact = tuple[str, int, str]
@@ -102,7 +102,7 @@ def _read_rows(path: Path) -> npt.NDArray[np.int32]:
     except (OSError, ValueError, EOFError):
         fits = False
     if not fits:
-        raise UserError("is missing, or no index of training triples", file=path, mend="train again")
+        raise UserError("is missing, or no index of training triples", file=path, mend=WHOLE)
     return rows.view(np.ndarray)
 
 
@@ -129,10 +129,12 @@ class PriorIndex:
         self.rows: npt.NDArray[np.int32] = _read_rows(folder / ROWS)
         try:
             self.names: Sequence[str] = _NameFile(folder / NAMES) if compact else list(self._read_names())
+        except FileNotFoundError:
+            raise UserError("is missing", file=folder / NAMES, mend=WHOLE) from None
         except (OSError, ValueError) as error:
-            raise UserError(f"is no list of names ({error})", file=folder / NAMES, mend="train again") from None
+            raise UserError(f"is no list of names ({cause(error)})", file=folder / NAMES, mend=WHOLE) from None
         if len(self.rows) and int(self.rows[:, [0, 2]].max()) >= len(self.names):
-            raise UserError("has fewer names than prior.npy joins", file=folder / NAMES, mend="train again")
+            raise UserError("has fewer names than prior.npy joins", file=folder / NAMES, mend=WHOLE)
         self._matcher: NameMatcher | NameTable | None = None
         if self.names:
             names = self.names

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ietool.errors import UserError
+from ietool.errors import WHOLE, UserError, cause
 from ietool.files import parse_json, read_lines
 
 if TYPE_CHECKING:
@@ -109,8 +109,19 @@ class Schema:
             if schema.competition not in FORMS or any(VALUE not in slots for slots in schema.relations.values()):
                 raise ValueError
         except (ValueError, KeyError, TypeError, AttributeError):
-            raise UserError("is not a schema that ietool wrote", file=file, mend="prepare or train again") from None
+            raise UserError("is not a schema that ietool wrote", file=file, mend=WHOLE) from None
         return schema
+
+    @classmethod
+    def load(cls, path: Path) -> Schema:
+        """The schema of a prepared folder or run folder. Raises UserError if it is missing or damaged."""
+        try:
+            text = path.read_text(encoding="utf-8")
+        except FileNotFoundError:
+            raise UserError("is missing", file=path, mend=WHOLE) from None
+        except (OSError, ValueError) as error:
+            raise UserError(f"cannot be read ({cause(error)})", file=path, mend=WHOLE) from None
+        return cls.from_json(text, str(path))
 
 
 class SchemaBuilder:

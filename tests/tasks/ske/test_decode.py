@@ -17,6 +17,7 @@ from ietool.tasks.ske.assembly import Extraction
 from ietool.tasks.ske.data import Example
 from ietool.tasks.ske.decode import SkePredictor, open_predictor
 from ietool.tasks.ske.features import SCHEMA
+from ietool.tasks.ske.prior import NAMES, ROWS
 from ietool.text.encoding import CHARACTERS
 from ietool.text.spans import nearest_spans
 from ietool.text.windows import windows
@@ -203,3 +204,23 @@ def test_files_of_another_model_are_refused(predictor: SkePredictor, tmp_path: P
         (other / SCHEMA).write_text(lines, encoding="utf-8")
     with pytest.raises(UserError, match=f"{name}: does not fit"):
         open_predictor(recipe, predictor.model, other)
+
+
+@pytest.mark.parametrize("content", [None, b"", b"{\xff"])
+@pytest.mark.parametrize("name", [CHARACTERS, SCHEMA, NAMES, ROWS])
+def test_files_that_are_missing_or_damaged(
+    predictor: SkePredictor, tmp_path: Path, name: str, content: bytes | None
+) -> None:
+    recipe = predictor.recipe
+    if name in (NAMES, ROWS) and not recipe.model.priors:
+        pytest.skip("a run without priors has no such file")
+    damaged = prepare_small(recipe, head_of_corpus(tmp_path, train=30), tmp_path)
+    if content is None:
+        (damaged / name).unlink()
+    else:
+        (damaged / name).write_bytes(content)
+    with pytest.raises(UserError) as caught:
+        open_predictor(recipe, predictor.model, damaged)
+    told = str(caught.value)
+    assert str(damaged / name) in told and " → " in told and "Errno" not in told
+    assert "is missing" in told or content is not None
