@@ -1,0 +1,49 @@
+"""Layers against what they are said to equal."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from ietool.nn.attention import CrossAttention
+from ietool.nn.lstm import BiLSTM
+
+
+def test_the_bilstm_is_that_of_packed_sequences() -> None:
+    torch.manual_seed(1)
+    ours = BiLSTM(6, 4)
+    library = nn.LSTM(6, 4, batch_first=True, bidirectional=True)
+    with torch.no_grad():
+        for name, value in ours.there.named_parameters():
+            getattr(library, name).copy_(value)
+        for name, value in ours.back.named_parameters():
+            getattr(library, name + "_reverse").copy_(value)
+    x, lengths = torch.randn(3, 7, 6), torch.tensor([7, 1, 4])
+    packed = nn.utils.rnn.pack_padded_sequence(x, lengths, batch_first=True, enforce_sorted=False)
+    expected, _ = nn.utils.rnn.pad_packed_sequence(library(packed)[0], batch_first=True)
+    torch.testing.assert_close(ours(x, lengths), expected)
+
+
+def test_padding_does_not_reach_the_bilstm() -> None:
+    torch.manual_seed(1)
+    lstm = BiLSTM(3, 2)
+    x = torch.randn(1, 5, 3)
+    wide = torch.cat([x, torch.full((1, 4, 3), 9.0)], 1)
+    alone, padded = lstm(x, torch.tensor([5])), lstm(wide, torch.tensor([5]))
+    torch.testing.assert_close(padded[:, :5], alone)
+    assert not padded[:, 5:].any()
+
+
+def test_cross_attention_is_softmax_of_scaled_products_inside_the_mask() -> None:
+    torch.manual_seed(2)
+    layer = CrossAttention(5, heads=2, head_size=3)
+    x, over, mask = torch.randn(1, 2, 5), torch.randn(1, 4, 5), torch.tensor([[True, True, False, True]])
+    q, kv = layer.q(x)[0].detach(), layer.kv(over)[0].detach()
+    out = layer(x, over, mask)[0].detach()
+    for row in range(2):
+        for head in range(2):
+            part = slice(3 * head, 3 * head + 3)
+            scores = [float(q[row, part] @ kv[m, :6][part]) / 3**0.5 for m in (0, 1, 3)]
+            weights = torch.tensor(scores).softmax(0)
+            values = torch.stack([kv[m, 6:][part] for m in (0, 1, 3)])
+            torch.testing.assert_close(out[row, part], weights @ values)
