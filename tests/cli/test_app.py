@@ -19,8 +19,13 @@ from ietool.cli import app as app_module
 from ietool.errors import UserError
 from tests.cli.conftest import Ietool
 
-VERBS = ("prepare", "train", "predict", "score", "recipes", "runs", "env", "demo")
-HELPS = [(), *[(verb,) for verb in VERBS], *[("recipes", sub) for sub in ("show", "copy", "validate")]]
+VERBS = ("prepare", "train", "predict", "score", "recipes", "runs", "kb", "env", "demo")
+HELPS = [
+    (),
+    *[(verb,) for verb in VERBS],
+    *[("recipes", sub) for sub in ("show", "copy", "validate")],
+    *[("kb", sub) for sub in ("stats", "lookup")],
+]
 
 
 def test_help_imports_nothing_heavy() -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from bisect import bisect_left
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +40,10 @@ class KnowledgeBase:
     Attributes:
         folder: where it is.
         info: what is in it.
+        compiled_now: whether this process has just compiled it.
     """
+
+    compiled_now = False
 
     def __init__(self, folder: Path, info: KBInfo) -> None:
         """Use :meth:`open`."""
@@ -69,6 +72,11 @@ class KnowledgeBase:
         return self.info.fingerprint
 
     # -- names
+    @property
+    def names(self) -> Sequence[str]:
+        """All names, normalised, by number."""
+        return self._names
+
     def match(self, text: str) -> list[Match]:
         """Every occurrence of a name in the folded text, overlapping ones too, by their end, longest first."""
         return self._automaton.find_overlapping(_plain(fold(text)))
@@ -132,7 +140,9 @@ def compile_kb(
         UserError: naming file, line and field of a bad record; or what else keeps it from being made.
     """
     build(source, folder, on_bad=on_bad, progress=progress)
-    return KnowledgeBase.open(folder)
+    kb = KnowledgeBase.open(folder)
+    kb.compiled_now = True
+    return kb
 
 
 def open_any(path: Path, *, progress: Progress = no_progress) -> KnowledgeBase:
