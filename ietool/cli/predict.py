@@ -128,7 +128,6 @@ def register(app: typer.Typer) -> None:
     app.command(
         "predict",
         epilog=examples(
-            "ietool predict --recipe ske test1.json --output result.json",
             "ietool predict --recipe el develop.json --output result.json --kb kb_data",
             "ietool predict --run runs/short --set decode.triple=0.3 --text '《红楼梦》的作者是曹雪芹。'",
         ),
