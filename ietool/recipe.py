@@ -48,7 +48,7 @@ class TrainingSection(Section):
         "auto", description="auto: bf16 where the device has it in hardware, else fp32"
     )
     patience: Annotated[int, Field(ge=0)] = Field(
-        5, description="epochs without a better dev score before the stage ends; 0: never"
+        5, description="epochs without a better dev score, once anything is found, before the stage ends; 0: never"
     )
     evaluate_raw: bool = Field(True, description="score the raw weights beside the averaged ones after each epoch")
     seed: Annotated[int, Field(ge=0)] = 42

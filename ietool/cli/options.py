@@ -13,12 +13,16 @@ from ietool.errors import UserError
 
 
 def complete_recipe(incomplete: str) -> list[tuple[str, str]]:
-    """Recipe names for the shell, each with the first line of its header."""
+    """Recipe names for the shell, each with the beginning of its header.
+
+    Typer breaks lines of over 80 columns, and fish takes the second for one more name: hence only the words before the
+    first colon or parenthesis, and few of them.
+    """
     found = []
     for name, path in paths.shipped_recipes().items():
         if name.startswith(incomplete):
             with path.open(encoding="utf-8") as lines:
-                found.append((name, next(lines, "").lstrip("# ").strip()))
+                found.append((name, re.split("[:：(（]", next(lines, "").lstrip("# "))[0].strip()[:60]))
     return found
 
 

@@ -144,6 +144,13 @@ def prepare_and_train(
     best = outcome.best or {}
     if best and is_main_process():
         say(" ".join(["best:", *(f"{key} {_short(value)}" for key, value in best.items())]))
+    if outcome.fitted is not None and is_main_process():
+        say(
+            "self-check: the records are fitted"
+            if outcome.fitted
+            else "self-check: not fitted, the score no longer grows → see the oracle recall that prepare prints, "
+            "then training.learning_rate, the size of the model and the thresholds under decode"
+        )
     return outcome
 
 

@@ -100,6 +100,16 @@ class _Steps(TrainerCallback):
         self.progress(f"epoch {math.ceil(state.global_step / per_epoch)}", done, per_epoch)
 
 
+class _Patience(EarlyStoppingCallback):
+    """Early stopping whose patience begins when something is found: until then scores are 0 however well it goes."""
+
+    def on_evaluate(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, metrics: Any, **kwargs: Any
+    ) -> None:
+        if metrics["eval_score"] > 0.0 or (state.best_metric or 0.0) > 0.0:
+            super().on_evaluate(args, state, control, metrics, **kwargs)
+
+
 class IETrainer(Trainer):
     """A Trainer for one stage.
 
@@ -150,7 +160,7 @@ class IETrainer(Trainer):
         quiet: Progress = lambda step, done, total: None  # noqa: E731
         self.add_callback(_Steps(self, progress if self.is_world_process_zero() else quiet))
         if section.patience:
-            self.add_callback(EarlyStoppingCallback(early_stopping_patience=section.patience))
+            self.add_callback(_Patience(early_stopping_patience=section.patience))
 
     # -- batches
 
@@ -200,7 +210,8 @@ class IETrainer(Trainer):
             averaged, note = self._score(self.ema.module)
         scored = averaged if averaged is not None else raw
         assert scored is not None
-        better = scored["score"] > state.best or scored["score"] == 0.0  # of silent models the longest trained
+        # Of silent models the longest trained; but one that fell silent is no better than what it was.
+        better = scored["score"] > state.best or scored["score"] == state.best == 0.0
         row = EpochRow(
             stage=state.stage,
             epoch=round(self.state.epoch or 0),

@@ -37,11 +37,12 @@ prints) may keep it lower; then it ends when the score no longer grows."""
 
 @dataclass(frozen=True)
 class Outcome:
-    """A finished training; ``best`` has score, metric, stage and epoch."""
+    """A finished training; ``best`` has score, metric, stage and epoch, ``fitted`` how a self-check went, else None."""
 
     run: Path
     best: dict[str, Any]
     rows: list[EpochRow]
+    fitted: bool | None = None
 
 
 def train(
@@ -105,7 +106,8 @@ def train(
     if is_main_process():
         update_run(run, state="finished", best=best)
         shutil.rmtree(stages.checkpoints, ignore_errors=True)
-    return Outcome(run, best, stages.state.rows)
+    fitted = None if overfit is None else best.get("score", 0.0) >= OVERFIT_TARGET
+    return Outcome(run, best, stages.state.rows, fitted)
 
 
 class _Stages:

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 import ietool
+from ietool import paths
 from ietool.cli import app as app_module
 from ietool.errors import UserError
 from tests.cli.conftest import Ietool
@@ -208,6 +209,16 @@ class TestCompletion:
     def test_zsh_shows_what_a_recipe_is(self, ietool: Ietool) -> None:
         env = {"_IETOOL_COMPLETE": "complete_zsh", "_TYPER_COMPLETE_ARGS": "ietool train --recipe s"}
         assert "DGCNN" in ietool(env=env).stdout
+
+    def test_fish_is_told_a_recipe_a_line(self, ietool: Ietool) -> None:
+        """A broken line would offer its second half as one more recipe."""
+        env = {
+            "_IETOOL_COMPLETE": "complete_fish",
+            "_TYPER_COMPLETE_FISH_ACTION": "get-args",
+            "_TYPER_COMPLETE_ARGS": "ietool recipes show ",
+        }
+        lines = ietool(env=env).stdout.splitlines()
+        assert [line.split("\t")[0] for line in lines] == sorted(paths.shipped_recipes())
 
     @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
     def test_script(self, ietool: Ietool, shell: str) -> None:

@@ -9,6 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from ietool.recipe_io import load_recipe
+from ietool.workflow.prepare import prepare
+from ietool.workflow.train import train
 from tests.training.conftest import TINY, environment, metrics, run_command
 
 
@@ -40,6 +43,26 @@ def test_overfit_learns_its_records_by_heart(corpus: Path, tmp_path: Path) -> No
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert json.loads((tmp_path / "run" / "run.json").read_text())["best"]["score"] >= 0.9
+    assert "self-check: " in done.stderr
+
+
+def test_a_model_that_falls_silent_does_not_take_the_place_of_the_best(
+    corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    recipe = load_recipe("ske", (*TINY, "training.epochs=20", "training.patience=2", "training.ema_decay=0"))
+    scores = iter([0.0, 0.0, 0.0, 0.0, 0.3, 0.0, 0.2, 0.9])
+
+    def scored(self: object, model: object) -> tuple[dict[str, float], str]:
+        score = next(scores)
+        return {"precision": score, "recall": score, "f1": score, "score": score}, ""
+
+    monkeypatch.setattr("ietool.workflow.train._DevScorer.__call__", scored)
+    prepared = prepare(recipe, data=corpus)
+    outcome = train(recipe, prepared=prepared.folder, output=tmp_path / "run", device="cpu")
+    # Patience counts from the first that is found; the last score is never reached.
+    assert [row.best for row in outcome.rows] == [True] * 5 + [False] * 2
+    assert (outcome.best["score"], outcome.best["epoch"], outcome.fitted) == (0.3, 5, None)
 
 
 def test_a_silent_model_says_how_far_it_is(corpus: Path, tmp_path: Path) -> None:
