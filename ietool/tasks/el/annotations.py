@@ -80,16 +80,38 @@ def text_habits(occurrences: Collection[Found], gold: Mapping[tuple[int, int], s
     return habits
 
 
+SIDES = 4
+"""Keys that :func:`sides` gives."""
+
+
+def sides(text: str, start: int, end: int) -> tuple[str, str, str, str]:
+    """Keys of what stands beside a span: one and two characters before it, one and two behind it; fewer at the borders
+    of the text."""
+    return (
+        f"<{text[max(start - 1, 0) : start]}",
+        f"<<{text[max(start - 2, 0) : start]}",
+        f">{text[end : end + 1]}",
+        f">>{text[end : end + 2]}",
+    )
+
+
+def text_sides(text: str, found: Collection[Found], gold: Collection[tuple[int, int]]) -> Counter[tuple[str, bool]]:
+    """(key of :func:`sides`, whether the match is annotated) → matches of a folded text."""
+    return Counter((key, (start, end) in gold) for start, end, _ in found for key in sides(text, start, end))
+
+
 class Annotations:
     """Habits by normalised name."""
 
     def __init__(self) -> None:
         self._habits: dict[str, Habit] = {}
+        self._sides: Counter[tuple[str, bool]] = Counter()
         self.entities: Counter[str] = Counter()
         """kb_id → times any name was linked to it."""
 
-    def add(self, habits: Mapping[str, Habit]) -> None:
-        """Count one text in."""
+    def add(self, habits: Mapping[str, Habit], beside: Mapping[tuple[str, bool], int] | None = None) -> None:
+        """Count one text in: what :func:`text_habits` and :func:`text_sides` give."""
+        self._sides.update(beside or {})
         for name, more in habits.items():
             habit = self._habits.setdefault(name, Habit())
             habit.yes += more.yes
@@ -103,6 +125,13 @@ class Annotations:
         """The habit of a normalised name; an empty one of a name never seen."""
         return self._habits.get(name, _NEVER)
 
+    def beside(self, key: str, without: Annotations | None = None) -> tuple[int, int]:
+        """(annotated, left alone) among the matches beside which a key of :func:`sides` stands."""
+        hits, misses = self._sides[key, True], self._sides[key, False]
+        if without is None:
+            return hits, misses
+        return hits - without._sides[key, True], misses - without._sides[key, False]
+
     def __len__(self) -> int:
         return len(self._habits)
 
@@ -110,8 +139,10 @@ class Annotations:
         return iter(self._habits.items())
 
     def save(self, path: Path) -> None:
-        """One JSON list a line: name, yes, no, hits, misses, links."""
+        """One JSON list a line: name, yes, no, hits, misses, links; or a key of :func:`sides`, hits, misses."""
         with path.open("w", encoding="utf-8", newline="\n") as out:
+            for key in sorted({key for key, _ in self._sides}):
+                out.write(json.dumps([key, *self.beside(key)], ensure_ascii=False) + "\n")
             for name, h in sorted(self._habits.items()):
                 out.write(json.dumps([name, h.yes, h.no, h.hits, h.misses, dict(h.links)], ensure_ascii=False) + "\n")
 
@@ -124,7 +155,12 @@ class Annotations:
             with path.open(encoding="utf-8", newline="\n") as lines:
                 for line in lines:
                     number += 1
-                    name, yes, no, hits, misses, links = json.loads(line)
+                    cells = json.loads(line)
+                    if len(cells) == 3:
+                        key, hits, misses = cells
+                        found._sides.update({(str(key), True): int(hits), (str(key), False): int(misses)})
+                        continue
+                    name, yes, no, hits, misses, links = cells
                     counted = Counter({str(kb_id): int(n) for kb_id, n in links.items()})
                     found._habits[str(name)] = Habit(int(yes), int(no), int(hits), int(misses), counted)
                     found.entities.update(counted)

@@ -13,7 +13,7 @@ import torch
 
 from ietool.errors import UserError
 from ietool.tasks.el.data import NIL, Example, Mention
-from ietool.tasks.el.features import KB, Described, Features, Featurizer, habit_features, word_spans
+from ietool.tasks.el.features import KB, Described, Features, Featurizer, word_spans
 from ietool.tasks.el.kb import KnowledgeBase, open_any
 from ietool.tasks.el.model import ElModel, log_partition, read_nil_types
 from ietool.tasks.el.recipe import ElRecipe
@@ -163,9 +163,8 @@ class ElPredictor:
             return self._pointed(features, encoded)
         device = self.model.device
         rows = [(i, start, end - 1) for i, f in enumerate(features) for start, end, _ in f.matches.tolist()]
-        matches = np.concatenate([f.matches for f in features])
-        numbers = habit_features(matches, np.concatenate([f.habits for f in features]))
-        logits = self.model.match_logits(encoded, columns(rows, 3).to(device), torch.from_numpy(numbers).to(device))
+        signals = torch.from_numpy(np.concatenate([f.signals for f in features]))
+        logits = self.model.match_logits(encoded, columns(rows, 3).to(device), signals.to(device))
         probabilities = logits.sigmoid().cpu().numpy()
         self._note(probabilities)
         found, at = [], 0

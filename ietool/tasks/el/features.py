@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections import Counter, OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,23 +15,21 @@ import numpy.typing as npt
 from ietool.tasks.el.annotations import Annotations, Found, Habit
 from ietool.tasks.el.data import normalise
 from ietool.tasks.el.descriptions import Choice, describe, short_values, whole
-from ietool.tasks.el.kb import KnowledgeBase, Match
+from ietool.tasks.el.kb import KnowledgeBase
 from ietool.tasks.el.recipe import ElRecipe
+from ietool.tasks.el.signals import Known, match_signals
 from ietool.text.characters import fold
 from ietool.text.encoding import TextEncoder, copy_vocabulary
-from ietool.text.matching import leftmost_longest, occurrences
+from ietool.text.matching import occurrences
 from ietool.text.segmentation import words as segment
 
-KB, ANNOTATIONS, NIL_TYPES = "kb", "annotations.jsonl", "nil_types.txt"
-HABITS = 7
-"""Columns of :func:`habit_features`."""
+KB, ANNOTATIONS, FOLDS, NIL_TYPES = "kb", "annotations.jsonl", "folds", "nil_types.txt"
+POPULAR = 32
+"""Candidates of a name that are looked at for the most popular one."""
 PRIORS = 5
 """Columns of :meth:`Featurizer.priors`."""
 OVERLAPS = 3
 """Columns of :func:`overlap_features`."""
-
-Own = Mapping[tuple[str, str], int]
-"""(normalised name, kb_id) → times that the text at hand links them, to be left out of what it is told."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +40,7 @@ class Features:
         text: folded.
         characters, words, tags: (L,) ids.
         matches: (n, 3) of start, end, name number.
-        habits: (n, 5) counts yes, no, hits, misses without the text's own, and 1 where maximum matching gives it.
+        signals: (n, SIGNALS) what is known of each match.
     """
 
     text: str
@@ -50,7 +48,7 @@ class Features:
     words: npt.NDArray[np.int32]
     tags: npt.NDArray[np.uint8]
     matches: npt.NDArray[np.int32]
-    habits: npt.NDArray[np.int32]
+    signals: npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -94,26 +92,34 @@ class Featurizer:
         """All matches, before any filter."""
         return [(start, end, self.kb.name(number)) for start, end, number in self.kb.match(text)]
 
-    def encode(self, text: str, own: Mapping[str, Habit] | None = None) -> Features:
-        """Features of a text. ``own``: what it contributed to the annotators' statistics, to be left out."""
-        kb, limit = self.kb, self.recipe.data.name_filter
-        kept: dict[Match, Habit] = {}
-        for match in kb.match(text):
-            name = kb.name(match[2])
-            habit = self.annotations.get(name)
-            if own is not None:
-                habit = habit.minus(own.get(name))
+    def encode(self, text: str, without: Annotations | None = None) -> Features:
+        """Features of a text.
+
+        Args:
+            text: as given.
+            without: a part of the annotators' statistics that is not to be used, that which holds the text itself.
+        """
+        kb, limit, folded = self.kb, self.recipe.data.name_filter, fold(text)
+        every = kb.match(text)
+        known = []
+        for match in every:
+            habit = self.habit(kb.name(match[2]), without)
             if habit.reluctance < limit:
-                kept[match] = habit
-        longest = set(leftmost_longest(kept))
-        matches = list(kept)
-        habits = [(h.yes, h.no, h.hits, h.misses, match in longest) for match, h in kept.items()]
-        return Features(
-            fold(text),
-            *self.encoder.ids(text),
-            np.array(matches, np.int32).reshape(-1, 3),
-            np.array(habits, np.int32).reshape(-1, 5),
-        )
+                rows = kb.candidates(match[2])
+                known.append(Known(match, habit, len(rows), self._popularity(rows, without)))
+        signals = match_signals(folded, word_spans(folded), every, known, self.annotations, without)
+        matches = np.array([k.match for k in known], np.int32).reshape(-1, 3)
+        return Features(folded, *self.encoder.ids(text), matches, signals)
+
+    def habit(self, name: str, without: Annotations | None = None) -> Habit:
+        """How annotators treated a normalised name."""
+        habit = self.annotations.get(name)
+        return habit if without is None else habit.minus(without.get(name))
+
+    def _popularity(self, rows: Sequence[int], without: Annotations | None) -> int:
+        ids = [self.kb.kb_id(row) for row in rows[:POPULAR]]
+        mine = self.annotations.entities
+        return max((mine[i] - (without.entities[i] if without else 0) for i in ids), default=0)
 
     # -- candidates
 
@@ -162,10 +168,9 @@ class Featurizer:
         number: int,
         rows: Sequence[int],
         count: int,
-        own: Own | None = None,
-        own_entities: Counter[str] | None = None,
+        without: Annotations | None = None,
     ) -> npt.NDArray[np.float32]:
-        """(rows, PRIORS): what train says of these of the ``count`` candidates of a name, without the text's own links.
+        """(rows, PRIORS): what train says of these of the ``count`` candidates of a name, ``without`` a part of it.
 
         Columns: log(1 + times the name was linked to it), its share of the name's links, log(1 + times any name was),
         whether the name is its subject and not an alias, 1 / number of candidates.
@@ -175,27 +180,16 @@ class Featurizer:
             return out
         name = self.kb.name(number)
         links = self.annotations.get(name).links
-        own, own_entities = own or {}, own_entities or Counter()
+        left_out, left_out_entities = (without.get(name).links, without.entities) if without else (Counter(), Counter())
         ids = [self.kb.kb_id(row) for row in rows]
-        counts = np.array([links.get(i, 0) - own.get((name, i), 0) for i in ids], np.float32)
-        total = sum(links.values()) - sum(n for (other, _), n in own.items() if other == name)
+        counts = np.array([links.get(i, 0) - left_out.get(i, 0) for i in ids], np.float32)
+        total = links.total() - left_out.total()
         out[:, 0] = np.log1p(counts)
         out[:, 1] = counts / (total + 1)
-        out[:, 2] = np.log1p([self.annotations.entities[i] - own_entities[i] for i in ids])
+        out[:, 2] = np.log1p([self.annotations.entities[i] - left_out_entities[i] for i in ids])
         out[:, 3] = [normalise(self.describe(row).subject) == name for row in rows]
         out[:, 4] = 1 / count
         return out
-
-
-def habit_features(matches: npt.NDArray[np.int32], habits: npt.NDArray[np.int32]) -> npt.NDArray[np.float32]:
-    """(n, HABITS) numbers around 0 from counts: logarithms of the four, two log odds, 1 where the match is longest."""
-    counts = habits[:, :4].astype(np.float32)
-    out = np.empty((len(habits), HABITS), np.float32)
-    out[:, :4] = np.log1p(counts)
-    out[:, 4] = out[:, 0] - out[:, 1]
-    out[:, 5] = out[:, 2] - out[:, 3]
-    out[:, 6] = habits[:, 4]
-    return out
 
 
 def word_spans(text: str) -> list[tuple[int, int]]:

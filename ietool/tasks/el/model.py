@@ -16,8 +16,9 @@ from ietool.nn.dgcnn import Conv1d
 from ietool.nn.embedding import MixedEmbedding
 from ietool.nn.lstm import BiLSTM
 from ietool.nn.pointer import product_cross_entropy
-from ietool.tasks.el.features import HABITS, NIL_TYPES, OVERLAPS, PRIORS
+from ietool.tasks.el.features import NIL_TYPES, OVERLAPS, PRIORS
 from ietool.tasks.el.recipe import ElRecipe
+from ietool.tasks.el.signals import SIGNALS
 from ietool.text.encoding import TextEncoder, open_vectors
 from ietool.text.segmentation import TAGS
 
@@ -44,6 +45,7 @@ class ElConfig(PretrainedConfig):
         head_dropout: float = 0.2,
         mentions: str = "spans",
         habits: bool = True,
+        borders: bool = True,
         loss: str = "listwise",
         **kwargs: Any,
     ) -> None:
@@ -51,7 +53,7 @@ class ElConfig(PretrainedConfig):
         self.nil_types, self.hidden_size = nil_types, hidden_size
         self.attention_heads, self.attention_head_size = attention_heads, attention_head_size
         self.embedding_dropout, self.head_dropout = embedding_dropout, head_dropout
-        self.mentions, self.habits, self.loss = mentions, habits, loss
+        self.mentions, self.habits, self.borders, self.loss = mentions, habits, borders, loss
         super().__init__(**kwargs)
 
 
@@ -69,7 +71,7 @@ class ElModel(PreTrainedModel):
         super().__init__(config)
         h = config.hidden_size
         attended = config.attention_heads * config.attention_head_size
-        habits, priors = (HABITS, PRIORS) if config.habits else (0, 0)
+        signals, priors = (SIGNALS, PRIORS) if config.habits else (0, 0)
         self.embedding = MixedEmbedding(
             config.characters, h, words=config.words, word_size=config.word_size, tags=config.tags,
             dropout=config.embedding_dropout,
@@ -79,8 +81,9 @@ class ElModel(PreTrainedModel):
         if config.mentions == "pointers":
             self.pointers = nn.Linear(h, 2)
         else:
-            self.span_inner = nn.Linear(3 * h + habits, h)
+            self.span_inner = nn.Linear(3 * h + signals, h)
             self.span_outer = nn.Linear(h, 1)
+        self.borders = nn.Linear(h, 2) if config.borders else None
         self.query = BiLSTM(h + 1 + OVERLAPS, h // 2)
         self.describer = BiLSTM(h, h // 2)
         self.to_description = CrossAttention(h, config.attention_heads, config.attention_head_size)
@@ -122,14 +125,25 @@ class ElModel(PreTrainedModel):
         text, start, end = spans
         return torch.cat([states[text, start], states[text, end], _mean(states, text, start, end)], -1)
 
-    def match_logits(self, encoded: dict[str, Tensor], matches: Tensor, habits: Tensor) -> Tensor:
-        """(n,) logits that a match (3, n) is a mention; ``habits`` (n, HABITS)."""
+    def match_logits(self, encoded: dict[str, Tensor], matches: Tensor, signals: Tensor) -> Tensor:
+        """(n,) logits that a match (3, n) is a mention; ``signals`` (n, SIGNALS)."""
         parts = [self.spans(encoded["z"], matches)]
         if self.config.habits:
-            parts.append(habits.to(parts[0].dtype))
+            parts.append(signals.to(parts[0].dtype))
         z = F.relu(self.span_inner(torch.cat(parts, -1)))
         logits: Tensor = self.span_outer(F.dropout(z, self.config.head_dropout, self.training)).squeeze(-1).float()
         return logits
+
+    def border_loss(self, encoded: dict[str, Tensor], borders: Tensor) -> Tensor:
+        """Binary cross-entropy, a mean over characters, of where any mention starts and ends."""
+        assert self.borders is not None
+        logits = self.borders(encoded["z"]).float()
+        text, start, end = borders
+        targets = torch.zeros_like(logits)
+        targets[text, start, 0] = 1.0
+        targets[text, end, 1] = 1.0
+        loss = F.binary_cross_entropy_with_logits(logits, targets, reduction="none").sum(-1)
+        return loss[encoded["mask"]].mean()
 
     def pointer_logits(self, encoded: dict[str, Tensor]) -> Tensor:
         """(B, L, 2) logits of starts and ends; the probability is their sigmoid times the marks."""
@@ -220,7 +234,7 @@ class ElModel(PreTrainedModel):
         words: Tensor,
         tags: Tensor,
         matches: Tensor,
-        habits: Tensor,
+        signals: Tensor,
         match_targets: Tensor,
         mentions: Tensor,
         pairs: Tensor,
@@ -233,14 +247,16 @@ class ElModel(PreTrainedModel):
         entity_tags: Tensor,
         type_targets: Tensor,
         pointer_targets: Tensor,
+        borders: Tensor,
     ) -> dict[str, Tensor]:
         """The training loss.
 
         Args:
-            matches, habits: (3, n) and (n, HABITS).
+            matches, signals: (3, n) and (n, SIGNALS).
             match_targets: (n,) 1 where the match is a mention.
             pointer_targets: (3, k) of text, position and 0 for start or 1 for end of mentions among the matches.
             mentions, pairs, overlaps, priors: as :meth:`link_logits` takes them; pairs ordered by mention.
+            borders: (3, k) of text, start and inclusive end of all annotated mentions.
             link_targets: (P,) 1 where the candidate is the gold entity; a mention without any is NIL.
             type_targets: (m,) class of a NIL mention, −1 where there is none.
 
@@ -254,10 +270,12 @@ class ElModel(PreTrainedModel):
                 product_cross_entropy(logits, [], tuple(pointer_targets.unbind(0)), encoded["marks"]) / lengths.sum()
             )
         else:
-            scores = self.match_logits(encoded, matches, habits)
+            scores = self.match_logits(encoded, matches, signals)
             mention_loss = F.binary_cross_entropy_with_logits(scores, match_targets, reduction="sum")
             mention_loss = mention_loss / max(len(scores), 1)
         loss = mention_loss
+        if self.borders is not None:
+            loss = loss + self.border_loss(encoded, borders)
         link_loss = loss.new_zeros(())
         if pairs.shape[1]:
             described = self.describe(entity_characters, entity_lengths, entity_words, entity_tags)

@@ -25,10 +25,10 @@ from ietool.records import Rejects, SeenTexts, count_lines, digest
 from ietool.report.corpus import oracle_table
 from ietool.tasks.base import PrepareReport, Progress, Sources
 from ietool.tasks.el import survey
-from ietool.tasks.el.annotations import Annotations, Habit, text_habits
+from ietool.tasks.el.annotations import Annotations, text_habits, text_sides
 from ietool.tasks.el.data import NIL, Example, format_line, load_examples, read_examples
 from ietool.tasks.el.descriptions import describe, whole
-from ietool.tasks.el.features import ANNOTATIONS, KB, NIL_TYPES, Featurizer
+from ietool.tasks.el.features import ANNOTATIONS, FOLDS, KB, NIL_TYPES, Featurizer
 from ietool.tasks.el.kb import KnowledgeBase, compile_kb
 from ietool.tasks.el.recipe import ElRecipe
 from ietool.tasks.el.sampling import COLUMNS, NIL_ROW, UNKNOWN
@@ -90,6 +90,7 @@ class _Preparation:
         self.extra = Survey(self.filters)
         self.nil_types: Counter[str] = Counter()
         self.described: Counter[str] = Counter()
+        self.parts = [Annotations() for _ in range(recipe.data.folds)]
         self.overlap = 0
 
     def close(self) -> None:
@@ -103,6 +104,9 @@ class _Preparation:
         annotations = self.read_texts(kb, characters)
         write_vocabulary(self.folder, characters, self.recipe.data.min_char_count, self.recipe.data.word_vectors)
         annotations.save(self.folder / ANNOTATIONS)
+        (self.folder / FOLDS).mkdir()
+        for number, part in enumerate(self.parts):
+            part.save(self.folder / FOLDS / f"{number:02}.jsonl")
         types = sorted(self.nil_types, key=lambda name: (-self.nil_types[name], name)) or [NIL]
         (self.folder / NIL_TYPES).write_text("\n".join(types) + "\n", encoding="utf-8")
         featurizer = Featurizer(self.recipe, TextEncoder.open(self.folder), kb, annotations)
@@ -205,7 +209,15 @@ class _Preparation:
     def _count(self, kb: KnowledgeBase, example: Example, characters: Counter[str], annotations: Annotations) -> None:
         characters.update(fold(example.text))
         self.nil_types.update(m.kb_id.partition("|")[0] for m in example.mentions if m.is_nil)
-        annotations.add(_habits(kb, example, self.recipe.data.nil))
+        found = [(start, end, kb.name(number)) for start, end, number in kb.match(example.text)]
+        gold = gold_of(example, self.recipe.data.nil)
+        habits, beside = text_habits(found, gold), text_sides(fold(example.text), found, gold)
+        for some in (annotations, self.parts[self.part(example.text)]):
+            some.add(habits, beside)
+
+    def part(self, text: str) -> int:
+        """Which part of train a text is in."""
+        return int.from_bytes(digest(text)[:8], "little") % len(self.parts)
 
     def train_rows(self, featurizer: Featurizer, types: list[str]) -> Iterator[dict[str, Any]]:
         """The rows of the training table, one a window."""
@@ -227,17 +239,11 @@ class _Preparation:
     def encode(self, featurizer: Featurizer, example: Example, types: dict[str, int]) -> Iterator[dict[str, Any]]:
         """The windows of one training text."""
         data, kb = self.recipe.data, featurizer.kb
-        own = _habits(kb, example, data.nil)
-        links = [
-            (number, row, count)
-            for name, habit in own.items()
-            for kb_id, count in habit.links.items()
-            if (number := kb.number(name)) is not None and (row := kb.row(kb_id)) is not None
-        ]
+        part = self.part(example.text)
         gold = gold_of(example, data.nil)
         for start, stop in windows(example.text, data.window, data.overlap):
             text = example.text[start:stop]
-            features = featurizer.encode(text, own)
+            features = featurizer.encode(text, self.parts[part])
             labels = [(a + start, b + start) in gold for a, b, _ in features.matches.tolist()]
             mentions = []
             for m in example.mentions:
@@ -249,14 +255,17 @@ class _Preparation:
                 if number is not None or nil_type >= 0:
                     mentions.append((m.start - start, m.end - start, -1 if number is None else number,
                                      UNKNOWN if row is None else row, nil_type))  # fmt: skip
+            borders = [(m.start - start, m.end - start - 1) for m in example.mentions
+                       if start <= m.start and m.end <= stop]  # fmt: skip
             lists = {
                 "characters": features.characters, "words": features.words, "tags": features.tags,
-                "matches": features.matches, "habits": features.habits, "labels": labels,
-                "mentions": mentions, "own": links,
+                "matches": features.matches, "labels": labels, "mentions": mentions, "borders": borders,
             }  # fmt: skip
             yield {
                 "text": text,
                 "length": len(text),
+                "fold": part,
+                "signals": features.signals.reshape(-1),
                 **{name: np.asarray(value, np.int32).reshape(-1) for name, value in lists.items()},
             }
 
@@ -321,18 +330,12 @@ class _Preparation:
         return report
 
 
-def _habits(kb: KnowledgeBase, example: Example, nil: str) -> dict[str, Habit]:
-    found = [(start, end, kb.name(number)) for start, end, number in kb.match(example.text)]
-    return text_habits(found, gold_of(example, nil))
-
-
 def _columns() -> Any:
     from datasets import Features as Columns
     from datasets import Sequence, Value
 
-    return Columns(
-        {"text": Value("string"), "length": Value("int32"), **{name: Sequence(Value("int32")) for name in COLUMNS}}
-    )
+    lists = {name: Sequence(Value("float32" if name == "signals" else "int32")) for name in COLUMNS}
+    return Columns({"text": Value("string"), "length": Value("int32"), "fold": Value("int32"), **lists})
 
 
 def _create(path: Path) -> TextIO:

@@ -29,6 +29,9 @@ class DataSection(Section):
     nil: Literal["drop", "keep"] = Field(
         "drop", description="mentions of what the knowledge base lacks: drop (2019), or keep with their types (2020)"
     )
+    folds: Annotated[int, Field(ge=2, le=100)] = Field(
+        10, description="parts of train; a training text is told of the annotators' habits in the other parts only"
+    )
     extra_mentions: bool = Field(
         True, description="learn mentions also from a file of mentions without ids, where there is one"
     )
@@ -50,6 +53,9 @@ class ModelSection(Section):
     )
     habits: bool = Field(
         True, description="tell the heads how often annotators took a name and linked it; not in the article"
+    )
+    borders: bool = Field(
+        True, description="learn besides where any annotated mention starts and ends, in the knowledge base or not"
     )
     description: Annotated[int, Field(ge=8, le=1024)] = Field(
         128, description="characters of a description that are encoded; the match features see all of it"

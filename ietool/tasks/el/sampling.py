@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -13,16 +12,18 @@ import numpy as np
 import torch
 from datasets import Dataset, load_from_disk
 
+from ietool.tasks.el.annotations import Annotations
 from ietool.tasks.el.features import (
+    FOLDS,
     OVERLAPS,
     PRIORS,
     Described,
     Featurizer,
-    habit_features,
     overlap_features,
     word_spans,
 )
 from ietool.tasks.el.recipe import ElRecipe
+from ietool.tasks.el.signals import SIGNALS
 from ietool.text.characters import fold
 from ietool.training.batches import columns, pad
 from ietool.training.tables import ListColumn
@@ -30,9 +31,12 @@ from ietool.training.tables import ListColumn
 UNKNOWN, NIL_ROW = -1, -2
 """In place of a gold entity's row: not said, or not in the knowledge base."""
 
-COLUMNS = {"characters": 1, "words": 1, "tags": 1, "matches": 3, "habits": 5, "labels": 1, "mentions": 5, "own": 3}
+COLUMNS = {
+    "characters": 1, "words": 1, "tags": 1, "matches": 3, "signals": SIGNALS, "labels": 1, "mentions": 5, "borders": 2,
+}  # fmt: skip
 """List columns of the training table and the width of their rows. ``mentions``: start, end, name number (−1: no name of
-the knowledge base), gold row, NIL type (−1: none). ``own``: name number, entity row, times the text links them."""
+the knowledge base), gold row, NIL type (−1: none). ``borders``: start and inclusive end of every annotated mention,
+whether the knowledge base has its name or not."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +68,9 @@ class ElTrainingSet:
         self._texts = self.data.data.column("text")
         self._columns = {name: (ListColumn(data, name), width) for name, width in COLUMNS.items()}
         self.featurizer = Featurizer.open(recipe, prepared)
+        folds = sorted((prepared / FOLDS).iterdir())
+        self._without = [Annotations.load(path) for path in folds]
+        self._folds = self.data.data.column("fold").to_numpy()
         self.epoch = 0
 
     def __len__(self) -> int:
@@ -80,17 +87,11 @@ class ElTrainingSet:
         }
         known = [row for row in item["mentions"].tolist() if row[3] != UNKNOWN]
         chosen = random.sample(known, min(self.recipe.sampling.mentions, len(known)))
-        item["linkables"] = self._linkables(fold(str(self._texts[index])), chosen, item["own"].tolist(), random)
+        item["linkables"] = self._linkables(fold(str(self._texts[index])), chosen, self._folds[index], random)
         return item
 
-    def _linkables(
-        self, text: str, mentions: list[list[int]], own_rows: list[list[int]], random: Random
-    ) -> list[Linkable]:
-        sampling, featurizer, kb = self.recipe.sampling, self.featurizer, self.featurizer.kb
-        own = {(kb.name(number), kb.kb_id(row)): count for number, row, count in own_rows}
-        own_entities: Counter[str] = Counter()
-        for (_, kb_id), count in own.items():
-            own_entities[kb_id] += count
+    def _linkables(self, text: str, mentions: list[list[int]], part: int, random: Random) -> list[Linkable]:
+        sampling, featurizer, without = self.recipe.sampling, self.featurizer, self._without[part]
         spans = word_spans(text) if mentions else []
         found = []
         for start, end, number, gold, nil_type in mentions:
@@ -104,11 +105,8 @@ class ElTrainingSet:
                 others = random.sample([row for row in rows if row != gold], sampling.candidates - (gold in rows))
                 rows = [row for row in rows if row == gold or row in others]
             position = rows.index(gold) if gold in rows else -1
-            found.append(
-                linkable(
-                    featurizer, text, spans, (start, end, number), rows, count, position, nil_type, own, own_entities
-                )
-            )
+            span = (start, end, number)
+            found.append(linkable(featurizer, text, spans, span, rows, count, position, nil_type, without))
         return found
 
     def collate(self, items: list[dict[str, Any]]) -> dict[str, torch.Tensor]:
@@ -121,8 +119,7 @@ class ElTrainingSet:
                 if label:
                     starts.update({(at, start, 0), (at, end - 1, 1)})
             links += [(at, linked) for linked in item["linkables"]]
-        all_matches = np.concatenate([item["matches"] for item in items])
-        all_habits = np.concatenate([item["habits"] for item in items])
+        borders = [(at, *row) for at, item in enumerate(items) for row in item["borders"].tolist()]
         batch = link_batch(links, longest)
         gold = [float(i == linked.gold) for _, linked in links for i in range(len(linked.entities))]
         return {
@@ -131,9 +128,10 @@ class ElTrainingSet:
             "words": pad([item["words"] for item in items], longest),
             "tags": pad([item["tags"] for item in items], longest),
             "matches": columns(matches, 3),
-            "habits": torch.from_numpy(habit_features(all_matches, all_habits)),
+            "signals": torch.from_numpy(np.concatenate([item["signals"] for item in items])),
             "match_targets": torch.from_numpy(np.concatenate([item["labels"] for item in items]).astype(np.float32)),
             "pointer_targets": columns(sorted(starts), 3),
+            "borders": columns(borders, 3),
             "link_targets": torch.tensor(gold),
             "type_targets": torch.tensor([linked.nil_type for _, linked in links], dtype=torch.int64),
             **batch,
@@ -149,8 +147,7 @@ def linkable(
     count: int,
     gold: int = -1,
     nil_type: int = -1,
-    own: Mapping[tuple[str, str], int] | None = None,
-    own_entities: Counter[str] | None = None,
+    without: Annotations | None = None,
 ) -> Linkable:
     """A mention (start, end, name number) with the features of its candidates.
 
@@ -159,14 +156,14 @@ def linkable(
         spans: of its words.
         rows: the candidates' entity rows.
         count: how many candidates the name has in all.
-        own, own_entities: as :meth:`Featurizer.priors` takes them.
+        without: as :meth:`Featurizer.priors` takes it.
     """
     start, end, number = mention
     entities = [featurizer.describe(row) for row in rows]
     overlaps = np.zeros((len(rows), len(text), OVERLAPS), np.uint8)
     for at, entity in enumerate(entities):
         overlaps[at] = overlap_features(text, spans, entity)
-    priors = featurizer.priors(number, rows, count, own, own_entities)
+    priors = featurizer.priors(number, rows, count, without)
     return Linkable(start, end, entities, overlaps, priors, gold, nil_type)
 
 
