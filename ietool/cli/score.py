@@ -30,7 +30,7 @@ def score_cli(
     ] = None,
     kb: Annotated[
         Path | None,
-        typer.Option("--kb", metavar="KB", help="Knowledge base: tells which misses are those of its names."),
+        typer.Option("--kb", metavar="KB", help="Knowledge base: tells which misses are of its names, and how ambiguous names are linked."),
     ] = None,
     explain: Annotated[
         Path | None,
@@ -42,6 +42,7 @@ def score_cli(
     as_json: JsonOption = False,
 ) -> None:
     """Score a submission file by the competition's official rules."""
+    from ietool.cli.progress import progress_bars
     from ietool.errors import UserError
     from ietool.recipe_io import load_recipe
     from ietool.workflow.score import score_files
@@ -51,14 +52,16 @@ def score_cli(
         raise UserError("both --json and --explain want standard output", mend="give --explain a file")
     check_target(explain)
     files = {"alias": alias, "locations": locations, "kb": kb}
-    report = score_files(
-        load_recipe(recipe, overrides or ()),
-        gold,
-        predictions,
-        metric=metric,
-        options={name: path for name, path in files.items() if path is not None},
-        explain=explain,
-    )
+    with progress_bars() as progress:
+        report = score_files(
+            load_recipe(recipe, overrides or ()),
+            gold,
+            predictions,
+            metric=metric,
+            options={name: path for name, path in files.items() if path is not None},
+            explain=explain,
+            progress=progress,
+        )
     if as_json:
         for note in report.notes:
             say(f"note: {note}")

@@ -191,7 +191,15 @@ class Task(ABC):
     # -- files → score (score.py); must not import torch
     @abstractmethod
     def score(
-        self, gold: Path, predictions: Path, *, metric: str | None, options: Mapping[str, Any], explain: bool
+        self,
+        gold: Path,
+        predictions: Path,
+        *,
+        metric: str | None,
+        options: Mapping[str, Any],
+        explain: bool,
+        progress: Progress = no_progress,
     ) -> Report:
         """The official score of a submission file. ``metric`` None: told from the gold file. ``options`` are files
-        of the scorer's own: those of ``score_options`` that the user named."""
+        of the scorer's own: those of ``score_options`` that the user named; ``progress`` is for what has to be made
+        of them first."""

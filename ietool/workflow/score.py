@@ -10,6 +10,7 @@ from ietool.errors import UserError
 from ietool.files import atomic_text
 from ietool.recipe import Recipe
 from ietool.scoring import Report
+from ietool.tasks.base import Progress, no_progress
 from ietool.tasks.registry import get_task
 
 
@@ -21,6 +22,7 @@ def score_files(
     metric: str | None = None,
     options: Mapping[str, Path] | None = None,
     explain: Path | None = None,
+    progress: Progress = no_progress,
 ) -> Report:
     """The official score of ``predictions``, and with ``explain`` a file with the verdict on every item.
 
@@ -31,6 +33,7 @@ def score_files(
         metric: the scoring variant; None or ``auto``: the recipe's, else told from gold.
         options: further files, by the names in the task's ``score_options``.
         explain: one JSON object a line goes here: text, verdict, rule, and the item's own fields.
+        progress: told how far the making of what an option names is.
 
     Raises:
         UserError: an unknown variant, an option that the task does not know, or a file that cannot be read or is not of
@@ -51,7 +54,9 @@ def score_files(
             known = ", ".join(f"--{option}" for option in task.score_options)
             mend = f"leave it out; there is {known}" if known else "leave it out"
             raise UserError(f"means nothing to the scorers of the task {task.name}", field=f"--{name}", mend=mend)
-    report = task.score(gold, predictions, metric=chosen, options=options or {}, explain=explain is not None)
+    report = task.score(
+        gold, predictions, metric=chosen, options=options or {}, explain=explain is not None, progress=progress
+    )
     if explain is not None:
         with atomic_text(explain) as out:
             for verdict in report.verdicts:

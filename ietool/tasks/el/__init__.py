@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any, cast
 from ietool.recipe import Recipe
 from ietool.report.tables import Table
 from ietool.scoring import Report
-from ietool.tasks.base import Line, PrepareReport, Progress, Sources, Task
+from ietool.tasks.base import Line, PrepareReport, Progress, Sources, Task, no_progress
 from ietool.tasks.el.recipe import ElRecipe
 
 if TYPE_CHECKING:
     from ietool.tasks.el.data import Example
-    from ietool.tasks.el.decode import ElPredictor, Linking
+    from ietool.tasks.el.decode import ElPredictor
+    from ietool.tasks.el.linking import Linking
     from ietool.tasks.el.model import ElModel
     from ietool.tasks.el.sampling import ElTrainingSet
 
@@ -132,8 +133,15 @@ class ElTask(Task):
         )
 
     def score(
-        self, gold: Path, predictions: Path, *, metric: str | None, options: Mapping[str, Any], explain: bool
+        self,
+        gold: Path,
+        predictions: Path,
+        *,
+        metric: str | None,
+        options: Mapping[str, Any],
+        explain: bool,
+        progress: Progress = no_progress,
     ) -> Report:
         from ietool.tasks.el.score import score_paths
 
-        return score_paths(gold, predictions, metric=metric, explain=explain, **options)
+        return score_paths(gold, predictions, metric=metric, explain=explain, progress=progress, **options)

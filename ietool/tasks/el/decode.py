@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
@@ -12,59 +11,22 @@ import numpy as np
 import torch
 
 from ietool.errors import UserError
-from ietool.tasks.el.data import NIL, Example, Mention
-from ietool.tasks.el.features import KB, Described, Features, Featurizer, word_spans
+from ietool.tasks.el.cache import EncodedDescriptions
+from ietool.tasks.el.data import NIL, Example
+from ietool.tasks.el.features import KB, Features, Featurizer, word_spans
 from ietool.tasks.el.kb import KnowledgeBase, open_any
-from ietool.tasks.el.model import ElModel, log_partition, read_nil_types
+from ietool.tasks.el.linking import Candidate, LinkedMention, Linking, Proposal, apart, best_apart
+from ietool.tasks.el.losses import log_partition
+from ietool.tasks.el.model import ElModel, read_nil_types
 from ietool.tasks.el.recipe import ElRecipe
-from ietool.tasks.el.sampling import Linkable, entity_batch, link_batch, linkable
+from ietool.tasks.el.sampling import Linkable, link_batch, linkable
 from ietool.text.encoding import CHARACTERS, WORDS
 from ietool.text.spans import nearest_spans
 from ietool.text.windows import windows
 from ietool.training.batches import columns, pad
 
-Proposal = tuple[int, int, int, float]
-"""A mention found: start, end, name number (−1: a given mention whose name the knowledge base lacks), probability."""
-
 PAIRS = 512
 """At most so many (mention, candidate) pairs are scored at once."""
-
-
-@dataclass(frozen=True)
-class Candidate:
-    """An entity that a mention may mean, and how probable that is among them and the choice of none."""
-
-    kb_id: str
-    subject: str
-    probability: float
-
-
-@dataclass(frozen=True)
-class LinkedMention:
-    """A mention at ``[start, end)`` of the text as given, and its entity: a ``kb_id``, or ``NIL`` with its type.
-
-    ``probability`` is that of the mention times that of the link; ``candidates`` come best first.
-    """
-
-    mention: str
-    start: int
-    end: int
-    kb_id: str
-    probability: float
-    candidates: tuple[Candidate, ...] = ()
-
-
-@dataclass(frozen=True)
-class Linking:
-    """What was found in one text, in the order of the text."""
-
-    text_id: str
-    text: str
-    mentions: tuple[LinkedMention, ...]
-
-    def submission(self) -> list[Mention]:
-        """The mentions in the form that files have."""
-        return [Mention(m.mention, m.start, m.kb_id) for m in self.mentions]
 
 
 class ElPredictor:
@@ -72,9 +34,6 @@ class ElPredictor:
 
     ``notes`` tell the user what he may not expect, for example that the knowledge base is another than in training.
     """
-
-    CACHED_CHARACTERS = 200_000
-    """Encoded descriptions are kept up to so many characters of all together (4·H bytes each)."""
 
     def __init__(
         self,
@@ -90,8 +49,7 @@ class ElPredictor:
         self.nil_types, self.pool_batches = nil_types, pool_batches
         self.notes: Sequence[str] = tuple(notes)
         self.highest_probability = 0.0
-        self._encoded: OrderedDict[int, torch.Tensor] = OrderedDict()
-        self._cached = 0
+        self.descriptions = EncodedDescriptions(model, recipe.decode.batch_size)
 
     def predict(self, inputs: Iterable[Example]) -> Iterator[Linking]:
         """Linkings in the order of the inputs."""
@@ -256,7 +214,7 @@ class ElPredictor:
             pairs += len(link[1].entities)
             if pairs and (pairs >= PAIRS or number == len(links)):
                 entities = list({e.row: e for _, linked in part for e in linked.entities}.values())
-                described, lengths = self._describe(entities)
+                described, lengths = self.descriptions.get(entities)
                 batch = {name: value.to(device) for name, value in link_batch(part, longest).items()}
                 logits = self.model.link_logits(
                     encoded, batch["mentions"], described, lengths, batch["pairs"], batch["overlaps"], batch["priors"]
@@ -265,32 +223,6 @@ class ElPredictor:
                 part, pairs = [], 0
         return torch.cat(scores) if scores else torch.zeros(0)
 
-    def _describe(self, entities: Sequence[Described]) -> tuple[torch.Tensor, torch.Tensor]:
-        """(E, M, H) and (E,): each description is encoded when it is first met, and kept."""
-        new = [entity for entity in entities if entity.row not in self._encoded]
-        device = self.model.device
-        if new:
-            new.sort(key=lambda entity: len(entity.characters))
-            size = self.recipe.decode.batch_size
-            for at in range(0, len(new), size):
-                some = new[at : at + size]
-                batch = {name: value.to(device) for name, value in entity_batch(some).items()}
-                states = self.model.describe(
-                    batch["entity_characters"], batch["entity_lengths"], batch["entity_words"], batch["entity_tags"]
-                )
-                for entity, rows in zip(some, states, strict=True):
-                    self._encoded[entity.row] = rows[: len(entity.characters)].clone()
-                    self._cached += len(entity.characters)
-        parts = []
-        for entity in entities:
-            self._encoded.move_to_end(entity.row)
-            parts.append(self._encoded[entity.row])
-        while self._cached > self.CACHED_CHARACTERS and len(self._encoded) > len(entities):
-            _, dropped = self._encoded.popitem(last=False)
-            self._cached -= len(dropped)
-        lengths = torch.tensor([len(part) for part in parts], device=device)
-        return torch.nn.utils.rnn.pad_sequence(parts, batch_first=True), lengths
-
     def _nil_types(self, links: Sequence[tuple[int, Linkable]], encoded: dict[str, torch.Tensor]) -> list[str]:
         """What each mention is where it is none of the candidates."""
         if self.model.nil_type is None or not links:
@@ -298,40 +230,6 @@ class ElPredictor:
         rows = columns([(at, linked.start, linked.end - 1) for at, linked in links], 3).to(self.model.device)
         classes = self.model.nil_type(self.model.spans(encoded["z"], rows)).argmax(-1).tolist()
         return [self.nil_types[number] for number in classes]
-
-
-def apart(spans: Sequence[Proposal]) -> list[Proposal]:
-    """Of overlapping spans those that together are most probable, in the order of the text.
-
-    Weighted interval scheduling with the weight log-odds-free p: the chosen spans have the largest sum of p.
-    """
-    order = sorted(spans, key=lambda span: (span[1], -span[0]))
-    best: list[float] = [0.0]
-    chosen: list[tuple[int, bool]] = []
-    ends = [span[1] for span in order]
-    for i, (start, _, _, p) in enumerate(order):
-        before = i
-        while before and ends[before - 1] > start:
-            before -= 1
-        take = best[before] + p
-        chosen.append((before, take > best[i]))
-        best.append(max(take, best[i]))
-    found: list[Proposal] = []
-    i = len(order)
-    while i:
-        before, taken = chosen[i - 1]
-        if taken:
-            found.append(order[i - 1])
-            i = before
-        else:
-            i -= 1
-    return found[::-1]
-
-
-def best_apart(mentions: Sequence[LinkedMention]) -> list[LinkedMention]:
-    """The same for linked mentions, which two windows may have found."""
-    kept = apart([(m.start, m.end, i, m.probability) for i, m in enumerate(mentions)])
-    return [mentions[i] for _, _, i, _ in kept]
 
 
 def open_predictor(recipe: ElRecipe, model: ElModel, assets: Path) -> ElPredictor:

@@ -17,25 +17,22 @@ from pathlib import Path
 from random import Random
 from typing import Any, TextIO
 
-import numpy as np
-
 from ietool.errors import UserError
 from ietool.files import read_lines
 from ietool.records import Rejects, SeenTexts, count_lines, digest
 from ietool.report.corpus import oracle_table
 from ietool.tasks.base import PrepareReport, Progress, Sources
 from ietool.tasks.el import survey
-from ietool.tasks.el.annotations import Annotations, text_habits, text_sides
+from ietool.tasks.el.annotations import Annotations, Folds
 from ietool.tasks.el.data import NIL, Example, format_line, load_examples, read_examples
 from ietool.tasks.el.descriptions import describe, whole
 from ietool.tasks.el.features import ANNOTATIONS, FOLDS, KB, NIL_TYPES, Featurizer
 from ietool.tasks.el.kb import KnowledgeBase, compile_kb
 from ietool.tasks.el.recipe import ElRecipe
-from ietool.tasks.el.sampling import COLUMNS, NIL_ROW, UNKNOWN
+from ietool.tasks.el.rows import encode, gold_of, table_columns
 from ietool.tasks.el.survey import AUTHORS_FILTER, Survey
 from ietool.text.characters import fold
 from ietool.text.encoding import TextEncoder, write_vocabulary
-from ietool.text.windows import windows
 from ietool.training.tables import write_table
 
 HEAD = 4096
@@ -71,11 +68,6 @@ def read_split(prepared: Path, split: str, limit: int | None) -> list[Example]:
     return list(islice(read_examples(read_lines(prepared / f"{split}.jsonl")), limit))
 
 
-def gold_of(example: Example, nil: str) -> dict[tuple[int, int], str]:
-    """Span → kb_id of the mentions that are to be found, an empty one where there is no id; NIL by recipe."""
-    return {(m.start, m.end): "" if m.is_nil else m.kb_id for m in example.mentions if nil == "keep" or not m.is_nil}
-
-
 class _Preparation:
     """One run of :func:`prepare`: what its steps share."""
 
@@ -90,7 +82,7 @@ class _Preparation:
         self.extra = Survey(self.filters)
         self.nil_types: Counter[str] = Counter()
         self.described: Counter[str] = Counter()
-        self.parts = [Annotations() for _ in range(recipe.data.folds)]
+        self.folds = Folds(recipe.data.folds)
         self.overlap = 0
 
     def close(self) -> None:
@@ -101,16 +93,15 @@ class _Preparation:
     def run(self) -> PrepareReport:
         kb = self.compile()
         characters = self.read_entities(kb)
-        annotations = self.read_texts(kb, characters)
+        self.read_texts(kb, characters)
+        annotations = self.folds.total
         write_vocabulary(self.folder, characters, self.recipe.data.min_char_count, self.recipe.data.word_vectors)
         annotations.save(self.folder / ANNOTATIONS)
-        (self.folder / FOLDS).mkdir()
-        for number, part in enumerate(self.parts):
-            part.save(self.folder / FOLDS / f"{number:02}.jsonl")
+        self.folds.save(self.folder / FOLDS)
         types = sorted(self.nil_types, key=lambda name: (-self.nil_types[name], name)) or [NIL]
         (self.folder / NIL_TYPES).write_text("\n".join(types) + "\n", encoding="utf-8")
         featurizer = Featurizer(self.recipe, TextEncoder.open(self.folder), kb, annotations)
-        write_table(lambda: self.train_rows(featurizer, types), _columns(), self.folder / "train", self.scratch)
+        write_table(lambda: self.train_rows(featurizer, types), table_columns(), self.folder / "train", self.scratch)
         self.read_dev(featurizer)
         return self.report(kb, annotations)
 
@@ -162,9 +153,8 @@ class _Preparation:
             yield example
         self.progress(step, total or 1, total)
 
-    def read_texts(self, kb: KnowledgeBase, characters: Counter[str]) -> Annotations:
+    def read_texts(self, kb: KnowledgeBase, characters: Counter[str]) -> None:
         """Validate train and further mentions, leave out repeated texts, count characters and habits."""
-        annotations = Annotations()
         data, train = self.recipe.data, self.splits["train"]
         hold = "dev" not in self.sources.files
         with contextlib.ExitStack() as stack:
@@ -189,7 +179,7 @@ class _Preparation:
                 once.write(line)
                 if train.records <= HEAD:
                     head.write(line)
-                self._count(kb, example, characters, annotations)
+                self._count(kb, example, characters)
             if hold and not held.tell():
                 raise UserError(
                     "gives no text to hold out as dev", file=self.sources.files["train"],
@@ -203,21 +193,13 @@ class _Preparation:
                         continue
                     self.extra.records += 1
                     out.write(format_line(example.text_id, example.text, example.mentions) + "\n")
-                    self._count(kb, example, characters, annotations)
-        return annotations
+                    self._count(kb, example, characters)
 
-    def _count(self, kb: KnowledgeBase, example: Example, characters: Counter[str], annotations: Annotations) -> None:
+    def _count(self, kb: KnowledgeBase, example: Example, characters: Counter[str]) -> None:
         characters.update(fold(example.text))
         self.nil_types.update(m.kb_id.partition("|")[0] for m in example.mentions if m.is_nil)
         found = [(start, end, kb.name(number)) for start, end, number in kb.match(example.text)]
-        gold = gold_of(example, self.recipe.data.nil)
-        habits, beside = text_habits(found, gold), text_sides(fold(example.text), found, gold)
-        for some in (annotations, self.parts[self.part(example.text)]):
-            some.add(habits, beside)
-
-    def part(self, text: str) -> int:
-        """Which part of train a text is in."""
-        return int.from_bytes(digest(text)[:8], "little") % len(self.parts)
+        self.folds.add(example.text, found, gold_of(example, self.recipe.data.nil))
 
     def train_rows(self, featurizer: Featurizer, types: list[str]) -> Iterator[dict[str, Any]]:
         """The rows of the training table, one a window."""
@@ -231,43 +213,10 @@ class _Preparation:
             for example in read_examples(read_lines(path), need_ids=need_ids):
                 if need_ids:
                     counts.add(example, featurizer)
-                yield from self.encode(featurizer, example, numbers)
+                yield from encode(featurizer, self.folds, example, numbers)
                 done += 1
                 if done % 256 == 0:
                     self.progress("features", done, total)
-
-    def encode(self, featurizer: Featurizer, example: Example, types: dict[str, int]) -> Iterator[dict[str, Any]]:
-        """The windows of one training text."""
-        data, kb = self.recipe.data, featurizer.kb
-        part = self.part(example.text)
-        gold = gold_of(example, data.nil)
-        for start, stop in windows(example.text, data.window, data.overlap):
-            text = example.text[start:stop]
-            features = featurizer.encode(text, self.parts[part])
-            labels = [(a + start, b + start) in gold for a, b, _ in features.matches.tolist()]
-            mentions = []
-            for m in example.mentions:
-                if not (start <= m.start and m.end <= stop):
-                    continue
-                number = kb.number(m.mention)
-                row = NIL_ROW if m.is_nil else kb.row(m.kb_id) if m.kb_id else None
-                nil_type = types[m.kb_id.partition("|")[0]] if m.is_nil and data.nil == "keep" else -1
-                if number is not None or nil_type >= 0:
-                    mentions.append((m.start - start, m.end - start, -1 if number is None else number,
-                                     UNKNOWN if row is None else row, nil_type))  # fmt: skip
-            borders = [(m.start - start, m.end - start - 1) for m in example.mentions
-                       if start <= m.start and m.end <= stop]  # fmt: skip
-            lists = {
-                "characters": features.characters, "words": features.words, "tags": features.tags,
-                "matches": features.matches, "labels": labels, "mentions": mentions, "borders": borders,
-            }  # fmt: skip
-            yield {
-                "text": text,
-                "length": len(text),
-                "fold": part,
-                "signals": features.signals.reshape(-1),
-                **{name: np.asarray(value, np.int32).reshape(-1) for name, value in lists.items()},
-            }
 
     def read_dev(self, featurizer: Featurizer) -> None:
         """Validate and keep dev as it is, and survey it by the statistics of train."""
@@ -328,14 +277,6 @@ class _Preparation:
         if self.overlap:
             report.notes.append(f"{self.overlap:,} texts of dev are in train too: its score flatters")
         return report
-
-
-def _columns() -> Any:
-    from datasets import Features as Columns
-    from datasets import Sequence, Value
-
-    lists = {name: Sequence(Value("float32" if name == "signals" else "int32")) for name in COLUMNS}
-    return Columns({"text": Value("string"), "length": Value("int32"), "fold": Value("int32"), **lists})
 
 
 def _create(path: Path) -> TextIO:

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from datasets import Dataset, load_from_disk
 
-from ietool.tasks.el.annotations import Annotations
+from ietool.tasks.el.annotations import Annotations, Folds
 from ietool.tasks.el.features import (
     FOLDS,
     OVERLAPS,
@@ -23,20 +23,10 @@ from ietool.tasks.el.features import (
     word_spans,
 )
 from ietool.tasks.el.recipe import ElRecipe
-from ietool.tasks.el.signals import SIGNALS
+from ietool.tasks.el.rows import COLUMNS, UNKNOWN
 from ietool.text.characters import fold
 from ietool.training.batches import columns, pad
 from ietool.training.tables import ListColumn
-
-UNKNOWN, NIL_ROW = -1, -2
-"""In place of a gold entity's row: not said, or not in the knowledge base."""
-
-COLUMNS = {
-    "characters": 1, "words": 1, "tags": 1, "matches": 3, "signals": SIGNALS, "labels": 1, "mentions": 5, "borders": 2,
-}  # fmt: skip
-"""List columns of the training table and the width of their rows. ``mentions``: start, end, name number (−1: no name of
-the knowledge base), gold row, NIL type (−1: none). ``borders``: start and inclusive end of every annotated mention,
-whether the knowledge base has its name or not."""
 
 
 @dataclass(frozen=True)
@@ -68,8 +58,7 @@ class ElTrainingSet:
         self._texts = self.data.data.column("text")
         self._columns = {name: (ListColumn(data, name), width) for name, width in COLUMNS.items()}
         self.featurizer = Featurizer.open(recipe, prepared)
-        folds = sorted((prepared / FOLDS).iterdir())
-        self._without = [Annotations.load(path) for path in folds]
+        self._without = Folds.load_parts(prepared / FOLDS)
         self._folds = self.data.data.column("fold").to_numpy()
         self.epoch = 0
 

@@ -6,22 +6,20 @@ Pure: mappings in, a report out. The rules are those of ``judge.py``; no heavy i
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from ietool.errors import UserError
 from ietool.intervals import f1_interval
 from ietool.report.tables import Cell, Table
 from ietool.scoring import PRFScore, Report, Verdict, coverage_notes
+from ietool.tasks.base import Progress, no_progress
+from ietool.tasks.el.ambiguity import COUNTED, PRIOR, Ambiguity, Candidates, KBCandidates, Links, links_of
 from ietool.tasks.el.data import Mention, normalise
 from ietool.tasks.el.explain import explain_text, in_context
 from ietool.tasks.el.judge import ALWAYS, DICTIONARY, MISSED, WRONG, Error, Judged, judge
 from ietool.tasks.el.submission import TextKey, read_for_scoring
-
-if TYPE_CHECKING:
-    from ietool.tasks.el.kb import KnowledgeBase
 
 __all__ = ["METRICS", "definition", "read_for_scoring", "score", "score_paths"]
 
@@ -55,7 +53,8 @@ class _Sums:
 
     total: list[PRFScore] = field(default_factory=list)
     places: list[PRFScore] = field(default_factory=list)
-    linked: int = 0
+    linked: list[PRFScore] = field(default_factory=list)
+    ambiguity: Ambiguity | None = None
     left_out: int = 0
     missed: dict[str, list[tuple[str, Error]]] = field(default_factory=dict)
     wrong: dict[str, list[tuple[str, Error]]] = field(default_factory=dict)
@@ -66,7 +65,9 @@ class _Sums:
     def add(self, text: str, judged: Judged) -> None:
         self.total.append(judged.total)
         self.places.append(judged.places)
-        self.linked += judged.linked
+        self.linked.append(PRFScore(judged.linked, judged.places.hits, judged.linked, judged.places.hits))
+        if self.ambiguity is not None:
+            self.ambiguity.add(judged)
         self.left_out += judged.left_out
         self.right_names.update([mention.mention for mention, _ in judged.right])
         for errors, kinds, names in (
@@ -83,7 +84,8 @@ def score(
     predictions: Mapping[TextKey, Sequence[Mention]],
     *,
     metric: str,
-    kb_names: Container[str] | None = None,
+    kb: Candidates | None = None,
+    links: Links | None = None,
     explain: bool = False,
     notes: Sequence[str] = (),
     resamples: int = 2000,
@@ -94,39 +96,41 @@ def score(
         gold: (text_id, text) → gold mentions, NIL ones too.
         predictions: (text_id, text) → predicted mentions; a missing text is an empty prediction.
         metric: ``ccks2019`` or ``ccks2020``.
-        kb_names: the normalised names of the knowledge base (:func:`ietool.tasks.el.data.normalise`), to tell which
-            misses are the dictionary's.
+        kb: the names of the knowledge base and what they may mean, to tell which misses are the dictionary's and how
+            well ambiguous mentions are linked.
+        links: what train links names to, to tell how well ambiguous mentions would be linked by that alone.
         explain: also give a verdict on every mention.
         notes: remarks to pass on in the report.
         resamples: draws of the bootstrap intervals; 0: none.
 
     Returns:
         values (0 to 1) ``precision recall f1`` end to end, ``mention_precision mention_recall mention_f1`` of mention
-        and offset alone, ``linking_accuracy`` given the right mention, and the counts ``texts gold predicted right``;
-        tables of the stages, of both sides' errors by kind, and of the names with most errors.
+        and offset alone, ``linking_accuracy`` given the right mention, with ``kb`` also ``ambiguous_accuracy`` of
+        those whose name has several candidates and, with ``links``, ``ambiguous_prior``; and the counts ``texts gold
+        predicted right``, with ``kb`` also ``ambiguous_mentions``. An accuracy of no mention is 0. Tables of the stages, of both sides' errors by kind, and of the names with most errors.
 
     Raises:
         UserError: unknown metric.
     """
     if metric not in METRICS:
         raise UserError(f"no scoring variant is called {metric!r}", field="metric", mend=f"use {' or '.join(METRICS)}")
-    sums = _Sums()
+    sums = _Sums(ambiguity=None if kb is None else Ambiguity(kb, links))
     verdicts: list[Verdict] = []
     keys: Iterable[TextKey] = gold
     if metric == "ccks2020":
         # The organisers' script goes through all predictions; what is on other texts is wrong.
         keys = [*gold, *(key for key in predictions if key not in gold)]
     for key in keys:
-        judged = judge(gold.get(key, ()), predictions.get(key, ()), metric, kb_names, known=key in gold)
+        judged = judge(gold.get(key, ()), predictions.get(key, ()), metric, kb, known=key in gold)
         sums.add(key[1], judged)
         if explain:
             verdicts += explain_text(key, judged, metric, answered=key in predictions)
     total, places = sum(sums.total, PRFScore()), sum(sums.places, PRFScore())
     interval = f1_interval(sums.total, resamples=resamples)
-    accuracy = sums.linked / places.hits if places.hits else 0.0
+    accuracies, counts = _ambiguous_values(sums.ambiguity)
     tables = [
-        _stages(metric, total, interval, places, f1_interval(sums.places, resamples=resamples), sums.linked),
-        _errors("Gold mentions missed, by kind", sums.missed, MISSED, "predicted", with_kb=kb_names is not None),
+        _stages(metric, sums, resamples),
+        _errors("Gold mentions missed, by kind", sums.missed, MISSED, "predicted", with_kb=kb is not None),
         _errors("Wrong predictions, by kind", sums.wrong, WRONG, "gold"),
         _worst_names(sums),
     ]
@@ -140,11 +144,13 @@ def score(
             "mention_precision": places.precision,
             "mention_recall": places.recall,
             "mention_f1": places.f1,
-            "linking_accuracy": accuracy,
+            "linking_accuracy": sum(sums.linked, PRFScore()).precision,
+            **accuracies,
             "texts": len(gold),
             "gold": total.gold,
             "predicted": total.predicted,
             "right": total.hits,
+            **counts,
         },
         tables=[table for table in tables if table.rows],
         interval=interval,
@@ -172,32 +178,58 @@ def _notes(
             notes.append(f"{nil:,} predicted mentions have NIL as kb_id and count as wrong: leave such mentions out")
         if sums.left_out:
             notes.append(f"{sums.left_out:,} gold mentions have NIL as kb_id and are left out")
+    if sums.ambiguity is not None and sums.ambiguity.unreachable:
+        notes.append(
+            f"{sums.ambiguity.unreachable:,} of the ambiguous mentions have a gold id that the knowledge base does not "
+            "give their name: nothing that chooses among its candidates can link them"
+        )
     return notes
 
 
-def _stages(
-    metric: str,
-    total: PRFScore,
-    interval: tuple[float, float] | None,
-    places: PRFScore,
-    places_interval: tuple[float, float] | None,
-    linked: int,
-) -> Table:
-    low, high = interval or (None, None)
-    places_low, places_high = places_interval or (None, None)
+def _ambiguous_values(ambiguity: Ambiguity | None) -> tuple[dict[str, float], dict[str, int]]:
+    """(accuracies, counts) for :attr:`Report.values`."""
+    if ambiguity is None:
+        return {}, {}
+    found = sum(ambiguity.texts, PRFScore())
+    accuracies = {"ambiguous_accuracy": found.precision}
+    if ambiguity.links is not None:
+        accuracies["ambiguous_prior"] = ambiguity.prior / found.gold if found.gold else 0.0
+    return accuracies, {"ambiguous_mentions": found.gold}
+
+
+def _stages(metric: str, sums: _Sums, resamples: int) -> Table:
+    """One row a stage; the intervals are those of F1, or of the accuracy where there is one."""
     without = "without those of kb_id NIL" if metric == "ccks2019" else "NIL ones too"
-    rows: list[list[Cell]] = [
-        ["mention", places.precision, places.recall, places.f1, places_low, places_high, None,
-         places.hits, places.predicted, places.gold,
-         f"gold ({without}) has {_PLACE}, whatever its kb_id"],
-        ["linking", None, None, None, None, None, linked / places.hits if places.hits else None,
-         linked, places.hits, None,
-         "the kb_id is right, given that the mention is: only mentions right in the first row are looked at"],
-        ["end to end", total.precision, total.recall, total.f1, low, high, None,
-         total.hits, total.predicted, total.gold,
-         "mention and kb_id are right: the score of the competition"],
-    ]  # fmt: skip
-    columns = ["stage", "P", "R", "F1", "F1 from", "to (95 %)", "accuracy", "right", "of", "gold", "right means"]
+
+    def prf(name: str, scores: Sequence[PRFScore], means: str) -> list[Cell]:
+        total = sum(scores, PRFScore())
+        interval = f1_interval(scores, resamples=resamples) or (None, None)
+        return [name, total.precision, total.recall, total.f1, None, *interval,
+                total.hits, total.predicted, total.gold, means]  # fmt: skip
+
+    def accuracy(name: str, scores: Sequence[PRFScore], means: str) -> list[Cell]:
+        # Of an accuracy precision, recall and F1 are the same number.
+        total = sum(scores, PRFScore())
+        interval = (f1_interval(scores, resamples=resamples) if total.gold else None) or (None, None)
+        share = total.precision if total.gold else None
+        return [name, None, None, None, share, *interval, total.hits, total.gold, None, means]
+
+    rows = [
+        prf("mention", sums.places, f"gold ({without}) has {_PLACE}, whatever its kb_id"),
+        accuracy(
+            "linking",
+            sums.linked,
+            "the kb_id is right, given that the mention is: only mentions right in the first row are looked at",
+        ),
+    ]
+    if (ambiguity := sums.ambiguity) is not None:
+        rows.append(accuracy("linking, ambiguous", ambiguity.texts, COUNTED))
+        if ambiguity.links is not None:
+            every = sum(ambiguity.texts, PRFScore()).gold
+            share = ambiguity.prior / every if every else None
+            rows.append(["… by the prior", None, None, None, share, None, None, ambiguity.prior, every, None, PRIOR])
+    rows.append(prf("end to end", sums.total, "mention and kb_id are right: the score of the competition"))
+    columns = ["stage", "P", "R", "F1", "accuracy", "from", "to (95 %)", "right", "of", "gold", "right means"]
     return Table("Stages", columns, rows)
 
 
@@ -243,6 +275,7 @@ def score_paths(
     metric: str | None = None,
     kb: str | Path | None = None,
     explain: bool = False,
+    progress: Progress = no_progress,
 ) -> Report:
     """The score of a submission file: as :func:`score`, on files plain or packed.
 
@@ -250,8 +283,11 @@ def score_paths(
         gold: the gold file.
         predictions: the submission.
         metric: None: ``ccks2020`` if gold has a NIL with a type (``NIL_Person``), else ``ccks2019``.
-        kb: a knowledge base, compiled or not, to tell which misses are the dictionary's.
+        kb: a knowledge base, compiled or not, to tell which misses are the dictionary's and how well ambiguous mentions
+            are linked; in a prepared folder or a run folder the annotators' statistics beside it tell what the prior
+            would reach on these. A file is compiled once, and found again by its content.
         explain: also give a verdict on every mention.
+        progress: told how far compiling is.
 
     Raises:
         UserError: a file cannot be read, is not of the form, or gold holds no record.
@@ -272,19 +308,18 @@ def score_paths(
             notes.append(what)
     if metric == "ccks2020" and (odd := [key[0] for key in given.mentions if not key[0].isdigit()]):
         notes.append(f"{len(odd):,} text_ids are no numbers ({odd[0]!r}), which the organisers' checker refuses")
-    names = None
+    candidates: Candidates | None = None
+    links: Links | None = None
     if kb is not None:
         from ietool.tasks.el.kb import open_any
+        from ietool.tasks.el.kb_lookup import annotations_beside
 
-        names = _Names(open_any(Path(kb)))
-    return score(wanted.mentions, given.mentions, metric=metric, kb_names=names, explain=explain, notes=notes)
-
-
-class _Names:
-    """The names of a knowledge base as a container."""
-
-    def __init__(self, kb: KnowledgeBase) -> None:
-        self._kb = kb
-
-    def __contains__(self, name: object) -> bool:
-        return isinstance(name, str) and self._kb.number(name) is not None
+        opened = open_any(Path(kb), progress=progress)
+        if opened.compiled_now:
+            notes.append(f"compiled: {opened.folder}")
+        candidates = KBCandidates(opened)
+        annotations = annotations_beside(opened)
+        links = None if annotations is None else links_of(annotations)
+    return score(
+        wanted.mentions, given.mentions, metric=metric, kb=candidates, links=links, explain=explain, notes=notes
+    )

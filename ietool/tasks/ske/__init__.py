@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 from ietool.recipe import Recipe
 from ietool.report.tables import Table
 from ietool.scoring import Report
-from ietool.tasks.base import Line, PrepareReport, Progress, Sources, Task
+from ietool.tasks.base import Line, PrepareReport, Progress, Sources, Task, no_progress
 from ietool.tasks.ske.recipe import SkeRecipe
 
 if TYPE_CHECKING:
@@ -156,7 +156,14 @@ class SkeTask(Task):
         )
 
     def score(
-        self, gold: Path, predictions: Path, *, metric: str | None, options: Mapping[str, Any], explain: bool
+        self,
+        gold: Path,
+        predictions: Path,
+        *,
+        metric: str | None,
+        options: Mapping[str, Any],
+        explain: bool,
+        progress: Progress = no_progress,
     ) -> Report:
         from ietool.tasks.ske.score import score_paths
 

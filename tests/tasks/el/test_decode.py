@@ -9,8 +9,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ietool.tasks.el.decode import apart
-from ietool.tasks.el.model import listwise_loss
+from ietool.tasks.el.linking import apart
+from ietool.tasks.el.losses import listwise_loss
 from ietool.text.matching import leftmost_longest
 
 SPANS = st.lists(
