@@ -30,7 +30,11 @@ def score_cli(
     ] = None,
     kb: Annotated[
         Path | None,
-        typer.Option("--kb", metavar="KB", help="Knowledge base: tells which misses are of its names, and how ambiguous names are linked."),
+        typer.Option(
+            "--kb",
+            metavar="KB",
+            help="Knowledge base: tells which misses are of its names, and how ambiguous names are linked.",
+        ),
     ] = None,
     explain: Annotated[
         Path | None,

@@ -105,9 +105,10 @@ def score(
 
     Returns:
         values (0 to 1) ``precision recall f1`` end to end, ``mention_precision mention_recall mention_f1`` of mention
-        and offset alone, ``linking_accuracy`` given the right mention, with ``kb`` also ``ambiguous_accuracy`` of
-        those whose name has several candidates and, with ``links``, ``ambiguous_prior``; and the counts ``texts gold
-        predicted right``, with ``kb`` also ``ambiguous_mentions``. An accuracy of no mention is 0. Tables of the stages, of both sides' errors by kind, and of the names with most errors.
+        and offset alone, ``linking_accuracy`` given the right mention, with ``kb`` also ``ambiguous_accuracy`` of those
+        whose name has several candidates and, with ``links``, ``ambiguous_prior`` (an accuracy of no mention is 0); and
+        the counts ``texts gold predicted right``, with ``kb`` also ``ambiguous_mentions``. Tables of the stages, of
+        both sides' errors by kind, and of the names with most errors.
 
     Raises:
         UserError: unknown metric.
@@ -316,7 +317,7 @@ def score_paths(
 
         opened = open_any(Path(kb), progress=progress)
         if opened.compiled_now:
-            notes.append(f"compiled: {opened.folder}")
+            notes.append(f"{kb} was compiled into {opened.folder}, from where it is opened the next time")
         candidates = KBCandidates(opened)
         annotations = annotations_beside(opened)
         links = None if annotations is None else links_of(annotations)

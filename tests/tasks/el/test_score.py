@@ -6,6 +6,7 @@ import json
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -29,6 +30,11 @@ def m(mention: str, start: int, kb_id: str = "501") -> Mention:
 
 
 BOOK, AUTHOR, CITY = m("青砖巷", 1, "501"), m("林满", 6, "77"), m("云州", 15, "30")
+
+
+def names(*known: str) -> dict[str, list[str]]:
+    """A knowledge base in which each of some names means one entity."""
+    return {name: ["501"] for name in known}
 
 
 def one(gold: Sequence[Mention], predicted: Sequence[Mention], metric: str, **options: Any) -> Report:
@@ -97,7 +103,7 @@ class TestBoth:
         assert report.values["linking_accuracy"] == 0.5
         mention, linking, whole = table(report, "Stages").rows
         assert mention[1:4] == [report.values[f"mention_{name}"] for name in ("precision", "recall", "f1")]
-        assert linking[6] == 0.5
+        assert linking[4] == 0.5
         assert whole[1:4] == [report.values[name] for name in ("precision", "recall", "f1")]
         assert all(len(str(row[-1])) > 30 for row in (mention, linking, whole))
 
@@ -113,8 +119,8 @@ class TestBoth:
         low, high = report.interval
         assert low < report.values["f1"] < high
         assert report.interval == f1_interval([PRFScore(2 if n % 3 else 1, 2, 2 if n % 3 else 1, 2) for n in range(50)])
-        assert table(report, "Stages").rows[0][4:6] == [1.0, 1.0]
-        assert table(report, "Stages").rows[2][4:6] == [low, high]
+        assert table(report, "Stages").rows[0][5:7] == [1.0, 1.0]
+        assert table(report, "Stages").rows[2][5:7] == [low, high]
 
 
 class TestCcks2019:
@@ -199,7 +205,7 @@ class TestErrors:
 
     def test_kinds(self) -> None:
         predicted = [m("青砖巷", 1, "502"), m("林满写", 6, "77"), m("q", 9, "2"), m("住在", 13, "4")]
-        report = one(self.GOLD, predicted, "ccks2019", kb_names={"青砖巷", "林满", "写", "q"})
+        report = one(self.GOLD, predicted, "ccks2019", kb=names("青砖巷", "林满", "写", "q"))
         assert kinds(report, "Gold") == {
             "missed by the dictionary": 1, "not proposed": 1, "wrong boundary": 2, "wrong entity": 1,
             "written otherwise": 1,
@@ -215,8 +221,8 @@ class TestErrors:
 
     def test_names_are_looked_up_normalised(self) -> None:
         gold = [m("《Q》", 0)]
-        assert kinds(one(gold, [], "ccks2019", kb_names={"q"}), "Gold") == {"not proposed": 1}
-        assert kinds(one(gold, [], "ccks2019", kb_names={"Q"}), "Gold") == {"missed by the dictionary": 1}
+        assert kinds(one(gold, [], "ccks2019", kb=names("q")), "Gold") == {"not proposed": 1}
+        assert kinds(one(gold, [], "ccks2019", kb=names("Q")), "Gold") == {"missed by the dictionary": 1}
 
     def test_a_mention_that_was_found_is_not_blamed_for_its_neighbour(self) -> None:
         nested = [m("云州大学", 0, "1"), m("云州", 0, "2")]
@@ -230,7 +236,7 @@ class TestErrors:
         assert row[-1] == "《青砖巷》是[林满]写的，林满住在云… (78, gold 77)"
 
     def test_no_tables_of_errors_where_there_are_none(self) -> None:
-        assert [t.title for t in one([BOOK], [BOOK], "ccks2019", kb_names=set()).tables] == ["Stages"]
+        assert [t.title for t in one([BOOK], [BOOK], "ccks2019", kb={}).tables] == ["Stages"]
 
     def test_the_worst_names_come_first(self) -> None:
         report = one(self.GOLD, [AUTHOR], "ccks2019")
@@ -241,6 +247,71 @@ class TestErrors:
     def test_unknown_variant(self) -> None:
         with pytest.raises(UserError, match="use ccks2019 or ccks2020"):
             one([], [], "ccks2021")
+
+
+class TestAmbiguous:
+    KB = MappingProxyType({"青砖巷": ["500", "501"], "林满": ["77"], "云州": ["31", "30", "32"]})
+
+    def values(self, predicted: Sequence[Mention], metric: str = "ccks2019", **options: Any) -> dict[str, float]:
+        found = one([BOOK, AUTHOR, CITY], predicted, metric, kb=self.KB, **options).values
+        return {name.removeprefix("ambiguous_"): value for name, value in found.items() if "ambiguous" in name}
+
+    @pytest.mark.parametrize("metric", METRICS)
+    def test_only_what_was_found_and_has_several_candidates_counts(self, metric: str) -> None:
+        wrong = m("云州", 15, "31")
+        assert self.values([BOOK, AUTHOR, CITY], metric) == {"accuracy": 1.0, "mentions": 2}
+        assert self.values([BOOK, AUTHOR, wrong], metric) == {"accuracy": 0.5, "mentions": 2}
+        # Neither a wrong boundary, nor a miss, nor what has one candidate.
+        assert self.values([m("青砖", 1, "501"), AUTHOR, wrong], metric) == {"accuracy": 0.0, "mentions": 1}
+        assert self.values([AUTHOR], metric) == {"accuracy": 0.0, "mentions": 0}
+
+    @pytest.mark.parametrize("metric", METRICS)
+    def test_the_prior_is_what_train_links_most_often_or_the_first(self, metric: str) -> None:
+        found = [m("青砖巷", 1, "500"), CITY]
+        assert self.values(found, metric, links={})["prior"] == 0.0
+        assert self.values(found, metric, links={"云州": {"30": 1}})["prior"] == 0.5
+        assert self.values(found, metric, links={"云州": {"30": 1, "31": 1}})["prior"] == 0.0
+        # What train links the name to, though the knowledge base does not know it as one of that name, is no choice.
+        assert self.values(found, metric, links={"云州": {"30": 1, "99": 9}, "青砖巷": {"501": 2}})["prior"] == 1.0
+        assert self.values(found[:1], metric, links={"青砖巷": {"501": 2}}) == {
+            "accuracy": 0.0, "prior": 1.0, "mentions": 1,
+        }  # fmt: skip
+
+    def test_names_are_looked_up_normalised(self) -> None:
+        report = one(
+            [m("《Q》", 0, "1")], [m("《Q》", 0, "1")], "ccks2019", kb={"q": ["1", "2"]}, links={"q": {"2": 1}}
+        )
+        assert (report.values["ambiguous_accuracy"], report.values["ambiguous_prior"]) == (1.0, 0.0)
+
+    def test_nil_has_no_candidates(self) -> None:
+        nil = m("云州", 15, "NIL_Place")
+        assert one([nil], [nil], "ccks2020", kb=self.KB).values["ambiguous_mentions"] == 0
+        # A prediction of NIL where gold has an id is a wrong choice, though.
+        value = one([CITY], [nil], "ccks2020", kb=self.KB).values
+        assert (value["ambiguous_accuracy"], value["ambiguous_mentions"]) == (0.0, 1)
+
+    def test_a_gold_id_that_is_no_candidate_is_told(self) -> None:
+        report = one([m("云州", 15, "99")], [CITY], "ccks2019", kb=self.KB)
+        assert report.values["ambiguous_mentions"] == 1
+        assert [note for note in report.notes if note.startswith("1 of the ambiguous mentions have a gold id that")]
+
+    def test_the_table_says_how_it_was_counted(self) -> None:
+        rows = {row[0]: row for row in table(one([CITY], [CITY], "ccks2019", kb=self.KB, links={}), "Stages").rows}
+        assert list(rows) == ["mention", "linking", "linking, ambiguous", "… by the prior", "end to end"]
+        assert rows["linking, ambiguous"][4] == 1.0 and rows["… by the prior"][4] == 0.0
+        assert "two or more entities" in str(rows["linking, ambiguous"][-1])
+        without = {row[0]: row for row in table(one([CITY], [], "ccks2019", kb=self.KB), "Stages").rows}
+        assert "… by the prior" not in without
+        assert without["linking, ambiguous"][4:9] == [None, None, None, 0, 0]
+
+    def test_the_interval_holds_the_accuracy(self) -> None:
+        gold = {(str(n), TEXT): [CITY] for n in range(40)}
+        given = {(str(n), TEXT): [CITY if n % 4 else m("云州", 15, "31")] for n in range(40)}
+        report = score(gold, given, metric="ccks2019", kb=self.KB)
+        (row,) = [row for row in table(report, "Stages").rows if row[0] == "linking, ambiguous"]
+        _, accuracy, low, high = row[3:7]
+        assert accuracy == 0.75
+        assert 0.55 < low < 0.75 < high < 0.95  # type: ignore[operator]
 
 
 class TestExplain:
@@ -317,7 +388,7 @@ TEXTS = st.dictionaries(st.tuples(st.sampled_from("12"), st.sampled_from(["甲�
 
 @given(TEXTS, TEXTS, st.sampled_from(METRICS))
 def test_agrees_with_the_literal_twins(gold: Texts, predicted: Texts, metric: str) -> None:
-    report = score(gold, predicted, metric=metric, kb_names={"甲"}, explain=True, resamples=0)
+    report = score(gold, predicted, metric=metric, kb=names("甲"), explain=True, resamples=0)
     assert counts(report) == (twin_2019 if metric == "ccks2019" else twin_2020)(gold, predicted)
 
     # Mention and offset alone: the same rules, with one and the same id for all.
@@ -345,6 +416,48 @@ def test_the_order_of_texts_does_not_matter(gold: Texts, predicted: Texts, metri
     forward = score(gold, predicted, metric=metric, resamples=0).values
     turned = score(dict(reversed(gold.items())), dict(reversed(predicted.items())), metric=metric, resamples=0).values
     assert forward == turned
+
+
+def twin_ambiguous(
+    gold: Texts, predicted: Texts, metric: str, kb: dict[str, list[str]], links: dict[str, dict[str, int]]
+) -> tuple[int, int, int]:
+    """(right, right by the prior, mentions), place by place as the sentence reads."""
+    right = by_prior = every = 0
+    for key, mentions in gold.items():
+        given = predicted.get(key, [])
+        places = {(x.mention, x.start) for x in mentions}
+        for name, start in places:
+            ids = [x.kb_id for x in mentions if (x.mention, x.start) == (name, start)]
+            answers = [x.kb_id for x in given if (x.mention, x.start) == (name, start)]
+            if metric == "ccks2020":  # the last of gold, the first of the predictions
+                ids, answers = ids[-1:], answers[:1]
+            ids = [kb_id for kb_id in ids if not kb_id.startswith("NIL")]
+            candidates = kb.get(name.lower(), [])
+            if not ids or not answers or len(candidates) < 2:
+                continue
+            best = candidates[0]
+            for kb_id in candidates:
+                if links.get(name.lower(), {}).get(kb_id, 0) > links.get(name.lower(), {}).get(best, 0):
+                    best = kb_id
+            every += 1
+            by_prior += best in ids
+            right += any(answer in ids for answer in answers)
+    return right, by_prior, every
+
+
+KBS = st.dictionaries(st.sampled_from(["甲", "乙", "a"]), st.lists(st.sampled_from("123"), min_size=1, unique=True))
+LINKS = st.dictionaries(st.sampled_from(["甲", "a"]), st.dictionaries(st.sampled_from("1234"), st.integers(1, 3)))
+
+
+@given(TEXTS, TEXTS, st.sampled_from(METRICS), KBS, LINKS)
+def test_ambiguous_mentions_agree_with_a_literal_twin(
+    gold: Texts, predicted: Texts, metric: str, kb: dict[str, list[str]], links: dict[str, dict[str, int]]
+) -> None:
+    value = score(gold, predicted, metric=metric, kb=kb, links=links, resamples=0).values
+    right, by_prior, every = twin_ambiguous(gold, predicted, metric, kb, links)
+    assert value["ambiguous_mentions"] == every
+    assert value["ambiguous_accuracy"] == (right / every if every else 0.0)
+    assert value["ambiguous_prior"] == (by_prior / every if every else 0.0)
 
 
 def put(path: Path, texts: Texts) -> Path:

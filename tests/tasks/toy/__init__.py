@@ -12,7 +12,7 @@ from ietool.errors import UserError
 from ietool.recipe import Recipe
 from ietool.report.tables import Table
 from ietool.scoring import Report
-from ietool.tasks.base import Line, PrepareReport, Progress, Sources, Task
+from ietool.tasks.base import Line, PrepareReport, Progress, Sources, Task, no_progress
 from tests.tasks.toy.data import Example, read_examples, read_gold
 
 if TYPE_CHECKING:
@@ -95,7 +95,14 @@ class ToyTask(Task):
         return score(gold, {p.text: p.digits for p in predictions})
 
     def score(
-        self, gold: Path, predictions: Path, *, metric: str | None, options: Mapping[str, Any], explain: bool
+        self,
+        gold: Path,
+        predictions: Path,
+        *,
+        metric: str | None,
+        options: Mapping[str, Any],
+        explain: bool,
+        progress: Progress = no_progress,
     ) -> Report:
         from tests.tasks.toy.score import score
 
