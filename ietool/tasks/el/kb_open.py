@@ -93,6 +93,8 @@ class EntityFile(Sequence[Entity]):
             return [self[i] for i in range(*row.indices(len(self)))]
         batch, at = self._find(row)
         kb_id, subject, aliases, types, predicates, objects = (column[at] for column in batch)
+        if len(predicates) != len(objects):
+            raise UserError(f"is damaged: the facts of {kb_id!r} are torn apart", file=self._path, mend=AGAIN)
         return Entity(kb_id, subject, tuple(aliases), tuple(types), tuple(zip(predicates, objects, strict=True)))
 
     def kb_id(self, row: int) -> str:
@@ -110,10 +112,11 @@ class EntityFile(Sequence[Entity]):
             try:
                 read = self._reader.get_batch(index)
                 read.validate(full=True)
-            except (pa.ArrowException, OSError) as error:
+                strings, lists = read.columns[:2], read.columns[2:]
+                batch = (*map(Strings, strings), *map(_Lists, lists))  # type: ignore[assignment]
+            except (pa.ArrowException, OSError, ValueError) as error:  # ValueError: a buffer of no whole numbers
                 raise _damaged(self._path, error) from None
-            strings, lists = read.columns[:2], read.columns[2:]
-            batch = self._batches[index] = (*map(Strings, strings), *map(_Lists, lists))  # type: ignore[assignment]
+            self._batches[index] = batch
         return batch, row - self._starts[index]
 
 
