@@ -45,15 +45,19 @@ class TextEncoder:
         """Rows of word vectors that :meth:`ids` may name, the zero row included; 0 without word vectors."""
         return 0 if self._word_rows is None else max(self._word_rows.values(), default=0) + 1
 
+    def word_row(self, word: str) -> int:
+        """Row of a word's vector, 0 where it has none. Vectors usually come with the most frequent words first."""
+        rows = self._word_rows or {}
+        return rows.get(word) or rows.get(word.lower(), 0)
+
     def ids(self, text: str) -> Ids:
         """What stands at each of the L characters of a text."""
         words = segment(text)
         sizes = np.fromiter((len(word) for word, _ in words), np.int64, len(words))
         tags = np.fromiter((tag for _, tag in words), np.uint8, len(words)).repeat(sizes)
-        rows = self._word_rows
-        if rows is None:
+        if self._word_rows is None:
             return self.vocabulary.encode(text), np.zeros(len(text), np.int32), tags
-        found = (rows.get(word) or rows.get(word.lower(), 0) for word, _ in words)
+        found = (self.word_row(word) for word, _ in words)
         return self.vocabulary.encode(text), np.fromiter(found, np.int32, len(words)).repeat(sizes), tags
 
 

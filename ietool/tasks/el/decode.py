@@ -20,6 +20,7 @@ from ietool.tasks.el.losses import log_partition
 from ietool.tasks.el.model import ElModel, read_nil_types
 from ietool.tasks.el.recipe import ElRecipe
 from ietool.tasks.el.sampling import Linkable, link_batch, linkable
+from ietool.tasks.el.traits import TYPES
 from ietool.text.encoding import CHARACTERS, WORDS
 from ietool.text.spans import nearest_spans
 from ietool.text.windows import windows
@@ -122,7 +123,8 @@ class ElPredictor:
         device = self.model.device
         rows = [(i, start, end - 1) for i, f in enumerate(features) for start, end, _ in f.matches.tolist()]
         signals = torch.from_numpy(np.concatenate([f.signals for f in features]))
-        logits = self.model.match_logits(encoded, columns(rows, 3).to(device), signals.to(device))
+        names = torch.from_numpy(np.concatenate([f.names for f in features])).long()
+        logits = self.model.match_logits(encoded, columns(rows, 3).to(device), names.to(device), signals.to(device))
         probabilities = logits.sigmoid().cpu().numpy()
         self._note(probabilities)
         found, at = [], 0
@@ -217,7 +219,14 @@ class ElPredictor:
                 described, lengths = self.descriptions.get(entities)
                 batch = {name: value.to(device) for name, value in link_batch(part, longest).items()}
                 logits = self.model.link_logits(
-                    encoded, batch["mentions"], described, lengths, batch["pairs"], batch["overlaps"], batch["priors"]
+                    encoded,
+                    batch["mentions"],
+                    described,
+                    lengths,
+                    batch["entity_types"],
+                    batch["pairs"],
+                    batch["overlaps"],
+                    batch["priors"],
                 )
                 scores.append(logits.cpu())
                 part, pairs = [], 0
@@ -254,6 +263,7 @@ def open_predictor(recipe: ElRecipe, model: ElModel, assets: Path) -> ElPredicto
     wrong = {
         CHARACTERS: len(featurizer.encoder.vocabulary) != config.characters,
         WORDS: words > config.words or (words > 0) != (config.words > 0),
+        TYPES: len(featurizer.types) != config.types,
         "recipe.yaml": len(types) != config.nil_types,
     }
     for name, is_wrong in wrong.items():

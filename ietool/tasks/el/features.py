@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections import Counter, OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from ietool.tasks.el.descriptions import Choice, describe, short_values, whole
 from ietool.tasks.el.kb import KnowledgeBase
 from ietool.tasks.el.recipe import ElRecipe
 from ietool.tasks.el.signals import Known, match_signals
+from ietool.tasks.el.traits import TYPES, NameTraits, read_types, type_class
 from ietool.text.characters import fold
 from ietool.text.encoding import TextEncoder, copy_vocabulary
 from ietool.text.matching import occurrences
@@ -26,7 +27,7 @@ from ietool.text.segmentation import words as segment
 KB, ANNOTATIONS, FOLDS, NIL_TYPES = "kb", "annotations.jsonl", "folds", "nil_types.txt"
 POPULAR = 32
 """Candidates of a name that are looked at for the most popular one."""
-PRIORS = 5
+PRIORS = 7
 """Columns of :meth:`Featurizer.priors`."""
 OVERLAPS = 3
 """Columns of :func:`overlap_features`."""
@@ -40,6 +41,7 @@ class Features:
         text: folded.
         characters, words, tags: (L,) ids.
         matches: (n, 3) of start, end, name number.
+        names: (n, 2) of the class of the name's type and the row of its word vector.
         signals: (n, SIGNALS) what is known of each match.
     """
 
@@ -48,16 +50,20 @@ class Features:
     words: npt.NDArray[np.int32]
     tags: npt.NDArray[np.uint8]
     matches: npt.NDArray[np.int32]
+    names: npt.NDArray[np.int32]
     signals: npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)
 class Described:
-    """An entity as features: ids of the chosen description, (M,) each, and all that the match features look into."""
+    """An entity as features: ids of the chosen description, (M,) each, and all that the match features look into;
+    ``type`` is its class and ``facts`` their number."""
 
     row: int
     kb_id: str
     subject: str
+    type: int
+    facts: int
     characters: npt.NDArray[np.int32]
     words: npt.NDArray[np.int32]
     tags: npt.NDArray[np.uint8]
@@ -72,8 +78,16 @@ class Featurizer:
     CACHE = 20_000
     """Described entities kept, the last used ones."""
 
-    def __init__(self, recipe: ElRecipe, encoder: TextEncoder, kb: KnowledgeBase, annotations: Annotations) -> None:
+    def __init__(
+        self,
+        recipe: ElRecipe,
+        encoder: TextEncoder,
+        kb: KnowledgeBase,
+        annotations: Annotations,
+        types: Mapping[str, int],
+    ) -> None:
         self.recipe, self.encoder, self.kb, self.annotations = recipe, encoder, kb, annotations
+        self.types, self.traits = types, NameTraits(kb, encoder, types)
         self._described: OrderedDict[int, Described] = OrderedDict()
 
     @classmethod
@@ -84,6 +98,7 @@ class Featurizer:
             TextEncoder.open(folder),
             kb if kb is not None else KnowledgeBase.open(folder / KB),
             Annotations.load(folder / ANNOTATIONS),
+            read_types(folder),
         )
 
     # -- texts
@@ -106,10 +121,12 @@ class Featurizer:
             habit = self.habit(kb.name(match[2]), without)
             if habit.reluctance < limit:
                 rows = kb.candidates(match[2])
-                known.append(Known(match, habit, len(rows), self._popularity(rows, without)))
+                popularity = self._popularity(rows, without)
+                known.append(Known(match, habit, len(rows), popularity, self.traits.get(match[2])))
         signals = match_signals(folded, word_spans(folded), every, known, self.annotations, without)
         matches = np.array([k.match for k in known], np.int32).reshape(-1, 3)
-        return Features(folded, *self.encoder.ids(text), matches, signals)
+        names = np.array([(k.traits.type, k.traits.word) for k in known], np.int32).reshape(-1, 2)
+        return Features(folded, *self.encoder.ids(text), matches, names, signals)
 
     def habit(self, name: str, without: Annotations | None = None) -> Habit:
         """How annotators treated a normalised name."""
@@ -161,7 +178,18 @@ class Featurizer:
         choice: Choice = model.description_choice
         full = whole(entity)
         ids = self.encoder.ids(describe(entity, model.description, choice))
-        return Described(row, entity.kb_id, entity.subject, *ids, full, frozenset(full), short_values(entity))
+        kind = type_class(entity, self.types)
+        return Described(
+            row,
+            entity.kb_id,
+            entity.subject,
+            kind,
+            len(entity.facts),
+            *ids,
+            full,
+            frozenset(full),
+            short_values(entity),
+        )
 
     def priors(
         self,
@@ -173,7 +201,8 @@ class Featurizer:
         """(rows, PRIORS): what train says of these of the ``count`` candidates of a name, ``without`` a part of it.
 
         Columns: log(1 + times the name was linked to it), its share of the name's links, log(1 + times any name was),
-        whether the name is its subject and not an alias, 1 / number of candidates.
+        whether the name is its subject and not an alias, 1 / number of candidates,
+        logarithms of its facts and of its record's characters.
         """
         out = np.zeros((len(rows), PRIORS), np.float32)
         if not rows:
@@ -187,8 +216,11 @@ class Featurizer:
         out[:, 0] = np.log1p(counts)
         out[:, 1] = counts / (total + 1)
         out[:, 2] = np.log1p([self.annotations.entities[i] - left_out_entities[i] for i in ids])
-        out[:, 3] = [normalise(self.describe(row).subject) == name for row in rows]
+        entities = [self.describe(row) for row in rows]
+        out[:, 3] = [normalise(entity.subject) == name for entity in entities]
         out[:, 4] = 1 / count
+        out[:, 5] = np.log1p([entity.facts for entity in entities])
+        out[:, 6] = np.log1p([len(entity.whole) for entity in entities]) / 2
         return out
 
 
@@ -228,7 +260,7 @@ def overlap_features(text: str, spans: Sequence[tuple[int, int]], entity: Descri
 def copy_assets(prepared: Path, run: Path) -> None:
     """What a run folder carries: everything :meth:`Featurizer.open` reads."""
     copy_vocabulary(prepared, run)
-    for name in (ANNOTATIONS, NIL_TYPES):
+    for name in (ANNOTATIONS, NIL_TYPES, TYPES):
         shutil.copyfile(prepared / name, run / name)
     shutil.rmtree(run / KB, ignore_errors=True)
     # A second name for the same bytes where the disk allows it: they are never written again.

@@ -20,6 +20,7 @@ from ietool.tasks.el.features import NIL_TYPES, OVERLAPS, PRIORS
 from ietool.tasks.el.losses import listwise_loss
 from ietool.tasks.el.recipe import ElRecipe
 from ietool.tasks.el.signals import SIGNALS
+from ietool.tasks.el.traits import read_types
 from ietool.text.encoding import TextEncoder, open_vectors
 from ietool.text.segmentation import TAGS
 
@@ -39,6 +40,8 @@ class ElConfig(PretrainedConfig):
         word_size: int = 0,
         tags: int = 0,
         nil_types: int = 0,
+        types: int = 0,
+        type_size: int = 16,
         hidden_size: int = 128,
         attention_heads: int = 8,
         attention_head_size: int = 16,
@@ -52,6 +55,7 @@ class ElConfig(PretrainedConfig):
     ) -> None:
         self.characters, self.words, self.word_size, self.tags = characters, words, word_size, tags
         self.nil_types, self.hidden_size = nil_types, hidden_size
+        self.types, self.type_size = types, type_size
         self.attention_heads, self.attention_head_size = attention_heads, attention_head_size
         self.embedding_dropout, self.head_dropout = embedding_dropout, head_dropout
         self.mentions, self.habits, self.borders, self.loss = mentions, habits, borders, loss
@@ -77,19 +81,21 @@ class ElModel(PreTrainedModel):
             config.characters, h, words=config.words, word_size=config.word_size, tags=config.tags,
             dropout=config.embedding_dropout,
         )  # fmt: skip
+        self.type = nn.Embedding(config.types + 1, config.type_size)
         self.encoder = BiLSTM(h + 2, h // 2)
         self.mention_conv = Conv1d(h, h, 3)
         if config.mentions == "pointers":
             self.pointers = nn.Linear(h, 2)
         else:
-            self.span_inner = nn.Linear(3 * h + signals, h)
+            self.span_inner = nn.Linear(3 * h + signals + config.type_size, h)
+            self.name = nn.Linear(config.word_size, h, bias=False) if config.words else None
             self.span_outer = nn.Linear(h, 1)
         self.borders = nn.Linear(h, 2) if config.borders else None
         self.query = BiLSTM(h + 1 + OVERLAPS, h // 2)
         self.describer = BiLSTM(h, h // 2)
         self.to_description = CrossAttention(h, config.attention_heads, config.attention_head_size)
         self.to_query = CrossAttention(h, config.attention_heads, config.attention_head_size)
-        self.link_inner = nn.Linear(2 * attended + h + priors, h)
+        self.link_inner = nn.Linear(2 * attended + h + priors + config.type_size, h)
         self.link_outer = nn.Linear(h, 1)
         self.nil_type = nn.Linear(3 * h, config.nil_types) if config.nil_types else None
         self.post_init()
@@ -126,12 +132,15 @@ class ElModel(PreTrainedModel):
         text, start, end = spans
         return torch.cat([states[text, start], states[text, end], _mean(states, text, start, end)], -1)
 
-    def match_logits(self, encoded: dict[str, Tensor], matches: Tensor, signals: Tensor) -> Tensor:
-        """(n,) logits that a match (3, n) is a mention; ``signals`` (n, SIGNALS)."""
-        parts = [self.spans(encoded["z"], matches)]
+    def match_logits(self, encoded: dict[str, Tensor], matches: Tensor, names: Tensor, signals: Tensor) -> Tensor:
+        """(n,) logits that a match (3, n) is a mention; ``names`` (n, 2) and ``signals`` (n, SIGNALS) of Features."""
+        parts = [self.spans(encoded["z"], matches), self.type(names[:, 0])]
         if self.config.habits:
             parts.append(signals.to(parts[0].dtype))
-        z = F.relu(self.span_inner(torch.cat(parts, -1)))
+        z = self.span_inner(torch.cat(parts, -1))
+        if self.name is not None:
+            z = z + self.name(F.embedding(names[:, 1], self.embedding.word_vectors).to(z.dtype))
+        z = F.relu(z)
         logits: Tensor = self.span_outer(F.dropout(z, self.config.head_dropout, self.training)).squeeze(-1).float()
         return logits
 
@@ -169,6 +178,7 @@ class ElModel(PreTrainedModel):
         mentions: Tensor,
         described: Tensor,
         described_lengths: Tensor,
+        types: Tensor,
         pairs: Tensor,
         overlaps: Tensor,
         priors: Tensor,
@@ -177,7 +187,7 @@ class ElModel(PreTrainedModel):
 
         Args:
             mentions: (3, m) of text, start and inclusive end.
-            described, described_lengths: (E, M, H) and (E,).
+            described, described_lengths, types: (E, M, H), (E,) and (E,).
             pairs: (2, P) of mention and entity.
             overlaps: (P, L, OVERLAPS).
             priors: (P, PRIORS).
@@ -193,6 +203,7 @@ class ElModel(PreTrainedModel):
                 mentions[:, mention],
                 described[entity, :longest],
                 described_lengths[entity],
+                types[entity],
                 overlaps[rows],
                 priors[rows],
             )
@@ -205,6 +216,7 @@ class ElModel(PreTrainedModel):
         mentions: Tensor,
         d: Tensor,
         d_lengths: Tensor,
+        types: Tensor,
         overlaps: Tensor,
         priors: Tensor,
     ) -> Tensor:
@@ -223,6 +235,7 @@ class ElModel(PreTrainedModel):
             _mean(q, rows, start, end),
         ]
         z = F.dropout(torch.cat(parts, -1), self.config.head_dropout, self.training)
+        z = torch.cat([z, self.type(types)], -1)
         if self.config.habits:
             z = torch.cat([z, priors.to(z.dtype)], -1)
         logits: Tensor = self.link_outer(F.relu(self.link_inner(z))).squeeze(-1).float()
@@ -235,6 +248,7 @@ class ElModel(PreTrainedModel):
         words: Tensor,
         tags: Tensor,
         matches: Tensor,
+        names: Tensor,
         signals: Tensor,
         match_targets: Tensor,
         mentions: Tensor,
@@ -246,6 +260,7 @@ class ElModel(PreTrainedModel):
         entity_lengths: Tensor,
         entity_words: Tensor,
         entity_tags: Tensor,
+        entity_types: Tensor,
         type_targets: Tensor,
         pointer_targets: Tensor,
         borders: Tensor,
@@ -253,7 +268,7 @@ class ElModel(PreTrainedModel):
         """The training loss.
 
         Args:
-            matches, signals: (3, n) and (n, SIGNALS).
+            matches, names, signals: (3, n), (n, 2) and (n, SIGNALS).
             match_targets: (n,) 1 where the match is a mention.
             pointer_targets: (3, k) of text, position and 0 for start or 1 for end of mentions among the matches.
             mentions, pairs, overlaps, priors: as :meth:`link_logits` takes them; pairs ordered by mention.
@@ -271,7 +286,7 @@ class ElModel(PreTrainedModel):
                 product_cross_entropy(logits, [], tuple(pointer_targets.unbind(0)), encoded["marks"]) / lengths.sum()
             )
         else:
-            scores = self.match_logits(encoded, matches, signals)
+            scores = self.match_logits(encoded, matches, names, signals)
             mention_loss = F.binary_cross_entropy_with_logits(scores, match_targets, reduction="sum")
             mention_loss = mention_loss / max(len(scores), 1)
         loss = mention_loss
@@ -280,7 +295,9 @@ class ElModel(PreTrainedModel):
         link_loss = loss.new_zeros(())
         if pairs.shape[1]:
             described = self.describe(entity_characters, entity_lengths, entity_words, entity_tags)
-            scores = self.link_logits(encoded, mentions, described, entity_lengths, pairs, overlaps, priors)
+            scores = self.link_logits(
+                encoded, mentions, described, entity_lengths, entity_types, pairs, overlaps, priors
+            )
             if self.config.loss == "pair":
                 link_loss = F.binary_cross_entropy_with_logits(scores, link_targets)
             else:
@@ -325,6 +342,7 @@ def build_model(recipe: ElRecipe, prepared: Path) -> ElModel:
             word_size=0 if vectors is None else vectors.shape[1],
             tags=len(TAGS) if recipe.model.part_of_speech else 0,
             nil_types=len(read_nil_types(prepared)) if recipe.data.nil == "keep" else 0,
+            types=len(read_types(prepared)),
             loss=recipe.sampling.loss,
             **sizes,
         )

@@ -31,6 +31,7 @@ from ietool.tasks.el.kb import KnowledgeBase, compile_kb
 from ietool.tasks.el.recipe import ElRecipe
 from ietool.tasks.el.rows import encode, gold_of, table_columns
 from ietool.tasks.el.survey import AUTHORS_FILTER, Survey
+from ietool.tasks.el.traits import choose_types, read_types, write_types
 from ietool.text.characters import fold
 from ietool.text.encoding import TextEncoder, write_vocabulary
 from ietool.training.tables import write_table
@@ -100,7 +101,9 @@ class _Preparation:
         self.folds.save(self.folder / FOLDS)
         types = sorted(self.nil_types, key=lambda name: (-self.nil_types[name], name)) or [NIL]
         (self.folder / NIL_TYPES).write_text("\n".join(types) + "\n", encoding="utf-8")
-        featurizer = Featurizer(self.recipe, TextEncoder.open(self.folder), kb, annotations)
+        write_types(self.folder, choose_types(kb.info.types))
+        encoder = TextEncoder.open(self.folder)
+        featurizer = Featurizer(self.recipe, encoder, kb, annotations, read_types(self.folder))
         write_table(lambda: self.train_rows(featurizer, types), table_columns(), self.folder / "train", self.scratch)
         self.read_dev(featurizer)
         return self.report(kb, annotations)

@@ -17,7 +17,8 @@ UNKNOWN, NIL_ROW = -1, -2
 """In place of a gold entity's row: not said, or not in the knowledge base."""
 
 COLUMNS = {
-    "characters": 1, "words": 1, "tags": 1, "matches": 3, "signals": SIGNALS, "labels": 1, "mentions": 5, "borders": 2,
+    "characters": 1, "words": 1, "tags": 1, "matches": 3, "names": 2, "signals": SIGNALS, "labels": 1,
+    "mentions": 5, "borders": 2,
 }  # fmt: skip
 """List columns of the training table and the width of their rows. ``mentions``: start, end, name number (−1: no name of
 the knowledge base), gold row, NIL type (−1: none). ``borders``: start and inclusive end of every annotated mention,
@@ -61,7 +62,8 @@ def encode(
                    if start <= m.start and m.end <= stop]  # fmt: skip
         lists = {
             "characters": features.characters, "words": features.words, "tags": features.tags,
-            "matches": features.matches, "labels": labels, "mentions": mentions, "borders": borders,
+            "matches": features.matches, "names": features.names, "labels": labels, "mentions": mentions,
+            "borders": borders,
         }  # fmt: skip
         yield {
             "text": text,

@@ -117,6 +117,7 @@ class ElTrainingSet:
             "words": pad([item["words"] for item in items], longest),
             "tags": pad([item["tags"] for item in items], longest),
             "matches": columns(matches, 3),
+            "names": torch.from_numpy(np.concatenate([item["names"] for item in items])).long(),
             "signals": torch.from_numpy(np.concatenate([item["signals"] for item in items])),
             "match_targets": torch.from_numpy(np.concatenate([item["labels"] for item in items]).astype(np.float32)),
             "pointer_targets": columns(sorted(starts), 3),
@@ -195,7 +196,8 @@ def link_batch(links: Sequence[tuple[int, Linkable]], longest: int) -> dict[str,
 
 
 def entity_batch(entities: Sequence[Described]) -> dict[str, torch.Tensor]:
-    """The descriptions of some entities, padded: ``entity_characters``, ``_words``, ``_tags`` (E, M), ``_lengths``."""
+    """The descriptions of some entities, padded: ``entity_characters``, ``_words``, ``_tags`` (E, M),
+    ``_lengths``, ``_types`` (E,)."""
     lengths = [len(entity.characters) for entity in entities]
     longest = max(lengths, default=0)
     return {
@@ -203,4 +205,5 @@ def entity_batch(entities: Sequence[Described]) -> dict[str, torch.Tensor]:
         "entity_words": pad([entity.words for entity in entities], longest),
         "entity_tags": pad([entity.tags for entity in entities], longest),
         "entity_lengths": torch.tensor(lengths, dtype=torch.int64),
+        "entity_types": torch.tensor([entity.type for entity in entities], dtype=torch.int64),
     }

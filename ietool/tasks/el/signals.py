@@ -10,9 +10,10 @@ import numpy.typing as npt
 
 from ietool.tasks.el.annotations import SIDES, Annotations, Habit, sides
 from ietool.tasks.el.kb import Match
+from ietool.tasks.el.traits import TRAITS, Traits
 from ietool.text.matching import leftmost_longest
 
-SIGNALS = 26 + 2 * SIDES
+SIGNALS = 26 + 2 * SIDES + TRAITS
 """Columns of :func:`match_signals`."""
 
 
@@ -25,12 +26,14 @@ class Known:
         habit: how annotators treated the name.
         candidates: how many entities have it.
         popularity: how often train links the one of them that it links most.
+        traits: what the knowledge base says of the name.
     """
 
     match: Match
     habit: Habit
     candidates: int
     popularity: int
+    traits: Traits
 
 
 def match_signals(
@@ -54,7 +57,7 @@ def match_signals(
     Returns:
         (n, SIGNALS): counts of the habit and their odds, whether maximum matching gives the match (of those that pass,
         of all), how it lies to the words, its length and place, how its rivals and the other matches are treated, what
-        the name may mean, and how annotators treat matches between such neighbours.
+        the name may mean, how annotators treat matches between such neighbours, and the name's traits.
     """
     n = len(known)
     out = np.zeros((n, SIGNALS), np.float32)
@@ -87,6 +90,7 @@ def match_signals(
     out[:, 23] = np.log([k.candidates for k in known])
     out[:, 24] = np.log1p([k.popularity for k in known])
     out[:, 25] = links / (counts[:, 2] + 1)
+    out[:, -TRAITS:] = [k.traits.numbers for k in known]
     for row, (a, b, _) in enumerate(matches):
         for side, key in enumerate(sides(text, a, b)):
             hits, misses = annotations.beside(key, without)
