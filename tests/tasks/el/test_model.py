@@ -19,7 +19,7 @@ from ietool.tasks.el.model import SHORT, ElConfig, ElModel
 from ietool.tasks.el.signals import SIGNALS
 
 H, HEADS, SIZE = 8, 2, 3
-CHARACTERS, WORDS, TAGS, TYPES = 30, 9, 4, 3
+CHARACTERS, WORDS, TAGS, NIL_TYPES, TYPES = 30, 9, 4, 3, 4
 CLOSE = {"rtol": 1e-5, "atol": 1e-5}
 
 SHAPES = [
@@ -35,8 +35,8 @@ SHAPES = [
 def small(**changes: Any) -> ElModel:
     torch.manual_seed(3)
     sizes: dict[str, Any] = {
-        "characters": CHARACTERS, "words": WORDS, "word_size": 6, "tags": TAGS, "nil_types": TYPES, "hidden_size": H,
-        "attention_heads": HEADS, "attention_head_size": SIZE,
+        "characters": CHARACTERS, "words": WORDS, "word_size": 6, "tags": TAGS, "nil_types": NIL_TYPES, "types": TYPES,
+        "type_size": 5, "hidden_size": H, "attention_heads": HEADS, "attention_head_size": SIZE,
     }  # fmt: skip
     model = ElModel(ElConfig(**(sizes | changes)))
     with torch.no_grad():
@@ -56,6 +56,9 @@ def batch(texts: list[int], entities: list[int], padding: int = 0) -> dict[str, 
         for row, length in enumerate(lengths):
             out[row, :length] = torch.randint(low, high, (length,), generator=random)
         return out
+
+    def numbers(high: int, count: int) -> Tensor:
+        return torch.randint(0, high, (count,), generator=random)
 
     def spans(count: int) -> Tensor:
         found = set()
@@ -81,6 +84,8 @@ def batch(texts: list[int], entities: list[int], padding: int = 0) -> dict[str, 
     return {
         **characters, **described, "lengths": torch.tensor(texts), "entity_lengths": torch.tensor(entities),
         "matches": matches, "signals": torch.randn(matches.shape[1], SIGNALS, generator=random),
+        "names": torch.stack([numbers(TYPES + 1, matches.shape[1]), numbers(WORDS, matches.shape[1])], 1),
+        "entity_types": numbers(TYPES + 1, len(entities)),
         "match_targets": (torch.rand(matches.shape[1], generator=random) < 0.4).float(),
         "mentions": mentions, "pairs": torch.tensor(pairs).T, "overlaps": overlaps, "link_targets": targets,
         "priors": torch.rand(len(pairs), PRIORS, generator=random), "borders": borders,
@@ -94,6 +99,8 @@ class Twin:
 
     def __init__(self, model: ElModel, given: dict[str, Tensor]) -> None:
         self.model, self.given = model, given
+        (types,) = (layer for layer in model.children() if isinstance(layer, torch.nn.Embedding))
+        self.types = types.weight
 
     def embed(self, prefix: str, row: int, length: int) -> Tensor:
         e, rows = self.model.embedding, []
@@ -132,11 +139,15 @@ class Twin:
 
     def match(self, row: int) -> Tensor:
         text, start, end = self.given["matches"][:, row].tolist()
-        x = self.span(self.text(text)[1], start, end)
+        kind, word = self.given["names"][row].tolist()
+        x = torch.cat([self.span(self.text(text)[1], start, end), self.types[kind]])
         if self.model.config.habits:
             x = torch.cat([x, self.given["signals"][row]])
         m = self.model
-        inner = torch.relu(m.span_inner.weight @ x + m.span_inner.bias)
+        inner = m.span_inner.weight @ x + m.span_inner.bias
+        if m.name is not None:
+            inner = inner + m.name.weight @ m.embedding.word_vectors[word].float()
+        inner = torch.relu(inner)
         return (m.span_outer.weight @ inner + m.span_outer.bias).squeeze()
 
     def attend(self, layer: Any, x: Tensor, over: Tensor) -> Tensor:
@@ -167,6 +178,7 @@ class Twin:
             self.attend(self.model.to_description, q, d).max(0).values,
             self.attend(self.model.to_query, d, q).max(0).values,
             q[start : end + 1].mean(0),
+            self.types[self.given["entity_types"][entity]],
         ]
         if self.model.config.habits:
             parts.append(self.given["priors"][pair])
@@ -249,7 +261,7 @@ def describe(model: ElModel, given: dict[str, Tensor]) -> Tensor:
 def link_logits(model: ElModel, given: dict[str, Tensor]) -> Tensor:
     return model.link_logits(
         encode(model, given), given["mentions"], describe(model, given), given["entity_lengths"],
-        *(given[name] for name in ("pairs", "overlaps", "priors")),
+        given["entity_types"], *(given[name] for name in ("pairs", "overlaps", "priors")),
     )  # fmt: skip
 
 
@@ -264,7 +276,7 @@ def test_a_batch_gives_what_one_at_a_time_gives(texts: list[int], entities: list
         torch.testing.assert_close(encoded["h"][row, :length], h, **CLOSE)
         torch.testing.assert_close(encoded["z"][row, :length], z, **CLOSE)
         assert not encoded["h"][row, length:].any() and not encoded["z"][row, length:].any()
-    logits = model.match_logits(encoded, given_["matches"], given_["signals"])
+    logits = model.match_logits(encoded, *(given_[name] for name in ("matches", "names", "signals")))
     torch.testing.assert_close(logits, torch.stack([twin.match(row) for row in range(len(logits))]), **CLOSE)
     zs = [twin.text(row)[1] for row in range(len(texts))]
     torch.testing.assert_close(model.border_loss(encoded, given_["borders"]), twin.border_loss(zs), **CLOSE)
@@ -329,12 +341,12 @@ def test_an_empty_description_is_nothing_and_harms_no_other() -> None:
 
 
 NOTHING = {
-    "matches": (3, 0), "signals": (0, SIGNALS), "match_targets": (0,), "pointer_targets": (3, 0),
+    "matches": (3, 0), "names": (0, 2), "signals": (0, SIGNALS), "match_targets": (0,), "pointer_targets": (3, 0),
 }  # fmt: skip
 NO_MENTION = {
     "mentions": (3, 0), "pairs": (2, 0), "priors": (0, PRIORS), "link_targets": (0,), "type_targets": (0,),
     "borders": (3, 0), "entity_characters": (0, 0), "entity_words": (0, 0), "entity_tags": (0, 0),
-    "entity_lengths": (0,), "overlaps": (0, 6, OVERLAPS),
+    "entity_lengths": (0,), "entity_types": (0,), "overlaps": (0, 6, OVERLAPS),
 }  # fmt: skip
 
 

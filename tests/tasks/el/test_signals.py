@@ -13,12 +13,14 @@ from hypothesis import strategies as st
 
 from ietool.tasks.el.annotations import Annotations, Folds, Found, Habit, sides, text_habits, text_sides
 from ietool.tasks.el.signals import SIGNALS, Known, match_signals
+from ietool.tasks.el.traits import TRAITS, Traits
 from ietool.text.characters import fold
 
 NAMES = ("云", "云朵", "朵之", "云朵之歌", "歌", "ab", "b", "《云")
 TEXTS = st.lists(
     st.sampled_from(["云", "朵", "之", "歌", "a", "B", "《", "》", "云朵之歌", "《云朵》"]), max_size=9
 ).map("".join)
+NAMED = st.tuples(*[st.integers(-2, 2)] * TRAITS).map(lambda numbers: Traits(1, 2, numbers))
 HABITS = st.tuples(*[st.integers(0, 9)] * 4, st.integers(0, 5)).map(lambda n: Habit(*n[:4], Counter({"7": n[4]})))
 
 
@@ -89,6 +91,7 @@ def naive(
         for key in beside(text, a, b):
             hits, misses = counts.get(key, (0, 0))
             row += [math.log((hits + 1) / (misses + 1)), math.log(1 + hits + misses)]
+        row += k.traits.numbers
         rows.append(row)
     return rows
 
@@ -103,7 +106,7 @@ def test_each_column_is_what_a_loop_gives(data: st.DataObject, text: str) -> Non
     dropped = data.draw(st.sets(st.sampled_from(range(len(NAMES)))), "dropped")
     habits = {number: data.draw(HABITS) for number in sorted({m[2] for m in every} - dropped)}
     known = [
-        Known(m, habits[m[2]], data.draw(st.integers(1, 40)), data.draw(st.integers(0, 40)))
+        Known(m, habits[m[2]], data.draw(st.integers(1, 40)), data.draw(st.integers(0, 40)), data.draw(NAMED))
         for m in every
         if m[2] not in dropped
     ]
@@ -159,7 +162,7 @@ def known_of(text: str, annotations: Annotations, without: Annotations | None = 
         if without is not None:
             habit = habit.minus(without.get(name))
         popularity = max(annotations.entities[i] - (without.entities[i] if without else 0) for i in ("7", "8"))
-        known.append(Known(match, habit, 2, popularity))
+        known.append(Known(match, habit, 2, popularity, Traits(1, 2, (0.0,) * TRAITS)))
     return known
 
 
