@@ -231,14 +231,24 @@ def test_a_knowledge_base_that_cannot_be_used_ends_a_prediction(
     assert not result.exists()
 
 
-@pytest.mark.parametrize("name", ["annotations.jsonl", "characters.txt"])
+@pytest.mark.parametrize("name", ["annotations.jsonl", "characters.txt", "types.txt"])
 def test_a_run_that_lacks_a_file_is_told(
     trained: Path, data: Path, capsys: pytest.CaptureFixture[str], name: str
 ) -> None:
     shutil.copytree(trained, data / "run")
     (data / "run" / name).unlink()
     error = refused(capsys, predict(data / "run", data))
-    assert f"{name}: is missing → train again, or copy the run folder whole" in error
+    assert name in error and "→ train again, or copy the run folder whole" in error
+
+
+@pytest.mark.parametrize("name", ["characters.txt", "types.txt"])
+def test_a_file_of_another_run_is_told(
+    trained: Path, data: Path, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    shutil.copytree(trained, data / "run")
+    lines = (data / "run" / name).read_text(encoding="utf-8").splitlines()
+    (data / "run" / name).write_text("\n".join(lines[:-1]) + "\n", encoding="utf-8")
+    assert f"{name}: does not fit the model beside it → train again" in refused(capsys, predict(data / "run", data))
 
 
 @pytest.mark.parametrize(

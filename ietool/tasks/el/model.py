@@ -81,14 +81,14 @@ class ElModel(PreTrainedModel):
             config.characters, h, words=config.words, word_size=config.word_size, tags=config.tags,
             dropout=config.embedding_dropout,
         )  # fmt: skip
-        self.type = nn.Embedding(config.types + 1, config.type_size)
+        self.kind = nn.Embedding(config.types + 1, config.type_size)
         self.encoder = BiLSTM(h + 2, h // 2)
         self.mention_conv = Conv1d(h, h, 3)
         if config.mentions == "pointers":
             self.pointers = nn.Linear(h, 2)
         else:
             self.span_inner = nn.Linear(3 * h + signals + config.type_size, h)
-            self.name = nn.Linear(config.word_size, h, bias=False) if config.words else None
+            self.called = nn.Linear(config.word_size, h, bias=False) if config.words else None
             self.span_outer = nn.Linear(h, 1)
         self.borders = nn.Linear(h, 2) if config.borders else None
         self.query = BiLSTM(h + 1 + OVERLAPS, h // 2)
@@ -134,12 +134,12 @@ class ElModel(PreTrainedModel):
 
     def match_logits(self, encoded: dict[str, Tensor], matches: Tensor, names: Tensor, signals: Tensor) -> Tensor:
         """(n,) logits that a match (3, n) is a mention; ``names`` (n, 2) and ``signals`` (n, SIGNALS) of Features."""
-        parts = [self.spans(encoded["z"], matches), self.type(names[:, 0])]
+        parts = [self.spans(encoded["z"], matches), self.kind(names[:, 0])]
         if self.config.habits:
             parts.append(signals.to(parts[0].dtype))
         z = self.span_inner(torch.cat(parts, -1))
-        if self.name is not None:
-            z = z + self.name(F.embedding(names[:, 1], self.embedding.word_vectors).to(z.dtype))
+        if self.called is not None:
+            z = z + self.called(F.embedding(names[:, 1], self.embedding.word_vectors).to(z.dtype))
         z = F.relu(z)
         logits: Tensor = self.span_outer(F.dropout(z, self.config.head_dropout, self.training)).squeeze(-1).float()
         return logits
@@ -235,7 +235,7 @@ class ElModel(PreTrainedModel):
             _mean(q, rows, start, end),
         ]
         z = F.dropout(torch.cat(parts, -1), self.config.head_dropout, self.training)
-        z = torch.cat([z, self.type(types)], -1)
+        z = torch.cat([z, self.kind(types)], -1)
         if self.config.habits:
             z = torch.cat([z, priors.to(z.dtype)], -1)
         logits: Tensor = self.link_outer(F.relu(self.link_inner(z))).squeeze(-1).float()
