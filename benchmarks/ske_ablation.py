@@ -17,14 +17,14 @@ from __future__ import annotations
 import argparse
 import json
 import shutil
-import subprocess
 import sys
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from trainings import ietool, train_once
+
 from ietool.files import read_lines
-from ietool.recipe import Recipe
 from ietool.recipe_io import differences, load_recipe, save_recipe
 from ietool.runs import RECIPE_FILE, open_run
 from ietool.tasks.ske.sources import locate
@@ -45,15 +45,6 @@ UNTRAINED = ("no-rules", "rules")
 """Variants that only predict otherwise."""
 
 
-def ietool(*arguments: object, capture: bool = False) -> str:
-    """One command; its failure ends the benchmark. Its own output goes to standard error."""
-    command = [sys.executable, "-m", "ietool", *map(str, arguments)]
-    done = subprocess.run(command, text=True, stdout=subprocess.PIPE if capture else sys.stderr, check=False)
-    if done.returncode:
-        sys.exit(done.returncode)
-    return done.stdout or ""
-
-
 def find_files(data: Path, work: Path, limit: int | None) -> dict[str, Path]:
     """train, dev and schema; with a limit, train is the head of it."""
     found = {role: path.resolve() for role, path in locate(data).files.items() if role in ("train", "dev", "schema")}
@@ -63,31 +54,6 @@ def find_files(data: Path, work: Path, limit: int | None) -> dict[str, Path]:
             out.writelines(line + "\n" for _, _, line in islice(read_lines(found["train"]), limit))
         found["train"] = head
     return found
-
-
-def state_of(run: Path, recipe: Recipe) -> str:
-    """``finished``, ``unfinished`` or ``none``; a run of other settings ends the benchmark."""
-    if not (run / "run.json").is_file():
-        return "none"
-    entry = open_run(run, weights=False)
-    changed = differences(load_recipe(str(run / RECIPE_FILE)), recipe)
-    if changed:
-        sys.exit(f"{run} was trained with other settings ({', '.join(changed)}): choose another --work, or delete it")
-    return "finished" if entry.state == "finished" else "unfinished"
-
-
-def train(
-    recipe: Recipe, settings: list[str], files: dict[str, Path], arguments: argparse.Namespace, run: Path
-) -> None:
-    state = state_of(run, recipe)
-    if state == "finished":
-        return
-    where = ["--recipe", arguments.recipe, "--output", run, "--device", arguments.device]
-    if state == "unfinished" and (run / "checkpoints").is_dir():
-        ietool("train", *where, "--resume")
-        return
-    given = [part for role, path in files.items() for part in (f"--{role}", path)]
-    ietool("train", *where, *given, "--overwrite", *(part for s in settings for part in ("--set", s)))
 
 
 def copy_with(settings: list[str], full: Path, run: Path) -> None:
@@ -151,10 +117,10 @@ def main() -> None:
             continue
         run = work / (name + ending)
         if name in UNTRAINED:
-            train(full, base, files, arguments, work / f"full{ending}")
+            train_once(arguments.recipe, base, work / f"full{ending}", files=files, device=arguments.device)
             copy_with(VARIANTS[name][1], work / f"full{ending}", run)
         else:
-            train(recipe, settings, files, arguments, run)
+            train_once(arguments.recipe, settings, run, files=files, device=arguments.device)
         rows[name] = score(run, files["dev"], arguments)
         (work / "ablation.md").write_text(table(rows), encoding="utf-8")
     print(table(rows))

@@ -1,0 +1,55 @@
+"""Trainings of a benchmark, each by the verb that a user types: done once, resumed where one was cut."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from ietool.recipe import Recipe
+from ietool.recipe_io import differences, load_recipe
+from ietool.runs import RECIPE_FILE, open_run
+
+
+def ietool(*arguments: object, capture: bool = False) -> str:
+    """One command; its failure ends the benchmark. Its own output goes to standard error."""
+    command = [sys.executable, "-m", "ietool", *map(str, arguments)]
+    done = subprocess.run(command, text=True, stdout=subprocess.PIPE if capture else sys.stderr, check=False)
+    if done.returncode:
+        sys.exit(done.returncode)
+    return done.stdout or ""
+
+
+def state_of(run: Path, recipe: Recipe) -> str:
+    """``finished``, ``unfinished`` or ``none``; a run of other settings ends the benchmark."""
+    if not (run / "run.json").is_file():
+        return "none"
+    entry = open_run(run, weights=False)
+    changed = differences(load_recipe(str(run / RECIPE_FILE)), recipe)
+    if changed:
+        sys.exit(f"{run} was trained with other settings ({', '.join(changed)}): choose another --work, or delete it")
+    return "finished" if entry.state == "finished" else "unfinished"
+
+
+def train_once(
+    recipe: str, settings: Sequence[str], run: Path, *, files: Mapping[str, Path], device: str = "auto"
+) -> None:
+    """Train a run, unless it is there.
+
+    Args:
+        recipe: by name.
+        settings: ``key=value``.
+        run: its folder.
+        files: by role, for example train and dev; or ``data``, a folder.
+        device: as ``--device`` takes it.
+    """
+    state = state_of(run, load_recipe(recipe, list(settings)))
+    if state == "finished":
+        return
+    where = ["--recipe", recipe, "--output", run, "--device", device]
+    if state == "unfinished" and (run / "checkpoints").is_dir():
+        ietool("train", *where, "--resume")
+        return
+    given = [part for role, path in files.items() for part in (f"--{role}", path)]
+    ietool("train", *where, *given, "--overwrite", *(part for s in settings for part in ("--set", s)))
