@@ -98,9 +98,7 @@ class Twin:
     """A literal reading of kexue.fm 6919 with the weights of a model."""
 
     def __init__(self, model: ElModel, given: dict[str, Tensor]) -> None:
-        self.model, self.given = model, given
-        (types,) = (layer for layer in model.children() if isinstance(layer, torch.nn.Embedding))
-        self.types = types.weight
+        self.model, self.given, self.types = model, given, model.kind.weight
 
     def embed(self, prefix: str, row: int, length: int) -> Tensor:
         e, rows = self.model.embedding, []
@@ -145,8 +143,8 @@ class Twin:
             x = torch.cat([x, self.given["signals"][row]])
         m = self.model
         inner = m.span_inner.weight @ x + m.span_inner.bias
-        if m.name is not None:
-            inner = inner + m.name.weight @ m.embedding.word_vectors[word].float()
+        if m.called is not None:
+            inner = inner + m.called.weight @ m.embedding.word_vectors[word].float()
         inner = torch.relu(inner)
         return (m.span_outer.weight @ inner + m.span_outer.bias).squeeze()
 
