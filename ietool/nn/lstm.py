@@ -19,6 +19,10 @@ class BiLSTM(nn.Module):
 
     def forward(self, x: Tensor, lengths: Tensor) -> Tensor:
         """x (B, L, in), lengths (B,) from 0 to L; zero behind each length."""
+        if x.device.type == "cpu" and torch.is_autocast_enabled("cpu"):
+            # Most CPUs have no LSTM in half precision, and torch then raises instead of casting.
+            with torch.autocast("cpu", enabled=False):
+                return self(x.float(), lengths)
         at = torch.arange(x.shape[1], device=x.device)
         inside = at < lengths[:, None]
         turn = torch.where(inside, lengths[:, None] - 1 - at, at).unsqueeze(-1)

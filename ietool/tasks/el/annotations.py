@@ -141,9 +141,12 @@ class Annotations:
         return iter(self._habits.items())
 
     def save(self, path: Path) -> None:
-        """One JSON list a line: name, yes, no, hits, misses, links; or a key of :func:`sides`, hits, misses."""
+        """One JSON list a line: how many follow; keys of :func:`sides`, hits, misses; names, yes, no, hits, misses,
+        links."""
+        keys = sorted({key for key, _ in self._sides})
         with path.open("w", encoding="utf-8", newline="\n") as out:
-            for key in sorted({key for key, _ in self._sides}):
+            out.write(f"[{len(keys) + len(self._habits)}]\n")
+            for key in keys:
                 out.write(json.dumps([key, *self.beside(key)], ensure_ascii=False) + "\n")
             for name, h in sorted(self._habits.items()):
                 out.write(json.dumps([name, h.yes, h.no, h.hits, h.misses, dict(h.links)], ensure_ascii=False) + "\n")
@@ -155,8 +158,9 @@ class Annotations:
         number = 0
         try:
             with path.open(encoding="utf-8", newline="\n") as lines:
-                for line in lines:
-                    number += 1
+                number = 1
+                (count,) = json.loads(next(lines, "[]"))
+                for number, line in enumerate(lines, 2):  # noqa: B007  (told by the handler below)
                     cells = json.loads(line)
                     if len(cells) == 3:
                         key, hits, misses = cells
@@ -166,6 +170,8 @@ class Annotations:
                     counted = Counter({str(kb_id): int(n) for kb_id, n in links.items()})
                     found._habits[str(name)] = Habit(int(yes), int(no), int(hits), int(misses), counted)
                     found.entities.update(counted)
+            if count != number - 1:
+                raise ValueError(f"{count} lines should follow the first one, {number - 1} do")
         except FileNotFoundError:
             raise UserError("is missing", file=path, mend="train again, or copy the run folder whole") from None
         except (OSError, ValueError, TypeError, AttributeError) as error:

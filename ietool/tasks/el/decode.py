@@ -15,7 +15,7 @@ from ietool.tasks.el.cache import EncodedDescriptions
 from ietool.tasks.el.data import NIL, Example
 from ietool.tasks.el.features import KB, Features, Featurizer, word_spans
 from ietool.tasks.el.kb import KnowledgeBase, open_any
-from ietool.tasks.el.linking import Candidate, LinkedMention, Linking, Proposal, apart, best_apart
+from ietool.tasks.el.linking import Candidate, LinkedMention, Linking, Proposal, apart, best_apart, best_first
 from ietool.tasks.el.losses import log_partition
 from ietool.tasks.el.model import ElModel, read_nil_types
 from ietool.tasks.el.recipe import ElRecipe
@@ -185,9 +185,8 @@ class ElPredictor:
         types = self._nil_types(links, encoded)
         found: list[list[LinkedMention]] = [[] for _ in features]
         for (at, linked), (start, end, _, probability), share, nil in zip(links, flat, shares, types, strict=True):
-            candidates = sorted(
-                (Candidate(e.kb_id, e.subject, p) for e, p in zip(linked.entities, share, strict=True)),
-                key=lambda c: -c.probability,
+            candidates = best_first(
+                [Candidate(e.kb_id, e.subject, p) for e, p in zip(linked.entities, share, strict=True)]
             )
             best = candidates[0].probability if candidates else 0.0
             if self.recipe.data.nil == "keep" or decode.given_mentions:

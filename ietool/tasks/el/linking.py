@@ -11,6 +11,10 @@ Proposal = tuple[int, int, int, float]
 """A mention found: start, end, name number (−1: a given mention whose name the knowledge base lacks), probability."""
 
 
+TIE = 1e-5
+"""Probabilities that differ by less are the same."""
+
+
 @dataclass(frozen=True)
 class Candidate:
     """An entity that a mention may mean, and how probable that is among them and the choice of none."""
@@ -74,6 +78,18 @@ def apart(spans: Sequence[Proposal]) -> list[Proposal]:
         else:
             i -= 1
     return found[::-1]
+
+
+def best_first(candidates: Sequence[Candidate]) -> list[Candidate]:
+    """Candidates by falling probability; of those that tie for the first place the one that came first.
+
+    Two records of the same names and no facts score alike but for rounding, which must not decide: it depends on what
+    else is in the batch.
+    """
+    highest = max((c.probability for c in candidates), default=0.0)
+    first = next((i for i, c in enumerate(candidates) if c.probability >= highest - TIE), None)
+    order = sorted(range(len(candidates)), key=lambda i: (i != first, -candidates[i].probability))
+    return [candidates[i] for i in order]
 
 
 def best_apart(mentions: Sequence[LinkedMention]) -> list[LinkedMention]:

@@ -23,7 +23,7 @@ from ietool.tasks.el.features import (
     word_spans,
 )
 from ietool.tasks.el.recipe import ElRecipe
-from ietool.tasks.el.rows import COLUMNS, UNKNOWN
+from ietool.tasks.el.rows import COLUMNS, NIL_ROW, UNKNOWN
 from ietool.text.characters import fold
 from ietool.training.batches import columns, pad
 from ietool.training.tables import ListColumn
@@ -74,10 +74,16 @@ class ElTrainingSet:
             name: column[index] if width == 1 else column[index].reshape(-1, width)
             for name, (column, width) in self._columns.items()
         }
-        known = [row for row in item["mentions"].tolist() if row[3] != UNKNOWN]
+        known = [row for row in item["mentions"].tolist() if self._is_linkable(row)]
         chosen = random.sample(known, min(self.recipe.sampling.mentions, len(known)))
         item["linkables"] = self._linkables(fold(str(self._texts[index])), chosen, self._folds[index], random)
         return item
+
+    def _is_linkable(self, mention: list[int]) -> bool:
+        """Whether the answer is known and can be had: a gold entity that is no candidate of the name would only teach
+        that none of the candidates fits."""
+        gold = mention[3]
+        return gold == NIL_ROW or (gold != UNKNOWN and gold in self.featurizer.candidates(mention[2]))
 
     def _linkables(self, text: str, mentions: list[list[int]], part: int, random: Random) -> list[Linkable]:
         sampling, featurizer, without = self.recipe.sampling, self.featurizer, self._without[part]
@@ -85,8 +91,6 @@ class ElTrainingSet:
         found = []
         for start, end, number, gold, nil_type in mentions:
             rows = featurizer.candidates(number)
-            if gold >= 0 and gold not in rows:
-                rows = [*rows, gold]
             count = len(rows)
             if sampling.loss == "pair":
                 rows = random.sample(rows, min(1, count))

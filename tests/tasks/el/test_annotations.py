@@ -43,7 +43,18 @@ def test_saved_and_loaded(tmp_path: Path) -> None:
 @pytest.mark.parametrize("damaged", ['["a", 1]\n', "{}\n", "[", '["a", 1, 1, 1, 1, [1]]\n'])
 def test_a_damaged_file_is_told(tmp_path: Path, damaged: str) -> None:
     path = tmp_path / "annotations.jsonl"
-    path.write_text('["x", 1, 0, 1, 0, {}]\n' + damaged, encoding="utf-8")
+    path.write_text("[1]\n" + damaged, encoding="utf-8")
     with pytest.raises(UserError) as caught:
         Annotations.load(path)
     assert caught.value.line == 2
+
+
+@pytest.mark.parametrize("left", [0, 1, 2])
+def test_a_file_that_lost_its_end_is_told(tmp_path: Path, left: int) -> None:
+    annotations = Annotations()
+    annotations.add(text_habits(FOUND, GOLD))
+    path = tmp_path / "annotations.jsonl"
+    annotations.save(path)
+    path.write_text("".join(path.read_text(encoding="utf-8").splitlines(keepends=True)[:left]), encoding="utf-8")
+    with pytest.raises(UserError, match="holds no annotators' statistics"):
+        Annotations.load(path)
