@@ -30,6 +30,8 @@ class ElTask(Task):
     score_options = ("kb",)
     roles = ("kb", "train")
     feature_sections = ("data",)
+    # So few texts: small batches and a quick average; and its ambiguous names are not always what they were in train.
+    demo = ("training.batch_size=16", "training.ema_decay=0.99", "decode.restrict=0")
 
     # -- data.py
 

@@ -24,7 +24,7 @@ class DataSection(Section):
     )
     min_char_count: PositiveInt = Field(2, description="rarer characters of the training texts become [UNK]")
     name_filter: Annotated[float, Field(gt=0)] = Field(
-        5.0, description="names whose (not annotated + 1) / (annotated + 1) in train reaches this are not looked for"
+        10.0, description="names whose (not annotated + 1) / (annotated + 1) in train reaches this are not looked for"
     )
     nil: Literal["drop", "keep"] = Field(
         "drop", description="mentions of what the knowledge base lacks: drop (2019), or keep with their types (2020)"
@@ -45,8 +45,8 @@ class ModelSection(Section):
     hidden_size: PositiveInt = Field(128, multiple_of=2)
     attention_heads: PositiveInt = 8
     attention_head_size: PositiveInt = 16
-    embedding_dropout: Share = 0.2
-    head_dropout: Share = Field(0.2, description="dropout on what the heads read; none in the article")
+    embedding_dropout: Share = 0.3
+    head_dropout: Share = Field(0.4, description="dropout on what the heads read; none in the article")
     part_of_speech: bool = Field(True, description="add an embedding of the word's part of speech; not in the article")
     mentions: Literal["spans", "pointers"] = Field(
         "spans", description="score every dictionary match, or start and end marks as in the article"
@@ -78,9 +78,9 @@ class SamplingSection(Section):
 class DecodeSection(Section):
     """From probabilities to linked mentions."""
 
-    mention: Share = Field(0.4, description="of a mention (spans), or of its start and its end (pointers)")
+    mention: Share = Field(0.3, description="of a mention (spans), or of its start and its end (pointers)")
     link: Share = Field(0.1, description="of the best candidate; below it the mention is dropped")
-    joint: Share = Field(0.4, description="of mention and candidate together, the product; 0 in the article")
+    joint: Share = Field(0.3, description="of mention and candidate together, the product; 0 in the article")
     restrict: Annotated[int, Field(ge=0)] = Field(
         2, description="a name linked so often in train is linked to the same ids only; 0: never"
     )
