@@ -18,8 +18,18 @@ from typing import Any, BinaryIO, TextIO
 from ietool.errors import UserError
 
 
-def _members(path: Path) -> Iterator[tuple[str, BinaryIO]]:
-    """Yield (name for messages, binary stream) for each text member of ``path``, by content, not by ending."""
+def open_members(source: str | Path) -> Iterator[tuple[str, BinaryIO]]:
+    """Yield (name for messages, binary stream) for each text member of a file, by content, not by ending.
+
+    ``-`` is standard input. A stream must be read before the next is asked for, under :func:`damage_told`.
+
+    Raises:
+        UserError: the file is missing or may not be read.
+    """
+    if str(source) == "-":
+        yield "<stdin>", sys.stdin.buffer
+        return
+    path = Path(source)
     try:
         with path.open("rb") as raw:
             magic = raw.read(4)
@@ -60,20 +70,25 @@ def read_lines(path: str | Path, on_bad: OnBad | None = None) -> Iterator[tuple[
     Raises:
         UserError: the file is missing, damaged or, naming the line and the byte, not UTF-8.
     """
-    if str(path) == "-":
-        yield from _decode("<stdin>", sys.stdin.buffer, on_bad)
-        return
+    with damage_told(path):
+        for name, stream in open_members(path):
+            yield from decode_lines(name, stream, on_bad)
+
+
+@contextlib.contextmanager
+def damage_told(path: str | Path) -> Iterator[None]:
+    """Turn what a damaged archive raises, as it is opened or read, into a UserError."""
     try:
-        for name, stream in _members(Path(path)):
-            yield from _decode(name, stream, on_bad)
-    # Damage shows as the members are read, an archive that needs a password or an unknown packer as they are opened.
+        yield
     except (zipfile.BadZipFile, gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise UserError(f"is a damaged archive ({error})", file=path, mend="download or pack it again") from None
+    # An archive that needs a password, or an unknown packer.
     except (RuntimeError, NotImplementedError) as error:
         raise UserError(f"cannot be unpacked ({error})", file=path, mend="pack it anew, without a password") from None
 
 
-def _decode(name: str, stream: BinaryIO, on_bad: OnBad | None) -> Iterator[tuple[str, int, str]]:
+def decode_lines(name: str, stream: BinaryIO, on_bad: OnBad | None = None) -> Iterator[tuple[str, int, str]]:
+    """The lines of a stream, as :func:`read_lines` gives them."""
     # Split on \n only: U+2028, U+0085 and the like occur inside the JSON strings of real corpora.
     for number, raw in enumerate(stream, 1):
         try:
