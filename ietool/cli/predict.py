@@ -31,6 +31,10 @@ def predict_cli(
     kb: Annotated[
         Path | None, typer.Option("--kb", metavar="KB", help="Link to this knowledge base, not the one trained with.")
     ] = None,
+    nbest: Annotated[
+        int | None,
+        typer.Option("--nbest", metavar="N", min=1, help="Write the N best candidates with scores (recipes of qa)."),
+    ] = None,
     overrides: SetOption = None,
     device: DeviceOption = "auto",
     batch_size: Annotated[
@@ -56,6 +60,8 @@ def predict_cli(
     settings = list(overrides or ())
     if kb is not None:
         settings.append(f"decode.kb={json.dumps(str(kb.resolve()), ensure_ascii=False)}")
+    if nbest is not None:
+        settings.append(f"decode.nbest={nbest}")
     if text:
         _show(folder, text, device, settings)
         return

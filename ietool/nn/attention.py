@@ -1,7 +1,8 @@
-"""Multi-head self-attention as the articles use it: no output projection, no residual."""
+"""Attention as the articles use it: no output projection, no residual."""
 
 from __future__ import annotations
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -38,3 +39,18 @@ class CrossAttention(nn.Module):
         k, v = self.kv(over).view(n, over.shape[1], 2, self.heads, self.head_size).permute(2, 0, 3, 1, 4).unbind(0)
         out = F.scaled_dot_product_attention(q, k, v, attn_mask=mask[:, None, None, :])
         return out.transpose(1, 2).reshape(n, length, -1)
+
+
+class AdditivePooling(nn.Module):
+    """(B, L, H) → (B, H): the mean weighted by softmax(w · tanh(W x)) over the positions inside (kexue.fm 5409)."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__()
+        self.inner = nn.Linear(size, size, bias=False)
+        self.outer = nn.Linear(size, 1, bias=False)
+
+    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
+        """x (B, L, H), mask (B, L) bool, of at least one position each."""
+        scores = self.outer(torch.tanh(self.inner(x))).squeeze(-1).float().masked_fill(~mask, -torch.inf)
+        pooled: Tensor = (scores.softmax(-1).to(x.dtype).unsqueeze(1) @ x).squeeze(1)
+        return pooled

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from ietool.errors import UserError
+from ietool.files import read_lines
 from ietool.recipe import Recipe
 from ietool.report.tables import Table
 from ietool.scoring import Report
@@ -113,6 +114,10 @@ class Task(ABC):
     def read_inputs(self, lines: Iterable[Line]) -> Iterator[Any]:
         """Texts to predict on, from lines of the competition's test format (gold, where present, is ignored)."""
 
+    def open_inputs(self, source: str) -> Iterator[Any]:
+        """The same from a file; ``-`` is standard input. For tasks whose files are not read line by line."""
+        return self.read_inputs(read_lines(source))
+
     @abstractmethod
     def input_of(self, text: str) -> Any:
         """The same from a bare string (``predict --text`` and Python users)."""
@@ -120,6 +125,11 @@ class Task(ABC):
     @abstractmethod
     def format(self, prediction: Any, assets: Path) -> str:
         """One line of the submission, in the format of the competition whose data the run folder ``assets`` learnt."""
+
+    def submission(self, predictions: Iterable[Any], assets: Path, output: str) -> Iterator[str]:
+        """A submission in pieces, as a stream; ``output`` is the name of the file, whose ending may choose a form."""
+        for prediction in predictions:
+            yield self.format(prediction, assets) + "\n"
 
     @abstractmethod
     def show(self, prediction: Any) -> Table:

@@ -1,4 +1,4 @@
-"""The tasks there are: a plain table, one line a task.."""
+"""The tasks there are: a plain table, one line a task."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from ietool.tasks.base import Task
 TASKS: list[tuple[str, str]] = [
     ("ske", "ietool.tasks.ske:SkeTask"),
     ("el", "ietool.tasks.el:ElTask"),
+    ("qa", "ietool.tasks.qa:QaTask"),
 ]
 """(name, module:class); the module is imported when the task is asked for."""
 

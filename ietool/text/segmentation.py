@@ -27,3 +27,12 @@ def tag_id(tag: str) -> int:
 def words(text: str) -> list[tuple[str, int]]:
     """Segment into (word, tag class); the words joined give the text back."""
     return [(word, tag_id(tag)) for word, tag in rjieba.tag(text)]
+
+
+def word_spans(text: str) -> list[tuple[int, int]]:
+    """Half-open spans of the words of a text."""
+    spans, at = [], 0
+    for word, _ in words(text):
+        spans.append((at, at + len(word)))
+        at += len(word)
+    return spans

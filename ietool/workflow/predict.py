@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ietool.errors import UserError
-from ietool.files import atomic_text, read_lines
+from ietool.files import atomic_text
 from ietool.recipe_io import load_recipe
 from ietool.report.tables import Table
 from ietool.runs import RECIPE_FILE, open_run
@@ -119,7 +119,7 @@ def predict_file(
     overrides: Sequence[str] = (),
     progress: Progress = no_progress,
 ) -> Outcome:
-    """Read ``source`` line by line and write a submission; ``-`` stands for the standard streams.
+    """Read ``source`` as a stream and write a submission; ``-`` stands for the standard streams.
 
     Raises:
         UserError: a bad record, a run that cannot be opened, or an output that cannot be written. Nothing is left
@@ -129,10 +129,16 @@ def predict_file(
     begin = time.monotonic()
     done = 0
     with atomic_text(output) as out:
-        for prediction in loaded.stream(loaded.task.read_inputs(read_lines(source))):
-            out.write(loaded.task.format(prediction, loaded.run) + "\n")
-            done += 1
-            if done % 64 == 0:
-                progress("texts", done, None)
+
+        def counted() -> Iterator[Any]:
+            nonlocal done
+            for prediction in loaded.stream(loaded.task.open_inputs(source)):
+                yield prediction
+                done += 1
+                if done % 64 == 0:
+                    progress("texts", done, None)
+
+        for piece in loaded.task.submission(counted(), loaded.run, output):
+            out.write(piece)
     progress("texts", done, done)
     return Outcome(done, time.monotonic() - begin, loaded.notes)

@@ -77,8 +77,9 @@ def _fingerprint(task: Task, recipe: Recipe, sources: Sources, skip_bad: bool) -
     digest.update(json.dumps(settings, sort_keys=True).encode())
     for key in task.feature_sections:
         for name, value in getattr(recipe, key):
-            if isinstance(value, Path):
-                digest.update(json.dumps([name, _look(value)]).encode())
+            for path in value if isinstance(value, list) else [value]:
+                if isinstance(path, Path):
+                    digest.update(json.dumps([name, _look(path)]).encode())
     for role, path in sorted(sources.files.items()):
         digest.update(role.encode())
         with path.open("rb") as stream:

@@ -13,7 +13,7 @@ import torch
 from ietool.errors import UserError
 from ietool.tasks.el.cache import EncodedDescriptions
 from ietool.tasks.el.data import NIL, Example
-from ietool.tasks.el.features import KB, Features, Featurizer, word_spans
+from ietool.tasks.el.features import KB, Features, Featurizer
 from ietool.tasks.el.kb import KnowledgeBase, open_any
 from ietool.tasks.el.linking import Candidate, LinkedMention, Linking, Proposal, apart, best_apart, best_first
 from ietool.tasks.el.losses import log_partition
@@ -22,6 +22,7 @@ from ietool.tasks.el.recipe import ElRecipe
 from ietool.tasks.el.sampling import Linkable, link_batch, linkable
 from ietool.tasks.el.traits import TYPES
 from ietool.text.encoding import CHARACTERS, WORDS
+from ietool.text.segmentation import word_spans
 from ietool.text.spans import nearest_spans
 from ietool.text.windows import windows
 from ietool.training.batches import columns, pad

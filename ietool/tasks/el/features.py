@@ -22,7 +22,7 @@ from ietool.tasks.el.traits import TYPES, NameTraits, read_types, type_class
 from ietool.text.characters import fold
 from ietool.text.encoding import TextEncoder, copy_vocabulary
 from ietool.text.matching import occurrences
-from ietool.text.segmentation import words as segment
+from ietool.text.segmentation import word_spans
 
 KB, ANNOTATIONS, FOLDS, NIL_TYPES = "kb", "annotations.jsonl", "folds", "nil_types.txt"
 POPULAR = 32
@@ -222,15 +222,6 @@ class Featurizer:
         out[:, 5] = np.log1p([entity.facts for entity in entities])
         out[:, 6] = np.log1p([len(entity.whole) for entity in entities]) / 2
         return out
-
-
-def word_spans(text: str) -> list[tuple[int, int]]:
-    """Half-open spans of the words of a text."""
-    spans, at = [], 0
-    for word, _ in segment(text):
-        spans.append((at, at + len(word)))
-        at += len(word)
-    return spans
 
 
 def overlap_features(text: str, spans: Sequence[tuple[int, int]], entity: Described) -> npt.NDArray[np.uint8]:

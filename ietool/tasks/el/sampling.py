@@ -20,11 +20,11 @@ from ietool.tasks.el.features import (
     Described,
     Featurizer,
     overlap_features,
-    word_spans,
 )
 from ietool.tasks.el.recipe import ElRecipe
 from ietool.tasks.el.rows import COLUMNS, NIL_ROW, UNKNOWN
 from ietool.text.characters import fold
+from ietool.text.segmentation import word_spans
 from ietool.training.batches import columns, pad
 from ietool.training.tables import ListColumn
 

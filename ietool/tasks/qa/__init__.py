@@ -1,0 +1,150 @@
+"""Question answering over passages (WebQA, SogouQA, CMRC 2018, DuReader): question and passages → answer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from ietool.recipe import Recipe
+from ietool.report.tables import Table
+from ietool.scoring import Report
+from ietool.tasks.base import Line, PrepareReport, Progress, Sources, Task, no_progress
+from ietool.tasks.qa.recipe import QaRecipe
+
+if TYPE_CHECKING:
+    from ietool.tasks.qa.data import Question
+    from ietool.tasks.qa.decode import QaPredictor
+    from ietool.tasks.qa.model import QaModel
+    from ietool.tasks.qa.sampling import QaTrainingSet
+    from ietool.tasks.qa.voting import Answered
+
+
+class QaTask(Task):
+    """Reading comprehension."""
+
+    name = "qa"
+    title = "question answering"
+    recipe_class = QaRecipe
+    scorers = ("cmrc2018", "dureader_robust", "dureader2", "lic2019_mrc", "sogouqa", "webqa")
+    roles = ("train",)
+    feature_sections = ("data",)
+
+    # -- data.py
+
+    def locate(self, folder: Path, *, needed: Sequence[str]) -> Sources:
+        from ietool.tasks.qa.sources import locate
+
+        return locate(folder, needed)
+
+    def open_inputs(self, source: str) -> Iterator[Question]:
+        from ietool.tasks.qa.data import read_inputs_file
+
+        return read_inputs_file(source)
+
+    def read_inputs(self, lines: Iterable[Line]) -> Iterator[Question]:
+        raise NotImplementedError("files of questions are read as a whole: see open_inputs")
+
+    def input_of(self, text: str) -> Question:
+        from ietool.tasks.qa.data import input_of
+
+        return input_of(text)
+
+    def format(self, prediction: Answered, assets: Path) -> str:
+        from ietool.tasks.qa.writing import candidates_line
+
+        return candidates_line(prediction)
+
+    def submission(self, predictions: Iterable[Answered], assets: Path, output: str) -> Iterator[str]:
+        from ietool.tasks.qa.writing import write
+
+        return write(predictions, output)
+
+    def show(self, prediction: Answered) -> Table:
+        rows = [(c.answer, c.score, c.probability, f"{c.passage + 1}: {c.start}–{c.end}")
+                for c in prediction.candidates[: max(5, prediction.nbest)]]  # fmt: skip
+        columns = ("answer", "score", "probability", "passage: at")
+        return Table(prediction.question, columns, rows, note="" if prediction.answer else "no answer found")
+
+    # -- features.py
+
+    def prepare(
+        self, recipe: Recipe, sources: Sources, folder: Path, *, rejects: Path | None, progress: Progress
+    ) -> PrepareReport:
+        from ietool.tasks.qa.preparation import prepare
+
+        return prepare(cast(QaRecipe, recipe), sources, folder, rejects=rejects, progress=progress)
+
+    def training_set(self, recipe: Recipe, prepared: Path, *, limit: int | None = None) -> QaTrainingSet:
+        from ietool.tasks.qa.sampling import QaTrainingSet
+
+        return QaTrainingSet(cast(QaRecipe, recipe), prepared, limit=limit)
+
+    def save_assets(self, recipe: Recipe, prepared: Path, run: Path) -> None:
+        from ietool.text.encoding import copy_vocabulary
+
+        copy_vocabulary(prepared, run)
+
+    # -- model.py
+
+    def build_model(self, recipe: Recipe, prepared: Path) -> QaModel:
+        from ietool.tasks.qa.model import build_model
+        from ietool.tasks.qa.preparation import LABELLED
+
+        return build_model(cast(QaRecipe, recipe), prepared, labels=(prepared / LABELLED).is_file())
+
+    def load_model(self, run: Path) -> QaModel:
+        from ietool.nn.pretrained import open_pretrained
+        from ietool.tasks.qa.model import QaModel
+
+        return open_pretrained(QaModel, run)
+
+    # -- decode.py
+
+    def predictor(self, recipe: Recipe, model: Any, assets: Path) -> QaPredictor:
+        from ietool.tasks.qa.decode import open_predictor
+
+        return open_predictor(cast(QaRecipe, recipe), model, assets)
+
+    # -- score.py
+
+    def dev_set(
+        self, recipe: Recipe, prepared: Path, *, split: str = "dev", limit: int | None = None
+    ) -> tuple[Sequence[Question], Sequence[Question]]:
+        from ietool.tasks.qa.preparation import read_split
+
+        questions = read_split(prepared, split, limit)
+        return questions, questions
+
+    def is_found(self, prediction: Answered) -> bool:
+        return bool(prediction.answer)
+
+    def overfitting(self, recipe: Recipe, records: int) -> Recipe:
+        copy = cast(QaRecipe, super().overfitting(recipe, records))
+        copy.model.embedding_dropout = copy.model.gate_dropout = copy.model.head_dropout = 0.0
+        return copy
+
+    def evaluate(self, recipe: Recipe, gold: Sequence[Question], predictions: Sequence[Answered]) -> Report:
+        from ietool.tasks.qa.score import metric_of, score
+        from ietool.tasks.qa.submission import Predicted
+
+        metric = cast(QaRecipe, recipe).score.metric
+        found = {
+            p.question_id: Predicted((p.answer,) if p.answer else (), (p.label,) if p.label else ())
+            for p in predictions
+        }
+        return score(gold, found, metric=metric_of(gold[0]) if metric == "auto" else metric, resamples=0)
+
+    def score(
+        self,
+        gold: Path,
+        predictions: Path,
+        *,
+        metric: str | None,
+        options: Mapping[str, Any],
+        explain: bool,
+        progress: Progress = no_progress,
+    ) -> Report:
+        from ietool.tasks.qa.score import score_paths
+
+        return score_paths(gold, predictions, metric=metric, explain=explain, progress=progress)

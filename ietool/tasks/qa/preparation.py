@@ -1,0 +1,217 @@
+"""Prepare: count, choose passages, encode. Memory does not grow with the questions.
+
+Train is read once: its good questions go to a scratch file while characters are counted, and are encoded from there.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import json
+import sqlite3
+import tempfile
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import asdict
+from itertools import islice
+from pathlib import Path
+from random import Random
+from typing import Any, TextIO
+
+from ietool.errors import UserError
+from ietool.records import Rejects, SeenTexts, digest
+from ietool.report.corpus import oracle_table
+from ietool.tasks.base import PrepareReport, Progress, Sources
+from ietool.tasks.qa.data import Passage, Question, load_questions
+from ietool.tasks.qa.features import Featurizer
+from ietool.tasks.qa.locate import locate
+from ietool.tasks.qa.recipe import QaRecipe
+from ietool.tasks.qa.rows import encode, label_class, table_columns
+from ietool.tasks.qa.survey import ORACLE_NOTE, Survey, corpus_table
+from ietool.text.characters import CharVocabulary, fold
+from ietool.text.encoding import TextEncoder, write_vocabulary
+from ietool.training.tables import write_table
+
+HEAD = 1024
+"""Training questions kept as they are, for ``--overfit``."""
+
+LABELLED = "labelled"
+"""File of a prepared folder whose train has labels of YES_NO questions."""
+
+
+def prepare(
+    recipe: QaRecipe, sources: Sources, folder: Path, *, rejects: Path | None, progress: Progress
+) -> PrepareReport:
+    """Encode ``train`` and keep ``dev`` of the sources in ``folder``; see :meth:`Task.prepare`.
+
+    Without ``dev`` a share of train is held out. ``data.more`` names further files of training questions.
+
+    Raises:
+        UserError: a file that cannot be read or has no usable question; without ``rejects`` also the first bad one.
+        OSError: the disk is full.
+    """
+    with tempfile.TemporaryDirectory(dir=folder, prefix=".scratch-") as name, contextlib.ExitStack() as stack:
+        try:
+            preparation = _Preparation(recipe, sources, folder, Path(name), rejects, progress)
+            stack.callback(preparation.close)
+            return preparation.run()
+        except sqlite3.OperationalError as error:
+            raise OSError(errno.ENOSPC, f"scratch file: {error}") from None
+
+
+def read_split(prepared: Path, split: str, limit: int | None) -> list[Question]:
+    """The questions of a prepared split, ``dev`` or the head of ``train``; at most ``limit``."""
+    return list(islice(_load(prepared / f"{split}.jsonl"), limit))
+
+
+class _Preparation:
+    """One run of :func:`prepare`: what its steps share."""
+
+    def __init__(
+        self, recipe: QaRecipe, sources: Sources, folder: Path, scratch: Path, rejects: Path | None, progress: Progress
+    ) -> None:
+        self.recipe, self.sources, self.folder, self.scratch, self.progress = recipe, sources, folder, scratch, progress
+        self.rejects = None if rejects is None else Rejects(rejects)
+        self.seen = SeenTexts(scratch)
+        self.splits = {name: Survey() for name in ("train", "dev")}
+        self.overlap = self.unlocated = 0
+        # Choosing passages needs no vocabulary.
+        self.chooser = Featurizer(recipe, TextEncoder(CharVocabulary([]), None))
+
+    def close(self) -> None:
+        self.seen.close()
+        if self.rejects is not None:
+            self.rejects.close()
+
+    def run(self) -> PrepareReport:
+        characters = self.read_train()
+        write_vocabulary(self.folder, characters, self.recipe.data.min_char_count, self.recipe.data.word_vectors)
+        self.read_dev()
+        featurizer = Featurizer.open(self.recipe, self.folder)
+        count = write_table(lambda: self.rows(featurizer), table_columns(), self.folder / "train", self.scratch)
+        if not count:
+            raise UserError("holds no passage to learn from", file=self.sources.files["train"])
+        return self.report()
+
+    def questions(self, path: Path, counts: Survey, step: str, *, needs_answers: bool = True) -> Iterator[Question]:
+        """The good questions of a file; bad ones go to the rejects, if there are any."""
+        rejects, form = self.rejects, self.recipe.data.form
+
+        def reject(error: UserError, record: str) -> None:
+            assert rejects is not None
+            counts.rejected += 1
+            rejects.add(error, record)
+
+        on_bad = None if rejects is None else reject
+        given = None if form == "auto" else form
+        number = 0
+        for number, question in enumerate(load_questions(path, on_bad, form=given, needs_answers=needs_answers), 1):
+            if number % 64 == 0:
+                self.progress(step, number, None)
+            yield question
+        self.progress(step, number, number)
+
+    def read_train(self) -> Counter[str]:
+        """Validate the training questions, hold out dev where there is none, count characters."""
+        characters: Counter[str] = Counter()
+        data, train = self.recipe.data, self.splits["train"]
+        hold = "dev" not in self.sources.files
+        with contextlib.ExitStack() as stack:
+            once, head, held = (
+                stack.enter_context(_create(path))
+                for path in (
+                    self.scratch / "train.jsonl",
+                    self.folder / "train.jsonl",
+                    self.scratch / "held.jsonl",
+                )
+            )
+            for path in (self.sources.files["train"], *data.more):
+                for question in self.questions(path, train, "read train"):
+                    line = json.dumps(asdict(question), ensure_ascii=False) + "\n"
+                    if hold and Random(f"{data.held_out_seed}/{question.text}").random() < data.held_out:
+                        held.write(line)
+                        continue
+                    self.seen.first_time(digest(question.text), b"")
+                    train.add(question, self.chooser.chosen(question), self.recipe.decode.longest)
+                    once.write(line)
+                    if train.records <= HEAD:
+                        head.write(line)
+                    characters.update(fold(question.text))
+                    for passage in question.passages:
+                        characters.update(fold(passage.text))
+                    if label_class(question) >= 0:
+                        (self.folder / LABELLED).touch()
+            if hold and not held.tell():
+                raise UserError(
+                    "gives no question to hold out as dev", file=self.sources.files["train"],
+                    mend="name a dev file with --dev FILE, or raise data.held_out",
+                )  # fmt: skip
+        return characters
+
+    def rows(self, featurizer: Featurizer) -> Iterator[dict[str, Any]]:
+        """The rows of the training table: the passages that are read, and those that answer."""
+        total = self.splits["train"].records
+        for done, question in enumerate(_load(self.scratch / "train.jsonl"), 1):
+            answering = [i for i, passage in enumerate(question.passages) if locate(passage)[0]]
+            if not answering and not question.is_impossible:
+                # Its answer stands nowhere as it is written: to be told that there is none would be wrong.
+                self.unlocated += 1
+                continue
+            yield from encode(featurizer, question, sorted({*featurizer.chosen(question), *answering}))
+            if done % 64 == 0:
+                self.progress("features", done, total)
+        self.progress("features", total, total)
+
+    def read_dev(self) -> None:
+        """Validate and keep dev as it is."""
+        dev = self.splits["dev"]
+        given = self.sources.files.get("dev")
+        questions = _load(self.scratch / "held.jsonl") if given is None else self.questions(given, dev, "read dev")
+        with _create(self.folder / "dev.jsonl") as out:
+            for question in questions:
+                dev.add(question, self.chooser.chosen(question), self.recipe.decode.longest)
+                self.overlap += given is not None and self.seen.gold_of(digest(question.text)) is not None
+                out.write(json.dumps(asdict(question), ensure_ascii=False) + "\n")
+
+    def report(self) -> PrepareReport:
+        """Tables, numbers and notes."""
+        splits, data = self.splits, self.recipe.data
+        report = PrepareReport(rejected=sum(s.rejected for s in splits.values()))
+        oracle = oracle_table({name: s.oracle for name, s in splits.items()}, "questions", ORACLE_NOTE)
+        report.tables = [corpus_table(splits), oracle]
+        report.statistics = {name: s.numbers() for name, s in splits.items()}
+        report.statistics |= {"overlap": {"questions": self.overlap}, "unlocated": self.unlocated}
+        if self.unlocated:
+            report.notes.append(
+                f"{self.unlocated:,} training questions are left out: their answers stand in none of their passages"
+            )
+        if "dev" not in self.sources.files:
+            report.notes.append(
+                f"no dev file was given: {splits['dev'].records:,} questions of train are held out "
+                f"(data.held_out={data.held_out:g}, seed {data.held_out_seed})"
+            )
+        for name, split in splits.items():
+            if split.lengths.longest > data.window:
+                report.notes.append(f"{name}: passages of more than {data.window} characters are read in windows")
+            if split.markup:
+                report.notes.append(f"{name}: {split.markup:,} passages hold HTML, which is kept as it is")
+        if self.overlap:
+            report.notes.append(f"{self.overlap:,} questions of dev are in train too: its score flatters")
+        return report
+
+
+def _load(path: Path) -> Iterator[Question]:
+    with path.open(encoding="utf-8") as lines:
+        for line in lines:
+            record = json.loads(line)
+            passages = tuple(
+                Passage(**{**p, "answers": tuple(p["answers"]), "starts": tuple(p["starts"])})
+                for p in record.pop("passages")
+            )
+            record["entities"] = tuple(tuple(names) for names in record["entities"])
+            record |= {key: tuple(record[key]) for key in ("answers", "labels")}
+            yield Question(passages=passages, **record)
+
+
+def _create(path: Path) -> TextIO:
+    return path.open("w", encoding="utf-8", newline="\n")

@@ -1,0 +1,79 @@
+"""From spans of passages to one answer of a question."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from ietool.text.characters import fold
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """An answer, as it stands in a passage first: ``passages[passage].text[start:end]``.
+
+    Attributes:
+        score: by which candidates are compared.
+        probability: of its best span.
+    """
+
+    answer: str
+    score: float
+    probability: float
+    passage: int
+    start: int
+    end: int
+
+
+@dataclass(frozen=True)
+class Answered:
+    """A question with its candidates, best first.
+
+    Attributes:
+        form: of the file that it came from.
+        kind: DESCRIPTION, ENTITY or YES_NO, where the file says so.
+        label: Yes, No or Depends of a YES_NO question.
+        nbest: how many candidates are to be written.
+        answer: what is submitted; that of the best candidate, or what stands for none.
+    """
+
+    question_id: str
+    question: str
+    candidates: tuple[Candidate, ...]
+    answer: str
+    form: str = ""
+    kind: str = ""
+    label: str = ""
+    nbest: int = 1
+
+
+Scored = tuple[int, int, float]
+"""A half-open span and its probability."""
+
+
+def vote(texts: Sequence[str], spans: Mapping[int, Sequence[Scored]], *, voting: bool = True) -> list[Candidate]:
+    """The answers that the passages of a question propose, best first (kexue.fm 5409).
+
+    Of a passage counts, for each string, its best span. A string with the values v in those passages that have it
+    scores Σv² / (Σv + 1); without ``voting``, max v.
+
+    Args:
+        texts: the passages.
+        spans: index of a passage → its spans.
+    """
+    found: dict[str, list[tuple[float, int, int, int]]] = {}
+    for passage, proposed in spans.items():
+        best: dict[str, tuple[float, int, int, int]] = {}
+        for start, end, value in proposed:
+            key = fold(texts[passage][start:end]).strip()
+            if key and (key not in best or best[key][0] < value):
+                best[key] = (value, passage, start, end)
+        for key, place in best.items():
+            found.setdefault(key, []).append(place)
+    candidates = []
+    for places in found.values():
+        values = [place[0] for place in places]
+        value, passage, start, end = max(places, key=lambda place: (place[0], -place[1]))
+        score = sum(v * v for v in values) / (sum(values) + 1) if voting else value
+        candidates.append(Candidate(texts[passage][start:end], score, value, passage, start, end))
+    return sorted(candidates, key=lambda c: (-c.score, -c.probability, c.passage, c.start))
