@@ -33,7 +33,13 @@ def state_of(run: Path, recipe: Recipe) -> str:
 
 
 def train_once(
-    recipe: str, settings: Sequence[str], run: Path, *, files: Mapping[str, Path], device: str = "auto"
+    recipe: str,
+    settings: Sequence[str],
+    run: Path,
+    *,
+    files: Mapping[str, Path],
+    device: str = "auto",
+    skip_bad: bool = False,
 ) -> None:
     """Train a run, unless it is there.
 
@@ -43,6 +49,7 @@ def train_once(
         run: its folder.
         files: by role, for example train and dev; or ``data``, a folder.
         device: as ``--device`` takes it.
+        skip_bad: leave bad records out.
     """
     state = state_of(run, load_recipe(recipe, list(settings)))
     if state == "finished":
@@ -52,4 +59,5 @@ def train_once(
         ietool("train", *where, "--resume")
         return
     given = [part for role, path in files.items() for part in (f"--{role}", path)]
+    given += ["--skip-bad"] * skip_bad
     ietool("train", *where, *given, "--overwrite", *(part for s in settings for part in ("--set", s)))
