@@ -136,7 +136,7 @@ def worlds() -> dict[str, World]:
     return made
 
 
-def split(name: str, every: dict[str, World], used: set[tuple[Thing, str, bool]]) -> list[tuple[Thing, Row]]:
+def split(name: str, every: dict[str, World], used: set[tuple[Thing, str]]) -> list[tuple[Thing, Row]]:
     """The questions of one split, each with the thing it is about."""
     dice = Dice(SEED * 3 + len(name) * 7 + ord(name[0]))
     kinds = [kind for kind, share in SHARES.items() for _ in range(share)]
@@ -147,12 +147,11 @@ def split(name: str, every: dict[str, World], used: set[tuple[Thing, str, bool]]
         fields = KINDS[thing.kind].fields
         backwards = dice.chance(BACKWARDS)
         field = dice.pick([n for n in fields if fields[n].backs or not backwards])
-        key = (thing, field, backwards)
-        if key in used or (backwards and not unique(thing, field, world)):
+        if (thing, field) in used or (backwards and not unique(thing, field, world)):
             continue
         made = Asker(dice, world, name == "test").ask(thing, field, backwards)
         if made is not None:
-            used.add(key)
+            used.add((thing, field))
             rows.append((thing, made))
     return rows
 
@@ -163,7 +162,7 @@ def unique(thing: Thing, field: str, world: World) -> bool:
 
 def subjects() -> dict[str, list[str]]:
     """What each question is about, by split, in the order of the files."""
-    every, used = worlds(), set[tuple[Thing, str, bool]]()
+    every, used = worlds(), set[tuple[Thing, str]]()
     return {name: [thing.name for thing, _ in split(name, every, used)] for name in SIZES}
 
 
@@ -176,7 +175,7 @@ def write_list(path: Path, rows: list[Row]) -> None:
 
 def main(folder: Path) -> None:
     """Write ``folder/qa``."""
-    every, used, first = worlds(), set[tuple[Thing, str, bool]](), 1
+    every, used, first = worlds(), set[tuple[Thing, str]](), 1
     for name in SIZES:
         rows = [row for _, row in split(name, every, used)]
         write_list(folder / "qa" / f"{name}.json", [{"id": f"Q{first + n:04}", **row} for n, row in enumerate(rows)])

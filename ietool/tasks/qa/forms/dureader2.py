@@ -48,13 +48,13 @@ def questions(place: Place, record: dict[str, Any], number: int, wanted: Wanted)
                 passages.append(Passage(content, document=index, paragraph=paragraph, title=name))
     if not passages and wanted.passages:
         raise place.error("documents", "is missing or empty: the question has no passage", SKIP)
-    for where, answer, start in _located(place, record, documents):
+    for where, words, before in _located(place, record, documents):
         if where in position:
             old = passages[position[where]]
+            answer, start = _in_text(old.text, words, before)
             if answer not in old.answers:
-                passages[position[where]] = replace(
-                    old, answers=(*old.answers, answer), starts=(*old.starts, _by_character(old.text, answer, start))
-                )
+                new = replace(old, answers=(*old.answers, answer), starts=(*old.starts, start))
+                passages[position[where]] = new
     kind = record.get("question_type", "")
     if not isinstance(kind, str):
         raise place.error("question_type", f"is {json_kind(kind)}, a string is needed", SKIP)
@@ -130,19 +130,21 @@ def _characters(text: str) -> int:
     return len("".join(text.split()))
 
 
-def _by_character(text: str, answer: str, before: int) -> int:
-    """Where an answer begins that has so many characters before it, blanks not counted; −1 if it is not there.
+def _in_text(text: str, answer: str, before: int) -> tuple[str, int]:
+    """(the answer as it stands in the text, where it begins); (the answer, −1) if it does not stand there.
 
-    Words may have lost the blanks of the paragraph, so that places are counted without them.
+    Words have lost the blanks of their paragraph, so that both are compared without them.
+
+    Args:
+        before: characters before it, blanks not counted; −1 where unknown.
     """
-    if before < 0:
-        return -1
-    for index, char in enumerate(text):
-        if not char.isspace():
-            if not before:
-                return index if text.startswith(answer.lstrip(), index) else -1
-            before -= 1
-    return -1
+    bare, wanted = "".join(text.split()), "".join(answer.split())
+    at = before if before >= 0 and bare.startswith(wanted, before) else bare.find(wanted)
+    if at < 0:
+        return answer, -1
+    places = [index for index, char in enumerate(text) if not char.isspace()]
+    start, end = places[at], places[at + len(wanted) - 1] + 1
+    return text[start:end], start
 
 
 def _entities(place: Place, record: dict[str, Any]) -> tuple[tuple[str, ...], ...]:
