@@ -108,6 +108,7 @@ def prepare_and_train(
     from ietool.cli.prepare import announce
     from ietool.cli.progress import progress_bars
     from ietool.report.render import console, render_all
+    from ietool.tasks.registry import get_task
     from ietool.workflow.prepare import prepare
 
     folder = None
@@ -136,7 +137,7 @@ def prepare_and_train(
                 resume=resume,
                 overfit=overfit,
                 overwrite=overwrite,
-                on_epoch=EpochTable(progress.print),
+                on_epoch=EpochTable(progress.print, get_task(recipe.task).epoch_scores),
                 progress=progress,
             )
     except KeyboardInterrupt:

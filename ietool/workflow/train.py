@@ -240,7 +240,8 @@ class _DevScorer:
             predictions = list(predictor.predict(self.inputs))
         report = self.task.evaluate(self.recipe, self.gold, predictions)
         self.metric = report.metric
-        values = {key: float(report.values[key]) for key in ("precision", "recall", "f1") if key in report.values}
+        shown = [key for _, key in self.task.epoch_scores]
+        values = {key: float(report.values[key]) for key in shown if key in report.values}
         values["score"] = float(report.values[report.primary])
         note = ""
         if not any(self.task.is_found(p) for p in predictions):

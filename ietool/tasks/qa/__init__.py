@@ -27,6 +27,7 @@ class QaTask(Task):
     title = "question answering"
     recipe_class = QaRecipe
     scorers = ("cmrc2018", "dureader_robust", "dureader2", "lic2019_mrc", "sogouqa", "webqa")
+    epoch_scores = (("EM", "em"), ("F1", "f1"), ("score", "score"))
     roles = ("train",)
     feature_sections = ("data",)
 
