@@ -25,6 +25,8 @@ def locate(passage: Passage) -> tuple[list[tuple[int, int]], int]:
         text = answer.strip()
         if not text:
             continue
+        if given >= 0 and passage.text.startswith(answer, given):
+            given += answer.index(text)  # it was told with the blanks around it
         start, reason = check_start(passage.text, text, given) if given >= 0 else (-1, "")
         if start >= 0:
             repaired += bool(reason)
