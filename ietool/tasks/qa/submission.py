@@ -49,7 +49,7 @@ class _Place:
 
 
 def read_predictions(path: str | Path) -> dict[str, Predicted]:
-    """Question id → what was predicted, in the order of the file, plain, gzip or zip; the form is told from its content.
+    """Question id → what was predicted, in the order of the file (plain, gzip or zip), whose form its content tells.
 
     Raises:
         UserError: naming file, line and field: the file is empty, of no known form, or answers a question twice.
@@ -90,7 +90,7 @@ def _entries(path: str | Path) -> Iterator[tuple[_Place, str, Predicted]]:
         if isinstance(error, json.JSONDecodeError) and error.lineno <= len(lines):
             where = lines[error.lineno - 1][1]
         raise UserError("is not JSON, perhaps cut off", file=file, line=where, mend=_WRITE) from None
-    if isinstance(whole, list):
+    if not isinstance(whole, _Pairs):
         for index, entry in enumerate(whole):
             place = _Place(file, None, f"[{index}].")
             if not isinstance(entry, _Pairs):

@@ -32,7 +32,7 @@ def parts(place: Place, record: dict[str, Any]) -> Iterator[tuple[Place, dict[st
         return
     if "qas" not in record:
         raise place.error("qas", "is missing", SKIP)
-    context = {key: record[key] for key in ("context", "context_text", "title") if key in record}
+    context: dict[str, Any] = {key: record[key] for key in ("context", "context_text", "title") if key in record}
     for number, entry in enumerate(objects(place, record, "qas")):
         yield Place(place.file, place.line, f"{place.at}qas[{number}]."), {**entry, **context}
 
