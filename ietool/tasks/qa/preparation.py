@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import itertools
 import json
 import sqlite3
 import tempfile
@@ -27,6 +28,7 @@ from ietool.tasks.qa.features import Featurizer
 from ietool.tasks.qa.locate import locate
 from ietool.tasks.qa.recipe import QaRecipe
 from ietool.tasks.qa.rows import encode, label_class, table_columns
+from ietool.tasks.qa.sources import files_of
 from ietool.tasks.qa.survey import ORACLE_NOTE, Survey, corpus_table
 from ietool.text.characters import CharVocabulary, fold
 from ietool.text.encoding import TextEncoder, write_vocabulary
@@ -125,7 +127,7 @@ class _Preparation:
                     self.scratch / "held.jsonl",
                 )
             )
-            for path in (self.sources.files["train"], *data.more):
+            for path in (*files_of(self.sources, "train"), *data.more):
                 for question in self.questions(path, train, "read train"):
                     line = json.dumps(asdict(question), ensure_ascii=False) + "\n"
                     if hold and Random(f"{data.held_out_seed}/{question.text}").random() < data.held_out:
@@ -165,12 +167,17 @@ class _Preparation:
     def read_dev(self) -> None:
         """Validate and keep dev as it is."""
         dev = self.splits["dev"]
-        given = self.sources.files.get("dev")
-        questions = _load(self.scratch / "held.jsonl") if given is None else self.questions(given, dev, "read dev")
+        files = files_of(self.sources, "dev")
+        given = bool(files)
+        questions = (
+            itertools.chain.from_iterable(self.questions(path, dev, "read dev") for path in files)
+            if given
+            else _load(self.scratch / "held.jsonl")
+        )
         with _create(self.folder / "dev.jsonl") as out:
             for question in questions:
                 dev.add(question, self.chooser.chosen(question), self.recipe.decode.longest)
-                self.overlap += given is not None and self.seen.gold_of(digest(question.text)) is not None
+                self.overlap += given and self.seen.gold_of(digest(question.text)) is not None
                 out.write(json.dumps(asdict(question), ensure_ascii=False) + "\n")
 
     def report(self) -> PrepareReport:
