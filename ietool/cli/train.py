@@ -145,6 +145,8 @@ def prepare_and_train(
     best = outcome.best or {}
     if best and is_main_process():
         say(" ".join(["best:", *(f"{key} {_short(value)}" for key, value in best.items())]))
+    if outcome.tuned and is_main_process():
+        say(f"found on dev: {', '.join(outcome.tuned)}")
     if outcome.fitted is not None and is_main_process():
         say(
             "self-check: the records are fitted"

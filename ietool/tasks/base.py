@@ -201,6 +201,14 @@ class Task(ABC):
     def evaluate(self, recipe: Recipe, gold: Any, predictions: Sequence[Any]) -> Report:
         """The official score of predictions made in this process, by the recipe's variant."""
 
+    def tunes(self, recipe: Recipe, gold: Any) -> bool:
+        """Whether thresholds of ``decode`` are to be found on dev when a training is over."""
+        return False
+
+    def tune(self, recipe: Recipe, gold: Any, predictions: Sequence[Any]) -> Sequence[str]:
+        """``key=value`` settings of ``decode`` by which predictions on dev score best; the run's recipe gets them."""
+        return ()
+
     # -- files → score (score.py); must not import torch
     @abstractmethod
     def score(

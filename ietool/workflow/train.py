@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,9 +16,9 @@ from transformers.utils import logging as transformers_logging
 from ietool.errors import UserError
 from ietool.processes import is_main_process
 from ietool.recipe import Recipe, Stage
-from ietool.recipe_io import load_recipe
+from ietool.recipe_io import load_recipe, save_recipe
 from ietool.runs import RECIPE_FILE, WEIGHTS_FILE, create_run, open_run, unfinished_run, update_run
-from ietool.tasks.base import Progress, Task, TrainingSet, no_progress
+from ietool.tasks.base import Predictor, Progress, Task, TrainingSet, no_progress
 from ietool.tasks.registry import get_task
 from ietool.training.device import autocast, choose_device, choose_precision, confine
 from ietool.training.trainer import (
@@ -37,12 +37,14 @@ prints) may keep it lower; then it ends when the score no longer grows."""
 
 @dataclass(frozen=True)
 class Outcome:
-    """A finished training; ``best`` has score, metric, stage and epoch, ``fitted`` how a self-check went, else None."""
+    """A finished training: ``best`` has score, metric, stage and epoch, ``fitted`` says how a self-check went, else
+    None, ``tuned`` are the settings of ``decode`` that were found on dev."""
 
     run: Path
     best: dict[str, Any]
     rows: list[EpochRow]
     fitted: bool | None = None
+    tuned: Sequence[str] = ()
 
 
 def train(
@@ -103,11 +105,15 @@ def train(
             update_run(run, state="interrupted")
         raise
     best = _best(stages.state)
+    tuned: Sequence[str] = ()
     if is_main_process():
+        if overfit is None and best and task.tunes(recipe, gold):
+            tuned = scorer.tune(task.load_model(run).to(chosen).eval())  # type: ignore[arg-type]
+            save_recipe(load_recipe(str(run / RECIPE_FILE), tuned), run / RECIPE_FILE)
         update_run(run, state="finished", best=best)
         shutil.rmtree(stages.checkpoints, ignore_errors=True)
     fitted = None if overfit is None else best.get("score", 0.0) >= OVERFIT_TARGET
-    return Outcome(run, best, stages.state.rows, fitted)
+    return Outcome(run, best, stages.state.rows, fitted, tuned)
 
 
 class _Stages:
@@ -234,10 +240,18 @@ class _DevScorer:
         self.task, self.recipe, self.inputs, self.gold = task, recipe, inputs, gold
         self.assets, self.precision, self.metric = assets, precision, ""
 
-    def __call__(self, model: PreTrainedModel) -> tuple[dict[str, float], str]:
+    def tune(self, model: PreTrainedModel) -> Sequence[str]:
+        """Settings of ``decode`` that dev likes best with these weights."""
+        predictions, _ = self._predict(model)
+        return self.task.tune(self.recipe, self.gold, predictions)
+
+    def _predict(self, model: PreTrainedModel) -> tuple[list[Any], Predictor]:
         predictor = self.task.predictor(self.recipe, model, self.assets)
         with autocast(model.device, self.precision):
-            predictions = list(predictor.predict(self.inputs))
+            return list(predictor.predict(self.inputs)), predictor
+
+    def __call__(self, model: PreTrainedModel) -> tuple[dict[str, float], str]:
+        predictions, predictor = self._predict(model)
         report = self.task.evaluate(self.recipe, self.gold, predictions)
         self.metric = report.metric
         shown = [key for _, key in self.task.epoch_scores]

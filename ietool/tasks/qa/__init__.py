@@ -136,6 +136,16 @@ class QaTask(Task):
         }
         return score(gold, found, metric=metric_of(gold[0]) if metric == "auto" else metric, resamples=0)
 
+    def tunes(self, recipe: Recipe, gold: Sequence[Question]) -> bool:
+        from ietool.tasks.qa.tuning import is_wanted
+
+        return is_wanted(cast(QaRecipe, recipe), gold)
+
+    def tune(self, recipe: Recipe, gold: Sequence[Question], predictions: Sequence[Answered]) -> Sequence[str]:
+        from ietool.tasks.qa.tuning import find_threshold
+
+        return find_threshold(cast(QaRecipe, recipe), gold, predictions)
+
     def score(
         self,
         gold: Path,

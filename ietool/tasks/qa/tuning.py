@@ -1,0 +1,51 @@
+"""How sure an answer must be, where some questions have none: found on dev when a training is over."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+import numpy as np
+
+from ietool.tasks.qa.data import Question
+from ietool.tasks.qa.recipe import QaRecipe
+from ietool.tasks.qa.score import metric_of, score
+from ietool.tasks.qa.submission import Predicted
+from ietool.tasks.qa.voting import Answered
+
+STEPS = 40
+"""Thresholds that are tried: so many quantiles of the probabilities."""
+
+NO_ANSWER = "no answer"
+"""What DuReader's checklist wants where there is none."""
+
+
+def is_wanted(recipe: QaRecipe, gold: Sequence[Question]) -> bool:
+    """Whether there are questions without an answer, and no threshold is given."""
+    return recipe.decode.no_answer == 0 and any(question.is_impossible for question in gold)
+
+
+def find_threshold(recipe: QaRecipe, gold: Sequence[Question], answers: Sequence[Answered]) -> list[str]:
+    """``key=value`` settings for ``decode`` that score best on dev.
+
+    Args:
+        gold: of dev, some of it without an answer.
+        answers: beside it, made without a threshold.
+    """
+    metric = metric_of(gold[0]) if recipe.score.metric == "auto" else recipe.score.metric
+    none = recipe.decode.none or NO_ANSWER
+    sure = np.array([a.candidates[0].probability if a.candidates else 0.0 for a in answers])
+    thresholds = sorted({0.0, *np.quantile(sure, np.linspace(0, 1, STEPS)).tolist()})
+
+    def value(threshold: float) -> float:
+        found = {
+            a.question_id: Predicted((a.answer if p >= threshold and a.candidates else none,))
+            for a, p in zip(answers, sure, strict=True)
+        }
+        report = score(gold, found, metric=metric, resamples=0)
+        return float(report.values[report.primary])
+
+    # Of several that score the same the middle one is farthest from doing harm.
+    values = [value(threshold) for threshold in thresholds]
+    best = [t for t, v in zip(thresholds, values, strict=True) if v == max(values)]
+    return [f"decode.no_answer={best[len(best) // 2]:.4f}", f"decode.none={json.dumps(none)}"]

@@ -1,0 +1,45 @@
+"""The threshold below which there is no answer."""
+
+from __future__ import annotations
+
+from ietool.tasks.qa import QaTask
+from ietool.tasks.qa.data import Passage, Question
+from ietool.tasks.qa.recipe import QaRecipe
+from ietool.tasks.qa.voting import Answered, Candidate
+
+RECIPE = QaRecipe(name="qa", task="qa")
+
+
+def question(number: int, answer: str | None) -> Question:
+    text = f"第{number}号展品是青瓷莲花尊。"
+    return Question(
+        str(number),
+        "展品是什么？",
+        (Passage(text),),
+        (answer,) if answer else (),
+        is_impossible=answer is None,
+        form="squad",
+    )
+
+
+def answered(number: int, probability: float, answer: str = "青瓷莲花尊") -> Answered:
+    return Answered(str(number), "展品是什么？", (Candidate(answer, probability, probability, 0, 5, 10),), answer)
+
+
+GOLD = [question(1, "青瓷莲花尊"), question(2, None), question(3, "青瓷莲花尊"), question(4, None)]
+ANSWERS = [answered(1, 0.9), answered(2, 0.2), answered(3, 0.6), answered(4, 0.4)]
+
+
+def test_it_parts_the_answerable_from_the_others() -> None:
+    settings = dict(setting.split("=") for setting in QaTask().tune(RECIPE, GOLD, ANSWERS))
+    assert 0.4 < float(settings["decode.no_answer"]) <= 0.6
+    assert settings["decode.none"] == '"no answer"'
+
+
+def test_it_is_looked_for_where_questions_have_none_and_no_threshold_is_given() -> None:
+    task = QaTask()
+    assert task.tunes(RECIPE, GOLD)
+    assert not task.tunes(RECIPE, GOLD[::2])
+    given = RECIPE.model_copy(deep=True)
+    given.decode.no_answer = 0.3
+    assert not task.tunes(given, GOLD)
