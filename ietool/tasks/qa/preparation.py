@@ -35,7 +35,7 @@ from ietool.text.encoding import TextEncoder, write_vocabulary
 from ietool.training.tables import write_table
 
 HEAD = 1024
-"""Training questions kept as they are, for ``--overfit``."""
+"""Training questions kept as they are, for ``--overfit``: the first of those that the table has rows of."""
 
 LABELLED = "labelled"
 """File of a prepared folder whose train has labels of YES_NO questions."""
@@ -118,6 +118,7 @@ class _Preparation:
         characters: Counter[str] = Counter()
         data, train = self.recipe.data, self.splits["train"]
         hold = "dev" not in self.sources.files
+        heads = 0
         with contextlib.ExitStack() as stack:
             once, head, held = (
                 stack.enter_context(_create(path))
@@ -136,8 +137,9 @@ class _Preparation:
                     self.seen.first_time(digest(question.text), b"")
                     train.add(question, self.chooser.chosen(question), self.recipe.decode.longest)
                     once.write(line)
-                    if train.records <= HEAD:
+                    if heads < HEAD and (question.is_impossible or _answering(question)):
                         head.write(line)
+                        heads += 1
                     characters.update(fold(question.text))
                     for passage in question.passages:
                         characters.update(fold(passage.text))
@@ -152,14 +154,15 @@ class _Preparation:
 
     def rows(self, featurizer: Featurizer) -> Iterator[dict[str, Any]]:
         """The rows of the training table: the passages that are read, and those that answer."""
-        total = self.splits["train"].records
+        total, number = self.splits["train"].records, 0
         for done, question in enumerate(_load(self.scratch / "train.jsonl"), 1):
-            answering = [i for i, passage in enumerate(question.passages) if locate(passage)[0]]
+            answering = _answering(question)
             if not answering and not question.is_impossible:
                 # Its answer stands nowhere as it is written: to be told that there is none would be wrong.
                 self.unlocated += 1
                 continue
-            yield from encode(featurizer, question, sorted({*featurizer.chosen(question), *answering}))
+            yield from encode(featurizer, question, sorted({*featurizer.chosen(question), *answering}), number)
+            number += 1
             if done % 64 == 0:
                 self.progress("features", done, total)
         self.progress("features", total, total)
@@ -205,6 +208,11 @@ class _Preparation:
         if self.overlap:
             report.notes.append(f"{self.overlap:,} questions of dev are in train too: its score flatters")
         return report
+
+
+def _answering(question: Question) -> list[int]:
+    """Indices of the passages that an answer stands in."""
+    return [i for i, passage in enumerate(question.passages) if locate(passage)[0]]
 
 
 def _load(path: Path) -> Iterator[Question]:

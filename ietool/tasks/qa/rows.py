@@ -21,8 +21,10 @@ COLUMNS = {
 """List columns of the training table, their type and the width of their rows. ``spans``: start and inclusive end."""
 
 
-def encode(featurizer: Featurizer, question: Question, passages: Sequence[int]) -> Iterator[dict[str, Any]]:
-    """The rows of a question with those of its passages."""
+def encode(
+    featurizer: Featurizer, question: Question, passages: Sequence[int], number: int
+) -> Iterator[dict[str, Any]]:
+    """The rows of a question, the ``number``-th of the table, with those of its passages."""
     read = featurizer.question(question.text)
     label = label_class(question)
     for index in passages:
@@ -30,6 +32,7 @@ def encode(featurizer: Featurizer, question: Question, passages: Sequence[int]) 
         features = featurizer.encode(read, passage.text)
         spans, _ = locate(passage)
         yield {
+            "question": number,
             "length": len(passage.text),
             "label": label,
             "question_characters": features.question[0],
@@ -55,4 +58,4 @@ def table_columns() -> Any:
     from datasets import Sequence, Value
 
     lists = {name: Sequence(Value(kind)) for name, (kind, _) in COLUMNS.items()}
-    return Columns({"length": Value("int32"), "label": Value("int32"), **lists})
+    return Columns({"question": Value("int32"), "length": Value("int32"), "label": Value("int32"), **lists})

@@ -20,13 +20,18 @@ from ietool.training.tables import ListColumn
 
 
 class QaTrainingSet:
-    """The pairs of question and passage, memory-mapped; windows are drawn by (seed, epoch, index) alone."""
+    """The pairs of question and passage, memory-mapped; windows are drawn by (seed, epoch, index) alone.
+
+    ``limit``: the first questions, with all their passages.
+    """
 
     def __init__(self, recipe: QaRecipe, prepared: Path, *, limit: int | None = None) -> None:
         self.recipe = recipe
         data = load_from_disk(str(prepared / "train"))
         assert isinstance(data, Dataset)
-        self.data = data if limit is None else data.select(range(min(limit, len(data))))
+        self.data = data
+        if limit is not None:
+            self.data = data.select(range(int(np.searchsorted(data.data.column("question").to_numpy(), limit))))
         whole = self.data.data.column("length").to_numpy()[: len(self.data)]
         self.lengths: Sequence[int] = np.minimum(whole, recipe.data.window)
         self._labels = self.data.data.column("label").to_numpy()
