@@ -10,13 +10,16 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
+# Processes of the suite, of one thread each: more threads than cores spin more than they work.
+WORKERS ?= 2
+
 .PHONY: demo test lint install clean
 
 demo: $(STAMP)
 	$(BIN)/ietool demo
 
 test: lint
-	$(BIN)/pytest -q
+	OMP_NUM_THREADS=1 $(BIN)/pytest -q -n $(WORKERS) --dist loadfile
 
 lint: $(STAMP)
 	$(BIN)/ruff check .
