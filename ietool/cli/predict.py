@@ -16,7 +16,8 @@ from ietool.errors import UserError
 
 def predict_cli(
     source: Annotated[
-        str | None, typer.Argument(metavar="INPUT", help="File of texts in the competition's format; - is stdin.")
+        str | None,
+        typer.Argument(metavar="INPUT", help="File of texts or questions in the competition's format; - is stdin."),
     ] = None,
     recipe: OptionalRecipeOption = None,
     run: Annotated[
@@ -26,10 +27,18 @@ def predict_cli(
         str, typer.Option("--output", "-o", metavar="FILE", help="Where to write; - is standard output.")
     ] = "-",
     text: Annotated[
-        list[str] | None, typer.Option("--text", metavar="TEXT", help="Predict on this text instead; may be repeated.")
+        list[str] | None,
+        typer.Option(
+            "--text",
+            metavar="TEXT",
+            help="Predict on this text instead; for qa question<TAB>passage<TAB>…; may be repeated.",
+        ),
     ] = None,
     kb: Annotated[
-        Path | None, typer.Option("--kb", metavar="KB", help="Link to this knowledge base, not the one trained with.")
+        Path | None,
+        typer.Option(
+            "--kb", metavar="KB", help="Link to this knowledge base, not the one trained with (recipes of el)."
+        ),
     ] = None,
     nbest: Annotated[
         int | None,

@@ -20,26 +20,33 @@ def score_cli(
     gold: Annotated[Path, typer.Argument(metavar="GOLD", help="Gold file; may be gzip or zip.")],
     predictions: Annotated[Path, typer.Argument(metavar="PREDICTIONS", help="Submission; may be gzip or zip.")],
     metric: Annotated[
-        str | None, typer.Option("--metric", metavar="NAME", help="Scoring variant. Default: told from the gold file.")
+        str | None,
+        typer.Option(
+            "--metric",
+            metavar="NAME",
+            help="Scoring variant. Triples: duie2, ske2019; linking: ccks2019, ccks2020; answers: cmrc2018, "
+            "dureader_robust, dureader2, lic2019_mrc, sogouqa, webqa. Default: told from the gold file.",
+        ),
     ] = None,
     alias: Annotated[
-        Path | None, typer.Option("--alias", metavar="FILE", help="Other names: name<TAB>alias… a line.")
+        Path | None, typer.Option("--alias", metavar="FILE", help="Triples, other names: name<TAB>alias… a line.")
     ] = None,
     locations: Annotated[
-        Path | None, typer.Option("--locations", metavar="FILE", help="Place names: name<TAB>location… a line.")
+        Path | None,
+        typer.Option("--locations", metavar="FILE", help="Only ske2019, place names: name<TAB>location… a line."),
     ] = None,
     kb: Annotated[
         Path | None,
         typer.Option(
             "--kb",
             metavar="KB",
-            help="Knowledge base: tells which misses are of its names, and how ambiguous names are linked.",
+            help="Linking, knowledge base: tells which misses are of its names, and how ambiguous names are linked.",
         ),
     ] = None,
     explain: Annotated[
         Path | None,
         typer.Option(
-            "--explain", metavar="FILE", help="Write each item: right, spurious or missed, and by which rule."
+            "--explain", metavar="FILE", help="Write each item with its verdict (right, missed …) and by which rule."
         ),
     ] = None,
     overrides: SetOption = None,
