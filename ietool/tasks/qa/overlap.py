@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from operator import add
 
 from rapidfuzz.distance import LCSseq
 
@@ -71,17 +72,22 @@ def clipped_matches(prediction: str, references: Sequence[str]) -> list[int]:
 
     Each counts as often as in the reference that has it most often.
     """
-    matches = []
-    for size in range(1, ORDER + 1):
-        grams = _grams(prediction, size)
-        most = _grams(references[0], size) if references else {}
-        for reference in references[1:]:
-            for gram, count in _grams(reference, size).items():
-                if count > most.get(gram, 0):
-                    most[gram] = count
-        matches.append(sum([min(count, most[gram]) for gram, count in grams.items() if gram in most]))
+    matches = [0] * ORDER
+    grams, several = list(prediction), [list(reference) for reference in references]
+    for size in range(ORDER):
+        if size:
+            # Each n-gram is one character longer than the one at the same place before; pairs end with the shorter.
+            grams = list(map(add, grams, prediction[size:]))
+            several = [list(map(add, old, text[size:])) for old, text in zip(several, references, strict=True)]
+        left = Counter(several[0]) if several else Counter[str]()
+        for wanted in map(Counter, several[1:]):
+            left |= wanted
+        count = 0
+        for gram in grams:
+            if left.get(gram):
+                left[gram] -= 1
+                count += 1
+        matches[size] = count
+        if not count:
+            break  # longer ones are not shared either
     return matches
-
-
-def _grams(text: str, size: int) -> Counter[str]:
-    return Counter([text[i : i + size] for i in range(len(text) - size + 1)])
