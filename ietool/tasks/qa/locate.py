@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
-from ietool.tasks.qa.data import Passage, check_start
+from ietool.tasks.qa.data import Passage, Question, check_start
 from ietool.text.characters import fold
 from ietool.text.matching import occurrences
 
@@ -34,6 +35,16 @@ def locate(passage: Passage) -> tuple[list[tuple[int, int]], int]:
         else:
             found.update((at, at + len(text)) for at in occurrences(fold(text), folded))
     return sorted(found), repaired
+
+
+def annotated(question: Question) -> tuple[Passage, ...]:
+    """The passages of a question with what they answer: where gold marks none of them, as in raw DuReader 2.0, the
+    references count wherever they stand."""
+    marked = any(answer.strip() for passage in question.passages for answer in passage.answers)
+    if marked or question.is_impossible or not question.answers:
+        return question.passages
+    unknown = (-1,) * len(question.answers)
+    return tuple(replace(passage, answers=question.answers, starts=unknown) for passage in question.passages)
 
 
 def best_of(spans: Sequence[tuple[int, int]], longest: int) -> list[tuple[int, int]]:

@@ -25,7 +25,7 @@ from ietool.report.corpus import oracle_table
 from ietool.tasks.base import PrepareReport, Progress, Sources
 from ietool.tasks.qa.data import Passage, Question, load_questions
 from ietool.tasks.qa.features import Featurizer
-from ietool.tasks.qa.locate import locate
+from ietool.tasks.qa.locate import annotated, locate
 from ietool.tasks.qa.recipe import QaRecipe
 from ietool.tasks.qa.rows import encode, label_class, table_columns
 from ietool.tasks.qa.sources import files_of
@@ -212,7 +212,7 @@ class _Preparation:
 
 def _answering(question: Question) -> list[int]:
     """Indices of the passages that an answer stands in."""
-    return [i for i, passage in enumerate(question.passages) if locate(passage)[0]]
+    return [i for i, passage in enumerate(annotated(question)) if locate(passage)[0]]
 
 
 def _load(path: Path) -> Iterator[Question]:

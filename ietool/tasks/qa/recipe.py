@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, PositiveInt
+from pydantic import Field, PositiveInt, ValidationInfo, field_validator
 
 from ietool.recipe import Recipe, Section, Share
 
@@ -35,6 +35,13 @@ class DataSection(Section):
     )
     held_out: Share = Field(0.1, description="share of train that becomes dev where no dev file is given")
     held_out_seed: Annotated[int, Field(ge=0)] = Field(42, description="which share that is")
+
+    @field_validator("overlap")
+    @classmethod
+    def _less_than_a_window(cls, overlap: int, info: ValidationInfo) -> int:
+        if overlap >= info.data.get("window", overlap + 1):
+            raise ValueError("must be less than data.window")
+        return overlap
 
 
 class ModelSection(Section):

@@ -11,7 +11,7 @@ from ietool.tasks.qa.cooccurrence import COOCCURRENCE
 from ietool.tasks.qa.data import Question
 from ietool.tasks.qa.features import Featurizer
 from ietool.tasks.qa.labels import LABELS
-from ietool.tasks.qa.locate import locate
+from ietool.tasks.qa.locate import annotated, locate
 
 COLUMNS = {
     "question_characters": ("int32", 1), "question_words": ("int32", 1), "question_tags": ("uint8", 1),
@@ -27,8 +27,9 @@ def encode(
     """The rows of a question, the ``number``-th of the table, with those of its passages."""
     read = featurizer.question(question.text)
     label = label_class(question)
+    marked = annotated(question)
     for index in passages:
-        passage = question.passages[index]
+        passage = marked[index]
         features = featurizer.encode(read, passage.text)
         spans, _ = locate(passage)
         yield {

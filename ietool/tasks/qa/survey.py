@@ -10,7 +10,7 @@ from typing import Any
 from ietool.report.corpus import Lengths, OracleCounts, percent
 from ietool.report.tables import Cell, Table
 from ietool.tasks.qa.data import Question, has_markup
-from ietool.tasks.qa.locate import EMPTY, LONG, MISSING, REASONS, UNREAD, locate
+from ietool.tasks.qa.locate import EMPTY, LONG, MISSING, REASONS, UNREAD, annotated, locate
 from ietool.text.characters import fold
 
 ORACLE_NOTE = "answerable questions one of whose accepted answers is a span that the reader may give"
@@ -45,7 +45,7 @@ class Survey:
         self.questions.add(question.text)
         self.impossible += question.is_impossible is True
         spans: dict[int, list[tuple[int, int]]] = {}
-        for index, passage in enumerate(question.passages):
+        for index, passage in enumerate(annotated(question)):
             self.lengths.add(passage.text)
             self.markup += has_markup(passage.text)
             found, repaired = locate(passage)

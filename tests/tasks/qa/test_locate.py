@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ietool.tasks.qa.data import Passage
-from ietool.tasks.qa.locate import best_of, locate
+from ietool.tasks.qa.data import Passage, Question
+from ietool.tasks.qa.locate import annotated, best_of, locate
 from ietool.text.characters import fold
 
 TEXT = "林满在云州写了《青砖巷》，林满后来离开云州。"
@@ -68,6 +68,15 @@ def test_spans_are_the_answer(text: str, answer: str, start: int) -> None:
     elif answer.strip() and text.startswith(answer, start):
         assert len(spans) == 1 and not repaired
         assert start <= spans[0][0] <= start + len(answer)
+
+
+def test_references_count_wherever_they_stand_if_no_passage_is_marked() -> None:
+    bare = (Passage("云州的林满"), Passage("何舟"), Passage("林满林满"))
+    found = annotated(Question("1", "谁？", bare, ("林满", "无此人")))
+    assert [locate(passage)[0] for passage in found] == [[(3, 5)], [], [(0, 2), (2, 4)]]
+    marked = (*bare[:2], Passage("林满林满", ("林满",), (2,)))
+    assert annotated(Question("1", "谁？", marked, ("林满",))) == marked
+    assert annotated(Question("1", "谁？", bare, ("林满",), is_impossible=True)) == bare
 
 
 def test_best_of_keeps_what_an_answer_can_be() -> None:

@@ -192,6 +192,15 @@ def test_labels_and_spans_of_dureader(tmp_path: Path) -> None:
     assert any("HTML" in note for note in prepared.report.notes)
 
 
+def test_raw_documents_are_labelled_where_a_reference_stands(tmp_path: Path) -> None:
+    raw = dureader(1, "Yes")
+    for key in ("fake_answers", "answer_spans", "answer_docs"):
+        del raw[key]
+    prepared = run(tmp_path, [raw], [dureader(9, "No")])
+    assert [spans(row) for row in prepared.rows()] == [[], [[2, 5]]]
+    assert prepared.numbers()["passages_with_an_answer"] == 1
+
+
 # -- files
 
 
