@@ -26,7 +26,7 @@ def recipes_folder() -> Path:
 
 def shipped_recipes() -> dict[str, Path]:
     """Name → file of the recipes that ship, by name."""
-    return {path.stem: path for path in sorted(recipes_folder().glob("*.yaml"))}
+    return {path.stem: path for path in sorted(recipes_folder().glob("*.yaml"), key=lambda path: path.stem)}
 
 
 def shipped_data(task: str) -> Path:

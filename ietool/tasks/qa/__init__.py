@@ -10,6 +10,8 @@ from ietool.recipe import Recipe
 from ietool.report.tables import Table
 from ietool.scoring import Report
 from ietool.tasks.base import Line, PrepareReport, Progress, Sources, Task, no_progress
+from ietool.tasks.qa.metrics import SCORERS
+from ietool.tasks.qa.metrics import SCORERS
 from ietool.tasks.qa.recipe import QaRecipe
 
 if TYPE_CHECKING:
@@ -26,7 +28,7 @@ class QaTask(Task):
     name = "qa"
     title = "question answering"
     recipe_class = QaRecipe
-    scorers = ("cmrc2018", "dureader_robust", "dureader2", "lic2019_mrc", "sogouqa", "webqa")
+    scorers = SCORERS
     epoch_scores = (("EM", "em"), ("F1", "f1"), ("score", "score"))
     roles = ("train",)
     feature_sections = ("data",)

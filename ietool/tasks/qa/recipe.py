@@ -86,7 +86,19 @@ class DecodeSection(Section):
 class ScoreSection(Section):
     """The scoring variant by which epochs are compared."""
 
-    metric: Literal["auto", "cmrc2018", "dureader_robust", "dureader2", "lic2019_mrc", "sogouqa", "webqa"] = "auto"
+    metric: Literal[
+        "auto",
+        "cmrc2018",
+        "dureader_robust",
+        "dureader2",
+        "dureader2-yesno",
+        "dureader2-all",
+        "dureader2-entity",
+        "dureader2-description",
+        "lic2019_mrc",
+        "sogouqa",
+        "webqa",
+    ] = "auto"
 
 
 class QaRecipe(Recipe):
