@@ -11,7 +11,6 @@ from ietool.report.tables import Table
 from ietool.scoring import Report
 from ietool.tasks.base import Line, PrepareReport, Progress, Sources, Task, no_progress
 from ietool.tasks.qa.metrics import SCORERS
-from ietool.tasks.qa.metrics import SCORERS
 from ietool.tasks.qa.recipe import QaRecipe
 
 if TYPE_CHECKING:
