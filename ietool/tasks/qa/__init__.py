@@ -31,6 +31,8 @@ class QaTask(Task):
     epoch_scores = (("EM", "em"), ("F1", "f1"), ("score", "score"))
     roles = ("train",)
     feature_sections = ("data",)
+    # So few questions: a quick average, and patience costs more than it brings.
+    demo = ("training.ema_decay=0.99", "training.epochs=8")
 
     # -- data.py
 
