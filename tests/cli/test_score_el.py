@@ -195,7 +195,7 @@ class TestAmbiguous:
         assert run(*arguments[3:5], "--kb", data / "kb_data").exit_code == 0
         (compiled,) = [path for path in (data / "home" / "kb").iterdir() if path.is_dir()]
         compiled.rename(data / "home" / "compiled")
-        put(data / "home" / "annotations.jsonl", '["林满", 1, 0, 1, 0, {"78": 1}]')
+        put(data / "home" / "annotations.jsonl", "[1]", '["林满", 1, 0, 1, 0, {"78": 1}]')
         done = ietool(*map(str, arguments), str(data / "home" / "compiled"), env={"PYTHONPROFILEIMPORTTIME": "1"})
         assert done.returncode == 0, done.stderr[-2000:]
         assert json.loads(done.stdout)["ambiguous_prior"] == pytest.approx(2 / 3)

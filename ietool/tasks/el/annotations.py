@@ -173,13 +173,13 @@ class Annotations:
             if count != number - 1:
                 raise ValueError(f"{count} lines should follow the first one, {number - 1} do")
         except FileNotFoundError:
-            raise UserError("is missing", file=path, mend="prepare or train again, or copy the folder whole") from None
+            raise UserError("is missing", file=path, mend="train again, or copy the run folder whole") from None
         except (OSError, ValueError, TypeError, AttributeError) as error:
             raise UserError(
                 f"holds no annotators' statistics ({error})",
                 file=path,
                 line=number or None,
-                mend="prepare or train again, or copy the folder whole",
+                mend="train again, or copy the run folder whole",
             ) from None
         return found
 
