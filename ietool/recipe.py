@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveInt
+from pydantic import BaseModel, ConfigDict, Field, PositiveInt, ValidationInfo, field_validator
 
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 """A probability or a share, 0 to 1."""
@@ -14,6 +14,17 @@ class Section(BaseModel):
     """Base of every part of a recipe: unknown keys are errors, values are checked also on assignment."""
 
     model_config = ConfigDict(extra="forbid", validate_assignment=True, validate_default=True)
+
+
+class WindowedSection(Section):
+    """Base of a section with ``window`` and ``overlap``, in characters."""
+
+    @field_validator("overlap", check_fields=False)
+    @classmethod
+    def _less_than_a_window(cls, overlap: int, info: ValidationInfo) -> int:
+        if overlap >= info.data.get("window", overlap + 1):
+            raise ValueError("must be less than data.window")
+        return overlap
 
 
 class Best(Section):

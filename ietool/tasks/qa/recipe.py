@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, PositiveInt, ValidationInfo, field_validator
+from pydantic import Field, PositiveInt
 
-from ietool.recipe import Recipe, Section, Share
+from ietool.recipe import Recipe, Section, Share, WindowedSection
 
 
-class DataSection(Section):
+class DataSection(WindowedSection):
     """How questions and passages become features."""
 
     window: Annotated[int, Field(ge=32, le=1024)] = Field(
@@ -35,13 +35,6 @@ class DataSection(Section):
     )
     held_out: Share = Field(0.1, description="share of train that becomes dev where no dev file is given")
     held_out_seed: Annotated[int, Field(ge=0)] = Field(42, description="which share that is")
-
-    @field_validator("overlap")
-    @classmethod
-    def _less_than_a_window(cls, overlap: int, info: ValidationInfo) -> int:
-        if overlap >= info.data.get("window", overlap + 1):
-            raise ValueError("must be less than data.window")
-        return overlap
 
 
 class ModelSection(Section):

@@ -7,10 +7,10 @@ from typing import Annotated, Literal
 
 from pydantic import Field, PositiveInt
 
-from ietool.recipe import Recipe, Section, Share
+from ietool.recipe import Recipe, Section, Share, WindowedSection
 
 
-class DataSection(Section):
+class DataSection(WindowedSection):
     """How texts become features."""
 
     window: Annotated[int, Field(ge=16, le=512)] = Field(
