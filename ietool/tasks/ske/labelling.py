@@ -52,12 +52,14 @@ def _inside(span: Span, other: Span) -> bool:
 
 
 def label_rows(stated: Iterable[Fact], text: str, *, first_only: bool = False) -> list[Row]:
-    """The facts as rows of spans: every occurrence of the subject with every occurrence of the object."""
+    """The facts as rows of spans, each once: every occurrence of the subject with every occurrence of the object."""
     stated = list(stated)
     spans = locate_names((name for s, _, o in stated for name in (s, o)), text, first_only=first_only)
-    return [
+    rows = (
         (*s_span, label, *o_span)
         for s, label, o in stated
         for s_span in spans.get(s, ())
         for o_span in spans.get(o, ())
-    ]
+    )
+    # Facts that differ in upper and lower case alone stand in the same places.
+    return list(dict.fromkeys(rows))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ietool.report.corpus import OracleCounts
@@ -44,10 +44,12 @@ def twin(stated: list[tuple[str, int, str]], text: str) -> set[tuple[int, int, i
     return {(*a, label, *b) for s, label, o in stated for a in free(s) for b in free(o)}
 
 
+@example([("A", 0, "A"), ("A", 0, "a")], "A")
 @given(stated_lists, st.text(alphabet, max_size=12))
 def test_rows_are_those_of_the_twin(stated: list[tuple[str, int, str]], text: str) -> None:
     rows = label_rows(stated, text)
     assert set(rows) == twin(stated, text)
+    assert len(rows) == len(set(rows))
     first = label_rows(stated, text, first_only=True)
     assert set(first) <= set(rows)
     for fact in stated:
