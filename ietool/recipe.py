@@ -51,6 +51,27 @@ class TrainingSection(Section):
     batch_size: PositiveInt = Field(64, description="sentences a step and device")
     gradient_accumulation: PositiveInt = Field(1, description="steps whose gradients are added up")
     warmup_epochs: Annotated[float, Field(ge=0)] = Field(1.0, description="epochs over which the rate rises from zero")
+    head_learning_rate: Annotated[float, Field(gt=0)] | None = Field(
+        None, description="of all that is not a pretrained encoder, where there is one; null: the same"
+    )
+    layer_decay: Annotated[float, Field(gt=0, le=1)] = Field(
+        1.0, description="a layer of a pretrained encoder has the rate of the one above times this"
+    )
+    frozen_layers: Annotated[int, Field(ge=0)] = Field(
+        0, description="lowest layers of a pretrained encoder that stay as they are, the embeddings with them"
+    )
+    gradient_checkpointing: bool = Field(
+        False, description="compute a pretrained encoder's activations twice: less memory, more time"
+    )
+    adversarial: Annotated[float, Field(ge=0)] = Field(
+        0.0, description="a second pass with embeddings moved so far against the model (FGM, often 0.5); 0: none"
+    )
+    r_drop: Annotated[float, Field(ge=0)] = Field(
+        0.0, description="weight of the difference between two passes with other dropout (R-Drop, often 4); 0: none"
+    )
+    checkpoint_steps: Annotated[int, Field(ge=0)] = Field(
+        0, description="a checkpoint to resume from after so many steps too; 0: after each epoch alone"
+    )
     schedule: Literal["constant_with_warmup", "linear", "cosine"] = Field("constant_with_warmup")
     weight_decay: Annotated[float, Field(ge=0)] = 0.0
     max_grad_norm: Annotated[float, Field(ge=0)] = Field(1.0, description="gradients are clipped to this; 0: never")

@@ -99,6 +99,8 @@ class Task(ABC):
     """Roles that a preparation needs files for."""
     feature_sections: ClassVar[tuple[str, ...]] = ("data",)
     """Sections of the recipe on which features depend: a change of them prepares anew."""
+    feature_keys: ClassVar[tuple[str, ...]] = ("model.encoder",)
+    """Single keys on which they depend, where the recipe has them."""
     epoch_scores: ClassVar[tuple[tuple[str, str], ...]] = (("P", "precision"), ("R", "recall"), ("F1", "f1"))
     """What the table of ``train`` shows of the dev score, three of (heading of up to 5 letters, name of the value);
     ``score`` is the primary value whatever its name. A value that the variant has not is shown as a dash."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ import numpy.typing as npt
 
 from ietool.text.characters import CharVocabulary
 from ietool.text.segmentation import words as segment
+from ietool.text.units import Units, character_units
 from ietool.text.word_vectors import load_word_vectors
 
 CHARACTERS, WORDS, VECTORS = "characters.txt", "words.txt", "word_vectors.npy"
@@ -49,6 +51,18 @@ class TextEncoder:
         """Row of a word's vector, 0 where it has none. Vectors usually come with the most frequent words first."""
         rows = self._word_rows or {}
         return rows.get(word) or rows.get(word.lower(), 0)
+
+    @property
+    def size(self) -> int:
+        """How many different characters there are."""
+        return len(self.vocabulary)
+
+    def units(self, text: str) -> Units:
+        """A text as units of one character each."""
+        return character_units(*self.ids(text))
+
+    def units_all(self, texts: Sequence[str]) -> list[Units]:
+        return [self.units(text) for text in texts]
 
     def ids(self, text: str) -> Ids:
         """What stands at each of the L characters of a text."""

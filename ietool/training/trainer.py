@@ -22,7 +22,9 @@ from transformers.trainer_callback import PrinterCallback, TrainerControl, Train
 from ietool.processes import process_count
 from ietool.recipe import TrainingSection
 from ietool.tasks.base import Progress, TrainingSet
+from ietool.training.adversarial import disturbed
 from ietool.training.ema import make_ema
+from ietool.training.optimiser import parameter_groups
 from ietool.training.sampler import LengthBucketSampler
 
 Evaluate = Callable[[PreTrainedModel], tuple[dict[str, float], str]]
@@ -91,13 +93,17 @@ class _Steps(TrainerCallback):
     def on_epoch_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
-        self.owner.begin_epoch(round(state.epoch or 0))
+        # Within an epoch that is resumed in its middle the number has a fraction.
+        self.owner.begin_epoch(math.floor((state.epoch or 0) + 1e-6))
 
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         self.owner.after_step()
         per_epoch = max(1, state.max_steps // max(1, math.ceil(args.num_train_epochs)))
         done = (state.global_step - 1) % per_epoch + 1
         self.progress(f"epoch {math.ceil(state.global_step / per_epoch)}", done, per_epoch)
+        every = self.owner.section.checkpoint_steps
+        if every and done % every == 0 and done < per_epoch:
+            control.should_save = True
 
 
 class _Patience(EarlyStoppingCallback):
@@ -146,7 +152,7 @@ class IETrainer(Trainer):
             progress,
             stop_at,
         )
-        self.epoch_begin = time.monotonic()
+        self.epoch_begin, self.first_step = time.monotonic(), 0
         # The parent insists on an evaluation set; ours is scored by :meth:`evaluate`.
         super().__init__(
             model=model,
@@ -165,13 +171,39 @@ class IETrainer(Trainer):
     # -- batches
 
     def _get_train_sampler(self, train_dataset: Any = None) -> Sampler[int]:
-        size = self.args.train_batch_size * self.args.gradient_accumulation_steps * self.args.world_size
-        return LengthBucketSampler(size, self.data.lengths, self.section.seed)
+        return LengthBucketSampler(self._items_per_step(), self.data.lengths, self.section.seed)
+
+    def _items_per_step(self) -> int:
+        return int(self.args.train_batch_size * self.args.gradient_accumulation_steps * self.args.world_size)
 
     def begin_epoch(self, epoch: int) -> None:
         # Every stage draws its own samples.
         self.data.set_epoch((self.train_state.stage - 1) * 10_000 + epoch)
-        self.epoch_begin = time.monotonic()
+        self.epoch_begin, self.first_step = time.monotonic(), self.state.global_step
+
+    # -- steps
+
+    def create_optimizer(self, model: Any = None) -> torch.optim.Optimizer:
+        kind, settings = self.get_optimizer_cls_and_kwargs(self.args, self.model)
+        groups = parameter_groups(self.model, self.section, self.args.learning_rate)
+        self.optimizer: Any = kind(groups, **settings)
+        made: torch.optim.Optimizer = self.optimizer
+        return made
+
+    def compute_loss(self, model: Any, inputs: Any, *args: Any, **kwargs: Any) -> Any:
+        """The model's loss; with R-Drop the mean of two passes plus what divides them."""
+        if not self.section.r_drop:
+            return super().compute_loss(model, inputs, *args, **kwargs)
+        first, second = model(**inputs), model(**inputs)
+        apart = self.accelerator.unwrap_model(model).divergence(first, second)
+        return (first["loss"] + second["loss"]) / 2 + self.section.r_drop * apart
+
+    def training_step(self, model: Any, inputs: Any, *args: Any, **kwargs: Any) -> torch.Tensor:
+        loss = super().training_step(model, inputs, *args, **kwargs)
+        if self.section.adversarial:
+            with disturbed(self.accelerator.unwrap_model(model), self.section.adversarial):
+                super().training_step(model, inputs, *args, **kwargs)
+        return loss
 
     def after_step(self) -> None:
         if self.ema is not None:
@@ -210,6 +242,8 @@ class IETrainer(Trainer):
             averaged, note = self._score(self.ema.module)
         scored = averaged if averaged is not None else raw
         assert scored is not None
+        # Fewer than all in an epoch that was resumed in its middle.
+        items = (self.state.global_step - self.first_step) * self._items_per_step()
         # Of silent models the longest trained; but one that fell silent is no better than what it was.
         better = scored["score"] > state.best or scored["score"] == state.best == 0.0
         row = EpochRow(
@@ -219,7 +253,7 @@ class IETrainer(Trainer):
             learning_rate=float(logged.get("learning_rate", math.nan)),
             raw=raw,
             ema=averaged,
-            sentences_per_second=len(self.data) / seconds,
+            sentences_per_second=min(items, len(self.data)) / seconds,
             seconds=seconds,
             best=better,
             note=note,

@@ -73,6 +73,13 @@ def _fingerprint(task: Task, recipe: Recipe, sources: Sources, skip_bad: bool) -
     """Identifies a preparation: what was read, by content, and the settings that features depend on."""
     digest = hashlib.blake2b(digest_size=8)
     settings = {key: getattr(recipe, key).model_dump(mode="json") for key in task.feature_sections}
+    for key in task.feature_keys:
+        section, _, name = key.partition(".")
+        value = getattr(getattr(recipe, section), name, None)
+        if value is not None:
+            settings[key] = {name: value}
+            if Path(str(value)).is_dir():
+                digest.update(json.dumps([key, _look(Path(value))]).encode())
     settings |= {"format": FORMAT, "version": ietool.__version__, "task": task.name, "skip_bad": skip_bad}
     digest.update(json.dumps(settings, sort_keys=True).encode())
     for key in task.feature_sections:

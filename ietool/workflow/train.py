@@ -21,6 +21,7 @@ from ietool.runs import RECIPE_FILE, WEIGHTS_FILE, create_run, open_run, unfinis
 from ietool.tasks.base import Predictor, Progress, Task, TrainingSet, no_progress
 from ietool.tasks.registry import get_task
 from ietool.training.device import autocast, choose_device, choose_precision, confine
+from ietool.training.optimiser import checkpoint_activations, freeze
 from ietool.training.trainer import (
     EpochRow,
     IETrainer,
@@ -153,6 +154,14 @@ class _Stages:
             for row in self.state.rows:
                 self.on_epoch(row)
 
+    def _make_ready(self, model: PreTrainedModel) -> None:
+        training = self.recipe.training
+        if training.r_drop and not hasattr(model, "divergence"):
+            raise UserError("is not to be had with this model", field="training.r_drop", mend="set training.r_drop=0")
+        freeze(model, training.frozen_layers)
+        if training.gradient_checkpointing:
+            checkpoint_activations(model)
+
     def go(self, model: PreTrainedModel) -> None:
         """Train all stages that are left; ``model`` is a fresh one."""
         begin = self.state.stage
@@ -164,6 +173,7 @@ class _Stages:
             self.state.stopped = False
             if number > 1:
                 model = _reload(self.task, self.run, self._folder(number), self.recipe.training.seed + number)
+            self._make_ready(model)
             arguments = training_arguments(
                 self.recipe.training,
                 self._folder(number),

@@ -1,0 +1,243 @@
+"""The encoder below every model's heads: DGCNN from scratch, or any that transformers' ``AutoModel`` loads."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Protocol, cast
+
+import torch
+from torch import Tensor, nn
+from transformers import AutoConfig, AutoModel, PretrainedConfig, PreTrainedModel
+from transformers.utils import logging
+
+from ietool.errors import UserError
+from ietool.nn.dgcnn import DGCNNBlock
+from ietool.nn.embedding import MixedEmbedding
+from ietool.text.encoding import open_vectors
+from ietool.text.segmentation import TAGS
+from ietool.text.tokens import TokenReader, fetch_config, kept_tokens
+from ietool.text.units import DGCNN, UnitReader
+
+
+class EncoderSection(Protocol):
+    """What a recipe's ``model`` section says of the encoder."""
+
+    encoder: str
+    cut_vocabulary: bool
+    hidden_size: int
+    dilations: list[int]
+    positions: int
+    embedding_dropout: float
+    gate_dropout: float
+    part_of_speech: bool
+
+
+class EncoderConfig(PretrainedConfig):
+    """Base of a model's configuration: ``encoder`` is the configuration of the pretrained encoder, None for DGCNN.
+
+    ``token_rows``: rows of its token embedding where the vocabulary was cut; 0: all. The other sizes are DGCNN's.
+    """
+
+    def __init__(
+        self,
+        encoder: dict[str, Any] | None = None,
+        token_rows: int = 0,
+        characters: int = 2,
+        words: int = 0,
+        word_size: int = 0,
+        tags: int = 0,
+        hidden_size: int = 128,
+        dilations: list[int] | None = None,
+        positions: int = 512,
+        embedding_dropout: float = 0.25,
+        gate_dropout: float = 0.1,
+        **kwargs: Any,
+    ) -> None:
+        self.encoder, self.token_rows = encoder, token_rows
+        self.characters, self.words, self.word_size, self.tags = characters, words, word_size, tags
+        self.hidden_size = hidden_size
+        self.dilations = dilations or [1, 2, 5, 1, 2, 5, 1, 2, 5, 1, 1, 1]
+        self.positions = positions
+        self.embedding_dropout, self.gate_dropout = embedding_dropout, gate_dropout
+        super().__init__(**kwargs)
+
+
+class CharacterEncoder(nn.Module):
+    """The mixed embedding and a stack of DGCNN blocks (kexue.fm 6671)."""
+
+    def __init__(self, config: EncoderConfig) -> None:
+        super().__init__()
+        self.size = config.hidden_size
+        self.embedding = MixedEmbedding(
+            config.characters, self.size, words=config.words, word_size=config.word_size, positions=config.positions,
+            tags=config.tags, dropout=config.embedding_dropout,
+        )  # fmt: skip
+        self.blocks = nn.ModuleList(DGCNNBlock(self.size, d, config.gate_dropout) for d in config.dilations)
+
+    @property
+    def table(self) -> nn.Embedding:
+        """The embedding of the units, which adversarial training disturbs."""
+        return self.embedding.character
+
+    def forward(
+        self, ids: Tensor, inside: Tensor, words: Tensor | None = None, tags: Tensor | None = None,
+        token_types: Tensor | None = None,
+    ) -> Tensor:  # fmt: skip
+        """ids, words, tags (B, T), inside (B, T) bool → (B, T, H), zero outside."""
+        mask = inside.unsqueeze(-1).to(self.embedding.character.weight.dtype)
+        h: Tensor = self.embedding(ids, words, tags, mask)
+        for block in self.blocks:
+            h = block(h, mask)
+        return h
+
+
+class PretrainedEncoder(nn.Module):
+    """Any encoder that ``AutoModel`` builds, its token embedding perhaps cut to the tokens that training texts hold
+    (the articles' ``keep_tokens``); tokens that were cut read the row of the unknown token."""
+
+    row_of: Tensor | None
+
+    def __init__(self, config: EncoderConfig) -> None:
+        super().__init__()
+        assert config.encoder is not None
+        settings = dict(config.encoder)
+        own = AutoConfig.for_model(settings.pop("model_type"), **settings)
+        full = own.vocab_size
+        if config.token_rows:
+            own.vocab_size = config.token_rows
+        self.backbone: Any = AutoModel.from_config(own, dtype=torch.float32)
+        _without_pooler(self.backbone)
+        self.size = int(own.hidden_size)
+        self.register_buffer("row_of", torch.zeros(full, dtype=torch.int32) if config.token_rows else None)
+
+    @property
+    def table(self) -> nn.Embedding:
+        return cast(nn.Embedding, self.backbone.get_input_embeddings())
+
+    def forward(
+        self, ids: Tensor, inside: Tensor, words: Tensor | None = None, tags: Tensor | None = None,
+        token_types: Tensor | None = None,
+    ) -> Tensor:  # fmt: skip
+        """ids, token_types (B, T), inside (B, T) bool, true also for special tokens → (B, T, H), zero outside."""
+        if self.row_of is not None:
+            ids = self.row_of[ids].to(ids.dtype)
+        more = {} if token_types is None else {"token_type_ids": token_types}
+        h: Tensor = self.backbone(input_ids=ids, attention_mask=inside.long(), **more).last_hidden_state
+        return h * inside.unsqueeze(-1).to(h.dtype)
+
+
+def make_encoder(config: EncoderConfig) -> CharacterEncoder | PretrainedEncoder:
+    """The encoder of a configuration, its weights as yet random."""
+    return CharacterEncoder(config) if config.encoder is None else PretrainedEncoder(config)
+
+
+def encoder_settings(section: EncoderSection, reader: UnitReader, prepared: Path) -> dict[str, Any]:
+    """What an :class:`EncoderConfig` is told by a recipe and its prepared data.
+
+    Raises:
+        UserError: the encoder cannot be had.
+    """
+    if section.encoder == DGCNN:
+        vectors = open_vectors(prepared)
+        return {
+            "characters": reader.size,
+            "words": 0 if vectors is None else len(vectors) + 1,
+            "word_size": 0 if vectors is None else vectors.shape[1],
+            "tags": len(TAGS) if section.part_of_speech else 0,
+            "hidden_size": section.hidden_size,
+            "dilations": section.dilations,
+            "positions": section.positions,
+            "embedding_dropout": section.embedding_dropout,
+            "gate_dropout": section.gate_dropout,
+        }
+    own = fetch_config(section.encoder)
+    kept = len(kept_tokens(prepared)) if section.cut_vocabulary else 0
+    return {"encoder": _plain(own), "token_rows": kept, "hidden_size": int(own.hidden_size)}
+
+
+def load_encoder(encoder: CharacterEncoder | PretrainedEncoder, section: EncoderSection, prepared: Path) -> None:
+    """Put what is known before training into a fresh encoder: word vectors, or the pretrained weights.
+
+    Raises:
+        UserError: the weights cannot be had.
+    """
+    if isinstance(encoder, CharacterEncoder):
+        vectors = open_vectors(prepared)
+        if vectors is not None:
+            encoder.embedding.fill(vectors)
+        return
+    source = _fetch(section.encoder)
+    _without_pooler(source)
+    weights = source.state_dict()
+    if encoder.row_of is not None:
+        kept = torch.from_numpy(kept_tokens(prepared))
+        name = next(n for n, p in source.named_parameters() if p is source.get_input_embeddings().weight)
+        reader = TokenReader.open(prepared)
+        unknown = reader.tokenizer.unk_token_id or 0
+        weights[name] = weights[name][kept]
+        rows = torch.full((len(encoder.row_of),), int(torch.searchsorted(kept, unknown)), dtype=torch.int32)
+        rows[kept] = torch.arange(len(kept), dtype=torch.int32)
+        encoder.row_of.copy_(rows)
+    encoder.backbone.load_state_dict(weights)
+
+
+def layers_of(encoder: PretrainedEncoder) -> nn.ModuleList:
+    """The stack of layers of a pretrained encoder, lowest first.
+
+    Raises:
+        UserError: it has none that could be told (one that shares its layers' weights, say).
+    """
+    count = int(encoder.backbone.config.num_hidden_layers)
+    for module in encoder.backbone.modules():
+        if isinstance(module, nn.ModuleList) and len(module) == count:
+            return module
+    kind = encoder.backbone.config.model_type
+    raise UserError(
+        f"the layers of a {kind!r} encoder cannot be told apart",
+        field="training.layer_decay",
+        mend="set training.layer_decay=1 and training.frozen_layers=0",
+    )
+
+
+def encoders_of(model: nn.Module) -> Iterator[PretrainedEncoder]:
+    """The pretrained encoders within a model."""
+    return (module for module in model.modules() if isinstance(module, PretrainedEncoder))
+
+
+def _plain(config: PretrainedConfig) -> dict[str, Any]:
+    """A configuration without what says how its weights were stored."""
+    return {key: value for key, value in config.to_dict().items() if key not in ("dtype", "torch_dtype")}
+
+
+def _without_pooler(backbone: Any) -> None:
+    if getattr(backbone, "pooler", None) is not None:
+        backbone.pooler = None  # made for sentence pairs; unused weights would only be saved and averaged
+
+
+def _fetch(name: str) -> PreTrainedModel:
+    verbosity, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity(logging.CRITICAL)
+    logging.disable_progress_bar()
+    try:
+        # Of older models a hub may hold a pickle alone; transformers reads it as tensors and nothing else.
+        model, info = AutoModel.from_pretrained(name, dtype=torch.float32, output_loading_info=True)
+    except Exception as error:
+        reason = " ".join(str(error).split())[:160] or type(error).__name__
+        raise UserError(
+            f"the weights of {name!r} cannot be loaded ({reason})",
+            field="model.encoder",
+            mend="name a folder or hub id that AutoModel loads",
+        ) from None
+    finally:
+        logging.set_verbosity(verbosity)
+        if bars:
+            logging.enable_progress_bar()
+    missing = sorted(str(key) for key in [*info["missing_keys"], *info["mismatched_keys"]] if "pooler" not in str(key))
+    if missing:
+        raise UserError(
+            f"{name!r} lacks weights: {missing[0]}{f' and {len(missing) - 1} more' if len(missing) > 1 else ''}",
+            field="model.encoder",
+            mend="name a complete model",
+        )
+    return cast(PreTrainedModel, model)

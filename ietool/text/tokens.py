@@ -1,0 +1,201 @@
+"""A text as the tokens of a pretrained encoder, each with the characters that it stands for."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from transformers import AutoConfig, AutoTokenizer
+from transformers.utils import logging
+
+from ietool.errors import WHOLE, UserError
+from ietool.text.units import TOKENIZER, Units
+
+FILES = (TOKENIZER, "tokenizer.json", "vocab.txt", "special_tokens_map.json", "added_tokens.json", "token_limit.txt")
+"""What a folder with a tokenizer may hold."""
+
+KEPT = "kept_tokens.npy"
+"""Of a prepared folder: the tokens that its training texts hold, and the special ones."""
+
+_LIMIT = "token_limit.txt"
+_NO_LIMIT = 1 << 20
+
+
+@dataclass(frozen=True)
+class PairUnits:
+    """Two texts as one input of T tokens: ``types`` (T,) as the encoder wants them, ``part`` (T,) 0 or 1 for the text
+    that a token is of and −1 for special tokens; ``starts`` and ``ends`` count characters of that text."""
+
+    ids: npt.NDArray[np.int32]
+    types: npt.NDArray[np.int32]
+    part: npt.NDArray[np.int8]
+    starts: npt.NDArray[np.int32]
+    ends: npt.NDArray[np.int32]
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def of(self, part: int) -> Units:
+        """One of the two texts as units of the whole input: tokens of the other one count as special."""
+        mine = self.part == part
+        zeros = np.zeros(len(self), np.int32)
+        return Units(
+            self.ids,
+            zeros,
+            zeros.astype(np.uint8),
+            np.where(mine, self.starts, 0).astype(np.int32),
+            np.where(mine, self.ends, 0).astype(np.int32),
+        )
+
+
+class TokenReader:
+    """Turns texts into tokens, by the tokenizer's own mapping of offsets.
+
+    Args:
+        tokenizer: one that knows offsets (``is_fast``).
+        limit: tokens that the encoder has positions for, special ones included.
+    """
+
+    def __init__(self, tokenizer: Any, limit: int) -> None:
+        self.tokenizer, self.limit = tokenizer, limit
+        self.cut = 0
+        """Texts so far whose tokens were more than the encoder has positions for, and lost the rest."""
+
+    @classmethod
+    def open(cls, folder: Path) -> TokenReader:
+        """From a prepared folder or run folder. Raises UserError if its tokenizer is damaged."""
+        try:
+            limit = int((folder / _LIMIT).read_text(encoding="ascii"))
+            tokenizer = AutoTokenizer.from_pretrained(str(folder), local_files_only=True)
+        # Whatever a damaged file makes of the library: many kinds, one cause.
+        except Exception as error:
+            raise UserError(f"has no usable tokenizer ({_line(error)})", file=folder, mend=WHOLE) from None
+        return cls(tokenizer, limit)
+
+    def save(self, folder: Path) -> None:
+        """Write what :meth:`open` reads."""
+        self.tokenizer.save_pretrained(str(folder))
+        (folder / _LIMIT).write_text(f"{self.limit}\n", encoding="ascii")
+
+    @property
+    def size(self) -> int:
+        return len(self.tokenizer)
+
+    def units(self, text: str) -> Units:
+        return self.units_all([text])[0]
+
+    def units_all(self, texts: Sequence[str]) -> list[Units]:
+        if not texts:
+            return []
+        out = self.tokenizer(list(texts), **self._options())
+        found = []
+        for ids, offsets in zip(out["input_ids"], out["offset_mapping"], strict=True):
+            at = np.array(offsets, np.int32).reshape(-1, 2)
+            zeros = np.zeros(len(ids), np.int32)
+            found.append(Units(np.array(ids, np.int32), zeros, zeros.astype(np.uint8), at[:, 0], at[:, 1]))
+        self.cut += sum(len(u) == self.limit and _rest(t, int(u.ends.max())) for t, u in zip(texts, found, strict=True))
+        return found
+
+    def pairs(self, first: Sequence[str], second: Sequence[str], *, cut: str = "only_second") -> list[PairUnits]:
+        """Pairs of texts as one input each; where there are more tokens than positions, ``cut`` says which text loses
+        its end (``only_first``, ``only_second``, ``longest_first``)."""
+        if not first:
+            return []
+        out = self.tokenizer(list(first), list(second), **{**self._options(), "truncation": cut})
+        found = []
+        for at, ids in enumerate(out["input_ids"]):
+            offsets = np.array(out["offset_mapping"][at], np.int32).reshape(-1, 2)
+            part = np.array([-1 if p is None else p for p in out.sequence_ids(at)], np.int8)
+            types = out["token_type_ids"][at] if "token_type_ids" in out else [0] * len(ids)
+            found.append(
+                PairUnits(np.array(ids, np.int32), np.array(types, np.int32), part, offsets[:, 0], offsets[:, 1])
+            )
+        return found
+
+    def _options(self) -> dict[str, Any]:
+        return {"return_offsets_mapping": True, "truncation": True, "max_length": self.limit, "verbose": False}
+
+
+def fetch_tokenizer(encoder: str) -> TokenReader:
+    """The tokenizer of an encoder named by folder or hub id.
+
+    Raises:
+        UserError: there is none, or it does not know which characters its tokens stand for.
+    """
+    config = fetch_config(encoder)
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(encoder)
+    except Exception as error:
+        raise _not_loaded(encoder, "tokenizer", error) from None
+    if not getattr(tokenizer, "is_fast", False):
+        raise UserError(
+            f"the tokenizer of {encoder!r} does not tell where its tokens stand in the text",
+            field="model.encoder",
+            mend="use an encoder with a tokenizer.json",
+        )
+    return TokenReader(tokenizer, _positions(config, tokenizer))
+
+
+def fetch_config(encoder: str) -> Any:
+    """The configuration of an encoder named by folder or hub id. Raises UserError if there is none."""
+    verbosity = logging.get_verbosity()
+    logging.set_verbosity(logging.CRITICAL)
+    try:
+        return AutoConfig.from_pretrained(encoder)
+    except Exception as error:
+        raise _not_loaded(encoder, "config.json", error) from None
+    finally:
+        logging.set_verbosity(verbosity)
+
+
+def write_kept_tokens(folder: Path, reader: TokenReader, seen: Iterable[int]) -> None:
+    """Write the tokens that a cut vocabulary keeps: those seen, and the special ones."""
+    kept = sorted({*seen, *reader.tokenizer.all_special_ids})
+    np.save(folder / KEPT, np.array(kept, np.int64), allow_pickle=False)
+
+
+def kept_tokens(prepared: Path) -> npt.NDArray[np.int64]:
+    """What :func:`write_kept_tokens` wrote: token ids, ascending."""
+    kept: npt.NDArray[np.int64] = np.load(prepared / KEPT, allow_pickle=False)
+    return kept
+
+
+def copy_tokenizer(source: Path, target: Path) -> None:
+    """Copy what :meth:`TokenReader.open` reads into a run folder; nothing where there is no tokenizer."""
+    for name in FILES:
+        if (source / name).is_file():
+            shutil.copyfile(source / name, target / name)
+
+
+def _positions(config: Any, tokenizer: Any) -> int:
+    known = [n for n in (getattr(config, "max_position_embeddings", 0), tokenizer.model_max_length) if n and n > 0]
+    # RoBERTa and its like count positions from behind the padding id.
+    offset = 2 if getattr(config, "model_type", "") in ("roberta", "xlm-roberta", "camembert") else 0
+    return int(
+        min([n - offset if n == getattr(config, "max_position_embeddings", 0) else n for n in known] + [_NO_LIMIT])
+    )
+
+
+def _not_loaded(encoder: str, what: str, error: Exception) -> UserError:
+    if Path(encoder).is_dir():
+        return UserError(f"holds no {what} that transformers can load ({_line(error)})", file=Path(encoder),
+                         field="model.encoder", mend="name a folder that save_pretrained wrote")  # fmt: skip
+    return UserError(
+        f"{encoder!r} is no folder, and the hub did not give its {what} ({_line(error)})",
+        field="model.encoder",
+        mend="check the name and the connection, or download it and name the folder",
+    )
+
+
+def _line(error: Exception) -> str:
+    text = " ".join(str(error).split())
+    return text[:160] if text else type(error).__name__
+
+
+def _rest(text: str, end: int) -> bool:
+    return bool(text[end:].strip())

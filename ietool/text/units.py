@@ -1,0 +1,139 @@
+"""A text as the units that an encoder reads: its characters, or the tokens of a pretrained encoder."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+DGCNN = "dgcnn"
+"""The name of the encoder that is trained from scratch, on characters."""
+
+TOKENIZER = "tokenizer_config.json"
+"""The file by which a folder with a tokenizer is known."""
+
+
+@dataclass(frozen=True)
+class Units:
+    """The T units of a text. Unit i stands for the characters ``[starts[i], ends[i])``; a special token for none.
+
+    ``ids``, ``words`` and ``tags`` are (T,): characters or tokens, rows of word vectors and parts of speech (zeros
+    where the units are tokens); ``starts`` and ``ends`` are (T,).
+    """
+
+    ids: npt.NDArray[np.int32]
+    words: npt.NDArray[np.int32]
+    tags: npt.NDArray[np.uint8]
+    starts: npt.NDArray[np.int32]
+    ends: npt.NDArray[np.int32]
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @property
+    def inside(self) -> npt.NDArray[np.bool_]:
+        """(T,): where a unit stands for characters; false for special tokens."""
+        return self.ends > self.starts
+
+    def span_of(self, start: int, end: int) -> tuple[int, int] | None:
+        """The units ``[i, j)`` that stand for exactly the characters ``[start, end)``; None where no unit begins or
+        ends there, as with a subword across the border."""
+        first = np.flatnonzero((self.starts == start) & self.inside)
+        last = np.flatnonzero((self.ends == end) & self.inside)
+        if not len(first) or not len(last) or last[-1] < first[0]:
+            return None
+        return int(first[0]), int(last[-1]) + 1
+
+    def spans_of(self, spans: npt.NDArray[np.integer]) -> npt.NDArray[np.int32]:
+        """:meth:`span_of` of many at once, (n, 2) to (n, 2); −1 in both places where there are no such units."""
+        spans = np.asarray(spans, np.int64).reshape(-1, 2)
+        length = max(int(self.ends.max(initial=0)), int(spans.max(initial=0))) + 1
+        at = np.flatnonzero(self.inside)
+        first, last = np.full(length, -1, np.int32), np.full(length, -1, np.int32)
+        first[self.starts[at][::-1]] = at[::-1]
+        last[self.ends[at]] = at
+        found = np.stack([first[spans[:, 0]], last[spans[:, 1]]], 1)
+        bad = (found < 0).any(1) | (found[:, 1] < found[:, 0])
+        found[:, 1] += 1
+        found[bad] = -1
+        return found
+
+    def text_span(self, first: int, last: int) -> tuple[int, int]:
+        """The characters ``[start, end)`` of the units ``[first, last)``."""
+        return int(self.starts[first]), int(self.ends[last - 1])
+
+
+class UnitReader(Protocol):
+    """Turns texts into units."""
+
+    @property
+    def size(self) -> int:
+        """How many different ids there are."""
+        ...
+
+    def units(self, text: str) -> Units: ...
+
+    def units_all(self, texts: Sequence[str]) -> list[Units]:
+        """The same for many texts, which is faster where the units are tokens."""
+        ...
+
+
+def open_reader(folder: Path) -> UnitReader:
+    """The reader of a prepared folder or run folder: tokens where it carries a tokenizer, else characters.
+
+    Raises:
+        UserError: its files are missing or damaged.
+    """
+    if (folder / TOKENIZER).is_file():
+        from ietool.text.tokens import TokenReader
+
+        return TokenReader.open(folder)
+    from ietool.text.encoding import TextEncoder
+
+    return TextEncoder.open(folder)
+
+
+def write_reader(
+    folder: Path, encoder: str, characters: Counter[str], min_count: int, word_vectors: Path | None
+) -> UnitReader:
+    """Write what :func:`open_reader` reads, and give it.
+
+    Args:
+        folder: a prepared folder.
+        encoder: ``dgcnn``, or the folder or hub id of a pretrained encoder.
+        characters, min_count, word_vectors: as in :func:`ietool.text.encoding.write_vocabulary`, for ``dgcnn``.
+
+    Raises:
+        UserError: the word vectors or the tokenizer cannot be read.
+    """
+    if encoder == DGCNN:
+        from ietool.text.encoding import write_vocabulary
+
+        write_vocabulary(folder, characters, min_count, word_vectors)
+    else:
+        from ietool.text.tokens import fetch_tokenizer
+
+        fetch_tokenizer(encoder).save(folder)
+    return open_reader(folder)
+
+
+def copy_reader(source: Path, target: Path) -> None:
+    """Copy what :func:`open_reader` reads into a run folder."""
+    from ietool.text.encoding import copy_vocabulary
+
+    copy_vocabulary(source, target)
+    if (source / TOKENIZER).is_file():
+        from ietool.text.tokens import copy_tokenizer
+
+        copy_tokenizer(source, target)
+
+
+def character_units(ids: npt.NDArray[np.int32], words: npt.NDArray[np.int32], tags: npt.NDArray[np.uint8]) -> Units:
+    """Units that are one character each."""
+    at = np.arange(len(ids) + 1, dtype=np.int32)
+    return Units(ids, words, tags, at[:-1], at[1:])

@@ -1,0 +1,50 @@
+"""Training against small disturbances: of the embeddings (FGM), and of dropout (R-Drop)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ietool.nn.encoder import CharacterEncoder, PretrainedEncoder
+
+
+@contextmanager
+def disturbed(model: nn.Module, size: float) -> Iterator[None]:
+    """Within, the embedding table is moved by ``size`` (Euclidean length, of the whole table) along its gradient, the
+    direction in which the loss grows fastest (FGM; Miyato et al. 2017, https://arxiv.org/abs/1605.07725; kexue.fm
+    7234)."""
+    moves = []
+    for module in model.modules():
+        if isinstance(module, PretrainedEncoder | CharacterEncoder):
+            weight = module.table.weight
+            if weight.grad is not None:
+                length = weight.grad.norm()
+                if bool(length > 0) and bool(torch.isfinite(length)):
+                    moves.append((weight, size * weight.grad / length))
+    with torch.no_grad():
+        for weight, move in moves:
+            weight.add_(move)
+    try:
+        yield
+    finally:
+        with torch.no_grad():
+            for weight, move in moves:
+                weight.sub_(move)
+
+
+def bernoulli_divergence(first: Tensor, second: Tensor, weight: Tensor | None = None) -> Tensor:
+    """Symmetric Kullback–Leibler divergence of independent yes-or-no logits of any shape, summed:
+    ``½ Σ (σ(a) − σ(b)) · (a − b)`` (R-Drop; Liang et al. 2021, https://arxiv.org/abs/2106.14448)."""
+    value = 0.5 * (first.sigmoid() - second.sigmoid()) * (first - second)
+    return (value if weight is None else value * weight).sum()
+
+
+def choice_divergence(first: Tensor, second: Tensor, weight: Tensor | None = None) -> Tensor:
+    """The same of logits over choices, (…, choices); ``weight`` is of the shape before the choices."""
+    a, b = F.log_softmax(first.float(), -1), F.log_softmax(second.float(), -1)
+    value = 0.5 * ((a.exp() - b.exp()) * (a - b).nan_to_num()).sum(-1)
+    return (value if weight is None else value * weight).sum()

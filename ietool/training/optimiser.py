@@ -1,0 +1,76 @@
+"""Learning rates by depth: heads at their own rate, pretrained layers the more slowly the lower they lie."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import nn
+
+from ietool.nn.encoder import PretrainedEncoder, encoders_of, layers_of
+from ietool.recipe import TrainingSection
+
+
+def freeze(model: nn.Module, layers: int) -> None:
+    """Keep the embeddings and the lowest ``layers`` layers of the pretrained encoders as they are; 0: nothing.
+
+    Raises:
+        UserError: the layers cannot be told apart.
+    """
+    if not layers:
+        return
+    for encoder in encoders_of(model):
+        for parameter, depth in depths(encoder):
+            if depth <= layers:
+                parameter.requires_grad_(False)
+
+
+def checkpoint_activations(model: nn.Module) -> None:
+    """Compute the activations of pretrained layers anew when gradients are taken: less memory, a third more time."""
+    for encoder in encoders_of(model):
+        encoder.backbone.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+
+
+def depths(encoder: PretrainedEncoder) -> list[tuple[nn.Parameter, int]]:
+    """The parameters of a pretrained encoder with their depth: 0 for embeddings, 1 for the lowest layer and so on."""
+    layer = {id(p): n for n, block in enumerate(layers_of(encoder), 1) for p in block.parameters()}
+    table = id(encoder.table.weight)
+    top = len(layers_of(encoder))
+    found = []
+    seen_layers = False
+    for parameter in encoder.backbone.parameters():
+        depth = layer.get(id(parameter))
+        if depth is not None:
+            seen_layers = True
+        elif seen_layers and id(parameter) != table:
+            depth = top  # what lies above the layers: a last norm
+        found.append((parameter, depth or 0))
+    return found
+
+
+def parameter_groups(model: nn.Module, section: TrainingSection, rate: float) -> list[dict[str, Any]]:
+    """Groups for the optimiser, each with its learning rate and weight decay.
+
+    Without a pretrained encoder ``rate`` is everybody's. With one it is that of its top layer; a layer below has that
+    of the layer above times ``layer_decay``, and everything outside has ``head_learning_rate``, scaled as the stage's
+    rate is. Biases and the gains of norms do not decay.
+
+    Args:
+        rate: of the stage, after warm-up.
+    """
+    heads = section.head_learning_rate
+    head_rate = rate if heads is None else heads * rate / section.learning_rate
+    rates: dict[int, float] = {}
+    for encoder in encoders_of(model):
+        if section.layer_decay == 1.0:
+            rates |= {id(p): rate for p in encoder.backbone.parameters()}
+            continue
+        top = len(layers_of(encoder))
+        rates |= {id(p): rate * section.layer_decay ** (top - depth) for p, depth in depths(encoder)}
+    if not rates:
+        head_rate = rate
+    groups: dict[tuple[float, float], list[nn.Parameter]] = {}
+    for parameter in model.parameters():
+        if parameter.requires_grad:
+            decay = section.weight_decay if parameter.ndim > 1 else 0.0
+            groups.setdefault((rates.get(id(parameter), head_rate), decay), []).append(parameter)
+    return [{"params": params, "lr": lr, "weight_decay": decay} for (lr, decay), params in groups.items()]
