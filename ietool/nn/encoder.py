@@ -174,7 +174,7 @@ def load_encoder(encoder: CharacterEncoder | PretrainedEncoder, section: Encoder
         kept = torch.from_numpy(kept_tokens(prepared))
         name = next(n for n, p in source.named_parameters() if p is source.get_input_embeddings().weight)
         reader = TokenReader.open(prepared)
-        unknown = reader.tokenizer.unk_token_id or 0
+        unknown = max(reader.unknown, 0)
         weights[name] = weights[name][kept]
         rows = torch.full((len(encoder.row_of),), int(torch.searchsorted(kept, unknown)), dtype=torch.int32)
         rows[kept] = torch.arange(len(kept), dtype=torch.int32)

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from ietool.text.characters import CharVocabulary
+from ietool.text.characters import UNK, CharVocabulary
 from ietool.text.segmentation import words as segment
 from ietool.text.units import Units, character_units
 from ietool.text.word_vectors import load_word_vectors
@@ -56,6 +56,11 @@ class TextEncoder:
     def size(self) -> int:
         """How many different characters there are."""
         return len(self.vocabulary)
+
+    @property
+    def unknown(self) -> int:
+        """The id of all unknown characters."""
+        return UNK
 
     def units(self, text: str) -> Units:
         """A text as units of one character each."""

@@ -86,6 +86,12 @@ class TokenReader:
     def size(self) -> int:
         return len(self.tokenizer)
 
+    @property
+    def unknown(self) -> int:
+        """The id of all unknown tokens; −1 where there are none (a tokenizer of bytes)."""
+        unknown = self.tokenizer.unk_token_id
+        return -1 if unknown is None else int(unknown)
+
     def units(self, text: str) -> Units:
         return self.units_all([text])[0]
 

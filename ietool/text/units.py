@@ -76,6 +76,11 @@ class UnitReader(Protocol):
         """How many different ids there are."""
         ...
 
+    @property
+    def unknown(self) -> int:
+        """The id of all that is unknown."""
+        ...
+
     def units(self, text: str) -> Units: ...
 
     def units_all(self, texts: Sequence[str]) -> list[Units]:

@@ -25,7 +25,7 @@ from ietool.tasks.base import PrepareReport, Progress, Sources, Task, no_progres
 from ietool.tasks.registry import get_task
 
 DONE = "prepared.json"
-FORMAT = 5
+FORMAT = 6
 """Raised when features of older versions must not be used any more."""
 
 

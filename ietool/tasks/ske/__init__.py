@@ -101,10 +101,9 @@ class SkeTask(Task):
         return build_model(cast(SkeRecipe, recipe), prepared)
 
     def load_model(self, run: Path) -> SkeModel:
-        from ietool.nn.pretrained import open_pretrained
-        from ietool.tasks.ske.model import SkeModel
+        from ietool.tasks.ske.model import open_model
 
-        return open_pretrained(SkeModel, run)
+        return open_model(run)
 
     # -- decode.py
 

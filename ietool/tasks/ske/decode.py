@@ -1,34 +1,29 @@
-"""From probabilities to triples: two stages, batched across sentences, merged over windows."""
+"""From texts to triples: batched across sentences, merged over windows."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
-
-import numpy as np
-import numpy.typing as npt
-import torch
-import torch.nn.functional as F
+from typing import cast
 
 from ietool.errors import UserError
 from ietool.tasks.ske.assembly import ExtractedTriple, Extraction, Scored, assemble
 from ietool.tasks.ske.data import Example, Schema
+from ietool.tasks.ske.decode_links import LinkDecoder
+from ietool.tasks.ske.decode_stages import Decoder, StageDecoder
 from ietool.tasks.ske.features import RULES, SCHEMA, Features, Featurizer, find_rules
-from ietool.tasks.ske.model import SkeModel
+from ietool.tasks.ske.gplinker import LinkModel
+from ietool.tasks.ske.model import SkeModel, TwoStageModel
 from ietool.tasks.ske.prior import ROWS
 from ietool.tasks.ske.recipe import SkeRecipe
 from ietool.tasks.ske.rules import Rules, load_rules
-from ietool.tasks.ske.sampling import prior_marks
-from ietool.text.encoding import CHARACTERS, WORDS
-from ietool.text.spans import Span, nearest_spans
+from ietool.text.encoding import CHARACTERS, WORDS, TextEncoder
+from ietool.text.spans import Span
+from ietool.text.units import TOKENIZER
 from ietool.text.windows import window_batches
-from ietool.training.batches import columns, pad
 
 __all__ = ["ExtractedTriple", "Extraction", "Scored", "SkePredictor", "Span", "assemble", "open_predictor"]
-
-SCORES = 4_000_000
-"""At most so many (pairs, length, 2R) scores are computed at once, whatever the number of subjects."""
 
 
 class SkePredictor:
@@ -45,6 +40,12 @@ class SkePredictor:
     ) -> None:
         self.recipe, self.model, self.featurizer, self.rules = recipe, model, featurizer, rules
         self.schema: Schema = featurizer.schema
+        labels = len(self.schema.labels)
+        self.decoder: Decoder = (
+            LinkDecoder(model, recipe.decode, labels, priors=recipe.model.priors)
+            if isinstance(model, LinkModel)
+            else StageDecoder(cast(TwoStageModel, model), recipe.decode, labels, priors=recipe.model.priors)
+        )
         self.pool_batches = pool_batches
         self.highest_probability = 0.0
         self.notes: Sequence[str] = ()
@@ -59,7 +60,7 @@ class SkePredictor:
         data = self.recipe.data
         found: list[list[Scored]] = [[] for _ in texts]
         for batch in window_batches(texts, data.window, data.overlap, self.recipe.decode.batch_size):
-            features = [self.featurizer.encode(texts[i][a:b]) for i, a, b in batch]
+            features = self.featurizer.encode_all([texts[i][a:b] for i, a, b in batch], [()] * len(batch))
             for (i, start, _), rows in zip(batch, self.spans(features), strict=True):
                 found[i].extend((r[0] + start, r[1] + start, r[2], r[3] + start, r[4] + start, r[5]) for r in rows)
         labels = self.schema.labels
@@ -78,90 +79,15 @@ class SkePredictor:
                 ruled.append(ExtractedTriple(triple, origin.probability if origin else 0.0))
         return ruled
 
-    @torch.inference_mode()
     def spans(self, features: Sequence[Features]) -> list[list[Scored]]:
-        """Label spans of each of a batch of texts: all subjects of all texts, then all their objects."""
-        decode = self.recipe.decode
-        device = self.model.device
-        encoded = self._encode(features)
-        p = (
-            (F.logsigmoid(encoded["subject_logits"]) + encoded["entity"])
-            .exp()
-            .masked_fill(~encoded["mask"][..., None], 0)
-        )
-        self.highest_probability = max(self.highest_probability, float(p.max()))
-        probabilities = p.cpu().numpy()
-        length = probabilities.shape[1]
-        s_at, s_pos = np.nonzero(probabilities[:, :, 0] > decode.subject_start)
-        e_at, e_pos = np.nonzero(probabilities[:, :, 1] > decode.subject_end)
-        kept_s, kept_e, at = nearest_spans(s_pos, e_pos, s_at, e_at, length)
-        score = probabilities[at, s_pos[kept_s], 0] * probabilities[at, e_pos[kept_e], 1]
-        # A triple is no more probable than its subject: without some subjects the second stage has less to do.
-        able = score >= decode.triple
-        kept_s, kept_e, at, score = kept_s[able], kept_e[able], at[able], score[able]
-        starts, ends = s_pos[kept_s], e_pos[kept_e]
-        found: list[list[Scored]] = [[] for _ in features]
-        step = max(1, SCORES // (length * 2 * len(self.schema.labels)))
-        for low in range(0, len(at), step):
-            part = slice(low, low + step)
-            marks = None
-            if self.recipe.model.priors:
-                pairs: dict[int, list[tuple[int, int, int]]] = {}
-                for n, (i, a, b) in enumerate(zip(*(x[part].tolist() for x in (at, starts, ends)), strict=True)):
-                    pairs.setdefault(i, []).append((n, a, b + 1))
-                numbered = [
-                    mark
-                    for i, mine in pairs.items()
-                    for mark in prior_marks(features[i].prior, i, mine, len(self.schema.labels))[1]
-                ]
-                pair, position, channel = columns(numbered, 3).to(device)
-                marks = (pair, position, channel)
-            chosen = [torch.from_numpy(x[part]).to(device) for x in (at, starts, ends)]
-            logits, gates = self.model.objects(encoded, chosen[0], chosen[1], chosen[2], marks)
-            joint = F.logsigmoid(logits)
-            for gate in gates:
-                joint = joint + gate
-            joint = joint.exp().masked_fill(~encoded["mask"][chosen[0]][:, :, None, None], 0)
-            for n, row in self._objects(joint):
-                i, probability = at[low + n], float(score[low + n]) * row[3]
-                if probability >= decode.triple:
-                    found[i].append((int(starts[low + n]), int(ends[low + n]) + 1, *row[:3], probability))
-        return found
-
-    def _encode(self, features: Sequence[Features]) -> dict[str, torch.Tensor]:
-        lengths = [len(f.characters) for f in features]
-        longest, device = max(lengths), self.model.device
-        marks = None
-        if self.recipe.model.priors:
-            rows = [
-                mark for i, f in enumerate(features) for mark in prior_marks(f.prior, i, (), len(self.schema.labels))[0]
-            ]
-            at, position, side = columns(rows, 3).to(device)
-            marks = (at, position, side)
-        return self.model.encode(
-            pad([f.characters for f in features], longest).to(device),
-            torch.tensor(lengths, device=device),
-            pad([f.words for f in features], longest).to(device),
-            pad([f.tags for f in features], longest).to(device),
-            marks,
-        )
-
-    def _objects(self, joint: torch.Tensor) -> Iterator[tuple[int, tuple[int, int, int, float]]]:
-        """(pair, (label, start, end, probability)) from (P, L, 2, R) probabilities."""
-        decode = self.recipe.decode
-        _, length, _, r = joint.shape
-        # (side, pair, label, position): nonzero then comes sorted by group and position, as nearest_spans needs it.
-        joint = joint.permute(2, 0, 3, 1)
-        hits = [torch.nonzero(joint[side] > t) for side, t in ((0, decode.object_start), (1, decode.object_end))]
-        (s, e), values = (
-            [h.cpu().numpy() for h in hits],
-            [joint[side][tuple(hits[side].unbind(1))].float().cpu().numpy() for side in (0, 1)],
-        )
-        kept_s, kept_e, group = nearest_spans(s[:, 2], e[:, 2], s[:, 0] * r + s[:, 1], e[:, 0] * r + e[:, 1], length)
-        probability: npt.NDArray[np.floating] = values[0][kept_s] * values[1][kept_e]
-        columns_ = (group // r, group % r, s[kept_s, 2], e[kept_e, 2] + 1, probability)
-        for pair, label, start, end, prob in zip(*(c.tolist() for c in columns_), strict=True):
-            yield pair, (label, start, end, prob)
+        """Label spans of each of a batch of texts, in characters."""
+        found, highest = self.decoder.rows(features)
+        self.highest_probability = max(self.highest_probability, highest)
+        scored = []
+        for feature, rows in zip(features, found, strict=True):
+            starts, ends = feature.units.starts.tolist(), feature.units.ends.tolist()
+            scored.append([(starts[a], ends[b - 1], label, starts[c], ends[d - 1], p) for a, b, label, c, d, p in rows])
+        return scored
 
 
 def open_predictor(recipe: SkeRecipe, model: SkeModel, assets: Path) -> SkePredictor:
@@ -182,11 +108,13 @@ def open_predictor(recipe: SkeRecipe, model: SkeModel, assets: Path) -> SkePredi
 
 def _check_fit(featurizer: Featurizer, model: SkeModel, assets: Path, *, priors: bool) -> None:
     """Raise UserError where files of a folder belong to another model: better than wrong triples, or an index error."""
-    config, index = model.config, featurizer.prior
-    words = featurizer.encoder.word_rows
+    config, index, reader = model.config, featurizer.prior, featurizer.reader
+    words = reader.word_rows if isinstance(reader, TextEncoder) else 0
+    pretrained, sizes = config.encoder is not None, config.encoder or {}
     labels = int(index.rows[:, 1].max()) + 1 if index is not None and len(index.rows) else 0
     wrong = {
-        CHARACTERS: len(featurizer.encoder.vocabulary) != config.characters,
+        CHARACTERS: not pretrained and (not isinstance(reader, TextEncoder) or reader.size != config.characters),
+        TOKENIZER: pretrained and (isinstance(reader, TextEncoder) or reader.size > sizes["vocab_size"]),
         SCHEMA: len(featurizer.schema.labels) != config.labels,
         WORDS: words > config.words or (words > 0) != (config.words > 0),
         "recipe.yaml": priors != config.priors,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -16,14 +17,21 @@ from ietool.text.spans import nearest_spans
 
 NOT_IN_TEXT = "not in the text"
 APART = "in no single window"
+BORDERS = "no token begins or ends there"
 AMBIGUOUS = "spans cross: another end is nearer"
 SLOTS = "slots joined to another object"
-REASONS = (NOT_IN_TEXT, APART, AMBIGUOUS, SLOTS)
+REASONS = (NOT_IN_TEXT, APART, BORDERS, AMBIGUOUS, SLOTS)
 
 ORACLE_NOTE = "what a model without a fault would reach: its labels, cut into windows, go through the decoder and back"
 
-Piece = tuple[int, Sequence[Row]]
-"""A window of a text: where it starts, and its label rows, counted from there."""
+
+class Piece(NamedTuple):
+    """A window of a text: where it starts, and its label rows, counted from there; ``split`` are those that the units
+    cannot express."""
+
+    start: int
+    rows: Sequence[Row]
+    split: Sequence[Row] = ()
 
 
 def perfect_rows(windows: Sequence[Sequence[Row]], labels: int) -> list[list[Row]]:
@@ -64,27 +72,50 @@ def perfect_rows(windows: Sequence[Sequence[Row]], labels: int) -> list[list[Row
     return found
 
 
+def perfect_links(windows: Sequence[Sequence[Row]]) -> list[list[Row]]:
+    """The same of gplinker: every pair of a subject and an object whose first and whose last positions are linked by
+    a label."""
+    found = []
+    for rows in windows:
+        subjects, objects = {(a, b) for a, b, *_ in rows}, {(c, d) for *_, c, d in rows}
+        heads, tails = {(a, r, c) for a, _, r, c, _ in rows}, {(b, r, d) for _, b, r, _, d in rows}
+        labels = {r for _, _, r, _, _ in rows}
+        found.append(
+            [
+                (a, b, r, c, d)
+                for a, b in subjects
+                for c, d in objects
+                for r in labels
+                if (a, r, c) in heads and (b, r, d) in tails
+            ]
+        )
+    return found
+
+
 class Oracle:
     """Counts over the texts of one split.
 
     Args:
         labels: those of the schema.
         metric: decides when triples are the same.
+        head: of the model whose decoder is meant.
     """
 
-    def __init__(self, labels: Sequence[tuple[str, str]], metric: str) -> None:
-        self.labels = labels
+    def __init__(self, labels: Sequence[tuple[str, str]], metric: str, head: str = "graph") -> None:
+        self.labels, self.head = labels, head
         self.counts = OracleCounts(REASONS)
         self._key = Rules(metric).key
         self._number = {label: i for i, label in enumerate(labels)}
 
     def add(self, texts: Sequence[tuple[Example, Sequence[Piece]]]) -> None:
         """Count some texts, with their windows and labels."""
-        decoded = iter(perfect_rows([rows for _, pieces in texts for _, rows in pieces], len(self.labels)))
+        windows = [piece.rows for _, pieces in texts for piece in pieces]
+        linked = self.head == "gplinker"
+        decoded = iter(perfect_links(windows) if linked else perfect_rows(windows, len(self.labels)))
         for example, pieces in texts:
             rows = {
                 (a + start, b + start, label, c + start, d + start, 1.0)
-                for start, _ in pieces
+                for start, *_ in pieces
                 for a, b, label, c, d in next(decoded)
             }
             found = {self._key(t.triple) for t in assemble(example.text, sorted(rows), self.labels)}
@@ -113,8 +144,9 @@ class Oracle:
 
         for slot, value in triple.object:
             label = self._number[triple.predicate, slot]
-            if not any(means(row, start, label, value) for start, rows in pieces for row in rows):
-                return APART
+            if not any(means(row, start, label, value) for start, rows, _ in pieces for row in rows):
+                split = any(means(row, start, label, value) for start, _, rows in pieces for row in rows)
+                return BORDERS if split else APART
             if not any(means(row, 0, label, value) for row in decoded):
                 return AMBIGUOUS
         return SLOTS

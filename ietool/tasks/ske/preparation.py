@@ -35,14 +35,14 @@ from ietool.tasks.ske.data import (
     read_examples,
     read_schema,
 )
-from ietool.tasks.ske.features import SCHEMA, Features, Featurizer
-from ietool.tasks.ske.labelling import Row, facts, label_rows
-from ietool.tasks.ske.oracle import ORACLE_NOTE, Oracle
+from ietool.tasks.ske.features import SCHEMA, Features, Featurizer, unit_rows
+from ietool.tasks.ske.labelling import facts, label_rows
+from ietool.tasks.ske.oracle import ORACLE_NOTE, Oracle, Piece
 from ietool.tasks.ske.prior import Fact, PriorBuilder
 from ietool.tasks.ske.recipe import SkeRecipe
 from ietool.tasks.ske.statistics import Overlap, SplitStatistics
 from ietool.text.characters import fold
-from ietool.text.encoding import write_vocabulary
+from ietool.text.units import DGCNN, write_reader
 from ietool.text.windows import windows
 from ietool.training.tables import write_table
 
@@ -52,8 +52,8 @@ HEAD = 4096
 _BATCH_CHARACTERS = 8192
 """Texts are encoded in batches of about this size."""
 
-Encoded = tuple[Example, list[tuple[int, str, Features, list[Row]]]]
-"""A text and its windows: (start, text, features, label rows)."""
+Encoded = tuple[Example, list[tuple[str, Features, Piece]]]
+"""A text and its windows: text, features and label rows of each."""
 
 
 def prepare(
@@ -92,7 +92,8 @@ class _Preparation:
         self.schema = self._find_schema()
         self.labels = {label: i for i, label in enumerate(self.schema.labels)}
         self.splits = {
-            name: SplitStatistics(Oracle(self.schema.labels, self.schema.competition)) for name in ("train", "dev")
+            name: SplitStatistics(Oracle(self.schema.labels, self.schema.competition, recipe.model.head))
+            for name in ("train", "dev")
         }
         self.overlap = Overlap()
         self.builder, self.seen = PriorBuilder(scratch), SeenTexts(scratch)
@@ -170,23 +171,34 @@ class _Preparation:
                 if counts.records - counts.duplicates <= HEAD:
                     head.write(format_line(example.text, example.triples, self.schema) + "\n")
         self.builder.write(folder)
-        write_vocabulary(folder, characters, recipe.data.min_char_count, recipe.data.word_vectors)
+        data = recipe.data
+        write_reader(folder, recipe.model.encoder, characters, data.min_char_count, data.word_vectors)
         (folder / SCHEMA).write_text(self.schema.to_json(), encoding="utf-8")
 
     def train_rows(self, featurizer: Featurizer) -> Iterator[dict[str, Any]]:
         """The rows of the training table, one a window."""
         counts = self.splits["train"]
         total = counts.records - counts.duplicates
+        seen: set[int] = set()
         for batch in _batches(_read_once(self.scratch / "train.jsonl")):
             for _, pieces in self.encode(featurizer, batch, counts, train=True):
-                for start, text, features, spans in pieces:
+                for text, features, piece in pieces:
+                    units = features.units
+                    seen.update(units.ids.tolist())
+                    rows, _ = unit_rows(units, np.array(piece.rows, np.int32))
                     yield {
-                        "text": text, "length": len(text), "start": start,
-                        "characters": features.characters, "words": features.words, "tags": features.tags,
-                        "spans": np.array(spans, np.int32).reshape(-1), "prior": features.prior.reshape(-1),
+                        "text": text, "length": len(units), "start": piece.start,
+                        "ids": units.ids, "words": units.words, "tags": units.tags,
+                        "starts": units.starts, "ends": units.ends,
+                        "spans": rows.reshape(-1), "prior": features.prior.reshape(-1),
                     }  # fmt: skip
             if total >= 256:
                 self.progress("features", counts.texts, total)
+        if self.recipe.model.encoder != DGCNN:
+            from ietool.text.tokens import TokenReader, write_kept_tokens
+
+            assert isinstance(featurizer.reader, TokenReader)
+            write_kept_tokens(self.folder, featurizer.reader, seen)
 
     def read_dev(self, featurizer: Featurizer) -> None:
         """Validate and keep dev as it is, and count what it shares with train."""
@@ -222,10 +234,16 @@ class _Preparation:
         for example, cut, own in zip(batch, cuts, stated, strict=True):
             pieces = []
             for (start, _), (text, found) in zip(cut, islice(features, len(cut)), strict=True):
-                pieces.append((start, text, found, label_rows(own, text, first_only=data.occurrences == "first")))
+                rows = label_rows(own, text, first_only=data.occurrences == "first")
+                _, kept = unit_rows(found.units, np.array(rows, np.int32))
+                # What no units can express is lost; the oracle counts it.
+                told, split = (
+                    [row for row, ok in zip(rows, kept, strict=True) if ok == good] for good in (True, False)
+                )
+                pieces.append((text, found, Piece(start, told, split)))
             encoded.append((example, pieces))
-            counts.add(example, [found for _, _, found, _ in pieces])
-        counts.oracle.add([(e, [(start, rows) for start, _, _, rows in pieces]) for e, pieces in encoded])
+            counts.add(example, [found for _, found, _ in pieces], featurizer.reader.unknown)
+        counts.oracle.add([(e, [piece for _, _, piece in pieces]) for e, pieces in encoded])
         return encoded
 
 
@@ -233,7 +251,7 @@ def _columns() -> Any:
     from datasets import Features as Columns
     from datasets import Sequence, Value
 
-    numbers = {"characters": "int32", "words": "int32", "tags": "uint8", "spans": "int32", "prior": "int32"}
+    numbers = dict.fromkeys(("ids", "words", "starts", "ends", "spans", "prior"), "int32") | {"tags": "uint8"}
     columns = {"text": Value("string"), "length": Value("int32"), "start": Value("int32")}
     return Columns({**columns, **{name: Sequence(Value(kind)) for name, kind in numbers.items()}})
 

@@ -27,8 +27,18 @@ class DataSection(WindowedSection):
 
 
 class ModelSection(Section):
-    """The network. H is ``hidden_size``."""
+    """The network. H is ``hidden_size`` or that of the pretrained encoder."""
 
+    head: Literal["graph", "cascade", "gplinker"] = Field(
+        "graph", description="graph (kexue.fm 6671), cascade (7161) or gplinker (8888)"
+    )
+    encoder: str = Field("dgcnn", description="dgcnn, or a folder or hub id that transformers' AutoModel loads")
+    cut_vocabulary: bool = Field(
+        False, description="keep of a pretrained encoder's tokens those that training texts hold: smaller and faster"
+    )
+    subject_power: Annotated[float, Field(ge=1)] = Field(2.0, description="of the cascade's subject sigmoids")
+    object_power: Annotated[float, Field(ge=1)] = Field(4.0, description="of the cascade's object sigmoids")
+    pointer_size: PositiveInt = Field(64, multiple_of=2, description="of a GlobalPointer's queries and keys")
     hidden_size: PositiveInt = Field(128, multiple_of=2)
     dilations: list[PositiveInt] = Field(default_factory=lambda: [1, 2, 5, 1, 2, 5, 1, 2, 5, 1, 1, 1])
     attention_heads: PositiveInt = 8
@@ -64,6 +74,8 @@ class DecodeSection(Section):
     object_start: Share = 0.5
     object_end: Share = 0.4
     triple: Share = Field(0.2, description="of the product of the four; 0 in the article")
+    entity: Share = Field(0.5, description="of gplinker: a span as subject or object")
+    link: Share = Field(0.5, description="of gplinker: first to first and last to last position, per label")
     rules: str | None = Field(None, description="rule file: a name under recipes/rules or a path")
     apply_rules: bool = Field(True, description="the switch of the rule file")
     batch_size: PositiveInt = 64

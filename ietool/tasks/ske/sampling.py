@@ -11,42 +11,15 @@ import numpy as np
 import torch
 from datasets import Dataset, load_from_disk
 
-from ietool.tasks.ske.features import Featurizer
+from ietool.tasks.ske.batches import link_batch, stage_batch
+from ietool.tasks.ske.features import Featurizer, unit_rows
 from ietool.tasks.ske.labelling import label_rows
 from ietool.tasks.ske.prior import facts_of
 from ietool.tasks.ske.recipe import SkeRecipe
-from ietool.training.batches import columns, pad
 from ietool.training.tables import ListColumn
 
 # Private-use characters stand for the two names while the text around them is rewritten.
 _SUBJECT, _OBJECT = "\ue000", "\ue001"
-
-
-def prior_marks(
-    prior: np.ndarray, at: int, pairs: Sequence[tuple[int, int, int]], labels: int
-) -> tuple[list[tuple[int, int, int]], list[tuple[int, int, int]]]:
-    """Marks of one text's prior rows.
-
-    Args:
-        prior: (n, 5).
-        at: the text's row in the batch.
-        pairs: (pair number, subject start, end) of the subjects at hand.
-        labels: R.
-
-    Returns:
-        (text, position, 0 start | 1 end) of known subjects, and (pair, position, r or R + r) of known objects.
-    """
-    rows = prior.tolist()
-    subjects = {(at, s0, 0) for s0, *_ in rows} | {(at, s1 - 1, 1) for _, s1, *_ in rows}
-    numbers: dict[tuple[int, int], list[int]] = {}
-    for number, start, end in pairs:
-        numbers.setdefault((start, end), []).append(number)
-    objects = set()
-    for s0, s1, label, o0, o1 in rows:
-        for number in numbers.get((s0, s1), ()):
-            objects.add((number, o0, label))
-            objects.add((number, o1 - 1, labels + label))
-    return sorted(subjects), sorted(objects)
 
 
 class SkeTrainingSet:
@@ -59,7 +32,9 @@ class SkeTrainingSet:
         self.data = data if limit is None else data.select(range(min(limit, len(data))))
         self.lengths: Sequence[int] = self.data.data.column("length").to_numpy()[: len(self.data)]
         self._texts = self.data.data.column("text")
-        self._columns = {name: ListColumn(data, name) for name in ("characters", "words", "tags", "spans", "prior")}
+        self._columns = {
+            name: ListColumn(data, name) for name in ("ids", "words", "tags", "starts", "ends", "spans", "prior")
+        }
         self.featurizer = Featurizer.open(prepared, priors=recipe.model.priors or recipe.sampling.replacement > 0)
         index = self.featurizer.prior
         self._facts = index.by_label() if index is not None else {}
@@ -85,7 +60,10 @@ class SkeTrainingSet:
     def _replaced(self, text: str, item: dict[str, Any], random: Random) -> dict[str, Any] | None:
         """The item with one triple's names swapped for those of another training fact of its label."""
         index = self.featurizer.prior
-        s0, s1, label, o0, o1 = random.choice(item["rows"])
+        starts, ends = item["starts"].tolist(), item["ends"].tolist()
+        # Rows of characters: units [i, j) stand for the characters [starts[i], ends[j − 1]).
+        stands = [(starts[a], ends[b - 1], label, starts[c], ends[d - 1]) for a, b, label, c, d in item["rows"]]
+        s0, s1, label, o0, o1 = random.choice(stands)
         pool = self._facts.get(label)
         if index is None or pool is None:
             return None
@@ -103,12 +81,13 @@ class SkeTrainingSet:
         swapped = swap(text)
         if not swapped or len(swapped) > self.recipe.data.window:
             return None
-        stated = sorted({(swap(s), lab, swap(o)) for s, lab, o in facts_of(item["rows"], text)})
+        stated = sorted({(swap(s), lab, swap(o)) for s, lab, o in facts_of(stands, text)})
         features = self.featurizer.encode(swapped, own=set(stated))
-        rows = label_rows(stated, swapped, first_only=self.recipe.data.occurrences == "first")
+        found = label_rows(stated, swapped, first_only=self.recipe.data.occurrences == "first")
+        units = features.units
+        rows, _ = unit_rows(units, np.array(found, np.int32))
         return {
-            "characters": features.characters, "words": features.words, "tags": features.tags,
-            "prior": features.prior, "rows": [list(r) for r in rows],
+            "ids": units.ids, "words": units.words, "tags": units.tags, "prior": features.prior, "rows": rows.tolist(),
         }  # fmt: skip
 
     def _subjects(self, rows: list[list[int]], random: Random) -> list[tuple[int, int]]:
@@ -125,43 +104,6 @@ class SkeTrainingSet:
         return list(dict.fromkeys(chosen))
 
     def collate(self, items: list[dict[str, Any]]) -> dict[str, torch.Tensor]:
-        """One batch in the form that ``SkeModel.forward`` takes."""
-        labels = len(self.featurizer.schema.labels)
-        lengths = [len(item["characters"]) for item in items]
-        longest = max(lengths)
-        subject_targets: set[tuple[int, int, int]] = set()
-        object_targets: set[tuple[int, int, int, int]] = set()
-        pairs: list[tuple[int, int, int]] = []
-        marks_s: list[tuple[int, int, int]] = []
-        marks_o: list[tuple[int, int, int]] = []
-        for at, item in enumerate(items):
-            mine = []
-            for s0, s1, *_ in item["rows"]:
-                subject_targets.add((at, s0, 0))
-                subject_targets.add((at, s1 - 1, 1))
-            # A text without gold subjects still teaches the object head: its whole first character as a wrong subject.
-            for start, end in item["pairs"] or [(0, 1)]:
-                number = len(pairs)
-                pairs.append((at, start, end - 1))
-                mine.append((number, start, end))
-                for s0, s1, label, o0, o1 in item["rows"]:
-                    if (s0, s1) == (start, end):
-                        object_targets.add((number, o0, 0, label))
-                        object_targets.add((number, o1 - 1, 1, label))
-            if self.recipe.model.priors:
-                subjects, objects = prior_marks(item["prior"], at, mine, labels)
-                marks_s += subjects
-                marks_o += objects
-        batch = {
-            "characters": pad([item["characters"] for item in items], longest),
-            "lengths": torch.tensor(lengths),
-            "words": pad([item["words"] for item in items], longest),
-            "tags": pad([item["tags"] for item in items], longest),
-            "subject_targets": columns(sorted(subject_targets), 3),
-            "pairs": columns(pairs, 3),
-            "object_targets": columns(sorted(object_targets), 4),
-        }
-        if self.recipe.model.priors:
-            batch["subject_marks"] = columns(marks_s, 3)
-            batch["object_marks"] = columns(marks_o, 3)
-        return batch
+        """One batch in the form that the ``forward`` of the recipe's model takes."""
+        make = link_batch if self.recipe.model.head == "gplinker" else stage_batch
+        return make(items, len(self.featurizer.schema.labels), priors=self.recipe.model.priors)

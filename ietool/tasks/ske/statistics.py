@@ -14,7 +14,6 @@ from ietool.report.tables import Cell, Table
 from ietool.tasks.ske.data import Example
 from ietool.tasks.ske.features import Features
 from ietool.tasks.ske.oracle import Oracle
-from ietool.text.characters import UNK
 
 
 @dataclass
@@ -43,8 +42,8 @@ class SplitStatistics:
     lengths: Lengths = field(default_factory=Lengths)
     relations: Counter[str] = field(default_factory=Counter)
 
-    def add(self, example: Example, pieces: Sequence[Features]) -> None:
-        """Count one text and the features of its windows."""
+    def add(self, example: Example, pieces: Sequence[Features], unknown: int) -> None:
+        """Count one text and the features of its windows, in which ``unknown`` is the id of all that is unknown."""
         self.texts += 1
         self.without_triples += not example.triples
         self.windows += len(pieces)
@@ -52,9 +51,10 @@ class SplitStatistics:
         self.lengths.add(example.text)
         self.relations.update(triple.predicate for triple in example.triples)
         for piece in pieces:
-            self.characters += len(piece.characters)
-            self.unknown += int(np.count_nonzero(piece.characters == UNK))
-            self.with_vector += int(np.count_nonzero(piece.words))
+            units = piece.units
+            self.characters += int(units.ends.max(initial=0))
+            self.unknown += int((units.ends - units.starts)[units.ids == unknown].sum())
+            self.with_vector += int(np.count_nonzero(units.words))
 
     def numbers(self) -> dict[str, Any]:
         """The counts for ``--json``."""
