@@ -35,6 +35,8 @@ RECIPE_FILE = "recipe.yaml"
 METRICS_FILE = "metrics.jsonl"
 WEIGHTS_FILE = "model.safetensors"
 
+_NO_MODEL = ("checkpoints", "tensorboard")
+
 LIBRARIES = ("torch", "transformers", "accelerate", "datasets", "numpy", "safetensors", "tokenizers", "rjieba")
 """Distributions whose versions a run records."""
 
@@ -196,6 +198,17 @@ def update_run(folder: Path, **changes: Any) -> RunInfo:
         info.process, info.host = os.getpid(), socket.gethostname()
     _write(folder, info)
     return info
+
+
+def model_files(folder: Path) -> list[str]:
+    """The files of a run that are part of its model, by their names within the folder: not checkpoints or logs."""
+    found = []
+    for path in sorted(folder.rglob("*")):
+        inner = path.relative_to(folder)
+        hidden = any(part.startswith(".") for part in inner.parts)
+        if path.is_file() and not path.is_symlink() and not hidden and inner.parts[0] not in _NO_MODEL:
+            found.append(inner.as_posix())
+    return found
 
 
 # -- find

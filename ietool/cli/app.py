@@ -14,7 +14,7 @@ import typer
 from typer.core import TyperGroup
 
 import ietool
-from ietool.cli import demo, env, kb, predict, prepare, recipes, runs, score, train
+from ietool.cli import demo, env, kb, predict, prepare, push, recipes, runs, score, train
 from ietool.cli.common import examples, say
 from ietool.errors import UserError
 
@@ -72,7 +72,7 @@ def _top(
     pass
 
 
-for _verb in (prepare, train, predict, score, recipes, runs, kb, env, demo):
+for _verb in (prepare, train, predict, score, recipes, runs, push, kb, env, demo):
     _verb.register(app)
 
 

@@ -99,6 +99,8 @@ class Task(ABC):
     """Roles that a preparation needs files for."""
     feature_sections: ClassVar[tuple[str, ...]] = ("data",)
     """Sections of the recipe on which features depend: a change of them prepares anew."""
+    models: ClassVar[tuple[tuple[str, str], ...]] = ()
+    """(configuration, model), each as ``module:class``, of the models that a run folder may hold."""
     feature_keys: ClassVar[tuple[str, ...]] = ("model.encoder",)
     """Single keys on which they depend, where the recipe has them."""
     epoch_scores: ClassVar[tuple[tuple[str, str], ...]] = (("P", "precision"), ("R", "recall"), ("F1", "f1"))
@@ -200,8 +202,9 @@ class Task(ABC):
         return copy
 
     @abstractmethod
-    def evaluate(self, recipe: Recipe, gold: Any, predictions: Sequence[Any]) -> Report:
-        """The official score of predictions made in this process, by the recipe's variant."""
+    def evaluate(self, recipe: Recipe, gold: Any, predictions: Sequence[Any], *, resamples: int = 0) -> Report:
+        """The official score of predictions made in this process, by the recipe's variant; with ``resamples``, its
+        bootstrap interval too."""
 
     def tunes(self, recipe: Recipe, gold: Any) -> bool:
         """Whether thresholds of ``decode`` are to be found on dev when a training is over."""

@@ -188,6 +188,14 @@ def _build(
     return Prepared(folder, report, fresh=True)
 
 
+def corpus_of(folder: Path) -> dict[str, Any]:
+    """What a model card tells of a prepared folder: names of files by role, and the table of the corpus."""
+    done = json.loads((folder / DONE).read_text(encoding="utf-8"))
+    tables = done["report"]["tables"]
+    table = {key: tables[0][key] for key in ("columns", "rows")} if tables else {}
+    return {"files": {role: Path(path).name for role, path in done["sources"].items()}, **table}
+
+
 def _writable(folder: Path, *, chosen: bool) -> None:
     """Raise UserError unless something can be written beside ``folder``: a lock there would be waited for, for ever.
 

@@ -17,7 +17,8 @@ from ietool.errors import UserError
 from ietool.processes import is_main_process
 from ietool.recipe import Recipe, Stage
 from ietool.recipe_io import load_recipe, save_recipe
-from ietool.runs import RECIPE_FILE, WEIGHTS_FILE, create_run, open_run, unfinished_run, update_run
+from ietool.report.card import write_card
+from ietool.runs import RECIPE_FILE, WEIGHTS_FILE, create_run, model_files, open_run, unfinished_run, update_run
 from ietool.tasks.base import Predictor, Progress, Task, TrainingSet, no_progress
 from ietool.tasks.registry import get_task
 from ietool.training.device import autocast, choose_device, choose_precision, confine
@@ -30,10 +31,15 @@ from ietool.training.trainer import (
     read_progress,
     training_arguments,
 )
+from ietool.workflow.prepare import corpus_of
 
 OVERFIT_TARGET = 0.98
 """The score at which ``--overfit`` is content. Records that no decoder can express (see the oracle recall that prepare
 prints) may keep it lower; then it ends when the score no longer grows."""
+
+
+RESAMPLES = 1000
+"""Draws of the bootstrap interval of a dev score."""
 
 
 @dataclass(frozen=True)
@@ -94,7 +100,8 @@ def train(
     scorer = _DevScorer(task, recipe, inputs, gold, prepared, precision)
     if is_main_process():
         task.save_assets(recipe, prepared, run)
-        extra = {"precision": precision, "prepared": str(prepared.resolve()), "overfit": overfit}
+        extra: dict[str, Any] = {"precision": precision, "prepared": str(prepared.resolve()), "overfit": overfit}
+        extra["corpus"] = corpus_of(prepared)
         update_run(run, state="training", extra=extra)
     stages = _Stages(task, recipe, run, data, scorer, chosen, precision, overfit is not None, on_epoch, progress)
     if resume:
@@ -111,8 +118,11 @@ def train(
         if overfit is None and best and task.tunes(recipe, gold):
             tuned = scorer.tune(task.load_model(run).to(chosen).eval())  # type: ignore[arg-type]
             save_recipe(load_recipe(str(run / RECIPE_FILE), tuned), run / RECIPE_FILE)
-        update_run(run, state="finished", best=best)
         shutil.rmtree(stages.checkpoints, ignore_errors=True)
+        info = update_run(run, state="finished", best=best)
+        if best:
+            write_card(run)
+            update_run(run, extra=info.extra | {"files": model_files(run)})
     fitted = None if overfit is None else best.get("score", 0.0) >= OVERFIT_TARGET
     return Outcome(run, best, stages.state.rows, fitted, tuned)
 
@@ -262,11 +272,13 @@ class _DevScorer:
 
     def __call__(self, model: PreTrainedModel) -> tuple[dict[str, float], str]:
         predictions, predictor = self._predict(model)
-        report = self.task.evaluate(self.recipe, self.gold, predictions)
+        report = self.task.evaluate(self.recipe, self.gold, predictions, resamples=RESAMPLES)
         self.metric = report.metric
         shown = [key for _, key in self.task.epoch_scores]
         values = {key: float(report.values[key]) for key in shown if key in report.values}
         values["score"] = float(report.values[report.primary])
+        if report.interval is not None:
+            values["low"], values["high"] = report.interval
         note = ""
         if not any(self.task.is_found(p) for p in predictions):
             note = f"nothing above the thresholds; highest probability {predictor.highest_probability:.3f}"
@@ -279,4 +291,7 @@ def _best(state: TrainState) -> dict[str, Any]:
     if row is None:
         return {}
     values = row.ema or row.raw or {}
-    return {"score": values["score"], "metric": state.metric, "stage": row.stage, "epoch": row.epoch}
+    best = {"score": values["score"], "metric": state.metric, "stage": row.stage, "epoch": row.epoch}
+    if "low" in values:
+        best["interval"] = [values["low"], values["high"]]
+    return best

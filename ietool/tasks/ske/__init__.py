@@ -36,6 +36,11 @@ class SkeTask(Task):
         "model.head_dropout=0",
     )
     score_options = ("alias", "locations")
+    models = (
+        ("ietool.tasks.ske.config:GraphConfig", "ietool.tasks.ske.graph:GraphModel"),
+        ("ietool.tasks.ske.config:CascadeConfig", "ietool.tasks.ske.cascade:CascadeModel"),
+        ("ietool.tasks.ske.config:LinkConfig", "ietool.tasks.ske.gplinker:LinkModel"),
+    )
 
     # -- data.py
 
@@ -140,7 +145,9 @@ class SkeTask(Task):
         model.embedding_dropout = model.gate_dropout = model.head_dropout = 0.0
         return copy
 
-    def evaluate(self, recipe: Recipe, gold: Sequence[Example], predictions: Sequence[Extraction]) -> Report:
+    def evaluate(
+        self, recipe: Recipe, gold: Sequence[Example], predictions: Sequence[Extraction], *, resamples: int = 0
+    ) -> Report:
         from ietool.tasks.ske.score import score
 
         metric = cast(SkeRecipe, recipe).score.metric
@@ -151,7 +158,7 @@ class SkeTask(Task):
             {e.text: e.triples for e in gold},
             {p.text: [t.triple for t in p.triples] for p in predictions},
             metric=metric,
-            resamples=0,
+            resamples=resamples,
         )
 
     def score(

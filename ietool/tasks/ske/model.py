@@ -9,7 +9,7 @@ from typing import ClassVar, cast
 
 import torch
 from torch import Tensor, nn
-from transformers import AutoConfig, AutoModel, PreTrainedModel
+from transformers import PreTrainedModel
 
 from ietool.errors import WHOLE, UserError
 from ietool.nn.encoder import encoder_settings, load_encoder, make_encoder
@@ -175,10 +175,3 @@ def open_model(run: Path) -> SkeModel:
         if config.model_type == kind:
             return open_pretrained(model_class(head), run)
     raise UserError(f"is of an unknown model ({kind!r})", file=run / "config.json", mend=WHOLE)
-
-
-def register() -> None:
-    """Let ``AutoModel.from_pretrained`` open run folders of this task."""
-    for head, (config, _) in HEADS.items():
-        AutoConfig.register(config.model_type, config, exist_ok=True)
-        AutoModel.register(config, model_class(head), exist_ok=True)

@@ -89,7 +89,9 @@ class ToyTask(Task):
     def is_found(self, prediction: Example) -> bool:
         return bool(prediction.digits)
 
-    def evaluate(self, recipe: Recipe, gold: Mapping[str, list[int]], predictions: Sequence[Example]) -> Report:
+    def evaluate(
+        self, recipe: Recipe, gold: Mapping[str, list[int]], predictions: Sequence[Example], *, resamples: int = 0
+    ) -> Report:
         from tests.tasks.toy.score import score
 
         return score(gold, {p.text: p.digits for p in predictions})

@@ -1,0 +1,138 @@
+"""The model card of a run, and bringing the run to a hub."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+from safetensors.numpy import save_file
+
+from ietool.cli import app as app_module
+from ietool.recipe_io import load_recipe
+from ietool.report.card import card, write_card
+from ietool.runs import create_run, update_run
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Path:
+    """A finished run, whose names are as awkward as they may be."""
+    recipe = load_recipe("ske", ["training.epochs=2", "title=<script>alert(1)"])
+    folder = create_run(recipe, tmp_path / "best of <b>", device="cpu")
+    save_file({"a": np.zeros((3, 5), np.float32), "b": np.zeros(7, np.float32)}, folder / "model.safetensors")
+    rows = [
+        {"stage": 1, "epoch": 1, "loss": 0.5, "raw": {"score": 0.25}, "ema": None, "best": True},
+        {"stage": 1, "epoch": 2, "loss": float("nan"), "raw": None, "ema": {"score": 0.5}, "best": True},
+    ]
+    (folder / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    corpus = {"files": {"train": "tr`ain|.json"}, "columns": ["", "train"], "rows": [["records", 1234], ["a|b", None]]}
+    best = {"score": 0.5, "metric": "duie2", "stage": 1, "epoch": 2, "interval": [0.4, 0.6]}
+    update_run(folder, state="finished", best=best, extra={"corpus": corpus, "precision": "fp32"})
+    return folder
+
+
+def front_and_body(text: str) -> tuple[dict[str, Any], str]:
+    _, front, body = text.split("---\n", 2)
+    return yaml.safe_load(front), body
+
+
+def test_card_tells_data_recipe_scores_and_use(run: Path) -> None:
+    front, body = front_and_body(card(run))
+    assert front["language"] == "zh" and front["library_name"] == "ietool" and "base_model" not in front
+    metric = front["model-index"][0]["results"][0]["metrics"][0]
+    assert metric == {"type": "duie2", "value": 0.5, "name": "duie2"}
+    assert "`duie2` on dev: **0.5000** (95 % of resampled texts: 0.4000–0.6000), after epoch 2." in body
+    assert "| 1 | 1 | 0.5000 | 0.2500 | best |" in body and "| 1 | 2 | – | 0.5000 | best |" in body
+    assert "| records | 1,234 |" in body
+    assert "22 numbers" in body
+    assert "`training.epochs=2`" in body
+    assert "ietool.load(" in body and "import ietool.auto" in body
+
+
+def test_card_escapes_what_it_is_told(run: Path) -> None:
+    text = card(run)
+    assert "- train: ``tr`ain|.json``" in text
+    assert "| a\\|b |  |" in text
+    assert "# &lt;script>alert(1)" in text
+    assert "ietool predict --run 'best of <b>' INPUT" in text
+    assert yaml.safe_load(text.split("```yaml\n")[1].split("\n```")[0])["name"] == "ske"
+
+
+def test_encoder_from_a_hub_is_the_base_model(run: Path) -> None:
+    recipe = (run / "recipe.yaml").read_text(encoding="utf-8")
+    (run / "recipe.yaml").write_text(recipe.replace("encoder: dgcnn", "encoder: some/encoder"), encoding="utf-8")
+    front, body = front_and_body(card(run))
+    assert front["base_model"] == "some/encoder" and "`some/encoder`" in body
+    (run / "recipe.yaml").write_text(recipe.replace("encoder: dgcnn", "encoder: /my/encoder"), encoding="utf-8")
+    assert "base_model" not in front_and_body(card(run))[0]
+
+
+def test_self_check_says_that_it_is_no_model(run: Path) -> None:
+    update_run(run, extra={"overfit": 32})
+    text = card(run)
+    assert "no model to use" in text and "same 32 records" in text and "Not recorded" in text
+
+
+def test_push_dry_run_lists_the_model_alone(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (run / "checkpoints" / "stage-1").mkdir(parents=True)
+    (run / "checkpoints" / "stage-1" / "x.bin").write_bytes(b"x")
+    assert app_module.run(["push", str(run), "me/model", "--dry-run", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["files"] == ["README.md", "metrics.jsonl", "model.safetensors", "recipe.yaml", "run.json"]
+    assert told["url"] is None and told["bytes"] > 0
+    # What was written into the folder after the training is not the model's.
+    update_run(run, extra={"files": ["model.safetensors", "recipe.yaml"]})
+    (run / "result.json").write_text("{}", encoding="utf-8")
+    assert app_module.run(["push", str(run), "me/model", "--dry-run"]) == 0
+    assert capsys.readouterr().out.splitlines() == ["README.md", "model.safetensors", "recipe.yaml"]
+
+
+def test_push_uploads_one_commit(
+    run: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    calls: list[tuple[str, dict[str, Any]]] = []
+
+    class Api:
+        def __init__(self, **kwargs: Any) -> None: ...
+
+        def create_repo(self, name: str, **kwargs: Any) -> Any:
+            calls.append((name, kwargs))
+            return SimpleNamespace(repo_id=f"me/{name}")
+
+        def upload_folder(self, **kwargs: Any) -> Any:
+            calls.append((kwargs["repo_id"], kwargs))
+            return SimpleNamespace(commit_url="https://hub/me/model/commit/1")
+
+    monkeypatch.setattr("huggingface_hub.HfApi", Api)
+    assert app_module.run(["push", str(run), "model"]) == 0
+    out = capsys.readouterr()
+    assert "https://hub/me/model/commit/1" in out.err
+    assert calls[0] == ("model", {"private": True, "exist_ok": True})
+    assert calls[1][0] == "me/model" and "README.md" in calls[1][1]["allow_patterns"]
+    assert (run / "README.md").is_file()
+
+
+def test_push_says_in_one_line_what_the_hub_refused(
+    run: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Api:
+        def __init__(self, **kwargs: Any) -> None: ...
+
+        def create_repo(self, name: str, **kwargs: Any) -> Any:
+            raise OSError("no\nnetwork")
+
+    monkeypatch.setattr("huggingface_hub.HfApi", Api)
+    assert app_module.run(["push", str(run), "me/model"]) == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1 and "no network" in error and "me/model" in error
+
+
+def test_no_run_no_card(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert app_module.run(["push", str(tmp_path), "me/model"]) == 2
+    assert "is no run" in capsys.readouterr().err
+    with pytest.raises(Exception, match="is no run"):
+        write_card(tmp_path)
