@@ -41,17 +41,18 @@ class ReferencePredictor:
     def sentence(self, features: Features) -> Iterator[Scored]:
         """Label spans of one sentence."""
         decode, device = self.recipe.decode, self.model.device
-        length = len(features.characters)
+        units = features.units
+        length = len(units)
         prior = [tuple(row) for row in features.prior.tolist()]
         marks = None
         if self.recipe.model.priors:
             known = sorted({(s0, 0) for s0, *_ in prior} | {(s1 - 1, 1) for _, s1, *_ in prior})
             marks = _columns([(0, *mark) for mark in known], device)
         encoded = self.model.encode(
-            _row(features.characters, device),
+            _row(units.ids, device),
             torch.tensor([length], device=device),
-            _row(features.words, device),
-            _row(features.tags, device),
+            _row(units.words, device),
+            _row(units.tags, device),
             marks,
         )
         starts, ends = (F.logsigmoid(encoded["subject_logits"]) + encoded["entity"]).exp()[0].unbind(-1)

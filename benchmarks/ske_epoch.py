@@ -26,7 +26,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import torch
-from ske_train_speed import fresh, now, padding, step_loop
+from train_speed import fresh, now, padding, step_loop
 
 from ietool.files import read_lines
 from ietool.recipe import Recipe

@@ -1,12 +1,14 @@
-"""How much does the Trainer cost? Sentences per second of ``ietool train``'s step loop and of the bare model step.
+"""How much does training cost? Texts per second of ``ietool train``'s step loop, of the bare step of the model and,
+where it has a pretrained encoder, of the bare step of that encoder alone.
 
-    python benchmarks/ske_train_speed.py --prepared prepared/ske/DIR [--recipe ske] [--set KEY=VALUE] [--steps 60]
-    python benchmarks/ske_train_speed.py --data DIR …        prepares into a temporary folder first
+    python benchmarks/train_speed.py --prepared prepared/ske/DIR [--recipe ske] [--set KEY=VALUE] [--steps 60]
+    python benchmarks/train_speed.py --data DIR …        prepares into a temporary folder first
 
 The step loop is the real one: drawing and encoding samples, collating, the Trainer's step with its mixed precision,
 clipping, scheduler and callbacks, and the averaged weights. The bare step is forward, backward, clipping and the
-optimiser, on the very batches that the loop drew, already in memory. Both run in this process, taking turns, from the
-same fresh weights; the first ``--warm`` steps of each turn are not counted. Also printed: the share of positions of an
+optimiser, on the very batches that the loop drew, already in memory; the encoder's is the same with what the model
+gave its encoder in each step, without heads, the squares of its output for a loss. All run in this process, taking turns,
+from the same fresh weights; the first ``--warm`` steps of each turn are not counted. Also printed: the share of positions of an
 epoch that is padding. Prints a table, then one JSON line.
 """
 
@@ -18,12 +20,14 @@ import os
 import statistics
 import tempfile
 import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 from transformers import TrainerCallback, set_seed
 
+from ietool.nn.encoder import encoders_of
 from ietool.recipe import Recipe
 from ietool.recipe_io import load_recipe
 from ietool.tasks.base import no_progress
@@ -107,15 +111,54 @@ def bare_loop(
     """Seconds of the same steps without anything around them."""
     model = fresh(recipe, prepared, device).train()
     weights = [p for p in model.parameters() if p.requires_grad]
+    here = [{name: tensor.to(device) for name, tensor in batch.items()} for batch in batches]
+    steps = [lambda batch=batch: model(**batch)["loss"] for batch in here]
+    return plain_steps(recipe, weights, steps, warm, device, precision)
+
+
+def encoder_loop(
+    recipe: Recipe, prepared: Path, batches: list[Batch], warm: int, device: torch.device, precision: str
+) -> float | None:
+    """The same of the encoder alone, on what the model hands it in those steps; None without a pretrained one."""
+    model = fresh(recipe, prepared, device).train()
+    encoder = next(encoders_of(model), None)
+    if encoder is None:
+        return None
+    calls: list[tuple[Any, Any]] = []
+    hook = encoder.register_forward_pre_hook(lambda _, a, k: calls.append((a, k)), with_kwargs=True)
+    inputs: list[list[tuple[Any, Any]]] = []
+    with torch.no_grad(), autocast(device, precision):
+        for batch in batches:
+            calls.clear()
+            model(**{name: tensor.to(device) for name, tensor in batch.items()})
+            inputs.append(list(calls))
+    hook.remove()
+    weights = [p for p in encoder.parameters() if p.requires_grad]
+
+    def loss(mine: list[tuple[Any, Any]]) -> torch.Tensor:
+        return torch.stack([encoder(*args, **kwargs).float().square().mean() for args, kwargs in mine]).sum()
+
+    steps = [lambda mine=mine: loss(mine) for mine in inputs]
+    return plain_steps(recipe, weights, steps, warm, device, precision)
+
+
+def plain_steps(
+    recipe: Recipe,
+    weights: list[torch.nn.Parameter],
+    steps: Sequence[Callable[[], torch.Tensor]],
+    warm: int,
+    device: torch.device,
+    precision: str,
+) -> float:
+    """Seconds of so many losses, their gradients and the optimiser's steps, the first ``warm`` not counted."""
     optimiser = torch.optim.AdamW(weights, lr=recipe.training.learning_rate, fused=True)
     scaler = torch.amp.GradScaler(device.type, enabled=precision == "fp16")
-    here = [{name: tensor.to(device) for name, tensor in batch.items()} for batch in batches]
     begin = now(device)
-    for number, batch in enumerate(here):
+    for number, step in enumerate(steps):
         if number == warm:
             begin = now(device)
         with autocast(device, precision):
-            loss = model(**batch)["loss"]
+            loss = step()
         scaler.scale(loss).backward()
         scaler.unscale_(optimiser)
         if recipe.training.max_grad_norm:
@@ -166,7 +209,10 @@ def main() -> None:
             )
             seconds["trainer"].append(taken)
             seconds["bare"].append(bare_loop(recipe, prepared, batches, arguments.warm, device, precision))
-        sentences = sum(len(batch["lengths"]) for batch in batches[arguments.warm :])
+            alone = encoder_loop(recipe, prepared, batches, arguments.warm, device, precision)
+            if alone is not None:
+                seconds.setdefault("encoder", []).append(alone)
+        sentences = recipe.training.batch_size * (arguments.steps - arguments.warm)
         lengths = get_task(recipe.task).training_set(recipe, prepared).lengths
         share = padding(recipe, lengths)
     rates = {name: sentences / statistics.median(taken) for name, taken in seconds.items()}
@@ -176,15 +222,13 @@ def main() -> None:
         "precision": precision,
         "batch_size": recipe.training.batch_size,
         "steps": arguments.steps - arguments.warm,
-        "trainer_sentences_per_second": rates["trainer"],
-        "bare_sentences_per_second": rates["bare"],
-        "ratio": rates["trainer"] / rates["bare"],
+        **{f"{name}_texts_per_second": rate for name, rate in rates.items()},
+        **{f"ratio_to_{name}": rates["trainer"] / rates[name] for name in rates if name != "trainer"},
         "padding": share,
     }
-    print(f"{'':12}{'sentences/s':>12}")
+    print(f"{'':12}{'texts/s':>12}{'training to it':>16}")
     for name, rate in rates.items():
-        print(f"{name:12}{rate:12.1f}")
-    print(f"{'ratio':12}{result['ratio']:12.3f}")
+        print(f"{name:12}{rate:12.1f}{rates['trainer'] / rate:16.3f}")
     print(f"{'padding':12}{share:12.2%}   ({device}, {precision}, batches of {recipe.training.batch_size})")
     print(json.dumps(result))
 
