@@ -7,9 +7,9 @@ where it has a pretrained encoder, of the bare step of that encoder alone.
 The step loop is the real one: drawing and encoding samples, collating, the Trainer's step with its mixed precision,
 clipping, scheduler and callbacks, and the averaged weights. The bare step is forward, backward, clipping and the
 optimiser, on the very batches that the loop drew, already in memory; the encoder's is the same with what the model
-gave its encoder in each step, without heads, the squares of its output for a loss. All run in this process, taking turns,
-from the same fresh weights; the first ``--warm`` steps of each turn are not counted. Also printed: the share of positions of an
-epoch that is padding. Prints a table, then one JSON line.
+gave its encoder in each step, without heads, the squares of its output for a loss. All run in this process, taking
+turns, from the same fresh weights; the first ``--warm`` steps of each turn are not counted. Also printed: the share of
+positions of an epoch that is padding. Prints a table, then one JSON line.
 """
 
 from __future__ import annotations
