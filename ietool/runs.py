@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import errno
 import json
+import math
 import os
 import platform
 import shutil
@@ -209,6 +210,13 @@ def model_files(folder: Path) -> list[str]:
         if path.is_file() and not path.is_symlink() and not hidden and inner.parts[0] not in _NO_MODEL:
             found.append(inner.as_posix())
     return found
+
+
+def count_parameters(folder: Path) -> int:
+    """Numbers in a run's weights, read from the header of the file alone."""
+    with (folder / WEIGHTS_FILE).open("rb") as stream:
+        header = json.loads(stream.read(int.from_bytes(stream.read(8), "little")))
+    return sum(math.prod(entry["shape"]) for name, entry in header.items() if name != "__metadata__")
 
 
 # -- find

@@ -13,7 +13,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from ietool import yaml_io
 from ietool.files import atomic_text
-from ietool.runs import METRICS_FILE, RECIPE_FILE, WEIGHTS_FILE, RunInfo, open_run
+from ietool.runs import METRICS_FILE, RECIPE_FILE, RunInfo, count_parameters, open_run
 
 CARD = "README.md"
 """Where hubs look for it."""
@@ -52,7 +52,7 @@ def card(folder: Path) -> str:
         epochs=_epochs(folder),
         corpus=info.extra.get("corpus") or {},
         encoder=encoder,
-        parameters=f"{_parameters(folder / WEIGHTS_FILE):,}",
+        parameters=f"{count_parameters(folder):,}",
         recipe=(folder / RECIPE_FILE).read_text(encoding="utf-8").rstrip("\n"),
         fence=_fence((folder / RECIPE_FILE).read_text(encoding="utf-8")),
         name=folder.name,
@@ -62,7 +62,11 @@ def card(folder: Path) -> str:
 
 def _front_matter(info: RunInfo, encoder: str) -> str:
     best = info.best or {}
-    front: dict[str, Any] = {"language": "zh", "library_name": "ietool", "tags": list(dict.fromkeys(("ietool", info.task, info.recipe)))}
+    front: dict[str, Any] = {
+        "language": "zh",
+        "library_name": "ietool",
+        "tags": list(dict.fromkeys(("ietool", info.task, info.recipe))),
+    }
     if "/" in encoder and not Path(encoder).is_absolute() and not encoder.startswith("."):
         front["base_model"] = encoder
     if best:
@@ -95,13 +99,6 @@ def _epochs(folder: Path) -> list[dict[str, Any]]:
             }
         )
     return shown
-
-
-def _parameters(weights: Path) -> int:
-    """Numbers in a weights file, from its header alone."""
-    with weights.open("rb") as stream:
-        header = json.loads(stream.read(int.from_bytes(stream.read(8), "little")))
-    return sum(math.prod(entry["shape"]) for name, entry in header.items() if name != "__metadata__")
 
 
 def _code(value: Any) -> str:
