@@ -106,7 +106,7 @@ class PretrainedEncoder(nn.Module):
         full = own.vocab_size
         if config.token_rows:
             own.vocab_size = config.token_rows
-        self.backbone: Any = AutoModel.from_config(own, dtype=torch.float32)
+        self.backbone: Any = AutoModel.from_config(own, dtype=torch.float32, trust_remote_code=False)
         _without_pooler(self.backbone)
         self.size = int(own.hidden_size)
         self.register_buffer("row_of", torch.zeros(full, dtype=torch.int32) if config.token_rows else None)
@@ -221,7 +221,9 @@ def _fetch(name: str) -> PreTrainedModel:
     logging.disable_progress_bar()
     try:
         # Of older models a hub may hold a pickle alone; transformers reads it as tensors and nothing else.
-        model, info = AutoModel.from_pretrained(name, dtype=torch.float32, output_loading_info=True)
+        model, info = AutoModel.from_pretrained(
+            name, dtype=torch.float32, output_loading_info=True, trust_remote_code=False
+        )
     except Exception as error:
         reason = " ".join(str(error).split())[:160] or type(error).__name__
         raise UserError(

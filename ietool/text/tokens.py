@@ -71,7 +71,7 @@ class TokenReader:
         """From a prepared folder or run folder. Raises UserError if its tokenizer is damaged."""
         try:
             limit = int((folder / _LIMIT).read_text(encoding="ascii"))
-            tokenizer = AutoTokenizer.from_pretrained(str(folder), local_files_only=True)
+            tokenizer = AutoTokenizer.from_pretrained(str(folder), local_files_only=True, trust_remote_code=False)
         # Whatever a damaged file makes of the library: many kinds, one cause.
         except Exception as error:
             raise UserError(f"has no usable tokenizer ({_line(error)})", file=folder, mend=WHOLE) from None
@@ -135,7 +135,7 @@ def fetch_tokenizer(encoder: str) -> TokenReader:
     """
     config = fetch_config(encoder)
     try:
-        tokenizer = AutoTokenizer.from_pretrained(encoder)
+        tokenizer = AutoTokenizer.from_pretrained(encoder, trust_remote_code=False)
     except Exception as error:
         raise _not_loaded(encoder, "tokenizer", error) from None
     if not getattr(tokenizer, "is_fast", False):
@@ -152,7 +152,7 @@ def fetch_config(encoder: str) -> Any:
     verbosity = logging.get_verbosity()
     logging.set_verbosity(logging.CRITICAL)
     try:
-        return AutoConfig.from_pretrained(encoder)
+        return AutoConfig.from_pretrained(encoder, trust_remote_code=False)
     except Exception as error:
         raise _not_loaded(encoder, "config.json", error) from None
     finally:
