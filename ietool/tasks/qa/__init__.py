@@ -9,15 +9,16 @@ from typing import TYPE_CHECKING, Any, cast
 from ietool.recipe import Recipe
 from ietool.report.tables import Table
 from ietool.scoring import Report
-from ietool.tasks.base import Line, PrepareReport, Progress, Sources, Task, no_progress
+from ietool.tasks.base import Line, Predictor, PrepareReport, Progress, Sources, Task, no_progress
 from ietool.tasks.qa.metrics import SCORERS
 from ietool.tasks.qa.recipe import QaRecipe
 
 if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
     from ietool.tasks.qa.data import Question
-    from ietool.tasks.qa.decode import QaPredictor
-    from ietool.tasks.qa.model import QaModel
     from ietool.tasks.qa.sampling import QaTrainingSet
+    from ietool.tasks.qa.span.sampling import SpanTrainingSet
     from ietool.tasks.qa.voting import Answered
 
 
@@ -31,6 +32,7 @@ class QaTask(Task):
     epoch_scores = (("EM", "em"), ("F1", "f1"), ("score", "score"))
     roles = ("train",)
     feature_sections = ("data",)
+    feature_keys = ("model.encoder", "model.head")
     # So few questions: a quick average, and patience costs more than it brings.
     demo = ("training.ema_decay=0.99", "training.epochs=8")
 
@@ -79,33 +81,41 @@ class QaTask(Task):
 
         return prepare(cast(QaRecipe, recipe), sources, folder, rejects=rejects, progress=progress)
 
-    def training_set(self, recipe: Recipe, prepared: Path, *, limit: int | None = None) -> QaTrainingSet:
+    def training_set(
+        self, recipe: Recipe, prepared: Path, *, limit: int | None = None
+    ) -> QaTrainingSet | SpanTrainingSet:
+        if _head(recipe) == "span":
+            from ietool.tasks.qa.span.sampling import SpanTrainingSet
+
+            return SpanTrainingSet(cast(QaRecipe, recipe), prepared, limit=limit)
         from ietool.tasks.qa.sampling import QaTrainingSet
 
         return QaTrainingSet(cast(QaRecipe, recipe), prepared, limit=limit)
 
     def save_assets(self, recipe: Recipe, prepared: Path, run: Path) -> None:
-        from ietool.text.encoding import copy_vocabulary
+        from ietool.text.units import copy_reader
 
-        copy_vocabulary(prepared, run)
+        copy_reader(prepared, run)
 
     # -- model.py
 
-    def build_model(self, recipe: Recipe, prepared: Path) -> QaModel:
-        from ietool.tasks.qa.model import build_model
-        from ietool.tasks.qa.preparation import LABELLED
+    def build_model(self, recipe: Recipe, prepared: Path) -> PreTrainedModel:
+        from ietool.tasks.qa.models import build
 
-        return build_model(cast(QaRecipe, recipe), prepared, labels=(prepared / LABELLED).is_file())
+        return build(cast(QaRecipe, recipe), prepared)
 
-    def load_model(self, run: Path) -> QaModel:
-        from ietool.nn.pretrained import open_pretrained
-        from ietool.tasks.qa.model import QaModel
+    def load_model(self, run: Path) -> PreTrainedModel:
+        from ietool.tasks.qa.models import open_model
 
-        return open_pretrained(QaModel, run)
+        return open_model(run)
 
     # -- decode.py
 
-    def predictor(self, recipe: Recipe, model: Any, assets: Path) -> QaPredictor:
+    def predictor(self, recipe: Recipe, model: Any, assets: Path) -> Predictor:
+        if _head(recipe) == "span":
+            from ietool.tasks.qa.span.decode import open_predictor as open_span_predictor
+
+            return open_span_predictor(cast(QaRecipe, recipe), model, assets)
         from ietool.tasks.qa.decode import open_predictor
 
         return open_predictor(cast(QaRecipe, recipe), model, assets)
@@ -128,7 +138,9 @@ class QaTask(Task):
         copy.model.embedding_dropout = copy.model.gate_dropout = copy.model.head_dropout = 0.0
         return copy
 
-    def evaluate(self, recipe: Recipe, gold: Sequence[Question], predictions: Sequence[Answered]) -> Report:
+    def evaluate(
+        self, recipe: Recipe, gold: Sequence[Question], predictions: Sequence[Answered], *, resamples: int = 0
+    ) -> Report:
         from ietool.tasks.qa.score import metric_of, score
         from ietool.tasks.qa.submission import Predicted
 
@@ -137,7 +149,7 @@ class QaTask(Task):
             p.question_id: Predicted((p.answer,) if p.answer else (), (p.label,) if p.label else ())
             for p in predictions
         }
-        return score(gold, found, metric=metric_of(gold[0]) if metric == "auto" else metric, resamples=0)
+        return score(gold, found, metric=metric_of(gold[0]) if metric == "auto" else metric, resamples=resamples)
 
     def tunes(self, recipe: Recipe, gold: Sequence[Question]) -> bool:
         from ietool.tasks.qa.tuning import is_wanted
@@ -162,3 +174,7 @@ class QaTask(Task):
         from ietool.tasks.qa.score import score_paths
 
         return score_paths(gold, predictions, metric=metric, explain=explain, progress=progress)
+
+
+def _head(recipe: Recipe) -> str:
+    return cast(QaRecipe, recipe).model.head

@@ -45,9 +45,7 @@ class Featurizer:
 
     def question(self, text: str) -> tuple[str, Ids]:
         """A question as it is read, folded, and its ids."""
-        limit = self.recipe.data.question
-        if len(text) > limit:
-            text = text[: limit // 2] + text[-(limit - limit // 2) :]
+        text = asked(text, self.recipe.data.question)
         return fold(text), self.encoder.ids(text)
 
     def encode(self, question: tuple[str, Ids], passage: str) -> Features:
@@ -55,14 +53,19 @@ class Featurizer:
         folded = fold(passage)
         return Features(question[1], self.encoder.ids(passage), cooccurrence(question[0], folded, word_spans(folded)))
 
-    def chosen(self, question: Question) -> list[int]:
-        """Indices of the passages that are read, in their order: not the empty ones, and of many those that share most
-        with the question."""
-        limit = self.recipe.data.paragraphs
-        given = [i for i, passage in enumerate(question.passages) if passage.text.strip()]
-        if not limit or len(given) <= limit:
-            return given
-        return sorted(best_passages(question.text, question.passages, given, limit))
+
+def asked(question: str, limit: int) -> str:
+    """What is read of a question: all of it, or the first and the last half of ``limit`` characters."""
+    return question if len(question) <= limit else question[: limit // 2] + question[-(limit - limit // 2) :]
+
+
+def chosen(question: Question, limit: int) -> list[int]:
+    """Indices of the passages that are read, in their order: not the empty ones, and of more than ``limit`` (0: none)
+    those that share most with the question."""
+    given = [i for i, passage in enumerate(question.passages) if passage.text.strip()]
+    if not limit or len(given) <= limit:
+        return given
+    return sorted(best_passages(question.text, question.passages, given, limit))
 
 
 def best_passages(question: str, passages: Sequence[Passage], among: Sequence[int], count: int) -> list[int]:

@@ -17,21 +17,25 @@ from dataclasses import asdict
 from itertools import islice
 from pathlib import Path
 from random import Random
-from typing import Any, TextIO
+from typing import Any, TextIO, cast
 
 from ietool.errors import UserError
 from ietool.records import Rejects, SeenTexts, digest
 from ietool.report.corpus import oracle_table
 from ietool.tasks.base import PrepareReport, Progress, Sources
+from ietool.tasks.qa import rows as rows_of_reader
 from ietool.tasks.qa.data import Passage, Question, load_questions
-from ietool.tasks.qa.features import Featurizer
+from ietool.tasks.qa.features import Featurizer, chosen
 from ietool.tasks.qa.locate import annotated, locate
 from ietool.tasks.qa.recipe import QaRecipe
-from ietool.tasks.qa.rows import encode, label_class, table_columns
+from ietool.tasks.qa.rows import label_class
 from ietool.tasks.qa.sources import files_of
+from ietool.tasks.qa.span import rows as rows_of_tokens
 from ietool.tasks.qa.survey import ORACLE_NOTE, Survey, corpus_table
-from ietool.text.characters import CharVocabulary, fold
-from ietool.text.encoding import TextEncoder, write_vocabulary
+from ietool.text.characters import fold
+from ietool.text.encoding import TextEncoder
+from ietool.text.tokens import TokenReader, write_kept_tokens
+from ietool.text.units import write_reader
 from ietool.training.tables import write_table
 
 HEAD = 1024
@@ -77,8 +81,6 @@ class _Preparation:
         self.seen = SeenTexts(scratch)
         self.splits = {name: Survey() for name in ("train", "dev")}
         self.overlap = self.unlocated = 0
-        # Choosing passages needs no vocabulary.
-        self.chooser = Featurizer(recipe, TextEncoder(CharVocabulary([]), None))
 
     def close(self) -> None:
         self.seen.close()
@@ -87,10 +89,14 @@ class _Preparation:
 
     def run(self) -> PrepareReport:
         characters = self.read_train()
-        write_vocabulary(self.folder, characters, self.recipe.data.min_char_count, self.recipe.data.word_vectors)
+        data, encoder = self.recipe.data, self.recipe.model.encoder
+        reader = write_reader(self.folder, encoder, characters, data.min_char_count, data.word_vectors)
         self.read_dev()
-        featurizer = Featurizer.open(self.recipe, self.folder)
-        count = write_table(lambda: self.rows(featurizer), table_columns(), self.folder / "train", self.scratch)
+        if isinstance(reader, TextEncoder):
+            rows, kinds = self.character_rows(Featurizer(self.recipe, reader)), rows_of_reader.table_columns()
+        else:
+            rows, kinds = self.token_rows(cast(TokenReader, reader)), rows_of_tokens.table_columns()
+        count = write_table(lambda: rows, kinds, self.folder / "train", self.scratch)
         if not count:
             raise UserError("holds no passage to learn from", file=self.sources.files["train"])
         return self.report()
@@ -135,7 +141,7 @@ class _Preparation:
                         held.write(line)
                         continue
                     self.seen.first_time(digest(question.text), b"")
-                    train.add(question, self.chooser.chosen(question), self.recipe.decode.longest)
+                    train.add(question, chosen(question, data.paragraphs), self.recipe.decode.longest)
                     once.write(line)
                     if heads < HEAD and (question.is_impossible or _answering(question)):
                         head.write(line)
@@ -152,8 +158,24 @@ class _Preparation:
                 )  # fmt: skip
         return characters
 
-    def rows(self, featurizer: Featurizer) -> Iterator[dict[str, Any]]:
-        """The rows of the training table: the passages that are read, and those that answer."""
+    def character_rows(self, featurizer: Featurizer) -> Iterator[dict[str, Any]]:
+        """The rows of the reader's training table."""
+        for number, question, passages in self.learnt():
+            yield from rows_of_reader.encode(featurizer, question, passages, number)
+
+    def token_rows(self, reader: TokenReader) -> Iterator[dict[str, Any]]:
+        """The rows of the training table of the heads that read tokens; their tokens are kept for
+        ``model.cut_vocabulary``."""
+        seen: set[int] = set()
+        for number, question, passages in self.learnt():
+            rows = list(rows_of_tokens.encode(question, passages, number, self.recipe.data.question))
+            for units in reader.units_all([row["asked"] for row in rows[:1]] + [row["passage"] for row in rows]):
+                seen.update(units.ids.tolist())
+            yield from rows
+        write_kept_tokens(self.folder, reader, seen)
+
+    def learnt(self) -> Iterator[tuple[int, Question, list[int]]]:
+        """The training questions with their numbers, and the passages that are read or answer them."""
         total, number = self.splits["train"].records, 0
         for done, question in enumerate(_load(self.scratch / "train.jsonl"), 1):
             answering = _answering(question)
@@ -161,7 +183,7 @@ class _Preparation:
                 # Its answer stands nowhere as it is written: to be told that there is none would be wrong.
                 self.unlocated += 1
                 continue
-            yield from encode(featurizer, question, sorted({*featurizer.chosen(question), *answering}), number)
+            yield number, question, sorted({*chosen(question, self.recipe.data.paragraphs), *answering})
             number += 1
             if done % 64 == 0:
                 self.progress("features", done, total)
@@ -179,7 +201,7 @@ class _Preparation:
         )
         with _create(self.folder / "dev.jsonl") as out:
             for question in questions:
-                dev.add(question, self.chooser.chosen(question), self.recipe.decode.longest)
+                dev.add(question, chosen(question, self.recipe.data.paragraphs), self.recipe.decode.longest)
                 self.overlap += given and self.seen.gold_of(digest(question.text)) is not None
                 out.write(json.dumps(asdict(question), ensure_ascii=False) + "\n")
 

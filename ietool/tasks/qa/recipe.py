@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, PositiveInt
+from pydantic import Field, PositiveInt, ValidationInfo, field_validator
 
 from ietool.recipe import Recipe, Section, Share, WindowedSection
+from ietool.text.units import DGCNN
 
 
 class DataSection(WindowedSection):
@@ -40,6 +41,15 @@ class DataSection(WindowedSection):
 class ModelSection(Section):
     """The network. H is ``hidden_size``."""
 
+    head: Literal["reader", "span", "mlm"] = Field(
+        "reader", description="a DGCNN reader from scratch; or start and end, or masks, on a pretrained encoder"
+    )
+    encoder: str = Field(
+        DGCNN, description="for the reader; else a folder or hub id of a pretrained encoder, as bert-base-chinese"
+    )
+    cut_vocabulary: bool = Field(
+        False, description="keep of a pretrained encoder's vocabulary what the training texts hold"
+    )
     hidden_size: PositiveInt = 128
     question_dilations: list[PositiveInt] = Field(default_factory=lambda: [1, 2, 1], min_length=1)
     passage_dilations: list[PositiveInt] = Field(default_factory=lambda: [1, 2, 4, 8, 16, 1], min_length=1)
@@ -55,12 +65,25 @@ class ModelSection(Section):
         "softmax", description="one choice among positions and none, or the article's focal loss on each position"
     )
 
+    @field_validator("encoder")
+    @classmethod
+    def _fits_the_head(cls, encoder: str, info: ValidationInfo) -> str:
+        head = info.data.get("head")
+        if head == "reader" and encoder != DGCNN:
+            raise ValueError("is of no use to the reader: model.head=span or mlm read with a pretrained encoder")
+        if head in ("span", "mlm") and encoder == DGCNN:
+            raise ValueError(f"must be pretrained for model.head={head}")
+        return encoder
+
 
 class SamplingSection(Section):
     """What a training step sees of a passage longer than the window."""
 
     answer_windows: Share = Field(0.8, description="share of the windows that are drawn so that an answer lies in them")
     shortest: Share = Field(0.5, description="shortest random window, as a share of data.window")
+    negatives: Annotated[float, Field(ge=0, lt=1)] = Field(
+        0.15, description="of the heads span and mlm: share of the windows that hold no answer"
+    )
 
 
 class DecodeSection(Section):
