@@ -21,13 +21,15 @@ _GOLD = {"gold", "golden", "answer", "answers"}
 class FileNames:
     """Under which names the files of a task are found.
 
-    A name counts by its words, which ``_``, ``-`` and blanks divide, without endings (.json .jsonl .txt .gz .zip).
+    A name counts by its words, which ``_``, ``-`` and blanks divide, without endings (.json .jsonl .txt .gz .zip, and
+    those of ``endings``).
 
     Attributes:
         words: role → the words of which a name must have one; of several roles that fit the first counts.
         examples: role → names to tell a user whose folder lacks it; the same roles as ``words``.
         options: role → how a user names such a file; default: ``--ROLE FILE``.
         tests: words of files to predict on; digits may follow them.
+        endings: of the task's own files, beside those of every task.
 
     Beside the roles of ``words`` there are ``test`` (a word like ``test`` or ``test1``; of several files the first by
     name) and ``test_gold`` (the same, with a word like ``gold`` or ``answers``).
@@ -37,6 +39,7 @@ class FileNames:
     examples: Mapping[str, str]
     options: Mapping[str, str] = field(default_factory=dict)
     tests: Collection[str] = ("test",)
+    endings: Collection[str] = ()
 
     def locate(self, folder: Path, needed: Collection[str]) -> Sources:
         """The files in a folder or one folder down, plain, gzip or zip.
@@ -109,7 +112,7 @@ class FileNames:
     def _role(self, path: Path) -> tuple[str, str]:
         """(role, name without endings) of a file by its name; ("", "") for those that are none of ours."""
         stem = path.name.lower()
-        while (ending := Path(stem).suffix) and ending in _ENDINGS:
+        while (ending := Path(stem).suffix) and (ending in _ENDINGS or ending in self.endings):
             stem = stem[: -len(ending)]
         if "." in stem:  # an ending we do not know
             return "", ""

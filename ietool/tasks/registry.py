@@ -11,6 +11,7 @@ TASKS: list[tuple[str, str]] = [
     ("ske", "ietool.tasks.ske:SkeTask"),
     ("el", "ietool.tasks.el:ElTask"),
     ("qa", "ietool.tasks.qa:QaTask"),
+    ("ner", "ietool.tasks.ner:NerTask"),
 ]
 """(name, module:class); the module is imported when the task is asked for."""
 

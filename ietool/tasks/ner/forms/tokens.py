@@ -1,0 +1,165 @@
+"""Tokens and tags: a token and its tag a line, a tab or blanks between them, blank lines between sentences."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from ietool.errors import UserError
+from ietool.files import SKIP, OnBad
+from ietool.tasks.ner.example import Entity, Example, token_spans
+from ietool.tasks.ner.schemes import PLAIN, Scheme, split_tag
+
+Line = tuple[str, int, str]
+_LATIN = re.compile(r"[0-9A-Za-z\u00c0-\u024f]")
+
+
+@dataclass(frozen=True)
+class Sentence:
+    """The lines of one sentence: ``tags`` is empty where the lines hold tokens alone."""
+
+    tokens: list[str]
+    tags: list[str]
+    file: str
+    line: int
+
+
+class SentenceReader:
+    """The sentences in some lines, which come without blank lines: a gap in their numbers is one.
+
+    Args:
+        tags: whether every line must have a tag; None: it may, and is not looked at.
+        on_bad: told of bad sentences, which are then left out; without it the first one raises.
+    """
+
+    def __init__(self, *, tags: bool | None = True, on_bad: OnBad | None = None) -> None:
+        self._tags, self._on_bad = tags, on_bad
+        self._unread: dict[tuple[str, int], tuple[UserError, str]] = {}
+
+    def unread(self, error: UserError, line: str) -> None:
+        """Told by the reader of lines of one that is not UTF-8: its whole sentence is bad."""
+        self._unread[error.file or "", error.line or 0] = (error, line)
+
+    def read(self, lines: Iterable[Line]) -> Iterator[Sentence]:
+        """Stream the sentences.
+
+        Raises:
+            UserError: naming file and line.
+        """
+        block: list[Line] = []
+        for line in lines:
+            if block and not self._goes_on(block[-1], line):
+                yield from self._sentence(block)
+                block = []
+            block.append(line)
+        if block:
+            yield from self._sentence(block)
+        for error, text in self._unread.values():  # sentences without any other line
+            self._tell(error, text)
+
+    def _goes_on(self, before: Line, line: Line) -> bool:
+        between = range(before[1] + 1, line[1])
+        return before[0] == line[0] and before[1] < line[1] and all((line[0], n) in self._unread for n in between)
+
+    def _sentence(self, block: list[Line]) -> Iterator[Sentence]:
+        file, number, _ = block[0]
+        errors = [self._unread.pop((file, n)) for n in range(number - 1, block[-1][1] + 2) if (file, n) in self._unread]
+        try:
+            if errors:
+                raise errors[0][0]
+            pairs = [_split(line, self._tags) for line in block]
+        except UserError as error:
+            self._tell(error, "\n".join([text for _, _, text in block] + [text for _, text in errors]))
+            return
+        yield Sentence([token for token, _ in pairs], [tag for _, tag in pairs] if self._tags else [], file, number)
+
+    def _tell(self, error: UserError, text: str) -> None:
+        if self._on_bad is None:
+            raise error
+        self._on_bad(error, text)
+
+
+def _split(line: Line, tags: bool | None) -> tuple[str, str]:
+    """(token, tag) of a line; the tag is empty where there is none or none is wanted."""
+    file, number, text = line
+    token, _, tag = text.partition(" ")
+    if token and tag and tags and " " not in tag and "\t" not in text:
+        return token, tag
+    # A tab divides where there is one: the token may be a blank then.
+    columns = text.split("\t") if "\t" in text else re.split(r"(?<=[^ ]) +", text.rstrip(" "))
+    if len(columns) == 2 and columns[0] and columns[1].strip():
+        return columns[0], columns[1].strip()
+    if tags is None and len(columns) == 1:
+        return columns[0], ""
+    count = len(columns)
+    what = "has a token and no tag" if count < 2 else f"has {count} columns" if count > 2 else "lacks its token or tag"
+    mend = "write a token and its tag a line, and a blank line between sentences"
+    raise UserError(what, file=file, line=number, mend=mend)
+
+
+def split_tags(sentence: Sentence) -> list[tuple[str, str]]:
+    """The tags as (letter as written, type).
+
+    Raises:
+        UserError: naming file and line of one that is no tag.
+    """
+    found = []
+    for at, tag in enumerate(sentence.tags):
+        try:
+            found.append(split_tag(tag))
+        except ValueError as error:
+            raise UserError(str(error), file=sentence.file, line=sentence.line + at, mend=SKIP) from None
+    return found
+
+
+def make_example(sentence: Sentence, scheme: Scheme | None) -> Example:
+    """The example of a sentence; without a scheme its tags are not looked at.
+
+    Tokens are joined without anything between them, as the characters of Chinese are, but words in Latin letters or
+    digits with a blank.
+
+    Raises:
+        UserError: naming file and line of a tag that is none, or not of the scheme.
+    """
+    text, bounds = join_tokens(sentence.tokens)
+    tokens = () if all(b - a == 1 for a, b in bounds) else tuple(bounds)
+    example = Example(text, (), scheme.name if scheme else "bio", None, tokens, file=sentence.file, line=sentence.line)
+    if scheme is None:
+        return example
+    plain = []
+    for at, (letter, kind) in enumerate(split_tags(sentence)):
+        if letter != "O" and letter not in scheme.letters:
+            raise UserError(
+                f"the tag {sentence.tags[at]!r} is not of the scheme {scheme.name.upper()}",
+                file=sentence.file, line=sentence.line + at, mend="write all tags in one scheme, or set data.form",
+            )  # fmt: skip
+        plain.append((PLAIN.get(letter, letter), kind))
+    spans, broken = scheme.spans(plain)
+    entities = tuple(sorted(Entity(bounds[i][0], bounds[j - 1][1], kind) for i, j, kind in spans))
+    return Example(text, entities, scheme.name, None, tokens, broken, sentence.file, sentence.line)
+
+
+def join_tokens(tokens: list[str]) -> tuple[str, list[tuple[int, int]]]:
+    """The text of some tokens, and where they stand in it."""
+    parts: list[str] = []
+    bounds = []
+    at = 0
+    before = ""
+    for token in tokens:
+        words = max(len(before), len(token)) > 1 and before and _LATIN.match(before[-1]) and _LATIN.match(token[0])
+        if words:
+            parts.append(" ")
+            at += 1
+        bounds.append((at, at + len(token)))
+        parts.append(token)
+        at += len(token)
+        before = token
+    return "".join(parts), bounds
+
+
+def format_sentence(example: Example, entities: Iterable[Entity], scheme: Scheme, separator: str) -> str:
+    """The lines of a sentence in a submission, with the blank line behind them. The entities must not overlap."""
+    tags = scheme.tags(token_spans(example, entities), len(example.bounds))
+    lines = [f"{example.text[a:b]}{separator}{tag}\n" for (a, b), tag in zip(example.bounds, tags, strict=True)]
+    return "".join(lines) + "\n"

@@ -1,0 +1,40 @@
+"""From what windows say to what a text says."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+Found = tuple[int, int, int, float]
+"""(start, end, number of the type, probability) of an entity, in characters of the text."""
+
+
+def owned(windows: Sequence[tuple[int, int]], found: Sequence[Iterable[Found]]) -> list[Found]:
+    """The entities of a text from those of its windows, each once.
+
+    Where two windows overlap, the earlier one has the say up to the middle of what they share: an entity counts if its
+    own middle lies there. So one of up to half an overlap is seen with context on both sides, and what the edge of a
+    window cut in two is left out, as long as all of it is shorter than the overlap.
+
+    Args:
+        windows: [start, end) of each, in order.
+        found: the entities of each.
+    """
+    kept: dict[tuple[int, int, int], float] = {}
+    for n, ((start, end), entities) in enumerate(zip(windows, found, strict=True)):
+        low = 0.0 if n == 0 else (start + windows[n - 1][1]) / 2
+        high = float("inf") if n == len(windows) - 1 else (windows[n + 1][0] + end) / 2
+        for a, b, kind, probability in entities:
+            if low <= (a + b) / 2 < high:
+                kept[a, b, kind] = max(probability, kept.get((a, b, kind), 0.0))
+    return [(*key, probability) for key, probability in sorted(kept.items())]
+
+
+def without_overlaps(found: Iterable[Found]) -> list[Found]:
+    """Of entities that overlap the most probable, of equally probable ones the longest."""
+    kept: list[Found] = []
+    taken: set[int] = set()
+    for a, b, kind, probability in sorted(found, key=lambda f: (-f[3], f[0] - f[1], f)):
+        if taken.isdisjoint(range(a, b)):
+            kept.append((a, b, kind, probability))
+            taken.update(range(a, b))
+    return sorted(kept)

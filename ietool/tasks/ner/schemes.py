@@ -1,0 +1,172 @@
+"""Tag schemes: which entities a sequence of tags states, and which tags state some entities.
+
+A tag is ``O`` or a letter and a type: ``B-PER``. All schemes are one of three structures under other letters; the
+structures bear seqeval's names, and entities are read as seqeval does in strict mode: what breaks the scheme is none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+from ietool.errors import UserError
+
+OUTSIDE = "O"
+PLAIN = {"B": "B", "I": "I", "M": "I", "E": "E", "L": "E", "S": "S", "U": "S", "W": "S"}
+"""The letters of all schemes → those of BIOES."""
+
+UnitSpan = tuple[int, int, str]
+"""(first token, the one behind the last, type)."""
+
+
+@dataclass(frozen=True)
+class Scheme:
+    """A way to write entities as tags.
+
+    Attributes:
+        name: as recipes and files have it.
+        structure: seqeval's class for it.
+        letters: of a first, middle, last and single token.
+        title: for the user.
+    """
+
+    name: str
+    structure: str
+    letters: str
+    title: str
+
+    def tags(self, spans: Iterable[UnitSpan], length: int) -> list[str]:
+        """The tags of ``length`` tokens that state the spans, which must not overlap."""
+        tags = [OUTSIDE] * length
+        begin, inside, end, single = tuple(self.letters)
+        for first, behind, kind in sorted(spans):
+            if self.structure == "IOB1":
+                # B only where the span would run into one of its type before it.
+                touches = first > 0 and tags[first - 1] in (f"I-{kind}", f"B-{kind}")
+                row = ["B" if touches else "I", *"I" * (behind - first - 1)]
+            elif behind - first == 1:
+                row = [single]
+            else:
+                row = [begin, *inside * (behind - first - 2), end]
+            tags[first:behind] = [f"{letter}-{kind}" for letter in row]
+        return tags
+
+    def spans(self, tags: Sequence[tuple[str, str]]) -> tuple[list[UnitSpan], int]:
+        """The entities of some tags, each as (letter of BIOES or O, type), and how many tags belong to none."""
+        read = {"IOB1": _spans_iob1, "IOB2": _spans_iob2, "IOBES": _spans_iobes}[self.structure]
+        found = read(tags)
+        covered = sum(behind - first for first, behind, _ in found)
+        return found, sum(letter != OUTSIDE for letter, _ in tags) - covered
+
+
+SCHEMES = {
+    scheme.name: scheme
+    for scheme in (
+        Scheme("bio", "IOB2", "BIIB", "B- begins every entity, I- goes on"),
+        Scheme("iob1", "IOB1", "BIII", "I- in entities, B- only where one follows another of its type"),
+        Scheme("bioes", "IOBES", "BIES", "first, middle and last token, and single ones"),
+        Scheme("bmes", "IOBES", "BMES", "the same, M for the middle"),
+        Scheme("bilou", "IOBES", "BILU", "the same, L for the last and U for single ones"),
+        Scheme("bmew", "IOBES", "BMEW", "the same, M for the middle and W for single ones"),
+    )
+}
+
+
+@lru_cache(4096)
+def split_tag(tag: str) -> tuple[str, str]:
+    """(letter as it is written, type) of a tag; ``("O", "")``.
+
+    Raises:
+        ValueError: it is no tag of any scheme.
+    """
+    if tag == OUTSIDE:
+        return OUTSIDE, ""
+    letter, dash, kind = tag.partition("-")
+    if letter not in PLAIN or not dash or not kind:
+        raise ValueError(f"{tag!r} is no tag: O, or one of {' '.join(PLAIN)}, a dash and a type")
+    return letter, kind
+
+
+class SchemeFinder:
+    """Finds the scheme of a file from its tags, sentence by sentence."""
+
+    def __init__(self) -> None:
+        self.letters: dict[str, None] = {}
+        self._opened_by_b = self._opened_by_i = 0
+
+    def add(self, tags: Sequence[tuple[str, str]]) -> None:
+        """See the tags of a sentence, as :func:`split_tag` gives them."""
+        before = (OUTSIDE, "")
+        for letter, kind in tags:
+            self.letters.setdefault(letter)
+            if before[0] == OUTSIDE or before[1] != kind:
+                self._opened_by_b += letter == "B"
+                self._opened_by_i += letter == "I"
+            before = (letter, kind)
+
+    def find(self) -> Scheme:
+        """The scheme.
+
+        Raises:
+            UserError: letters of several schemes stand side by side.
+        """
+        seen = set(self.letters) - {OUTSIDE}
+        if seen <= {"B", "I"}:
+            # In IOB1 a B stands only behind an entity of its own type.
+            iob1 = self._opened_by_i > 0 and self._opened_by_b == 0
+            return SCHEMES["iob1" if iob1 else "bio"]
+        for name in ("bmes", "bioes", "bilou", "bmew"):
+            if seen <= set(SCHEMES[name].letters):
+                return SCHEMES[name]
+        raise UserError(
+            f"has tags of several schemes: the letters {', '.join(sorted(seen))}",
+            mend="write all tags in one scheme: BIO, BIOES or BMES",
+        )
+
+
+def _spans_iob2(tags: Sequence[tuple[str, str]]) -> list[UnitSpan]:
+    found: list[UnitSpan] = []
+    at, length = 0, len(tags)
+    while at < length:
+        letter, kind = tags[at]
+        behind = at + 1
+        if letter == "B":
+            while behind < length and tags[behind] == ("I", kind):
+                behind += 1
+            found.append((at, behind, kind))
+        at = behind
+    return found
+
+
+def _spans_iob1(tags: Sequence[tuple[str, str]]) -> list[UnitSpan]:
+    found: list[UnitSpan] = []
+    first = -1
+    for at, (letter, kind) in enumerate([*tags, (OUTSIDE, "")]):
+        before_letter, before = tags[at - 1] if at else (OUTSIDE, "")
+        if first >= 0 and (letter == OUTSIDE or kind != before or letter == "B"):
+            found.append((first, at, before))
+            first = -1
+        # A B that follows no entity of its type breaks the scheme.
+        lone = letter == "B" and (before_letter == OUTSIDE or before != kind)
+        if first < 0 and letter != OUTSIDE and not lone:
+            first = at
+    return found
+
+
+def _spans_iobes(tags: Sequence[tuple[str, str]]) -> list[UnitSpan]:
+    found: list[UnitSpan] = []
+    at, length = 0, len(tags)
+    while at < length:
+        letter, kind = tags[at]
+        behind = at + 1
+        if letter == "S":
+            found.append((at, behind, kind))
+        elif letter == "B":
+            while behind < length and tags[behind] == ("I", kind):
+                behind += 1
+            if behind < length and tags[behind] == ("E", kind):
+                behind += 1
+                found.append((at, behind, kind))
+        at = behind
+    return found

@@ -1,0 +1,32 @@
+"""Predictions in the form of the input."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ietool.tasks.ner.features import Labels
+from ietool.tasks.ner.forms.cluener import format_record
+from ietool.tasks.ner.forms.recognise import CLUENER
+from ietool.tasks.ner.forms.tokens import format_sentence
+from ietool.tasks.ner.schemes import SCHEMES
+
+if TYPE_CHECKING:
+    from ietool.tasks.ner.decode import Recognised
+
+
+def format_prediction(prediction: Recognised, assets: Path) -> str:
+    """One prediction, with its line ends: a line of JSON, or the lines of a sentence and the blank one behind it, in
+    the scheme of the training file (BIO where that was JSON)."""
+    example = prediction.example
+    if example.form in ("", CLUENER):
+        return format_record(example, prediction.plain) + "\n"
+    labels = _labels(assets)
+    scheme = SCHEMES["bio" if labels.form == CLUENER else labels.form]
+    return format_sentence(example, prediction.plain, scheme, labels.separator)
+
+
+@lru_cache(8)
+def _labels(folder: Path) -> Labels:
+    return Labels.load(folder)
