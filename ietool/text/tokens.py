@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ KEPT = "kept_tokens.npy"
 
 _LIMIT = "token_limit.txt"
 _NO_LIMIT = 1 << 20
+_HALF = re.compile("[\ud800-\udfff]")
 
 
 @dataclass(frozen=True)
@@ -98,7 +100,7 @@ class TokenReader:
     def units_all(self, texts: Sequence[str]) -> list[Units]:
         if not texts:
             return []
-        out = self.tokenizer(list(texts), **self._options())
+        out = self.tokenizer(_whole(texts), **self._options())
         found = []
         for ids, offsets in zip(out["input_ids"], out["offset_mapping"], strict=True):
             at = np.array(offsets, np.int32).reshape(-1, 2)
@@ -112,7 +114,7 @@ class TokenReader:
         its end (``only_first``, ``only_second``, ``longest_first``)."""
         if not first:
             return []
-        out = self.tokenizer(list(first), list(second), **{**self._options(), "truncation": cut})
+        out = self.tokenizer(_whole(first), _whole(second), **{**self._options(), "truncation": cut})
         found = []
         for at, ids in enumerate(out["input_ids"]):
             offsets = np.array(out["offset_mapping"][at], np.int32).reshape(-1, 2)
@@ -138,6 +140,15 @@ def fetch_tokenizer(encoder: str) -> TokenReader:
         tokenizer = AutoTokenizer.from_pretrained(encoder, trust_remote_code=False)
     except Exception as error:
         raise _not_loaded(encoder, "tokenizer", error) from None
+    # Where a folder has none, the library makes one of the special tokens alone, to which every text is unknown.
+    if len(tokenizer) <= len(set(tokenizer.all_special_ids)):
+        raise _not_loaded(encoder, "tokenizer", ValueError("it knows no token"))
+    if len(tokenizer) > getattr(config, "vocab_size", len(tokenizer)):
+        raise UserError(
+            f"the tokenizer of {encoder!r} has {len(tokenizer):,} tokens, its weights {config.vocab_size:,}",
+            field="model.encoder",
+            mend="name an encoder with its own tokenizer",
+        )
     if not getattr(tokenizer, "is_fast", False):
         raise UserError(
             f"the tokenizer of {encoder!r} does not tell where its tokens stand in the text",
@@ -201,6 +212,11 @@ def _not_loaded(encoder: str, what: str, error: Exception) -> UserError:
 def _line(error: Exception) -> str:
     text = " ".join(str(error).split())
     return text[:160] if text else type(error).__name__
+
+
+def _whole(texts: Sequence[str]) -> list[str]:
+    """The texts with halves of surrogate pairs replaced, which tokenizers do not take; no offset moves."""
+    return [_HALF.sub("\ufffd", text) for text in texts]
 
 
 def _rest(text: str, end: int) -> bool:

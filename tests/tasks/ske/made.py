@@ -10,9 +10,13 @@ from unittest import mock
 import torch
 
 from ietool import paths
+from ietool.nn.encoder import PretrainedEncoder
 from ietool.recipe_io import load_recipe, save_recipe
 from ietool.runs import create_run, update_run
 from ietool.tasks.ske import SkeTask
+from ietool.tasks.ske.cascade import CascadeModel
+from ietool.tasks.ske.gplinker import LinkModel
+from ietool.tasks.ske.graph import GraphModel
 from ietool.tasks.ske.model import SkeModel, build_model
 from ietool.tasks.ske.recipe import SkeRecipe
 from ietool.training.trainer import save_weights
@@ -48,16 +52,28 @@ def prepare_small(recipe: SkeRecipe, data: Path, folder: Path) -> Path:
 
 
 def loud_model(recipe: SkeRecipe, prepared: Path, seed: int = 5) -> SkeModel:
-    """Random weights so large that probabilities spread from 0 to 1, and gates that are mostly open."""
+    """Random weights so large that probabilities spread from 0 to 1, and gates that are mostly open. Of a pretrained
+    encoder the weights stay."""
     torch.manual_seed(seed)
     model = build_model(recipe, prepared)
+    kept = {id(p) for p in model.encoder.parameters()} if isinstance(model.encoder, PretrainedEncoder) else set()
     with torch.no_grad():
         for name, p in model.named_parameters():
+            if id(p) in kept:
+                continue
             p.copy_(torch.randn_like(p) * (0.5 if p.dim() > 1 else 0.2))
             if name.endswith(("_out.weight", "outer.weight", "any_object.weight")):
                 p.mul_(1.5)
-        for gate in (model.entity_gates.outer, model.presence.outer, model.any_object):
-            gate.bias.add_(2.0)
+        if isinstance(model, GraphModel):
+            for gate in (model.entity_gates.outer, model.presence.outer, model.any_object):
+                gate.bias.add_(2.0)
+        elif isinstance(model, CascadeModel):
+            model.object_out.weight.mul_(0.5)
+            model.object_out.bias.add_(-1.0)
+        elif isinstance(model, LinkModel):
+            model.entity.bias.bias.add_(-2.0)
+            for link in (model.heads, model.tails):
+                link.bias.bias.add_(-0.5)
     return model.eval()
 
 

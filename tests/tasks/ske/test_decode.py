@@ -188,7 +188,7 @@ def test_many_subjects_are_done_in_parts(predictor: SkePredictor, texts: list[st
     features = features * 8
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(predictor.model, "objects", counted)
-        patch.setattr("ietool.tasks.ske.decode.SCORES", 40 * 2 * 48 * len(predictor.schema.labels))
+        patch.setattr("ietool.tasks.ske.decode_stages.SCORES", 40 * 2 * 48 * len(predictor.schema.labels))
         many = predictor.spans(features)
     assert len(calls) > 1 and max(calls) <= 40
     assert [len(rows) for rows in many] == [len(rows) for rows in whole] * 8
@@ -199,7 +199,7 @@ def test_files_of_another_model_are_refused(predictor: SkePredictor, tmp_path: P
     recipe = predictor.recipe
     other = prepare_small(recipe, head_of_corpus(tmp_path, train=30), tmp_path)
     if name == SCHEMA:
-        predictor.featurizer.encoder.vocabulary.save(other / CHARACTERS)
+        predictor.featurizer.reader.vocabulary.save(other / CHARACTERS)
         lines = (other / SCHEMA).read_text(encoding="utf-8").replace('"@value"', '"more": [], "@value"', 1)
         (other / SCHEMA).write_text(lines, encoding="utf-8")
     with pytest.raises(UserError, match=f"{name}: does not fit"):

@@ -9,7 +9,7 @@ from ietool.report.corpus import OracleCounts
 from ietool.tasks.ske.assembly import assemble
 from ietool.tasks.ske.data import VALUE, Example, Triple
 from ietool.tasks.ske.labelling import facts, label_rows, locate_names
-from ietool.tasks.ske.oracle import AMBIGUOUS, APART, NOT_IN_TEXT, SLOTS, Oracle, perfect_rows
+from ietool.tasks.ske.oracle import AMBIGUOUS, APART, NOT_IN_TEXT, SLOTS, Oracle, Piece, perfect_rows
 
 LABELS = [("主演", VALUE), ("饰演", VALUE), ("饰演", "inWork")]
 NUMBER = {label: i for i, label in enumerate(LABELS)}
@@ -86,7 +86,7 @@ def oracle(text: str, *triples: Triple, window: tuple[int, int] | None = None) -
     start, end = window or (0, len(text))
     example = Example(text, triples)
     rows = label_rows(facts(triples, NUMBER), text[start:end])
-    counted.add([(example, [(start, rows)])])
+    counted.add([(example, [Piece(start, rows)])])
     return counted.counts
 
 

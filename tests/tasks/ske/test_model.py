@@ -11,23 +11,24 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ietool.nn.pointer import product_cross_entropy
-from ietool.tasks.ske.model import SkeConfig, SkeModel
+from ietool.tasks.ske.config import GraphConfig
+from ietool.tasks.ske.graph import GraphModel
 
 R = 5
 
 
-def small(**changes: object) -> SkeModel:
+def small(**changes: object) -> GraphModel:
     torch.manual_seed(3)
     sizes = {
         "characters": 40, "labels": R, "words": 9, "word_size": 6, "tags": 4, "priors": True, "hidden_size": 8,
         "dilations": [1, 2, 5, 1], "attention_heads": 2, "attention_head_size": 3, "positions": 12,
     }  # fmt: skip
-    model = SkeModel(SkeConfig(**(sizes | changes)))  # type: ignore[arg-type]
+    model = GraphModel(GraphConfig(**(sizes | changes)))  # type: ignore[arg-type]
     with torch.no_grad():
         for p in model.parameters():  # zero-initialised tables would hide mistakes
             p.copy_(torch.randn_like(p) * 0.4)
         if model.config.words:
-            model.embedding.word_vectors[1:].normal_()
+            model.encoder.embedding.word_vectors[1:].normal_()
     return model.eval()
 
 
@@ -52,7 +53,7 @@ def attend(layer: torch.nn.Module, x: Tensor, heads: int, size: int) -> Tensor:
 
 
 def literal(
-    model: SkeModel,
+    model: GraphModel,
     characters: list[int],
     words: list[int],
     tags: list[int],
@@ -62,7 +63,7 @@ def literal(
     object_prior: Tensor,
 ) -> tuple[Tensor, Tensor]:
     """Subject (L, 2) and object (L, 2, R) probabilities of one sentence without padding."""
-    c, e = model.config, model.embedding
+    c, e = model.config, model.encoder.embedding
     assert e.word is not None and e.tag is not None and e.position is not None
     length = len(characters)
     rows = []
@@ -70,7 +71,7 @@ def literal(
         x = e.character.weight[characters[i]] + e.word.weight @ e.word_vectors[words[i]].float()
         rows.append(x + e.tag.weight[tags[i]] + e.position[min(i, c.positions - 1)])
     h = torch.stack(rows)
-    for block in model.blocks:
+    for block in model.encoder.blocks:
         g, a = conv(h, block.conv.weight, block.conv.bias, block.conv.dilation).chunk(2, -1)  # type: ignore[union-attr, arg-type]
         h = torch.sigmoid(g) * h + (1 - torch.sigmoid(g)) * a
 
@@ -167,7 +168,7 @@ def test_a_saved_model_is_the_same_model(tmp_path: Path) -> None:
     model = small()
     model.save_pretrained(tmp_path)
     assert {p.name for p in tmp_path.iterdir()} == {"config.json", "model.safetensors"}
-    again = SkeModel.from_pretrained(tmp_path).eval()
+    again = GraphModel.from_pretrained(tmp_path).eval()
     characters = torch.randint(1, 40, (2, 9))
     ids = torch.randint(0, 4, (2, 9))
     for name in ("subject_logits", "presence", "h"):
@@ -194,7 +195,7 @@ def test_computes_in_half_precision_too(dtype: torch.dtype) -> None:
     model = small()
     torch.manual_seed(1)
     batch = {
-        "characters": torch.randint(1, 40, (2, 11)), "lengths": torch.tensor([11, 7]),
+        "ids": torch.randint(1, 40, (2, 11)), "lengths": torch.tensor([11, 7]),
         "words": torch.randint(0, 9, (2, 11)), "tags": torch.randint(0, 4, (2, 11)),
         "subject_targets": torch.tensor([[0, 0], [1, 3], [0, 1]]), "pairs": torch.tensor([[0, 1], [1, 2], [3, 4]]),
         "object_targets": torch.tensor([[0, 0], [5, 6], [0, 1], [2, 2]]),

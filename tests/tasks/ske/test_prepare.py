@@ -64,8 +64,8 @@ def test_rows_are_what_encoding_one_by_one_gives(tmp_path: Path, overrides: tupl
             expected = featurizer.encode(text, own=set(stated))
             first_only = chosen.data.occurrences == "first"
             assert (row["text"], row["start"], row["length"]) == (text, start, len(text))
-            for name in ("characters", "words", "tags"):
-                assert np.array_equal(row[name], getattr(expected, name))
+            for name in ("ids", "words", "tags", "starts", "ends"):
+                assert np.array_equal(row[name], getattr(expected.units, name))
                 assert len(row[name]) == len(text)
             assert row["spans"].reshape(-1, 5).tolist() == [
                 list(r) for r in label_rows(stated, text, first_only=first_only)
@@ -82,7 +82,7 @@ def test_a_run_folder_opens_without_the_preparation(tmp_path: Path) -> None:
     copy_assets(chosen, out, assets)
     text = "1年，林1在《远山1》中饰演阿平1，"
     ours, theirs = (Featurizer.open(folder, priors=True).encode(text) for folder in (assets, out))
-    assert np.array_equal(ours.characters, theirs.characters) and np.array_equal(ours.prior, theirs.prior)
+    assert np.array_equal(ours.units.ids, theirs.units.ids) and np.array_equal(ours.prior, theirs.prior)
     assert len(ours.prior) > 0
     assert read_assets_schema(assets).labels == [("主演", "@value"), ("饰演", "@value"), ("饰演", "inWork")]
 

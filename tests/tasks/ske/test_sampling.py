@@ -13,10 +13,12 @@ import numpy as np
 import pytest
 import torch
 
+from ietool.tasks.ske.batches import prior_marks
 from ietool.tasks.ske.features import Features
 from ietool.tasks.ske.prior import facts_of
-from ietool.tasks.ske.sampling import SkeTrainingSet, pad, prior_marks
+from ietool.tasks.ske.sampling import SkeTrainingSet
 from ietool.text.characters import fold
+from ietool.training.batches import pad
 from tests.tasks.ske.made import head_of_corpus, prepare_small, small_recipe
 
 DIGEST = """
@@ -54,7 +56,7 @@ def training_set(prepared: Path, *more: str) -> SkeTrainingSet:
 
 
 def equal(a: dict[str, Any], b: dict[str, Any]) -> bool:
-    arrays = ("characters", "words", "tags", "prior")
+    arrays = ("ids", "words", "tags", "prior")
     return all(np.array_equal(a[n], b[n]) for n in arrays) and (a["rows"], a["pairs"]) == (b["rows"], b["pairs"])
 
 
@@ -112,7 +114,7 @@ def test_replacement_keeps_labels_right(replaced: tuple[SkeTrainingSet, list[Any
                 continue  # no triple, or the new text would not fit the window
             ((text, stated, _),) = seen
             changed += text != str(data._texts[index])
-            assert len(text) == len(item["characters"]) <= data.recipe.data.window
+            assert len(text) == len(item["ids"]) <= data.recipe.data.window
             labelled = {(fold(s), label, fold(o)) for s, label, o in facts_of(item["rows"], text)}
             assert labelled == {(fold(s), label, fold(o)) for s, label, o in stated}
             # As many facts of each relation as before, or fewer where two became one.
@@ -186,16 +188,16 @@ def test_targets_are_those_of_a_dense_construction(prepared: Path) -> None:
     for first in range(0, len(data), 16):
         items = [data[index] for index in range(first, min(first + 16, len(data)))]
         batch = data.collate(items)
-        size, length = len(items), max(len(item["characters"]) for item in items)
-        assert batch["characters"].shape == batch["words"].shape == batch["tags"].shape == (size, length)
+        size, length = len(items), max(len(item["ids"]) for item in items)
+        assert batch["ids"].shape == batch["words"].shape == batch["tags"].shape == (size, length)
         subjects = torch.zeros(size, length, 2)
         marks = torch.zeros(size, length, 2)
         pairs = [(at, *pair) for at, item in enumerate(items) for pair in item["pairs"] or [(0, 1)]]
         objects = torch.zeros(len(pairs), length, 2, labels)
         known = torch.zeros(len(pairs), length, 2 * labels)
         for at, item in enumerate(items):
-            assert batch["characters"][at, : batch["lengths"][at]].tolist() == item["characters"].tolist()
-            assert not batch["characters"][at, batch["lengths"][at] :].any()
+            assert batch["ids"][at, : batch["lengths"][at]].tolist() == item["ids"].tolist()
+            assert not batch["ids"][at, batch["lengths"][at] :].any()
             for s0, s1, *_ in item["rows"]:
                 subjects[at, s0, 0] = subjects[at, s1 - 1, 1] = 1
             for s0, s1, *_ in item["prior"].tolist():
