@@ -71,12 +71,16 @@ class TokenReader:
     @classmethod
     def open(cls, folder: Path) -> TokenReader:
         """From a prepared folder or run folder. Raises UserError if its tokenizer is damaged."""
+        verbosity = logging.get_verbosity()
+        logging.set_verbosity(logging.CRITICAL)  # it would wonder at the config.json of our own models
         try:
             limit = int((folder / _LIMIT).read_text(encoding="ascii"))
             tokenizer = AutoTokenizer.from_pretrained(str(folder), local_files_only=True, trust_remote_code=False)
         # Whatever a damaged file makes of the library: many kinds, one cause.
         except Exception as error:
             raise UserError(f"has no usable tokenizer ({_line(error)})", file=folder, mend=WHOLE) from None
+        finally:
+            logging.set_verbosity(verbosity)
         return cls(tokenizer, limit)
 
     def save(self, folder: Path) -> None:

@@ -50,9 +50,9 @@ def depths(encoder: PretrainedEncoder) -> list[tuple[nn.Parameter, int]]:
 def parameter_groups(model: nn.Module, section: TrainingSection, rate: float) -> list[dict[str, Any]]:
     """Groups for the optimiser, each with its learning rate and weight decay.
 
-    Without a pretrained encoder ``rate`` is everybody's. With one it is that of its top layer; a layer below has that
-    of the layer above times ``layer_decay``, and everything outside has ``head_learning_rate``, scaled as the stage's
-    rate is. Biases and the gains of norms do not decay.
+    ``rate`` is that of the top layer of a pretrained encoder; a layer below has that of the layer above times
+    ``layer_decay``. Everything outside, DGCNN too, has ``head_learning_rate``, scaled as the stage's rate is, or
+    ``rate`` where the recipe names none. Biases and the gains of norms do not decay.
 
     Args:
         rate: of the stage, after warm-up.
@@ -66,8 +66,6 @@ def parameter_groups(model: nn.Module, section: TrainingSection, rate: float) ->
             continue
         top = len(layers_of(encoder))
         rates |= {id(p): rate * section.layer_decay ** (top - depth) for p, depth in depths(encoder)}
-    if not rates:
-        head_rate = rate
     groups: dict[tuple[float, float], list[nn.Parameter]] = {}
     for parameter in model.parameters():
         if parameter.requires_grad:
