@@ -152,8 +152,14 @@ def encoder_settings(section: EncoderSection, reader: UnitReader, prepared: Path
             "gate_dropout": section.gate_dropout,
         }
     own = fetch_config(section.encoder)
-    kept = len(kept_tokens(prepared)) if section.cut_vocabulary else 0
-    return {"encoder": _plain(own), "token_rows": kept, "hidden_size": int(own.hidden_size)}
+    plain, rows = _plain(own), 0
+    if section.cut_vocabulary:
+        kept = kept_tokens(prepared).tolist()
+        rows = len(kept)
+        # The row of padding is never trained, and some count positions by it.
+        padding = plain.get("pad_token_id")
+        plain["pad_token_id"] = kept.index(padding) if padding in kept else None
+    return {"encoder": plain, "token_rows": rows, "hidden_size": int(own.hidden_size)}
 
 
 def load_encoder(encoder: CharacterEncoder | PretrainedEncoder, section: EncoderSection, prepared: Path) -> None:
@@ -222,8 +228,9 @@ def _fetch(name: str) -> PreTrainedModel:
     try:
         # Of older models a hub may hold a pickle alone; transformers reads it as tensors and nothing else.
         model, info = AutoModel.from_pretrained(
-            name, dtype=torch.float32, output_loading_info=True, trust_remote_code=False
-        )
+            name, dtype=torch.float32, output_loading_info=True, trust_remote_code=False,
+            ignore_mismatched_sizes=True,  # we say better which do not fit
+        )  # fmt: skip
     except Exception as error:
         reason = " ".join(str(error).split())[:160] or type(error).__name__
         raise UserError(
@@ -235,7 +242,8 @@ def _fetch(name: str) -> PreTrainedModel:
         logging.set_verbosity(verbosity)
         if bars:
             logging.enable_progress_bar()
-    missing = sorted(str(key) for key in [*info["missing_keys"], *info["mismatched_keys"]] if "pooler" not in str(key))
+    missing = sorted(str(key) for key in [*info["missing_keys"], *(key for key, *_ in info["mismatched_keys"])])
+    missing = [key for key in missing if "pooler" not in key]
     if missing:
         raise UserError(
             f"{name!r} lacks weights: {missing[0]}{f' and {len(missing) - 1} more' if len(missing) > 1 else ''}",

@@ -60,7 +60,8 @@ class EfficientGlobalPointer(nn.Module):
         if self.spans:
             sin, cos = positions(x.shape[1], self.head_size, x.device)
             q, k = rotate(q, sin, cos), rotate(k, sin, cos)
-        pair = q @ k.transpose(1, 2) * self.head_size**-0.5
+        with torch.autocast(x.device.type, enabled=False):  # half precision would round off what tells spans apart
+            pair = q @ k.transpose(1, 2) * self.head_size**-0.5
         allowed = inside.unsqueeze(1) & inside.unsqueeze(2)
         if self.spans:
             allowed = allowed.triu()
@@ -84,14 +85,20 @@ def rotate(x: Tensor, sin: Tensor, cos: Tensor) -> Tensor:
 
 def log_sums(scores: Scores) -> Tensor:
     """``log Σ_ij exp(score)`` for every sentence and type, (B, R), as matrix products: the factors of a score are
-    summed one after another, in T²·R steps and T² + T·R memory."""
+    summed one after another, in T²·R steps and T² + T·R memory. Only where all that counts lies so far below the
+    highest factors that it vanishes beside them, the scores are summed as they stand."""
     highest = scores.pair.amax(2).detach()  # (B, T)
     grid = (scores.pair - highest.unsqueeze(2)).exp()
     first = scores.first + highest.unsqueeze(1)
     top_first, top_last = first.amax(2, keepdim=True).detach(), scores.last.amax(2, keepdim=True).detach()
-    inner = grid @ (scores.last - top_last).exp().transpose(1, 2)  # (B, T, R)
+    with torch.autocast(grid.device.type, enabled=False):
+        inner = grid @ (scores.last - top_last).exp().transpose(1, 2)  # (B, T, R)
     total = ((first - top_first).exp().transpose(1, 2) * inner).sum(1)
-    return total.clamp_min(1e-30).log() + (top_first + top_last).squeeze(2)
+    sums = total.clamp_min(1e-30).log() + (top_first + top_last).squeeze(2)
+    sentence, kind = torch.nonzero(total.detach() < 1e-20, as_tuple=True)
+    if len(sentence):
+        sums = sums.index_put((sentence, kind), scores.dense(sentence, kind).flatten(1).logsumexp(1))
+    return sums
 
 
 class Loss(NamedTuple):
@@ -129,7 +136,7 @@ def multilabel_loss(
     chosen = dense[place]
     negative = dense.index_put(place, dense.new_full((), NEVER)).flatten(1).logsumexp(1)
     # log(1 + Σ e^−s) of each group: a scattered log-sum-exp, the 1 being e^0.
-    lowest = torch.zeros(len(known), device=dense.device).scatter_reduce(0, at, -chosen.detach(), "amax")
+    lowest = dense.new_zeros(len(known)).scatter_reduce(0, at, -chosen.detach(), "amax")
     summed = (-lowest).exp().scatter_add(0, at, (-chosen - lowest[at]).exp())
     by_group = F.softplus(negative) + summed.log() + lowest
     rest = loss.flatten().index_fill(0, known, 0.0).sum()

@@ -32,6 +32,7 @@ class TextEncoder:
 
     def __init__(self, vocabulary: CharVocabulary, word_rows: dict[str, int] | None) -> None:
         self.vocabulary = vocabulary
+        self.cut = 0  # no text is too long
         self._word_rows = word_rows
 
     @classmethod

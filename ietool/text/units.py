@@ -69,7 +69,9 @@ class Units:
 
 
 class UnitReader(Protocol):
-    """Turns texts into units."""
+    """Turns texts into units; ``cut`` counts the texts that lost their end, being too long for the encoder."""
+
+    cut: int
 
     @property
     def size(self) -> int:

@@ -17,23 +17,26 @@ def disturbed(model: nn.Module, size: float) -> Iterator[None]:
     """Within, the embedding table is moved by ``size`` (Euclidean length, of the whole table) along its gradient, the
     direction in which the loss grows fastest (FGM; Miyato et al. 2017, https://arxiv.org/abs/1605.07725; kexue.fm
     7234)."""
-    moves = []
-    for module in model.modules():
-        if isinstance(module, PretrainedEncoder | CharacterEncoder):
-            weight = module.table.weight
+    before = []
+    with torch.no_grad():
+        for weight in tables(model):
             if weight.grad is not None:
                 length = weight.grad.norm()
                 if bool(length > 0) and bool(torch.isfinite(length)):
-                    moves.append((weight, size * weight.grad / length))
-    with torch.no_grad():
-        for weight, move in moves:
-            weight.add_(move)
+                    before.append((weight, weight.clone()))  # what is added and taken away again leaves a trace
+                    weight.add_(size * weight.grad / length)
     try:
         yield
     finally:
         with torch.no_grad():
-            for weight, move in moves:
-                weight.sub_(move)
+            for weight, value in before:
+                weight.copy_(value)
+
+
+def tables(model: nn.Module) -> list[Tensor]:
+    """The embedding tables that :func:`disturbed` moves: those of the encoders, where they are trained."""
+    found = [m.table.weight for m in model.modules() if isinstance(m, PretrainedEncoder | CharacterEncoder)]
+    return [weight for weight in found if weight.requires_grad]
 
 
 def bernoulli_divergence(first: Tensor, second: Tensor, weight: Tensor | None = None) -> Tensor:

@@ -6,6 +6,7 @@ from typing import Any
 
 from torch import nn
 
+from ietool.errors import UserError
 from ietool.nn.encoder import PretrainedEncoder, encoders_of, layers_of
 from ietool.recipe import TrainingSection
 
@@ -25,9 +26,22 @@ def freeze(model: nn.Module, layers: int) -> None:
 
 
 def checkpoint_activations(model: nn.Module) -> None:
-    """Compute the activations of pretrained layers anew when gradients are taken: less memory, a third more time."""
+    """Compute the activations of pretrained layers anew when gradients are taken: less memory, a third more time.
+
+    Raises:
+        UserError: the encoder cannot.
+    """
     for encoder in encoders_of(model):
-        encoder.backbone.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+        backbone = encoder.backbone
+        if not getattr(backbone, "supports_gradient_checkpointing", False):
+            raise UserError(
+                f"is not to be had with a {backbone.config.model_type!r} encoder",
+                field="training.gradient_checkpointing",
+                mend="set it to false",
+            )
+        # The name was changed in 5.2x; the old one warns.
+        enable = getattr(backbone, "activation_checkpointing_enable", backbone.gradient_checkpointing_enable)
+        enable({"use_reentrant": False})
 
 
 def depths(encoder: PretrainedEncoder) -> list[tuple[nn.Parameter, int]]:

@@ -21,6 +21,7 @@ from ietool.report.card import write_card
 from ietool.runs import RECIPE_FILE, WEIGHTS_FILE, create_run, model_files, open_run, unfinished_run, update_run
 from ietool.tasks.base import Predictor, Progress, Task, TrainingSet, no_progress
 from ietool.tasks.registry import get_task
+from ietool.training.adversarial import tables
 from ietool.training.device import autocast, choose_device, choose_precision, confine
 from ietool.training.optimiser import checkpoint_activations, freeze
 from ietool.training.trainer import (
@@ -169,6 +170,12 @@ class _Stages:
         if training.r_drop and not hasattr(model, "divergence"):
             raise UserError("is not to be had with this model", field="training.r_drop", mend="set training.r_drop=0")
         freeze(model, training.frozen_layers)
+        if training.adversarial and not tables(model):
+            raise UserError(
+                "needs an encoder whose embeddings are trained",
+                field="training.adversarial",
+                mend="set training.adversarial=0 or training.frozen_layers=0",
+            )
         if training.gradient_checkpointing:
             checkpoint_activations(model)
 

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ietool.nn.global_pointer import Scores
+from ietool.nn.global_pointer import NEVER, Scores
 from ietool.tasks.ske.assembly import Scored
 from ietool.tasks.ske.decode_stages import TextBatch
 from ietool.tasks.ske.features import Features
@@ -39,7 +39,8 @@ class LinkDecoder:
         spans, highest = [], 0.0
         for kind in (SUBJECT, OBJECT):
             scores = links.entity.dense(every, torch.full_like(every, kind))
-            allowed = batch.inside.unsqueeze(1) & batch.inside.unsqueeze(2)
+            # Not even at a threshold of 0 does a span end before it begins.
+            allowed = batch.inside.unsqueeze(1) & batch.inside.unsqueeze(2) & (links.entity.pair > NEVER / 2)
             scores = scores.masked_fill(~allowed, -math.inf)
             highest = max(highest, float(scores.max().sigmoid()))
             spans.append(self._best(scores))
@@ -49,15 +50,17 @@ class LinkDecoder:
         """(n, 3) of (text, first, last) above the threshold, in that order, with at most SPANS of a text; and their
         probabilities."""
         at = torch.nonzero(scores > logit(self.decode.entity))
-        p = scores[tuple(at.unbind(1))].sigmoid().double()
+        score = scores[tuple(at.unbind(1))]
         counts = torch.bincount(at[:, 0], minlength=len(scores))
         if len(at) and int(counts.max()) > SPANS:
-            order = torch.argsort(at[:, 0].double() - p / 2)  # by text, then the most probable first
+            # By text, then the highest score first: probabilities near 1 would be the same.
+            order = torch.argsort(score, descending=True, stable=True)
+            order = order[torch.argsort(at[order, 0], stable=True)]
             rank = torch.empty_like(order)
             first = counts.cumsum(0) - counts
             rank[order] = torch.arange(len(order), device=order.device) - first[at[order, 0]]
-            at, p = at[rank < SPANS], p[rank < SPANS]
-        return torch.cat([at.double(), p[:, None]], 1)
+            at, score = at[rank < SPANS], score[rank < SPANS]
+        return torch.cat([at.double(), score.sigmoid().double()[:, None]], 1)
 
     def _linked(
         self, heads: Scores, tails: Scores, subjects: Tensor, objects: Tensor, features: Sequence[Features]

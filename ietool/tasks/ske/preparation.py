@@ -108,8 +108,10 @@ class _Preparation:
         self.read_train()
         featurizer = Featurizer.open(self.folder, priors=True, compact=True)
         write_table(lambda: self.train_rows(featurizer), _columns(), self.folder / "train", self.scratch)
-        self.read_dev(featurizer)
         splits = self.splits
+        splits["train"].cut = featurizer.reader.cut
+        self.read_dev(featurizer)
+        splits["dev"].cut = featurizer.reader.cut - splits["train"].cut
         report = PrepareReport(rejected=sum(s.rejected for s in splits.values()))
         vectors = self.recipe.data.word_vectors is not None
         report.tables = [

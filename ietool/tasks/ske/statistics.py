@@ -35,6 +35,8 @@ class SplitStatistics:
     windows: int = 0
     windowed: int = 0
     """Texts longer than one window."""
+    cut: int = 0
+    """Windows of more tokens than the encoder has positions."""
     characters: int = 0
     """Characters of all windows, and of these the unknown ones and those in words with a vector."""
     unknown: int = 0
@@ -69,6 +71,7 @@ class SplitStatistics:
             "characters": self.lengths.numbers(),
             "windows": self.windows,
             "texts_longer_than_window": self.windowed,
+            "windows_cut": self.cut,
             "triples": triples,
             "triples_dropped": self.dropped,
             "relations": dict(self.relations.most_common()),
@@ -141,6 +144,11 @@ def notes(splits: Mapping[str, SplitStatistics], overlap: Overlap, window: int) 
         if s.windowed:
             found.append(
                 f"{name}: {s.windowed:,} texts are longer than data.window={window}, read in overlapping windows"
+            )
+        if s.cut:
+            found.append(
+                f"{name}: {s.cut:,} windows lose their end, having more tokens than the encoder has positions; "
+                "a smaller data.window keeps it"
             )
         if s.dropped:
             found.append(f"{name}: {s.dropped:,} triples left out, their object is empty")
