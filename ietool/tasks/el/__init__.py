@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from ietool.errors import UserError
 from ietool.recipe import Recipe
 from ietool.report.tables import Table
 from ietool.scoring import Report
@@ -13,6 +15,7 @@ from ietool.tasks.base import Line, PrepareReport, Progress, Sources, Task, no_p
 from ietool.tasks.el.recipe import ElRecipe
 
 if TYPE_CHECKING:
+    from ietool.tasks.el.cross import ElCrossModel
     from ietool.tasks.el.data import Example
     from ietool.tasks.el.decode import ElPredictor
     from ietool.tasks.el.linking import Linking
@@ -30,6 +33,7 @@ class ElTask(Task):
     score_options = ("kb",)
     roles = ("kb", "train")
     feature_sections = ("data",)
+    feature_keys = ("model.encoder", "model.cut_vocabulary")
     # So few texts: small batches and a quick average; and its ambiguous names are not always what they were in train.
     demo = ("training.batch_size=16", "training.ema_decay=0.99", "decode.restrict=0")
 
@@ -74,6 +78,10 @@ class ElTask(Task):
         return prepare(cast(ElRecipe, recipe), sources, folder, rejects=rejects, progress=progress)
 
     def training_set(self, recipe: Recipe, prepared: Path, *, limit: int | None = None) -> ElTrainingSet:
+        if _is_cross(recipe):
+            from ietool.tasks.el.cross_sampling import ElCrossTrainingSet
+
+            return ElCrossTrainingSet(cast(ElRecipe, recipe), prepared, limit=limit)
         from ietool.tasks.el.sampling import ElTrainingSet
 
         return ElTrainingSet(cast(ElRecipe, recipe), prepared, limit=limit)
@@ -85,15 +93,23 @@ class ElTask(Task):
 
     # -- model.py
 
-    def build_model(self, recipe: Recipe, prepared: Path) -> ElModel:
+    def build_model(self, recipe: Recipe, prepared: Path) -> ElModel | ElCrossModel:
+        if _is_cross(recipe):
+            from ietool.tasks.el.cross import build_cross_model
+
+            return build_cross_model(cast(ElRecipe, recipe), prepared)
         from ietool.tasks.el.model import build_model
 
         return build_model(cast(ElRecipe, recipe), prepared)
 
-    def load_model(self, run: Path) -> ElModel:
+    def load_model(self, run: Path) -> ElModel | ElCrossModel:
         from ietool.nn.pretrained import open_pretrained
         from ietool.tasks.el.model import ElModel
 
+        if kind_of(run) == CROSS:
+            from ietool.tasks.el.cross import ElCrossModel
+
+            return open_pretrained(ElCrossModel, run)
         return open_pretrained(ElModel, run)
 
     # -- decode.py
@@ -116,12 +132,28 @@ class ElTask(Task):
     def is_found(self, prediction: Linking) -> bool:
         return bool(prediction.mentions)
 
+    def check(self, recipe: Recipe) -> None:
+        if not _is_cross(recipe):
+            return
+        el = cast(ElRecipe, recipe)
+        wrong = {
+            "model.mentions": (el.model.mentions == "pointers", "spans"),
+            "sampling.loss": (el.sampling.loss == "pair", "listwise"),
+            "model.ranked": (el.data.nil == "keep" and el.model.ranked == "several", "every"),
+        }
+        for key, (is_wrong, right) in wrong.items():
+            if is_wrong:
+                why = ", and data.nil=keep," if key == "model.ranked" else ""
+                raise UserError(f"is not to be had with model.head=cross{why}", field=key, mend=f"set {key}={right}")
+
     def overfitting(self, recipe: Recipe, records: int) -> Recipe:
         copy = cast(ElRecipe, super().overfitting(recipe, records))
         copy.model.embedding_dropout = copy.model.head_dropout = 0.0
         return copy
 
-    def evaluate(self, recipe: Recipe, gold: Sequence[Example], predictions: Sequence[Linking]) -> Report:
+    def evaluate(
+        self, recipe: Recipe, gold: Sequence[Example], predictions: Sequence[Linking], *, resamples: int = 0
+    ) -> Report:
         from ietool.tasks.el.score import score
 
         metric = cast(ElRecipe, recipe).score.metric
@@ -131,7 +163,7 @@ class ElTask(Task):
             {(e.text_id, e.text): e.mentions for e in gold},
             {(p.text_id, p.text): p.submission() for p in predictions},
             metric=metric,
-            resamples=0,
+            resamples=resamples,
         )
 
     def score(
@@ -147,3 +179,20 @@ class ElTask(Task):
         from ietool.tasks.el.score import score_paths
 
         return score_paths(gold, predictions, metric=metric, explain=explain, progress=progress, **options)
+
+
+CROSS = "ietool-el-cross"
+"""Of a run's ``config.json``: the kind of a model of head ``cross``."""
+
+
+def kind_of(run: Path) -> str | None:
+    """The kind of model that a run folder holds; None where that cannot be read, which opening the model will tell."""
+    try:
+        kind = json.loads((run / "config.json").read_text(encoding="utf-8")).get("model_type")
+    except (OSError, ValueError, AttributeError):
+        return None
+    return kind if isinstance(kind, str) else None
+
+
+def _is_cross(recipe: Recipe) -> bool:
+    return cast(ElRecipe, recipe).model.head == "cross"

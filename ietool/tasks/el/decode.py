@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,13 +18,15 @@ from ietool.tasks.el.features import KB, Features, Featurizer
 from ietool.tasks.el.kb import KnowledgeBase, open_any
 from ietool.tasks.el.linking import Candidate, LinkedMention, Linking, Proposal, apart, best_apart, best_first
 from ietool.tasks.el.losses import log_partition
-from ietool.tasks.el.model import ElModel, read_nil_types
+from ietool.tasks.el.model import read_nil_types
 from ietool.tasks.el.recipe import ElRecipe
 from ietool.tasks.el.sampling import Linkable, link_batch, linkable
 from ietool.tasks.el.traits import TYPES
 from ietool.text.encoding import CHARACTERS, WORDS
 from ietool.text.segmentation import word_spans
 from ietool.text.spans import nearest_spans
+from ietool.text.tokens import TokenReader
+from ietool.text.units import TOKENIZER
 from ietool.text.windows import windows
 from ietool.training.batches import columns, pad
 
@@ -40,7 +43,7 @@ class ElPredictor:
     def __init__(
         self,
         recipe: ElRecipe,
-        model: ElModel,
+        model: Any,
         featurizer: Featurizer,
         nil_types: Sequence[str] = (),
         notes: Sequence[str] = (),
@@ -49,6 +52,8 @@ class ElPredictor:
     ) -> None:
         self.recipe, self.model, self.featurizer = recipe, model, featurizer
         self.nil_types, self.pool_batches = nil_types, pool_batches
+        self.pointers = getattr(model.config, "mentions", "spans") == "pointers"
+        self.pairwise = getattr(model.config, "loss", "listwise") == "pair"
         self.notes: Sequence[str] = tuple(notes)
         self.highest_probability = 0.0
         self.descriptions = EncodedDescriptions(model, recipe.decode.batch_size)
@@ -91,7 +96,7 @@ class ElPredictor:
     ) -> list[list[LinkedMention]]:
         """The linked mentions of a batch of texts, all thresholds applied; ``given`` spans are linked whatever they
         are, without it mentions are looked for."""
-        features = [self.featurizer.encode(text) for text in texts]
+        features = self.featurizer.encode_all(texts)
         encoded = self._encode(features)
         if given is None:
             proposals = self.mentions(features, encoded)
@@ -104,28 +109,27 @@ class ElPredictor:
         return self._link(texts, features, encoded, proposals)
 
     def _encode(self, features: Sequence[Features]) -> dict[str, torch.Tensor]:
-        lengths, device = [len(f.characters) for f in features], self.model.device
+        lengths, device = [len(f.units) for f in features], self.model.device
         longest = max(lengths)
-        marks = [(i, start, end - 1) for i, f in enumerate(features) for start, end, _ in f.matches.tolist()]
         return self.model.encode(
-            pad([f.characters for f in features], longest).to(device),
+            pad([f.units.ids for f in features], longest).to(device),
             torch.tensor(lengths, device=device),
-            pad([f.words for f in features], longest).to(device),
-            pad([f.tags for f in features], longest).to(device),
-            columns(marks, 3).to(device),
+            pad([f.units.words for f in features], longest).to(device),
+            pad([f.units.tags for f in features], longest).to(device),
+            _spans(features).to(device),
         )
 
     # -- mentions
 
     def mentions(self, features: Sequence[Features], encoded: dict[str, torch.Tensor]) -> list[list[Proposal]]:
         """The mentions of each text, none overlapping another."""
-        if self.model.config.mentions == "pointers":
+        if self.pointers:
             return self._pointed(features, encoded)
         device = self.model.device
-        rows = [(i, start, end - 1) for i, f in enumerate(features) for start, end, _ in f.matches.tolist()]
+        rows = _spans(features).to(device)
         signals = torch.from_numpy(np.concatenate([f.signals for f in features]))
         names = torch.from_numpy(np.concatenate([f.names for f in features])).long()
-        logits = self.model.match_logits(encoded, columns(rows, 3).to(device), names.to(device), signals.to(device))
+        logits = self.model.match_logits(encoded, rows, names.to(device), signals.to(device))
         probabilities = logits.sigmoid().cpu().numpy()
         self._note(probabilities)
         found, at = [], 0
@@ -173,16 +177,11 @@ class ElPredictor:
             for start, end, number, probability in spans:
                 every = featurizer.candidates(number, restrict=decode.restrict)
                 rows = every[: decode.candidates]
-                links.append((at, linkable(featurizer, f.text, words, (start, end, number), rows, len(every))))
+                linked = linkable(featurizer, f.text, words, (start, end, number), rows, len(every))
+                # The first unit stands for a given mention that the units cannot express.
+                links.append((at, replace(linked, units=f.units.span_of(start, end) or (0, 1))))
                 flat.append((start, end, number, probability))
-        scores = self._link_logits(links, encoded, max(len(f.characters) for f in features))
-        counts = [len(linked.entities) for _, linked in links]
-        mention = torch.arange(len(links)).repeat_interleave(torch.tensor(counts, dtype=torch.int64))
-        if self.model.config.loss == "pair":
-            probabilities = scores.sigmoid()
-        else:
-            probabilities = torch.exp(scores - log_partition(scores, mention, len(links))[mention])
-        shares = [part.tolist() for part in probabilities.split(counts)] if links else []
+        shares = self._shares(texts, links, encoded)
         types = self._nil_types(links, encoded)
         found: list[list[LinkedMention]] = [[] for _ in features]
         for (at, linked), (start, end, _, probability), share, nil in zip(links, flat, shares, types, strict=True):
@@ -191,7 +190,7 @@ class ElPredictor:
             )
             best = candidates[0].probability if candidates else 0.0
             if self.recipe.data.nil == "keep" or decode.given_mentions:
-                none = 1.0 - sum(share) if self.model.config.loss != "pair" else 1.0 - best
+                none = 1.0 - sum(share) if not self.pairwise else 1.0 - best
                 kb_id, sure = (candidates[0].kb_id, best) if best >= max(none, decode.link) else (nil, none)
             else:
                 if not candidates or best < decode.link:
@@ -203,6 +202,16 @@ class ElPredictor:
                 LinkedMention(texts[at][start:end], start, end, kb_id, probability * sure, tuple(candidates))
             )
         return found
+
+    def _shares(
+        self, texts: Sequence[str], links: Sequence[tuple[int, Linkable]], encoded: dict[str, torch.Tensor]
+    ) -> list[list[float]]:
+        """The probabilities of each mention's candidates; ``links`` are (text, mention)."""
+        scores = self._link_logits(links, encoded, max(map(len, texts)))
+        if self.pairwise:
+            counts = [len(linked.entities) for _, linked in links]
+            return [part.tolist() for part in scores.sigmoid().split(counts)] if links else []
+        return softmax_shares(scores, [linked for _, linked in links])
 
     def _link_logits(
         self, links: Sequence[tuple[int, Linkable]], encoded: dict[str, torch.Tensor], longest: int
@@ -236,12 +245,26 @@ class ElPredictor:
         """What each mention is where it is none of the candidates."""
         if self.model.nil_type is None or not links:
             return [NIL] * len(links)
-        rows = columns([(at, linked.start, linked.end - 1) for at, linked in links], 3).to(self.model.device)
+        spans = [(at, linked.units[0], linked.units[1] - 1) for at, linked in links]
+        rows = columns(spans, 3).to(self.model.device)
         classes = self.model.nil_type(self.model.spans(encoded["z"], rows)).argmax(-1).tolist()
         return [self.nil_types[number] for number in classes]
 
 
-def open_predictor(recipe: ElRecipe, model: ElModel, assets: Path) -> ElPredictor:
+def _spans(features: Sequence[Features]) -> torch.Tensor:
+    """(3, n) of text, first and last unit of all matches."""
+    return columns([(i, a, b - 1) for i, f in enumerate(features) for a, b in f.spans.tolist()], 3)
+
+
+def softmax_shares(scores: torch.Tensor, links: Sequence[Linkable]) -> list[list[float]]:
+    """Logits (P,) of all candidates in their order → each mention's softmax over them and the choice of none."""
+    counts = [len(linked.entities) for linked in links]
+    mention = torch.arange(len(links)).repeat_interleave(torch.tensor(counts, dtype=torch.int64))
+    probabilities = torch.exp(scores - log_partition(scores, mention, len(links))[mention])
+    return [part.tolist() for part in probabilities.split(counts)] if links else []
+
+
+def open_predictor(recipe: ElRecipe, model: Any, assets: Path) -> ElPredictor:
     """A predictor with the features that a run folder or prepared folder carries, or with ``decode.kb``.
 
     Raises:
@@ -260,8 +283,10 @@ def open_predictor(recipe: ElRecipe, model: ElModel, assets: Path) -> ElPredicto
     types = read_nil_types(assets) if recipe.data.nil == "keep" else []
     config = model.config
     words = featurizer.encoder.word_rows
+    cross = recipe.model.head == "cross"
     wrong = {
-        CHARACTERS: len(featurizer.encoder.vocabulary) != config.characters,
+        CHARACTERS: not cross and len(featurizer.encoder.vocabulary) != config.characters,
+        TOKENIZER: cross and not _reads(featurizer, config),
         WORDS: words > config.words or (words > 0) != (config.words > 0),
         TYPES: len(featurizer.types) != config.types,
         "recipe.yaml": len(types) != config.nil_types,
@@ -269,4 +294,13 @@ def open_predictor(recipe: ElRecipe, model: ElModel, assets: Path) -> ElPredicto
     for name, is_wrong in wrong.items():
         if is_wrong:
             raise UserError("does not fit the model beside it", file=assets / name, mend="train again")
+    if cross:
+        from ietool.tasks.el.cross_decode import ElCrossPredictor
+
+        return ElCrossPredictor(recipe, model, featurizer, types, notes)
     return ElPredictor(recipe, model, featurizer, types, notes)
+
+
+def _reads(featurizer: Featurizer, config: Any) -> bool:
+    """Whether a model's encoder knows all that a reader gives."""
+    return isinstance(featurizer.reader, TokenReader) and featurizer.reader.size <= config.encoder["vocab_size"]

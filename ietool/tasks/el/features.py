@@ -20,9 +20,10 @@ from ietool.tasks.el.recipe import ElRecipe
 from ietool.tasks.el.signals import Known, match_signals
 from ietool.tasks.el.traits import TYPES, NameTraits, read_types, type_class
 from ietool.text.characters import fold
-from ietool.text.encoding import TextEncoder, copy_vocabulary
+from ietool.text.encoding import TextEncoder
 from ietool.text.matching import occurrences
 from ietool.text.segmentation import word_spans
+from ietool.text.units import UnitReader, Units, copy_reader, open_reader
 
 KB, ANNOTATIONS, FOLDS, NIL_TYPES = "kb", "annotations.jsonl", "folds", "nil_types.txt"
 POPULAR = 32
@@ -35,35 +36,36 @@ OVERLAPS = 3
 
 @dataclass(frozen=True)
 class Features:
-    """One text or window of L characters with its n dictionary matches.
+    """One text or window of L characters with those n dictionary matches that its units can express.
 
     Attributes:
         text: folded.
-        characters, words, tags: (L,) ids.
+        units: characters or tokens.
         matches: (n, 3) of start, end, name number.
+        spans: (n, 2) first and last of their units, half-open.
         names: (n, 2) of the class of the name's type and the row of its word vector.
         signals: (n, SIGNALS) what is known of each match.
     """
 
     text: str
-    characters: npt.NDArray[np.int32]
-    words: npt.NDArray[np.int32]
-    tags: npt.NDArray[np.uint8]
+    units: Units
     matches: npt.NDArray[np.int32]
+    spans: npt.NDArray[np.int32]
     names: npt.NDArray[np.int32]
     signals: npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)
 class Described:
-    """An entity as features: ids of the chosen description, (M,) each, and all that the match features look into;
-    ``type`` is its class and ``facts`` their number."""
+    """An entity as features: the chosen description, its ids, (M,) each and of head joint alone, and all that the match
+    features look into; ``type`` is its class and ``facts`` their number."""
 
     row: int
     kb_id: str
     subject: str
     type: int
     facts: int
+    description: str
     characters: npt.NDArray[np.int32]
     words: npt.NDArray[np.int32]
     tags: npt.NDArray[np.uint8]
@@ -73,7 +75,13 @@ class Described:
 
 
 class Featurizer:
-    """Everything that turns texts and entities into features; opened from a prepared folder or a run folder."""
+    """Everything that turns texts and entities into features; opened from a prepared folder or a run folder.
+
+    Args:
+        encoder: of characters, and of the words of names.
+        reader: of what the model reads: the same, or tokens.
+        kb, annotations, types: what the knowledge base and train say.
+    """
 
     CACHE = 20_000
     """Described entities kept, the last used ones."""
@@ -85,20 +93,24 @@ class Featurizer:
         kb: KnowledgeBase,
         annotations: Annotations,
         types: Mapping[str, int],
+        reader: UnitReader | None = None,
     ) -> None:
         self.recipe, self.encoder, self.kb, self.annotations = recipe, encoder, kb, annotations
+        self.reader: UnitReader = encoder if reader is None else reader
         self.types, self.traits = types, NameTraits(kb, encoder, types)
         self._described: OrderedDict[int, Described] = OrderedDict()
 
     @classmethod
     def open(cls, recipe: ElRecipe, folder: Path, kb: KnowledgeBase | None = None) -> Featurizer:
         """From what :func:`copy_assets` copies; ``kb`` takes the place of the folder's own."""
+        reader = open_reader(folder)
         return cls(
             recipe,
-            TextEncoder.open(folder),
+            reader if isinstance(reader, TextEncoder) else TextEncoder.open(folder),
             kb if kb is not None else KnowledgeBase.open(folder / KB),
             Annotations.load(folder / ANNOTATIONS),
             read_types(folder),
+            reader,
         )
 
     # -- texts
@@ -114,6 +126,13 @@ class Featurizer:
             text: as given.
             without: a part of the annotators' statistics that is not to be used, that which holds the text itself.
         """
+        return self._encode(text, self.reader.units(text), without)
+
+    def encode_all(self, texts: Sequence[str]) -> list[Features]:
+        """:meth:`encode` of many texts."""
+        return [self._encode(text, units) for text, units in zip(texts, self.reader.units_all(texts), strict=True)]
+
+    def _encode(self, text: str, units: Units, without: Annotations | None = None) -> Features:
         kb, limit, folded = self.kb, self.recipe.data.name_filter, fold(text)
         every = kb.match(text)
         known = []
@@ -126,7 +145,9 @@ class Featurizer:
         signals = match_signals(folded, word_spans(folded), every, known, self.annotations, without)
         matches = np.array([k.match for k in known], np.int32).reshape(-1, 3)
         names = np.array([(k.traits.type, k.traits.word) for k in known], np.int32).reshape(-1, 2)
-        return Features(folded, *self.encoder.ids(text), matches, names, signals)
+        spans = units.spans_of(matches[:, :2])
+        said = spans[:, 0] >= 0
+        return Features(folded, units, matches[said], spans[said], names[said], signals[said])
 
     def habit(self, name: str, without: Annotations | None = None) -> Habit:
         """How annotators treated a normalised name."""
@@ -177,7 +198,8 @@ class Featurizer:
         entity, model = self.kb.entity(row), self.recipe.model
         choice: Choice = model.description_choice
         full = whole(entity)
-        ids = self.encoder.ids(describe(entity, model.description, choice))
+        description = describe(entity, model.description, choice)
+        ids = self.encoder.ids(description if model.head == "joint" else "")
         kind = type_class(entity, self.types)
         return Described(
             row,
@@ -185,6 +207,7 @@ class Featurizer:
             entity.subject,
             kind,
             len(entity.facts),
+            description,
             *ids,
             full,
             frozenset(full),
@@ -250,7 +273,7 @@ def overlap_features(text: str, spans: Sequence[tuple[int, int]], entity: Descri
 
 def copy_assets(prepared: Path, run: Path) -> None:
     """What a run folder carries: everything :meth:`Featurizer.open` reads."""
-    copy_vocabulary(prepared, run)
+    copy_reader(prepared, run)
     for name in (ANNOTATIONS, NIL_TYPES, TYPES):
         shutil.copyfile(prepared / name, run / name)
     shutil.rmtree(run / KB, ignore_errors=True)

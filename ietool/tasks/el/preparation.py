@@ -12,7 +12,7 @@ import sqlite3
 import tempfile
 from collections import Counter
 from collections.abc import Iterator
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from random import Random
 from typing import Any, TextIO
@@ -20,7 +20,7 @@ from typing import Any, TextIO
 from ietool.errors import UserError
 from ietool.files import read_lines
 from ietool.records import Rejects, SeenTexts, count_lines, digest
-from ietool.report.corpus import oracle_table
+from ietool.report.corpus import OracleCounts, oracle_table
 from ietool.tasks.base import PrepareReport, Progress, Sources
 from ietool.tasks.el import survey
 from ietool.tasks.el.annotations import Annotations, Folds
@@ -28,12 +28,14 @@ from ietool.tasks.el.data import NIL, Example, format_line, load_examples, read_
 from ietool.tasks.el.descriptions import describe, whole
 from ietool.tasks.el.features import ANNOTATIONS, FOLDS, KB, NIL_TYPES, Featurizer
 from ietool.tasks.el.kb import KnowledgeBase, compile_kb
+from ietool.tasks.el.marking import MARK, PAIR_ROOM
 from ietool.tasks.el.recipe import ElRecipe
 from ietool.tasks.el.rows import encode, gold_of, table_columns
 from ietool.tasks.el.survey import AUTHORS_FILTER, Survey
 from ietool.tasks.el.traits import choose_types, read_types, write_types
 from ietool.text.characters import fold
 from ietool.text.encoding import TextEncoder, write_vocabulary
+from ietool.text.units import DGCNN, UnitReader
 from ietool.training.tables import write_table
 
 HEAD = 4096
@@ -79,7 +81,8 @@ class _Preparation:
         self.rejects = None if rejects is None else Rejects(rejects)
         self.seen = SeenTexts(scratch)
         self.filters = sorted({2.0, AUTHORS_FILTER, recipe.data.name_filter})
-        self.splits = {name: Survey(self.filters) for name in ("train", "dev")}
+        reasons = survey.REASONS if recipe.model.encoder == DGCNN else (survey.CUT, *survey.REASONS)
+        self.splits = {name: Survey(self.filters, oracle=OracleCounts(reasons)) for name in ("train", "dev")}
         self.extra = Survey(self.filters)
         self.nil_types: Counter[str] = Counter()
         self.described: Counter[str] = Counter()
@@ -96,14 +99,14 @@ class _Preparation:
         characters = self.read_entities(kb)
         self.read_texts(kb, characters)
         annotations = self.folds.total
-        write_vocabulary(self.folder, characters, self.recipe.data.min_char_count, self.recipe.data.word_vectors)
+        reader = self.write_reader(kb, characters)
         annotations.save(self.folder / ANNOTATIONS)
         self.folds.save(self.folder / FOLDS)
         types = sorted(self.nil_types, key=lambda name: (-self.nil_types[name], name)) or [NIL]
         (self.folder / NIL_TYPES).write_text("\n".join(types) + "\n", encoding="utf-8")
         write_types(self.folder, choose_types(kb.info.types))
         encoder = TextEncoder.open(self.folder)
-        featurizer = Featurizer(self.recipe, encoder, kb, annotations, read_types(self.folder))
+        featurizer = Featurizer(self.recipe, encoder, kb, annotations, read_types(self.folder), reader)
         write_table(lambda: self.train_rows(featurizer, types), table_columns(), self.folder / "train", self.scratch)
         self.read_dev(featurizer)
         return self.report(kb, annotations)
@@ -122,6 +125,47 @@ class _Preparation:
         kb = compile_kb(self.sources.files["kb"], self.folder / KB, on_bad=on_bad, progress=self.progress)
         self.kb_rejected = counts["rejected"]
         return kb
+
+    def write_reader(self, kb: KnowledgeBase, characters: Counter[str]) -> UnitReader:
+        """Write the characters, which words of names need too, and the tokenizer of a pretrained encoder."""
+        data, model = self.recipe.data, self.recipe.model
+        write_vocabulary(self.folder, characters, data.min_char_count, data.word_vectors)
+        if model.encoder == DGCNN:
+            return TextEncoder.open(self.folder)
+        from ietool.text.tokens import fetch_tokenizer, write_kept_tokens
+
+        reader = fetch_tokenizer(model.encoder)
+        room = model.query + model.description + PAIR_ROOM
+        if reader.limit < room:
+            raise UserError(
+                f"the encoder reads {reader.limit} tokens, a mention and a description may have {room}",
+                field="model.encoder",
+                mend=f"set model.query and model.description to {reader.limit - PAIR_ROOM} together at most",
+            )
+        reader.save(self.folder)
+        if model.cut_vocabulary:
+            write_kept_tokens(self.folder, reader, self.tokens(reader, kb))
+        return reader
+
+    def tokens(self, reader: UnitReader, kb: KnowledgeBase) -> set[int]:
+        """The tokens that the texts of train and the records of the knowledge base hold."""
+        seen = set(reader.units(MARK).ids.tolist())
+        for texts in chain(self._texts(), self._records(kb)):
+            for units in reader.units_all(texts):
+                seen.update(units.ids.tolist())
+        return seen
+
+    def _texts(self) -> Iterator[list[str]]:
+        for name in ("train", "mentions"):
+            path = self.scratch / f"{name}.jsonl"
+            examples = read_examples(read_lines(path), need_ids=name == "train") if path.is_file() else iter(())
+            while some := [e.text for e in islice(examples, _ENTITIES)]:
+                yield some
+
+    @staticmethod
+    def _records(kb: KnowledgeBase) -> Iterator[list[str]]:
+        for first in range(0, kb.info.entities, _ENTITIES):
+            yield [whole(e) for e in kb.entities(range(first, min(first + _ENTITIES, kb.info.entities)))]
 
     def read_entities(self, kb: KnowledgeBase) -> Counter[str]:
         """Count the characters of all records, and what of them the network will read."""

@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, PositiveInt
+from pydantic import Field, PositiveInt, ValidationInfo, field_validator
 
 from ietool.recipe import Recipe, Section, Share, WindowedSection
+from ietool.text.units import DGCNN
 
 
 class DataSection(WindowedSection):
@@ -40,8 +41,18 @@ class DataSection(WindowedSection):
 
 
 class ModelSection(Section):
-    """The network. H is ``hidden_size``."""
+    """The network. H is ``hidden_size``, of head ``cross`` that of its encoder."""
 
+    head: Literal["joint", "cross"] = Field(
+        "joint", description="BiLSTM and description attention, or a pretrained encoder that reads text and description"
+    )
+    encoder: str = Field(
+        DGCNN,
+        description="of head cross, which needs one: a folder or hub id that AutoModel loads",
+    )
+    cut_vocabulary: bool = Field(
+        False, description="keep of a pretrained encoder's tokens those that train and the knowledge base hold"
+    )
     hidden_size: PositiveInt = Field(128, multiple_of=2)
     attention_heads: PositiveInt = 8
     attention_head_size: PositiveInt = 16
@@ -58,11 +69,29 @@ class ModelSection(Section):
         True, description="learn besides where any annotated mention starts and ends, in the knowledge base or not"
     )
     description: Annotated[int, Field(ge=8, le=1024)] = Field(
-        128, description="characters of a description that are encoded; the match features see all of it"
+        128,
+        description="characters, and tokens, of a description that are encoded; the match features see all of it",
     )
     description_choice: Literal["ranked", "front"] = Field(
         "ranked", description="which characters those are: the most telling pieces, or the first"
     )
+    query: Annotated[int, Field(ge=8, le=512)] = Field(
+        64, description="characters around a mention that head cross reads beside a description"
+    )
+    ranked: Literal["several", "every"] = Field(
+        "several",
+        description="mentions whose candidates head cross ranks: those of several, or also of one, which may be none",
+    )
+
+    @field_validator("encoder")
+    @classmethod
+    def _fits_the_head(cls, encoder: str, info: ValidationInfo) -> str:
+        head = info.data.get("head")
+        if head == "cross" and encoder == DGCNN:
+            raise ValueError("head cross needs a pretrained encoder, a folder or hub id")
+        if head == "joint" and encoder != DGCNN:
+            raise ValueError("head joint is trained from scratch; model.head=cross (recipe el-cross) reads with this")
+        return encoder
 
 
 class SamplingSection(Section):

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -31,10 +31,10 @@ from ietool.training.tables import ListColumn
 
 @dataclass(frozen=True)
 class Linkable:
-    """A mention of a text with the candidates at hand.
+    """A mention ``[start, end)`` of a text with the candidates at hand.
 
-    ``overlaps`` is (candidates, L, OVERLAPS), ``priors`` (candidates, PRIORS); ``gold`` is the index of the gold
-    candidate, −1 where it is none of them.
+    ``units`` are those of the text that it stands on, ``overlaps`` is (candidates, L, OVERLAPS), ``priors``
+    (candidates, PRIORS); ``gold`` is the index of the gold candidate, −1 where it is none of them.
     """
 
     start: int
@@ -42,6 +42,7 @@ class Linkable:
     entities: Sequence[Described]
     overlaps: np.ndarray
     priors: np.ndarray
+    units: tuple[int, int] = (0, 1)
     gold: int = -1
     nil_type: int = -1
 
@@ -74,9 +75,11 @@ class ElTrainingSet:
             name: column[index] if width == 1 else column[index].reshape(-1, width)
             for name, (column, width) in self._columns.items()
         }
-        known = [row for row in item["mentions"].tolist() if self._is_linkable(row)]
+        rows = zip(item["mentions"].tolist(), item["mention_units"].tolist(), strict=True)
+        known = [(*row, *units) for row, units in rows if self._is_linkable(row)]
         chosen = random.sample(known, min(self.recipe.sampling.mentions, len(known)))
-        item["linkables"] = self._linkables(fold(str(self._texts[index])), chosen, self._folds[index], random)
+        item["text"] = str(self._texts[index])
+        item["linkables"] = self._linkables(fold(item["text"]), chosen, self._folds[index], random)
         return item
 
     def _is_linkable(self, mention: list[int]) -> bool:
@@ -85,11 +88,11 @@ class ElTrainingSet:
         gold = mention[3]
         return gold == NIL_ROW or (gold != UNKNOWN and gold in self.featurizer.candidates(mention[2]))
 
-    def _linkables(self, text: str, mentions: list[list[int]], part: int, random: Random) -> list[Linkable]:
+    def _linkables(self, text: str, mentions: Sequence[Sequence[int]], part: int, random: Random) -> list[Linkable]:
         sampling, featurizer, without = self.recipe.sampling, self.featurizer, self._without[part]
         spans = word_spans(text) if mentions else []
         found = []
-        for start, end, number, gold, nil_type in mentions:
+        for start, end, number, gold, nil_type, first, last in mentions:
             rows = featurizer.candidates(number)
             count = len(rows)
             if sampling.loss == "pair":
@@ -99,37 +102,51 @@ class ElTrainingSet:
                 rows = [row for row in rows if row == gold or row in others]
             position = rows.index(gold) if gold in rows else -1
             span = (start, end, number)
-            found.append(linkable(featurizer, text, spans, span, rows, count, position, nil_type, without))
+            linked = linkable(featurizer, text, spans, span, rows, count, without)
+            found.append(replace(linked, units=(first, last), gold=position, nil_type=nil_type))
         return found
 
     def collate(self, items: list[dict[str, Any]]) -> dict[str, torch.Tensor]:
         """One batch in the form that ``ElModel.forward`` takes."""
-        longest = max(len(item["characters"]) for item in items)
-        matches, starts, links = [], set(), []
+        longest = max(len(item["ids"]) for item in items)
+        starts, links = set(), []
         for at, item in enumerate(items):
             for (start, end, _), label in zip(item["matches"].tolist(), item["labels"].tolist(), strict=True):
-                matches.append((at, start, end - 1))
                 if label:
                     starts.update({(at, start, 0), (at, end - 1, 1)})
             links += [(at, linked) for linked in item["linkables"]]
-        borders = [(at, *row) for at, item in enumerate(items) for row in item["borders"].tolist()]
-        batch = link_batch(links, longest)
-        gold = [float(i == linked.gold) for _, linked in links for i in range(len(linked.entities))]
         return {
-            "characters": pad([item["characters"] for item in items], longest),
-            "lengths": torch.tensor([len(item["characters"]) for item in items]),
+            "characters": pad([item["ids"] for item in items], longest),
             "words": pad([item["words"] for item in items], longest),
             "tags": pad([item["tags"] for item in items], longest),
-            "matches": columns(matches, 3),
-            "names": torch.from_numpy(np.concatenate([item["names"] for item in items])).long(),
-            "signals": torch.from_numpy(np.concatenate([item["signals"] for item in items])),
-            "match_targets": torch.from_numpy(np.concatenate([item["labels"] for item in items]).astype(np.float32)),
             "pointer_targets": columns(sorted(starts), 3),
-            "borders": columns(borders, 3),
-            "link_targets": torch.tensor(gold),
-            "type_targets": torch.tensor([linked.nil_type for _, linked in links], dtype=torch.int64),
-            **batch,
+            **match_batch(items),
+            **target_batch([linked for _, linked in links]),
+            **link_batch(links, longest),
         }
+
+
+def match_batch(items: Sequence[Mapping[str, Any]]) -> dict[str, torch.Tensor]:
+    """Of the rows of a batch ``lengths``, the n matches with what is known of them, and all borders."""
+    matches = [(at, a, b - 1) for at, item in enumerate(items) for a, b, _ in item["matches"].tolist()]
+    borders = [(at, *row) for at, item in enumerate(items) for row in item["borders"].tolist()]
+    return {
+        "lengths": torch.tensor([len(item["ids"]) for item in items]),
+        "matches": columns(matches, 3),
+        "names": torch.from_numpy(np.concatenate([item["names"] for item in items])).long(),
+        "signals": torch.from_numpy(np.concatenate([item["signals"] for item in items])),
+        "match_targets": torch.from_numpy(np.concatenate([item["labels"] for item in items]).astype(np.float32)),
+        "borders": columns(borders, 3),
+    }
+
+
+def target_batch(links: Sequence[Linkable]) -> dict[str, torch.Tensor]:
+    """The right answers of mentions: ``link_targets`` (P,), ``type_targets`` (m,)."""
+    gold = [float(i == linked.gold) for linked in links for i in range(len(linked.entities))]
+    return {
+        "link_targets": torch.tensor(gold),
+        "type_targets": torch.tensor([linked.nil_type for linked in links], dtype=torch.int64),
+    }
 
 
 def linkable(
@@ -139,8 +156,6 @@ def linkable(
     mention: tuple[int, int, int],
     rows: Sequence[int],
     count: int,
-    gold: int = -1,
-    nil_type: int = -1,
     without: Annotations | None = None,
 ) -> Linkable:
     """A mention (start, end, name number) with the features of its candidates.
@@ -158,7 +173,7 @@ def linkable(
     for at, entity in enumerate(entities):
         overlaps[at] = overlap_features(text, spans, entity)
     priors = featurizer.priors(number, rows, count, without)
-    return Linkable(start, end, entities, overlaps, priors, gold, nil_type)
+    return Linkable(start, end, entities, overlaps, priors)
 
 
 def link_batch(links: Sequence[tuple[int, Linkable]], longest: int) -> dict[str, torch.Tensor]:

@@ -13,8 +13,10 @@ from ietool.scoring import PRFScore
 from ietool.tasks.el.data import Example
 from ietool.tasks.el.features import Featurizer
 from ietool.text.matching import leftmost_longest
+from ietool.text.windows import windows
 
 NO_NAME = "its name is not in the knowledge base"
+CUT = "a token of the encoder lies across its border"
 FILTERED = "its name is filtered out"
 NO_CANDIDATE = "its id is no candidate of the name"
 RESTRICTED = "its id is dropped by the restriction to ids linked before"
@@ -83,6 +85,7 @@ class Survey:
     ) -> None:
         numbers = {(s, e): number for s, e, number in matches}
         kept = {(s, e) for s, e, _ in passed}
+        cut = self._cut(example, featurizer) if CUT in self.oracle.reasons else set()
         for m in example.mentions:
             if m.is_nil:
                 continue
@@ -99,12 +102,24 @@ class Survey:
             self.candidates["all"] += len(rows)
             self.candidates["restricted"] += len(restricted)
             self.candidates["ambiguous"] += len(rows) > 1
-            if (m.start, m.end) not in kept:
+            if (m.start, m.end) in cut:
+                self.oracle.lost[CUT] += 1
+            elif (m.start, m.end) not in kept:
                 self.oracle.lost[FILTERED] += 1
             elif row is None or row not in rows:
                 self.oracle.lost[NO_CANDIDATE] += 1
             elif row not in restricted:
                 self.oracle.lost[RESTRICTED] += 1
+
+    @staticmethod
+    def _cut(example: Example, featurizer: Featurizer) -> set[tuple[int, int]]:
+        """The mentions that the units of no window express."""
+        data, text = featurizer.recipe.data, example.text
+        spans = {(m.start, m.end) for m in example.mentions}
+        pieces = windows(text, data.window, data.overlap) if spans else []
+        for (a, b), units in zip(pieces, featurizer.reader.units_all([text[a:b] for a, b in pieces]), strict=True):
+            spans -= {(s, e) for s, e in spans if a <= s and e <= b and units.span_of(s - a, e - a)}
+        return spans
 
     def numbers(self) -> dict[str, Any]:
         """For ``--json``."""

@@ -136,8 +136,9 @@ def test_a_training_text_is_told_nothing_of_its_own_part(prepared: Prepared) -> 
         expected = others[int(row["fold"])].encode(example.text)
         np.testing.assert_array_equal(row["matches"].reshape(-1, 3), expected.matches)
         np.testing.assert_array_equal(row["signals"].reshape(-1, SIGNALS), expected.signals)
-        for name in ("characters", "words", "tags", "names"):
-            np.testing.assert_array_equal(row[name], getattr(expected, name).reshape(-1))
+        np.testing.assert_array_equal(row["names"], expected.names.reshape(-1))
+        for name in ("ids", "words", "tags"):
+            np.testing.assert_array_equal(row[name], getattr(expected.units, name))
         seen += len(expected.matches)
     assert seen > 80
 
@@ -339,7 +340,7 @@ def test_a_run_folder_opens_without_the_preparation(prepared: Prepared, tmp_path
     text = "小林听Cloud，下载云朵之歌"
     ours, theirs = (Featurizer.open(prepared.recipe, folder).encode(text) for folder in (tmp_path, prepared.folder))
     np.testing.assert_array_equal(ours.signals, theirs.signals)
-    np.testing.assert_array_equal(ours.characters, theirs.characters)
+    np.testing.assert_array_equal(ours.units.ids, theirs.units.ids)
     assert len(ours.matches) > 3
 
 
