@@ -156,7 +156,8 @@ class CRF(nn.Module):
         """(B, L, T): how probable each tag is at each unit; zero behind a text's end."""
         before, behind, partition = self.chains(emissions, lengths)
         inside = torch.arange(emissions.shape[1], device=lengths.device) < lengths[:, None]
-        return (before + behind - partition[:, None, None]).exp().float() * inside.unsqueeze(-1)
+        single = before + behind - partition[:, None, None]
+        return single.masked_fill(~inside.unsqueeze(-1), -torch.inf).exp().float()
 
     @torch.no_grad()
     def best(self, emissions: Tensor, lengths: Tensor) -> Tensor:
