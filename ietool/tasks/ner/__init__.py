@@ -27,6 +27,7 @@ class NerTask(Task):
     recipe_class = NerRecipe
     scorers = ("seqeval", "span", "cluener")
     roles = ("train",)
+    models = (("ietool.tasks.ner.model:NerConfig", "ietool.tasks.ner.model:NerModel"),)
     # With another head the same gold may not be expressible: the oracle recall is another.
     feature_keys = ("model.encoder", "model.head")
 

@@ -29,7 +29,6 @@ class NerTrainingSet:
         self._columns = {name: ListColumn(data, name) for name in ("ids", "words", "tags", "inside", "rows")}
         types = len(Labels.load(prepared).types)
         self._tags = TagSet(types, recipe.model.tags) if recipe.model.head == "crf" else None
-        self._flat = self._tags is not None
 
     def __len__(self) -> int:
         return len(self.data)

@@ -141,16 +141,21 @@ def _spans_iob2(tags: Sequence[tuple[str, str]]) -> list[UnitSpan]:
 
 def _spans_iob1(tags: Sequence[tuple[str, str]]) -> list[UnitSpan]:
     found: list[UnitSpan] = []
-    first = -1
-    for at, (letter, kind) in enumerate([*tags, (OUTSIDE, "")]):
+    at, length = 0, len(tags)
+    while at < length:
+        letter, kind = tags[at]
         before_letter, before = tags[at - 1] if at else (OUTSIDE, "")
-        if first >= 0 and (letter == OUTSIDE or kind != before or letter == "B"):
-            found.append((first, at, before))
-            first = -1
+        behind = at + 1
         # A B that follows no entity of its type breaks the scheme.
-        lone = letter == "B" and (before_letter == OUTSIDE or before != kind)
-        if first < 0 and letter != OUTSIDE and not lone:
-            first = at
+        opens = before_letter != OUTSIDE and before == kind if letter == "B" else letter == "I"
+        if opens:
+            while behind < length and tags[behind] == ("I", kind):
+                behind += 1
+            # To seqeval a B ends before O, I and a B of its own type, but not before one of another.
+            ends = behind == length or tags[behind - 1][0] == "I" or tags[behind][0] != "B" or tags[behind][1] == kind
+            if ends:
+                found.append((at, behind, kind))
+        at = behind
     return found
 
 
