@@ -15,7 +15,7 @@ from ietool.errors import WHOLE, UserError
 from ietool.tasks.ner.data import Entity, Example
 from ietool.tasks.ner.features import LABELS, Featurizer, Labels, Piece
 from ietool.tasks.ner.forms.recognise import CLUENER
-from ietool.tasks.ner.merging import Found, owned, without_overlaps
+from ietool.tasks.ner.merging import Found, owned, widened, without_overlaps
 from ietool.tasks.ner.model import NerModel
 from ietool.tasks.ner.recipe import NerRecipe
 from ietool.tasks.ner.sampling import inputs_of, item_of
@@ -89,6 +89,8 @@ class NerPredictor:
         for example, numbers in zip(examples, mine, strict=True):
             cuts = [(pieces[n].start, pieces[n].end) for n in numbers]
             entities = owned(cuts, [found[n] for n in numbers])
+            if example.tokens:
+                entities = widened(entities, example.tokens)
             # One tag a place: what two windows say of one place cannot both be written.
             if self.tagset is not None or example.form not in ("", CLUENER):
                 entities = without_overlaps(entities)

@@ -10,7 +10,6 @@ from pathlib import Path
 
 from ietool.errors import WHOLE, UserError, cause
 from ietool.tasks.ner.recipe import NerRecipe
-from ietool.text.characters import UNK
 from ietool.text.units import UnitReader, Units, copy_reader, open_reader
 from ietool.text.windows import windows
 
@@ -71,13 +70,6 @@ class Featurizer:
     def open(cls, recipe: NerRecipe, folder: Path) -> Featurizer:
         return cls(open_reader(folder), recipe.data.window, recipe.data.overlap)
 
-    @property
-    def unknown(self) -> int:
-        """The id of what the encoder does not know; −1 where there is none."""
-        tokenizer = getattr(self.reader, "tokenizer", None)
-        found = UNK if tokenizer is None else tokenizer.unk_token_id
-        return -1 if found is None else int(found)
-
     def pieces(self, texts: Sequence[str]) -> list[Piece]:
         """The windows of some texts, in order; those without any unit that stands for characters are left out.
 
@@ -89,7 +81,8 @@ class Featurizer:
             again = []
             for (i, a, b), units in zip(cuts, self.reader.units_all([texts[i][a:b] for i, a, b in cuts]), strict=True):
                 read = int(units.ends.max(initial=0))
-                if texts[i][a + read : b].strip() and b - a > 16:
+                full = len(units) >= getattr(self.reader, "limit", len(units) + 1)
+                if full and texts[i][a + read : b].strip() and b - a > 16:
                     half = (b - a + 1) // 2
                     again += [(i, a + x, a + y) for x, y in windows(texts[i][a:b], half, min(self.overlap, half // 2))]
                 elif units.inside.any():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 
 Found = tuple[int, int, int, float]
@@ -27,6 +28,18 @@ def owned(windows: Sequence[tuple[int, int]], found: Sequence[Iterable[Found]]) 
             if low <= (a + b) / 2 < high:
                 kept[a, b, kind] = max(probability, kept.get((a, b, kind), 0.0))
     return [(*key, probability) for key, probability in sorted(kept.items())]
+
+
+def widened(found: Iterable[Found], tokens: Sequence[tuple[int, int]]) -> list[Found]:
+    """Entities moved to the borders of tokens, (start, end) each and in order: what begins or ends within one has all of
+    it. What lies between two is left out."""
+    starts, ends = [a for a, _ in tokens], [b for _, b in tokens]
+    kept = []
+    for a, b, kind, probability in found:
+        first, last = bisect_right(ends, a), bisect_left(starts, b) - 1
+        if first <= last:
+            kept.append((starts[first], ends[last], kind, probability))
+    return kept
 
 
 def without_overlaps(found: Iterable[Found]) -> list[Found]:

@@ -97,7 +97,7 @@ class _Preparation:
         self.featurizer = Featurizer.open(self.recipe, self.folder)
         self.flat = model.head == "crf"
         self.labeller = Labeller({name: n for n, name in enumerate(types)}, flat=self.flat)
-        self.unknown = self.featurizer.unknown
+        self.unknown = self.featurizer.reader.unknown
         write_table(self.train_rows, _columns(), self.folder / "train", self.scratch)
         self.read_dev()
         return self.report()

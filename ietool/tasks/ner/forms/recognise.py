@@ -13,9 +13,10 @@ FORMS = ("auto", CLUENER, *SCHEMES)
 KNOWN = '{"text": …, "label": {…}} a line (CLUENER), or a token and its tag a line with blank lines between sentences'
 """The forms, for messages."""
 
-_JSON = re.compile(r'\s*\{\s*(["}]|$)')
+_JSON = re.compile(r'\s*(\[\s*)?\{\s*(["}]|$)|\s*\[\s*$')
 
 
 def is_json(line: str) -> bool:
-    """Whether a line begins a JSON object; ``{ O`` is a token and its tag."""
+    """Whether a line begins a JSON object, or a list of some, which the reader of JSON refuses with a good reason;
+    ``{ O`` is a token and its tag."""
     return _JSON.match(line) is not None

@@ -1,0 +1,311 @@
+"""Reading files of every form, and what is said of bad ones. All sentences are invented."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ietool.errors import UserError
+from ietool.files import read_lines
+from ietool.tasks.ner.data import Entity, Example, detect_form, flatten, load_examples, read_inputs
+from ietool.tasks.ner.forms.cluener import format_record, parse_record
+from ietool.tasks.ner.forms.tokens import SentenceReader, format_sentence, make_example
+from ietool.tasks.ner.schemes import SCHEMES
+from ietool.tasks.ner.sources import locate
+
+BIO = "林 B-人物\n满 I-人物\n在 O\n云 B-地点\n州 I-地点\n\n雨 O\n停 O\n"
+
+
+def write(path: Path, text: str) -> Path:
+    path.write_text(text, encoding="utf-8", newline="")
+    return path
+
+
+def record(text: str = "林满在云州", label: Any = None, **more: Any) -> str:
+    label = {"人物": {"林满": [[0, 1]]}, "地点": {"云州": [[3, 4]]}} if label is None else label
+    return json.dumps({"text": text, "label": label} | more, ensure_ascii=False) + "\n"
+
+
+def plain(examples: Any) -> list[tuple[str, list[tuple[int, int, str]]]]:
+    return [(e.text, [(x.start, x.end, x.type) for x in e.entities]) for e in examples]
+
+
+WANTED = [("林满在云州", [(0, 2, "人物"), (3, 5, "地点")]), ("雨停", [])]
+
+
+# -- forms
+
+
+@pytest.mark.parametrize("name", ["bio", "bioes", "bmes", "bilou", "bmew"])
+@pytest.mark.parametrize("separator", [" ", "\t", "   "])
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_every_scheme_separator_and_line_end(tmp_path: Path, name: str, separator: str, end: str) -> None:
+    written = "".join(
+        format_sentence(Example(text, tuple(Entity(*e) for e in spans)), [Entity(*e) for e in spans],
+                        SCHEMES[name], separator)
+        for text, spans in [*WANTED, ("云州城高", [(0, 3, "地点"), (3, 4, "人物")])]
+    )  # fmt: skip
+    path = write(tmp_path / "train.txt", written.replace("\n", end))
+    assert detect_form(path) == name
+    examples = list(load_examples(path))
+    assert plain(examples) == [*WANTED, ("云州城高", [(0, 3, "地点"), (3, 4, "人物")])]
+    assert [e.line for e in examples] == [1, 7, 10]
+    assert all(e.form == name and e.tokens == () and e.broken == 0 for e in examples)
+
+
+def test_bmeo_and_iob1(tmp_path: Path) -> None:
+    bmeo = BIO.replace("满 I", "满 E").replace("州 I", "州 E")
+    assert plain(load_examples(write(tmp_path / "a.bmes", bmeo))) == WANTED
+    iob1 = BIO.replace("B-", "I-")
+    path = write(tmp_path / "b.txt", iob1)
+    assert detect_form(path) == "iob1"
+    assert plain(load_examples(path)) == WANTED
+    # Told otherwise, every tag breaks the scheme: no entity, and counted.
+    examples = list(load_examples(path, form="bio"))
+    assert [e.entities for e in examples] == [(), ()] and [e.broken for e in examples] == [4, 0]
+
+
+@pytest.mark.parametrize("kind", ["bom", "gz", "zip", "blanks", "no end", "many blank lines"])
+def test_wrappings(tmp_path: Path, kind: str) -> None:
+    for n, text in enumerate((BIO, record() + record("雨停", {}))):
+        path = tmp_path / f"train{n}"
+        if kind == "bom":
+            path.write_bytes(b"\xef\xbb\xbf" + text.encode())
+        elif kind == "gz":
+            path.write_bytes(gzip.compress(text.encode()))
+        elif kind == "zip":
+            with zipfile.ZipFile(path, "w") as archive:
+                archive.writestr("inner/train", text)
+        elif kind == "blanks":
+            write(path, text.replace("\n\n", "\n \t \n").replace("O\n", "O \n"))
+        elif kind == "no end":
+            write(path, text.rstrip("\n"))
+        else:
+            write(path, "\n\n" + text.replace("\n\n", "\n\n\n") + "\n\n")
+        assert plain(load_examples(path)) == WANTED
+
+
+def test_members_of_an_archive_do_not_run_into_one_another(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "all.zip", "w") as archive:
+        archive.writestr("a", "林 B-人物\n满 I-人物")
+        archive.writestr("b", "云 B-地点\n州 I-地点\n")
+    assert plain(load_examples(tmp_path / "all.zip")) == [("林满", [(0, 2, "人物")]), ("云州", [(0, 2, "地点")])]
+
+
+def test_words_of_latin_letters_stand_apart(tmp_path: Path) -> None:
+    path = write(tmp_path / "t", "Ada B-人物\nLin I-人物\n在 O\n2024 O\n年 O\nA\tO\n  \tO\nB\tO\n")
+    (example,) = load_examples(path)
+    assert example.text == "Ada Lin在2024年A  B"
+    assert example.entities == (Entity(0, 7, "人物"),)
+    assert [example.text[a:b] for a, b in example.tokens] == ["Ada", "Lin", "在", "2024", "年", "A", "  ", "B"]
+    written = format_sentence(example, example.entities, SCHEMES["bioes"], "\t")
+    assert written == "Ada\tB-人物\nLin\tE-人物\n在\tO\n2024\tO\n年\tO\nA\tO\n  \tO\nB\tO\n\n"
+
+
+def test_braces_and_quotes_are_tokens_too(tmp_path: Path) -> None:
+    path = write(tmp_path / "t", "{ O\n林 B-人物\n} O\n")
+    assert plain(load_examples(path)) == [("{林}", [(1, 2, "人物")])]
+
+
+def test_cluener_keeps_ids_and_nested_entities(tmp_path: Path) -> None:
+    label = {"机构": {"云州大学": [[0, 3]]}, "地点": {"云州": [[0, 1], [5, 6]]}}
+    path = write(tmp_path / "t", record("云州大学在云州", label, id=7))
+    (example,) = load_examples(path)
+    assert example.entities == (Entity(0, 2, "地点"), Entity(0, 4, "机构"), Entity(5, 7, "地点"))
+    assert example.id == 7 and example.form == "cluener" and example.line == 1
+    assert flatten(example.entities) == [Entity(0, 4, "机构"), Entity(5, 7, "地点")]
+    assert json.loads(format_record(example, example.entities)) == {"id": 7, "label": label}
+
+
+any_text = st.text(
+    st.sampled_from('林满云州aB1🙂 \u3000\u2028"\\') | st.characters(exclude_categories=["Cs"]), min_size=1
+)
+
+
+@settings(max_examples=100)
+@given(any_text.filter(str.strip), st.data())
+def test_json_there_and_back(text: str, data: st.DataObject) -> None:
+    ends = st.tuples(st.integers(0, len(text) - 1), st.integers(1, len(text))).filter(lambda e: e[0] < e[1])
+    spans = data.draw(st.lists(st.tuples(ends, st.sampled_from(["甲", "乙 丙", "a.b"])), max_size=5))
+    entities = tuple(sorted({Entity(*at, kind) for at, kind in spans}))
+    line = format_record(Example(text), entities)
+    assert "\n" not in line and "\r" not in line
+    assert parse_record(line, "f", 1).entities == entities
+    assert parse_record(line, "f", 1).text == text
+
+
+tokens = st.text(
+    st.sampled_from("林满ab1.🙂") | st.characters(exclude_categories=["Cs", "Cc", "Z"]), min_size=1, max_size=3
+)
+
+
+@settings(max_examples=100)
+@given(st.lists(tokens, min_size=1, max_size=8), st.data())
+def test_tokens_there_and_back(words: list[str], data: st.DataObject) -> None:
+    scheme = SCHEMES[data.draw(st.sampled_from(["bio", "bioes", "bmes", "bilou", "bmew", "iob1"]))]
+    cuts = sorted(data.draw(st.sets(st.integers(0, len(words)), max_size=6)))
+    kinds = data.draw(st.lists(st.sampled_from(["甲", "乙"]), min_size=7, max_size=7))
+    spans = [(a, b, kind) for (a, b), kind in zip(zip(cuts[::2], cuts[1::2], strict=False), kinds, strict=False)]
+    lines = [(word, tag) for word, tag in zip(words, scheme.tags(spans, len(words)), strict=True)]
+    rows = [("f", n, f"{word}\t{tag}") for n, (word, tag) in enumerate(lines, 1)]
+    (sentence,) = SentenceReader().read(rows)
+    example = make_example(sentence, scheme)
+    assert [example.text[a:b] for a, b in example.bounds] == words and example.broken == 0
+    bounds = example.bounds
+    assert [(e.start, e.end, e.type) for e in example.entities] == [
+        (bounds[a][0], bounds[b - 1][1], k) for a, b, k in spans
+    ]
+    assert format_sentence(example, example.entities, scheme, "\t") == "".join(f"{w}\t{t}\n" for w, t in lines) + "\n"
+
+
+# -- bad input
+
+
+BAD_RECORDS = {
+    '{"text": "林满", "label": {': r"t:2: is not JSON at character \d+ .* cut in half\) → mend the line",
+    '["text"]': "t:2: is JSON but no object: list → write one",
+    '{"label": {}}': 't:2: text: is missing → write one {"text"',
+    '{"text": 7, "label": {}}': "t:2: text: is a number, a string is needed → ",
+    '{"text": null, "label": {}}': "t:2: text: is null, a string is needed",
+    '{"text": "", "label": {}}': "t:2: text: is empty → mend the record, or leave it out with --skip-bad",
+    '{"text": " \u3000", "label": {}}': "t:2: text: is empty",
+    '{"text": "林满"}': "t:2: label: is missing → is this a test file[?] training needs gold entities",
+    '{"text": "林满", "label": []}': "t:2: label: is a list, an object is needed",
+    '{"text": "林满", "label": {"人物": ["林满"]}}': "t:2: label.人物: is a list, an object is needed",
+    '{"text": "林满", "label": {"": {"林满": [[0, 1]]}}}': "t:2: label: has a type without a name",
+    '{"text": "林满", "label": {"人物": {"林满": []}}}': r"t:2: label.人物.林满: is empty, a list of \[start, last\]",
+    '{"text": "林满", "label": {"人物": {"林满": "01"}}}': r"t:2: label.人物.林满: is a string, a list of",
+    '{"text": "林满", "label": {"人物": {"林满": [[0, 1, 2]]}}}': r"t:2: label.人物.林满: \[0, 1, 2\] is no span",
+    '{"text": "林满", "label": {"人物": {"林满": [["0", 1]]}}}': r't:2: label.人物.林满: \["0", 1\] is no span',
+    '{"text": "林满", "label": {"人物": {"林满": [[1, 0]]}}}': r"t:2: label.人物.林满: \[1, 0\] is no span",
+    '{"text": "林满", "label": {"人物": {"林满": [[-1, 0]]}}}': r"t:2: label.人物.林满: \[-1, 0\] is no span",
+    '{"text": "林满", "label": {"人物": {"林满": [[true, 1]]}}}': r"t:2: label.人物.林满: \[true, 1\] is no span",
+    '{"text": "林满", "label": {"人物": {"林满": [[1, 2]]}}}':
+        r"t:2: label.人物.林满: the span \[1, 2\] lies outside the text, which has 2 characters",
+    '{"text": "林满", "label": {"人物": {"林": [[1, 1]]}}}': r"t:2: label.人物.林: the span \[1, 1\] holds '满'",
+    '{"text": "林满", "label": {}, "id": []}': "t:2: id: is a list, a number or a string is needed",
+    '{"text": "\\ud83d", "label": {}}': "t:2: has half of a surrogate pair",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("line", BAD_RECORDS)
+def test_a_bad_record_is_told_in_one_line_or_left_out(tmp_path: Path, line: str) -> None:
+    path = write(tmp_path / "t", record() + line + "\n" + record("雨停", {}))
+    with pytest.raises(UserError, match=BAD_RECORDS[line]) as told:
+        list(load_examples(path))
+    assert str(told.value).startswith(str(path)) and "\n" not in str(told.value)
+    bad: list[tuple[UserError, str]] = []
+    assert plain(load_examples(path, lambda error, text: bad.append((error, text)))) == WANTED
+    assert [(error.line, text) for error, text in bad] == [(2, line)]
+
+
+BAD_SENTENCES = {
+    "林 B-人物\n满 X-人物\n": "t:5: 'X-人物' is no tag: O, or one of B I M E L S U W, a dash and a type",
+    "林 B-人物\n满 人物\n": "t:5: '人物' is no tag",
+    "林 B-人物\n满 o\n": "t:5: 'o' is no tag",
+    "林 B-人物\n满 E-人物\n": "t:5: the tag 'E-人物' is not of the scheme BIO → write all tags in one scheme, or set",
+    "林 B-人物\n满\n": "t:5: has a token and no tag → write a token and its tag a line",
+    "林 B-人物\n满\t\n": "t:5: lacks its token or tag",
+    "\tO\n满\tO\n": "t:4: lacks its token or tag",
+    "林 nr B-人物\n": "t:4: has 3 columns → write a token and its tag a line, and a blank line between sentences",
+    "林\tnr\tB-人物\n": "t:4: has 3 columns",
+}
+
+
+@pytest.mark.parametrize("lines", BAD_SENTENCES)
+def test_a_bad_sentence_is_told_in_one_line_or_left_out(tmp_path: Path, lines: str) -> None:
+    path = write(tmp_path / "t", f"林 B-人物\n满 I-人物\n\n{lines}\n雨 O\n停 O\n")
+    with pytest.raises(UserError, match=BAD_SENTENCES[lines]) as told:
+        list(load_examples(path, form="bio"))
+    assert str(told.value).startswith(str(path)) and "\n" not in str(told.value)
+    bad: list[UserError] = []
+    good = plain(load_examples(path, lambda error, text: bad.append(error), form="bio"))
+    assert good == [("林满", [(0, 2, "人物")]), ("雨停", [])] and len(bad) == 1
+
+
+def test_bytes_that_are_no_text_spoil_their_sentence_alone(tmp_path: Path) -> None:
+    path = tmp_path / "t"
+    path.write_bytes("林 B-人物\n满 I-人物\n\n云 ".encode() + b"\xb5\xd8\n" + "州 O\n\n雨 O\n停 O\n".encode())
+    with pytest.raises(UserError, match=r"t:4: is not UTF-8 \(byte 0xb5 .*iconv"):
+        list(load_examples(path, form="bio"))
+    bad: list[UserError] = []
+    assert plain(load_examples(path, lambda error, text: bad.append(error))) == [
+        ("林满", [(0, 2, "人物")]), ("雨停", []),
+    ]  # fmt: skip
+    assert [error.line for error in bad] == [4]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", 'holds no record → bring a file with {"text": …, "label": {…}} a line'),
+        ("\n \n", "holds no record"),
+        ("林 B-甲\n满 M-甲\n山 L-甲\n", "has tags of several schemes: the letters B, L, M → write all tags"),
+        ('[\n{"text": "林满", "label": {}}\n]\n', r"t:1: is only the beginning of something \(\[\) → write"),
+        ('[{"text": "林满", "label": {}}]\n', "t:1: is JSON but no object: list → write one"),
+    ],
+)  # fmt: skip
+def test_files_that_hold_nothing_usable(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(UserError, match=message) as told:
+        list(load_examples(write(tmp_path / "t", text)))
+    assert "\n" not in str(told.value)
+
+
+def test_where_all_is_bad_the_first_reason_is_told(tmp_path: Path) -> None:
+    bad: list[UserError] = []
+    with pytest.raises(UserError, match="text: is empty"):
+        list(load_examples(write(tmp_path / "t", record("") * 3), lambda error, text: bad.append(error)))
+    assert len(bad) == 3
+
+
+# -- texts to predict on
+
+
+def inputs(tmp_path: Path, text: str) -> list[Example]:
+    return list(read_inputs(read_lines(write(tmp_path / "in", text))))
+
+
+def test_inputs_need_no_gold_and_keep_none(tmp_path: Path) -> None:
+    found = inputs(tmp_path, '{"id": 3, "text": "林满"}\n' + record() + '{"id": "x", "text": ""}\n')
+    assert [(e.id, e.text, e.entities) for e in found] == [(3, "林满", ()), (None, "林满在云州", ()), ("x", "", ())]
+    found = inputs(tmp_path, BIO)
+    assert [(e.text, e.entities) for e in found] == [("林满在云州", ()), ("雨停", ())]
+    assert inputs(tmp_path, BIO.replace(" B-人物", "").replace(" O", " ?")) == found  # tags are not looked at
+    assert inputs(tmp_path, "") == []
+
+
+def test_a_bad_input_is_told(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="in:2: text: is missing"):
+        inputs(tmp_path, record() + '{"id": 1}\n')
+    with pytest.raises(UserError, match="in:2: has 3 columns"):
+        inputs(tmp_path, "林 O\n满 a b\n")
+
+
+# -- names of files
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("train.json", "dev.json", "test.json"),  # CLUENER
+        ("train.char.bmes", "dev.char.bmes", "test.char.bmes"),  # Resume
+        ("msra_train.bio", None, "msra_test.bio"),  # MSRA has no dev
+        ("train.txt", "valid.txt", "test.txt"),
+        ("train.bio.gz", "dev.bio.gz", "test1.bio"),
+    ],
+)
+def test_files_are_found_under_their_names(tmp_path: Path, names: tuple[str | None, ...]) -> None:
+    for name in names:
+        if name:
+            (tmp_path / name).touch()
+    (tmp_path / "README.md").touch()
+    files = locate(tmp_path).files
+    wanted = {role: name for role, name in zip(("train", "dev", "test"), names, strict=True) if name}
+    assert {role: path.name for role, path in files.items()} == wanted
