@@ -7,7 +7,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from ietool.errors import UserError
 from ietool.recipe import Recipe
 from ietool.report.tables import Table
 from ietool.scoring import Report
@@ -34,6 +33,10 @@ class ElTask(Task):
     roles = ("kb", "train")
     feature_sections = ("data",)
     feature_keys = ("model.encoder", "model.cut_vocabulary")
+    models = (
+        ("ietool.tasks.el.config:ElConfig", "ietool.tasks.el.model:ElModel"),
+        ("ietool.tasks.el.config:ElCrossConfig", "ietool.tasks.el.cross:ElCrossModel"),
+    )
     # So few texts: small batches and a quick average; and its ambiguous names are not always what they were in train.
     demo = ("training.batch_size=16", "training.ema_decay=0.99", "decode.restrict=0")
 
@@ -131,20 +134,6 @@ class ElTask(Task):
 
     def is_found(self, prediction: Linking) -> bool:
         return bool(prediction.mentions)
-
-    def check(self, recipe: Recipe) -> None:
-        if not _is_cross(recipe):
-            return
-        el = cast(ElRecipe, recipe)
-        wrong = {
-            "model.mentions": (el.model.mentions == "pointers", "spans"),
-            "sampling.loss": (el.sampling.loss == "pair", "listwise"),
-            "model.ranked": (el.data.nil == "keep" and el.model.ranked == "several", "every"),
-        }
-        for key, (is_wrong, right) in wrong.items():
-            if is_wrong:
-                why = ", and data.nil=keep," if key == "model.ranked" else ""
-                raise UserError(f"is not to be had with model.head=cross{why}", field=key, mend=f"set {key}={right}")
 
     def overfitting(self, recipe: Recipe, records: int) -> Recipe:
         copy = cast(ElRecipe, super().overfitting(recipe, records))

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 import numpy as np
 import torch
@@ -18,10 +18,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
-from ietool.nn.encoder import EncoderConfig, EncoderSection, encoder_settings, load_encoder, make_encoder
-from ietool.tasks.el.losses import listwise_loss, log_partition
-from ietool.tasks.el.model import _mean, read_nil_types
+from ietool.nn.encoder import EncoderSection, encoder_settings, load_encoder, make_encoder
+from ietool.tasks.el.config import ElCrossConfig
+from ietool.tasks.el.features import read_nil_types
+from ietool.tasks.el.losses import border_loss, listwise_loss, log_partition
 from ietool.tasks.el.pairs import FACTS
+from ietool.tasks.el.pooling import span_means, span_vectors
 from ietool.tasks.el.recipe import ElRecipe
 from ietool.tasks.el.signals import SIGNALS
 from ietool.tasks.el.traits import read_types
@@ -31,27 +33,6 @@ from ietool.training.adversarial import bernoulli_divergence
 
 TOKENS = 4096
 """At most so many tokens of pairs, padding included, are encoded at once."""
-
-
-class ElCrossConfig(EncoderConfig):
-    """Sizes of :class:`ElCrossModel`; ``words`` and ``word_size`` are of the vectors of names."""
-
-    model_type = "ietool-el-cross"
-
-    def __init__(
-        self,
-        nil_types: int = 0,
-        types: int = 0,
-        type_size: int = 16,
-        head_size: int = 128,
-        head_dropout: float = 0.1,
-        habits: bool = True,
-        borders: bool = True,
-        **kwargs: Any,
-    ) -> None:
-        self.nil_types, self.types, self.type_size = nil_types, types, type_size
-        self.head_size, self.head_dropout, self.habits, self.borders = head_size, head_dropout, habits, borders
-        super().__init__(**kwargs)
 
 
 class ElCrossModel(PreTrainedModel):
@@ -91,14 +72,9 @@ class ElCrossModel(PreTrainedModel):
         inside = torch.arange(ids.shape[1], device=ids.device) < lengths[:, None]
         return {"z": self._dropped(self.encoder(ids, inside)), "mask": inside}
 
-    def spans(self, states: Tensor, spans: Tensor) -> Tensor:
-        """First and last vector and the mean of spans (3, n): (B, T, H) → (n, 3H)."""
-        text, start, end = spans
-        return torch.cat([states[text, start], states[text, end], _mean(states, text, start, end)], -1)
-
     def match_logits(self, encoded: dict[str, Tensor], matches: Tensor, names: Tensor, signals: Tensor) -> Tensor:
         """(n,) logits that a match (3, n) is a mention; ``names`` (n, 2) and ``signals`` (n, SIGNALS) of Features."""
-        parts = [self.spans(encoded["z"], matches), self.kind(names[:, 0])]
+        parts = [span_vectors(encoded["z"], matches), self.kind(names[:, 0])]
         if self.config.habits:
             parts.append(signals.to(parts[0].dtype))
         z = self.span_inner(torch.cat(parts, -1))
@@ -106,17 +82,6 @@ class ElCrossModel(PreTrainedModel):
             z = z + self.called(F.embedding(names[:, 1], self.word_vectors).to(z.dtype))
         logits: Tensor = self.span_outer(self._dropped(F.relu(z))).squeeze(-1).float()
         return logits
-
-    def border_loss(self, encoded: dict[str, Tensor], borders: Tensor) -> Tensor:
-        """Binary cross-entropy, a mean over tokens, of where any mention starts and ends."""
-        assert self.borders is not None
-        logits = self.borders(encoded["z"]).float()
-        text, start, end = borders
-        targets = torch.zeros_like(logits)
-        targets[text, start, 0] = 1.0
-        targets[text, end, 1] = 1.0
-        loss = F.binary_cross_entropy_with_logits(logits, targets, reduction="none").sum(-1)
-        return loss[encoded["mask"]].mean()
 
     def link_logits(
         self, ids: Tensor, token_types: Tensor, lengths: Tensor, spans: Tensor, types: Tensor, facts: Tensor
@@ -139,7 +104,7 @@ class ElCrossModel(PreTrainedModel):
             h = self.encoder(ids[rows, :longest], inside, token_types=token_types[rows, :longest])
             at = torch.arange(len(rows), device=ids.device)
             start, end = spans[:, rows]
-            z = self._dropped(torch.cat([h[:, 0], _mean(h, at, start, end)], -1))
+            z = self._dropped(torch.cat([h[:, 0], span_means(h, torch.stack([at, start, end]))], -1))
             z = torch.cat([z, self.kind(types[rows])], -1)
             if self.config.habits:
                 z = torch.cat([z, facts[rows].to(z.dtype)], -1)
@@ -187,7 +152,7 @@ class ElCrossModel(PreTrainedModel):
         mention_loss = F.binary_cross_entropy_with_logits(scores, match_targets, reduction="sum") / max(len(scores), 1)
         loss = mention_loss
         if self.borders is not None:
-            loss = loss + self.border_loss(encoded, borders)
+            loss = loss + border_loss(self.borders(encoded["z"]), borders, encoded["mask"])
         links = self.link_logits(pair_ids, pair_types, pair_lengths, pair_spans, entity_types, facts)
         count = mentions.shape[1]
         link_loss = listwise_loss(links, pair_mentions, link_targets, count) if len(links) else loss.new_zeros(())
@@ -195,21 +160,22 @@ class ElCrossModel(PreTrainedModel):
         if self.nil_type is not None:
             typed = type_targets >= 0
             if bool(typed.any()):
-                types = self.nil_type(self.spans(encoded["z"], mentions[:, typed])).float()
+                types = self.nil_type(span_vectors(encoded["z"], mentions[:, typed])).float()
                 loss = loss + F.cross_entropy(types, type_targets[typed])
         none = -log_partition(links, pair_mentions, count)
+        asked = pair_mentions.unique()
         return {
             "loss": loss,
             "mention_loss": mention_loss,
             "link_loss": link_loss,
             "match_logits": scores,
             "link_shares": links + none[pair_mentions],
-            "none_shares": none,
+            "none_shares": none[asked],
         }
 
     def divergence(self, first: dict[str, Tensor], second: dict[str, Tensor]) -> Tensor:
         """What two passes over the same batch say differently, symmetric Kullback–Leibler divergences: a mean over
-        matches, and one over mentions of their softmax over candidates and none."""
+        matches, and one over mentions that have candidates, of their softmax over these and none."""
         matches = bernoulli_divergence(first["match_logits"], second["match_logits"])
         links = matches.new_zeros(())
         for name in ("link_shares", "none_shares"):

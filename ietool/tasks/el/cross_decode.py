@@ -27,8 +27,7 @@ class ElCrossPredictor(ElPredictor):
     def _shares(
         self, texts: Sequence[str], links: Sequence[tuple[int, Linkable]], encoded: dict[str, torch.Tensor]
     ) -> list[list[float]]:
-        fewest = 2 if self.recipe.model.ranked == "several" else 1
-        asked = [at for at, (_, linked) in enumerate(links) if len(linked.entities) >= fewest]
+        asked = [at for at, (_, linked) in enumerate(links) if len(linked.entities) >= self.recipe.fewest_ranked]
         chosen: list[Link] = [(texts[links[at][0]], links[at][1]) for at in asked]
         # A mention that is not asked about has no candidate, or one, which it means.
         shares = [[1.0] * len(linked.entities) for _, linked in links]

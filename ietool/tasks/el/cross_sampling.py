@@ -16,8 +16,11 @@ class ElCrossTrainingSet(ElTrainingSet):
     """The training windows as tokens; mentions and candidates are drawn anew every epoch, as for head ``joint``."""
 
     def _is_linkable(self, mention: list[int]) -> bool:
-        several = self.recipe.model.ranked == "several"
-        return super()._is_linkable(mention) and (not several or len(self.featurizer.candidates(mention[2])) > 1)
+        fewest = self.recipe.fewest_ranked
+        return super()._is_linkable(mention) and (
+            # Of one that has no candidate the type may be learnt.
+            fewest == 1 or len(self.featurizer.candidates(mention[2])) >= fewest
+        )
 
     def collate(self, items: list[dict[str, Any]]) -> dict[str, torch.Tensor]:
         """One batch in the form that ``ElCrossModel.forward`` takes."""

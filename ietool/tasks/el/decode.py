@@ -14,11 +14,11 @@ import torch
 from ietool.errors import UserError
 from ietool.tasks.el.cache import EncodedDescriptions
 from ietool.tasks.el.data import NIL, Example
-from ietool.tasks.el.features import KB, Features, Featurizer
+from ietool.tasks.el.features import KB, Features, Featurizer, read_nil_types
 from ietool.tasks.el.kb import KnowledgeBase, open_any
 from ietool.tasks.el.linking import Candidate, LinkedMention, Linking, Proposal, apart, best_apart, best_first
 from ietool.tasks.el.losses import log_partition
-from ietool.tasks.el.model import read_nil_types
+from ietool.tasks.el.pooling import span_vectors
 from ietool.tasks.el.recipe import ElRecipe
 from ietool.tasks.el.sampling import Linkable, link_batch, linkable
 from ietool.tasks.el.traits import TYPES
@@ -247,7 +247,7 @@ class ElPredictor:
             return [NIL] * len(links)
         spans = [(at, linked.units[0], linked.units[1] - 1) for at, linked in links]
         rows = columns(spans, 3).to(self.model.device)
-        classes = self.model.nil_type(self.model.spans(encoded["z"], rows)).argmax(-1).tolist()
+        classes = self.model.nil_type(span_vectors(encoded["z"], rows)).argmax(-1).tolist()
         return [self.nil_types[number] for number in classes]
 
 

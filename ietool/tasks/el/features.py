@@ -286,3 +286,8 @@ def _link(source: str, target: str) -> None:
         os.link(source, target)
     except OSError:
         shutil.copyfile(source, target)
+
+
+def read_nil_types(folder: Path) -> list[str]:
+    """The types of NIL mentions that train knows, in the order of the model's classes."""
+    return (folder / NIL_TYPES).read_text(encoding="utf-8").split()

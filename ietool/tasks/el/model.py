@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from transformers import PretrainedConfig, PreTrainedModel
+from transformers import PreTrainedModel
 
 from ietool.nn.attention import CrossAttention
 from ietool.nn.dgcnn import Conv1d
 from ietool.nn.embedding import MixedEmbedding
 from ietool.nn.lstm import BiLSTM
 from ietool.nn.pointer import product_cross_entropy
-from ietool.tasks.el.features import NIL_TYPES, OVERLAPS, PRIORS
-from ietool.tasks.el.losses import listwise_loss
+from ietool.tasks.el.config import ElConfig
+from ietool.tasks.el.features import OVERLAPS, PRIORS, read_nil_types
+from ietool.tasks.el.losses import border_loss, listwise_loss
+from ietool.tasks.el.pooling import highest, span_means, span_vectors
 from ietool.tasks.el.recipe import ElRecipe
 from ietool.tasks.el.signals import SIGNALS
 from ietool.tasks.el.traits import read_types
@@ -26,40 +27,6 @@ from ietool.text.segmentation import TAGS
 
 SHORT = 32
 """Descriptions of up to so many characters are padded to no more."""
-
-
-class ElConfig(PretrainedConfig):
-    """Sizes of :class:`ElModel`."""
-
-    model_type = "ietool-el"
-
-    def __init__(
-        self,
-        characters: int = 2,
-        words: int = 0,
-        word_size: int = 0,
-        tags: int = 0,
-        nil_types: int = 0,
-        types: int = 0,
-        type_size: int = 16,
-        hidden_size: int = 128,
-        attention_heads: int = 8,
-        attention_head_size: int = 16,
-        embedding_dropout: float = 0.2,
-        head_dropout: float = 0.2,
-        mentions: str = "spans",
-        habits: bool = True,
-        borders: bool = True,
-        loss: str = "listwise",
-        **kwargs: Any,
-    ) -> None:
-        self.characters, self.words, self.word_size, self.tags = characters, words, word_size, tags
-        self.nil_types, self.hidden_size = nil_types, hidden_size
-        self.types, self.type_size = types, type_size
-        self.attention_heads, self.attention_head_size = attention_heads, attention_head_size
-        self.embedding_dropout, self.head_dropout = embedding_dropout, head_dropout
-        self.mentions, self.habits, self.borders, self.loss = mentions, habits, borders, loss
-        super().__init__(**kwargs)
 
 
 class ElModel(PreTrainedModel):
@@ -127,14 +94,9 @@ class ElModel(PreTrainedModel):
         z = F.relu(self.mention_conv(F.dropout(h, self.config.head_dropout, self.training)))
         return {"h": h, "z": z * inside.unsqueeze(-1), "marks": marks, "mask": inside, "lengths": lengths}
 
-    def spans(self, states: Tensor, spans: Tensor) -> Tensor:
-        """First and last vector and the mean of spans (3, n): (B, L, H) → (n, 3H)."""
-        text, start, end = spans
-        return torch.cat([states[text, start], states[text, end], _mean(states, text, start, end)], -1)
-
     def match_logits(self, encoded: dict[str, Tensor], matches: Tensor, names: Tensor, signals: Tensor) -> Tensor:
         """(n,) logits that a match (3, n) is a mention; ``names`` (n, 2) and ``signals`` (n, SIGNALS) of Features."""
-        parts = [self.spans(encoded["z"], matches), self.kind(names[:, 0])]
+        parts = [span_vectors(encoded["z"], matches), self.kind(names[:, 0])]
         if self.config.habits:
             parts.append(signals.to(parts[0].dtype))
         z = self.span_inner(torch.cat(parts, -1))
@@ -143,17 +105,6 @@ class ElModel(PreTrainedModel):
         z = F.relu(z)
         logits: Tensor = self.span_outer(F.dropout(z, self.config.head_dropout, self.training)).squeeze(-1).float()
         return logits
-
-    def border_loss(self, encoded: dict[str, Tensor], borders: Tensor) -> Tensor:
-        """Binary cross-entropy, a mean over characters, of where any mention starts and ends."""
-        assert self.borders is not None
-        logits = self.borders(encoded["z"]).float()
-        text, start, end = borders
-        targets = torch.zeros_like(logits)
-        targets[text, start, 0] = 1.0
-        targets[text, end, 1] = 1.0
-        loss = F.binary_cross_entropy_with_logits(logits, targets, reduction="none").sum(-1)
-        return loss[encoded["mask"]].mean()
 
     def pointer_logits(self, encoded: dict[str, Tensor]) -> Tensor:
         """(B, L, 2) logits of starts and ends; the probability is their sigmoid times the marks."""
@@ -230,9 +181,9 @@ class ElModel(PreTrainedModel):
         inside_d = torch.arange(d.shape[1], device=d.device) < d_lengths[:, None]
         rows = torch.arange(len(text), device=q.device)
         parts = [
-            _max(self.to_description(q, d, inside_d), inside_q),
-            _max(self.to_query(d, q, inside_q), inside_d),
-            _mean(q, rows, start, end),
+            highest(self.to_description(q, d, inside_d), inside_q),
+            highest(self.to_query(d, q, inside_q), inside_d),
+            span_means(q, torch.stack([rows, start, end])),
         ]
         z = F.dropout(torch.cat(parts, -1), self.config.head_dropout, self.training)
         z = torch.cat([z, self.kind(types)], -1)
@@ -291,7 +242,7 @@ class ElModel(PreTrainedModel):
             mention_loss = mention_loss / max(len(scores), 1)
         loss = mention_loss
         if self.borders is not None:
-            loss = loss + self.border_loss(encoded, borders)
+            loss = loss + border_loss(self.borders(encoded["z"]), borders, encoded["mask"])
         link_loss = loss.new_zeros(())
         if pairs.shape[1]:
             described = self.describe(entity_characters, entity_lengths, entity_words, entity_tags)
@@ -306,7 +257,7 @@ class ElModel(PreTrainedModel):
         if self.nil_type is not None:
             typed = type_targets >= 0
             if bool(typed.any()):
-                types = self.nil_type(self.spans(encoded["z"], mentions[:, typed])).float()
+                types = self.nil_type(span_vectors(encoded["z"], mentions[:, typed])).float()
                 loss = loss + F.cross_entropy(types, type_targets[typed])
         return {"loss": loss, "mention_loss": mention_loss, "link_loss": link_loss}
 
@@ -318,17 +269,6 @@ def _by_length(lengths: Tensor, longest: int) -> Iterator[tuple[Tensor, int]]:
     for rows, width in ((short.nonzero().squeeze(1), min(SHORT, longest)), ((~short).nonzero().squeeze(1), longest)):
         if len(rows):
             yield rows, width
-
-
-def _mean(states: Tensor, row: Tensor, start: Tensor, end: Tensor) -> Tensor:
-    """Means over spans with inclusive ends: (B, L, H), (n,) each → (n, H)."""
-    sums = F.pad(states.float().cumsum(1), (0, 0, 1, 0))
-    return ((sums[row, end + 1] - sums[row, start]) / (end - start + 1).unsqueeze(-1)).to(states.dtype)
-
-
-def _max(states: Tensor, inside: Tensor) -> Tensor:
-    """(n, L, H) → (n, H), over the positions inside."""
-    return states.masked_fill(~inside.unsqueeze(-1), torch.finfo(states.dtype).min).amax(1)
 
 
 def build_model(recipe: ElRecipe, prepared: Path) -> ElModel:
@@ -350,8 +290,3 @@ def build_model(recipe: ElRecipe, prepared: Path) -> ElModel:
     if vectors is not None:
         model.embedding.fill(vectors)
     return model
-
-
-def read_nil_types(folder: Path) -> list[str]:
-    """The types of NIL mentions that train knows, in the order of the model's classes."""
-    return (folder / NIL_TYPES).read_text(encoding="utf-8").split()

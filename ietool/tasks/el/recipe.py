@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, PositiveInt, ValidationInfo, field_validator
+from pydantic import Field, PositiveInt, ValidationError, ValidationInfo, field_validator
+from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from ietool.recipe import Recipe, Section, Share, WindowedSection
 from ietool.text.units import DGCNN
@@ -48,7 +49,7 @@ class ModelSection(Section):
     )
     encoder: str = Field(
         DGCNN,
-        description="of head cross, which needs one: a folder or hub id that AutoModel loads",
+        description="which head joint must have; head cross needs a folder or hub id that AutoModel loads",
     )
     cut_vocabulary: bool = Field(
         False, description="keep of a pretrained encoder's tokens those that train and the knowledge base hold"
@@ -70,7 +71,8 @@ class ModelSection(Section):
     )
     description: Annotated[int, Field(ge=8, le=1024)] = Field(
         128,
-        description="characters, and tokens, of a description that are encoded; the match features see all of it",
+        description="characters of a description that are encoded, of head cross as many tokens at most; the match "
+        "features see all of it",
     )
     description_choice: Literal["ranked", "front"] = Field(
         "ranked", description="which characters those are: the most telling pieces, or the first"
@@ -78,9 +80,10 @@ class ModelSection(Section):
     query: Annotated[int, Field(ge=8, le=512)] = Field(
         64, description="characters around a mention that head cross reads beside a description"
     )
-    ranked: Literal["several", "every"] = Field(
-        "several",
-        description="mentions whose candidates head cross ranks: those of several, or also of one, which may be none",
+    ranked: Literal["auto", "several", "every"] = Field(
+        "auto",
+        description="mentions whose candidates head cross ranks: those with several, or also with one, which may be "
+        "none; auto is every where data.nil is keep, else several",
     )
 
     @field_validator("encoder")
@@ -88,10 +91,17 @@ class ModelSection(Section):
     def _fits_the_head(cls, encoder: str, info: ValidationInfo) -> str:
         head = info.data.get("head")
         if head == "cross" and encoder == DGCNN:
-            raise ValueError("head cross needs a pretrained encoder, a folder or hub id")
+            raise ValueError("must be a pretrained encoder where model.head is cross")
         if head == "joint" and encoder != DGCNN:
-            raise ValueError("head joint is trained from scratch; model.head=cross (recipe el-cross) reads with this")
+            raise ValueError("must be dgcnn where model.head is joint (recipe el-cross has a pretrained one)")
         return encoder
+
+    @field_validator("mentions")
+    @classmethod
+    def _can_be_had(cls, mentions: str, info: ValidationInfo) -> str:
+        if mentions == "pointers" and info.data.get("head") == "cross":
+            raise ValueError("must be spans where model.head is cross")
+        return mentions
 
 
 class SamplingSection(Section):
@@ -133,3 +143,32 @@ class ElRecipe(Recipe):
     sampling: SamplingSection = Field(default_factory=SamplingSection)
     decode: DecodeSection = Field(default_factory=DecodeSection)
     score: ScoreSection = Field(default_factory=ScoreSection)
+
+    @field_validator("model")
+    @classmethod
+    def _knows_none(cls, model: ModelSection, info: ValidationInfo) -> ModelSection:
+        data = info.data.get("data")
+        if model.head == "cross" and model.ranked == "several" and data is not None and data.nil == "keep":
+            raise _wrong("ranked", model.ranked, "must be every or auto where data.nil is keep")
+        return model
+
+    @field_validator("sampling")
+    @classmethod
+    def _fits_the_model(cls, sampling: SamplingSection, info: ValidationInfo) -> SamplingSection:
+        model = info.data.get("model")
+        if model is not None and model.head == "cross" and sampling.loss == "pair":
+            raise _wrong("loss", sampling.loss, "must be listwise where model.head is cross")
+        return sampling
+
+    @property
+    def fewest_ranked(self) -> int:
+        """Of head ``cross``: candidates that a mention needs for them to be ranked."""
+        ranked = self.model.ranked
+        every = self.data.nil == "keep" if ranked == "auto" else ranked == "every"
+        return 1 if every else 2
+
+
+def _wrong(key: str, given: str, message: str) -> ValidationError:
+    """That a key of a section does not go with another section."""
+    problem = InitErrorDetails(type=PydanticCustomError("value_error", message), loc=(key,), input=given)  # type: ignore[arg-type]
+    return ValidationError.from_exception_data("recipe", [problem])

@@ -13,9 +13,10 @@ from hypothesis import settings as examples
 from hypothesis import strategies as st
 from torch import Tensor
 
+from ietool.tasks.el.config import ElConfig
 from ietool.tasks.el.features import OVERLAPS, PRIORS
-from ietool.tasks.el.losses import listwise_loss, log_partition
-from ietool.tasks.el.model import SHORT, ElConfig, ElModel
+from ietool.tasks.el.losses import border_loss, listwise_loss, log_partition
+from ietool.tasks.el.model import SHORT, ElModel
 from ietool.tasks.el.signals import SIGNALS
 
 H, HEADS, SIZE = 8, 2, 3
@@ -277,7 +278,9 @@ def test_a_batch_gives_what_one_at_a_time_gives(texts: list[int], entities: list
     logits = model.match_logits(encoded, *(given_[name] for name in ("matches", "names", "signals")))
     torch.testing.assert_close(logits, torch.stack([twin.match(row) for row in range(len(logits))]), **CLOSE)
     zs = [twin.text(row)[1] for row in range(len(texts))]
-    torch.testing.assert_close(model.border_loss(encoded, given_["borders"]), twin.border_loss(zs), **CLOSE)
+    assert model.borders is not None
+    loss = border_loss(model.borders(encoded["z"]), given_["borders"], encoded["mask"])
+    torch.testing.assert_close(loss, twin.border_loss(zs), **CLOSE)
     described = describe(model, given_)
     assert described.shape == (*given_["entity_characters"].shape, H)
     for entity, length in enumerate(entities):
