@@ -118,7 +118,7 @@ class ElTask(Task):
     # -- decode.py
 
     def predictor(self, recipe: Recipe, model: Any, assets: Path) -> ElPredictor:
-        from ietool.tasks.el.decode import open_predictor
+        from ietool.tasks.el.opening import open_predictor
 
         return open_predictor(cast(ElRecipe, recipe), model, assets)
 

@@ -26,6 +26,7 @@ from ietool.tasks.el.pairs import FACTS
 from ietool.tasks.el.pooling import span_means, span_vectors
 from ietool.tasks.el.recipe import ElRecipe
 from ietool.tasks.el.signals import SIGNALS
+from ietool.tasks.el.tokenizing import check_room
 from ietool.tasks.el.traits import read_types
 from ietool.text.encoding import open_vectors
 from ietool.text.tokens import TokenReader
@@ -203,11 +204,12 @@ def build_cross_model(recipe: ElRecipe, prepared: Path) -> ElCrossModel:
     """A fresh model on the recipe's encoder, the prepared vectors of names in place.
 
     Raises:
-        UserError: the encoder cannot be had.
+        UserError: the encoder cannot be had, or has no room for what the recipe wants read.
     """
     # Of a pretrained encoder its name and the cut of its vocabulary alone are read.
     section = cast(EncoderSection, recipe.model)
     vectors, reader = open_vectors(prepared), TokenReader.open(prepared)
+    check_room(recipe.model, reader)  # a preparation may have been made for less
     model = ElCrossModel(
         ElCrossConfig(
             **encoder_settings(section, reader, prepared),

@@ -5,28 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import islice
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
-from ietool.errors import UserError
 from ietool.tasks.el.cache import EncodedDescriptions
 from ietool.tasks.el.data import NIL, Example
-from ietool.tasks.el.features import KB, Features, Featurizer, read_nil_types
-from ietool.tasks.el.kb import KnowledgeBase, open_any
+from ietool.tasks.el.features import Features, Featurizer
 from ietool.tasks.el.linking import Candidate, LinkedMention, Linking, Proposal, apart, best_apart, best_first
 from ietool.tasks.el.losses import log_partition
 from ietool.tasks.el.pooling import span_vectors
 from ietool.tasks.el.recipe import ElRecipe
 from ietool.tasks.el.sampling import Linkable, link_batch, linkable
-from ietool.tasks.el.traits import TYPES
-from ietool.text.encoding import CHARACTERS, WORDS
 from ietool.text.segmentation import word_spans
 from ietool.text.spans import nearest_spans
-from ietool.text.tokens import TokenReader
-from ietool.text.units import TOKENIZER
 from ietool.text.windows import windows
 from ietool.training.batches import columns, pad
 
@@ -262,45 +255,3 @@ def softmax_shares(scores: torch.Tensor, links: Sequence[Linkable]) -> list[list
     mention = torch.arange(len(links)).repeat_interleave(torch.tensor(counts, dtype=torch.int64))
     probabilities = torch.exp(scores - log_partition(scores, mention, len(links))[mention])
     return [part.tolist() for part in probabilities.split(counts)] if links else []
-
-
-def open_predictor(recipe: ElRecipe, model: Any, assets: Path) -> ElPredictor:
-    """A predictor with the features that a run folder or prepared folder carries, or with ``decode.kb``.
-
-    Raises:
-        UserError: they belong to another model, or the knowledge base cannot be opened.
-    """
-    notes, kb = [], None
-    if recipe.decode.kb is not None:
-        kb = open_any(recipe.decode.kb)
-        own = KnowledgeBase.open(assets / KB)
-        if kb.fingerprint != own.fingerprint:
-            notes.append(
-                f"the knowledge base {recipe.decode.kb} ({kb.info.entities:,} entities) is not the one trained with "
-                f"({own.info.entities:,} entities): what training learnt of names and ids that it lacks is of no use"
-            )
-    featurizer = Featurizer.open(recipe, assets, kb)
-    types = read_nil_types(assets) if recipe.data.nil == "keep" else []
-    config = model.config
-    words = featurizer.encoder.word_rows
-    cross = recipe.model.head == "cross"
-    wrong = {
-        CHARACTERS: not cross and len(featurizer.encoder.vocabulary) != config.characters,
-        TOKENIZER: cross and not _reads(featurizer, config),
-        WORDS: words > config.words or (words > 0) != (config.words > 0),
-        TYPES: len(featurizer.types) != config.types,
-        "recipe.yaml": len(types) != config.nil_types,
-    }
-    for name, is_wrong in wrong.items():
-        if is_wrong:
-            raise UserError("does not fit the model beside it", file=assets / name, mend="train again")
-    if cross:
-        from ietool.tasks.el.cross_decode import ElCrossPredictor
-
-        return ElCrossPredictor(recipe, model, featurizer, types, notes)
-    return ElPredictor(recipe, model, featurizer, types, notes)
-
-
-def _reads(featurizer: Featurizer, config: Any) -> bool:
-    """Whether a model's encoder knows all that a reader gives."""
-    return isinstance(featurizer.reader, TokenReader) and featurizer.reader.size <= config.encoder["vocab_size"]

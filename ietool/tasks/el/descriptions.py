@@ -7,13 +7,16 @@ its pieces are ranked, and the best that fit are taken; the match features see e
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Literal
 
 from ietool.text.characters import fold
 
 if TYPE_CHECKING:
-    from ietool.tasks.el.kb import Entity
+    from ietool.tasks.base import Progress
+    from ietool.tasks.el.kb import Entity, KnowledgeBase
+    from ietool.tasks.el.recipe import ModelSection
 
 SENSE, ABSTRACT = "义项描述", "摘要"
 """Predicates of CCKS records: the sense in a few words, and the encyclopedia's opening paragraph."""
@@ -25,6 +28,9 @@ SHORT_VALUE = 10
 _SENTENCE = re.compile(r"[^。！？!?；;\n]+[。！？!?；;\n]*")
 _NAMES = {"中文名", "中文名称", "外文名", "外文名称", "别名", "中文学名", "其他名称"}
 """Predicates whose objects are but names, which stand in front anyway."""
+
+_ENTITIES = 1000
+"""Entities read at a time."""
 
 Choice = Literal["ranked", "front"]
 
@@ -85,3 +91,24 @@ def short_values(entity: Entity) -> tuple[str, ...]:
     """The folded objects of 2 to ``SHORT_VALUE`` characters, each once."""
     values = (fold(value.strip()) for _, value in entity.facts if len(value) <= SHORT_VALUE + 4)
     return tuple(dict.fromkeys(value for value in values if 2 <= len(value) <= SHORT_VALUE))
+
+
+def entities_of(kb: KnowledgeBase) -> Iterator[list[Entity]]:
+    """All entities, some at a time."""
+    for first in range(0, kb.info.entities, _ENTITIES):
+        yield kb.entities(range(first, min(first + _ENTITIES, kb.info.entities)))
+
+
+def count_descriptions(kb: KnowledgeBase, model: ModelSection, progress: Progress) -> tuple[Counter[str], Counter[str]]:
+    """(characters of all records; counts: ``characters``, ``chosen`` ones of them, records that are ``cut``)."""
+    characters, described, done = Counter[str](), Counter[str](), 0
+    for entities in entities_of(kb):
+        for entity in entities:
+            full = whole(entity)
+            characters.update(full)
+            described["characters"] += len(full)
+            described["chosen"] += len(describe(entity, model.description, model.description_choice))
+            described["cut"] += len(full) > model.description
+        done += len(entities)
+        progress("descriptions", done, kb.info.entities)
+    return characters, described

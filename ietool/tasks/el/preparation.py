@@ -12,10 +12,10 @@ import sqlite3
 import tempfile
 from collections import Counter
 from collections.abc import Iterator
-from itertools import chain, islice
+from itertools import islice
 from pathlib import Path
 from random import Random
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from ietool.errors import UserError
 from ietool.files import read_lines
@@ -25,10 +25,10 @@ from ietool.tasks.base import PrepareReport, Progress, Sources
 from ietool.tasks.el import survey
 from ietool.tasks.el.annotations import Annotations, Folds
 from ietool.tasks.el.data import NIL, Example, format_line, load_examples, read_examples
-from ietool.tasks.el.descriptions import describe, whole
+from ietool.tasks.el.descriptions import count_descriptions
 from ietool.tasks.el.features import ANNOTATIONS, FOLDS, KB, NIL_TYPES, Featurizer
 from ietool.tasks.el.kb import KnowledgeBase, compile_kb
-from ietool.tasks.el.marking import MARK, PAIR_ROOM
+from ietool.tasks.el.notes import notes
 from ietool.tasks.el.recipe import ElRecipe
 from ietool.tasks.el.rows import encode, gold_of, table_columns
 from ietool.tasks.el.survey import AUTHORS_FILTER, Survey
@@ -38,11 +38,11 @@ from ietool.text.encoding import TextEncoder, write_vocabulary
 from ietool.text.units import DGCNN, UnitReader
 from ietool.training.tables import write_table
 
+if TYPE_CHECKING:
+    from ietool.text.tokens import TokenReader
+
 HEAD = 4096
 """Training records kept as they are, for ``--overfit``."""
-
-_ENTITIES = 1000
-"""Entities read at a time."""
 
 
 def prepare(
@@ -95,11 +95,16 @@ class _Preparation:
             self.rejects.close()
 
     def run(self) -> PrepareReport:
+        tokens: TokenReader | None = None
+        if self.recipe.model.encoder != DGCNN:  # first, as what is wrong with it should not take a while to be told
+            from ietool.tasks.el.tokenizing import fetch_reader
+
+            tokens = fetch_reader(self.recipe.model)
         kb = self.compile()
-        characters = self.read_entities(kb)
+        characters, self.described = count_descriptions(kb, self.recipe.model, self.progress)
         self.read_texts(kb, characters)
         annotations = self.folds.total
-        reader = self.write_reader(kb, characters)
+        reader = self.write_reader(kb, characters, tokens)
         annotations.save(self.folder / ANNOTATIONS)
         self.folds.save(self.folder / FOLDS)
         types = sorted(self.nil_types, key=lambda name: (-self.nil_types[name], name)) or [NIL]
@@ -126,61 +131,23 @@ class _Preparation:
         self.kb_rejected = counts["rejected"]
         return kb
 
-    def write_reader(self, kb: KnowledgeBase, characters: Counter[str]) -> UnitReader:
+    def write_reader(self, kb: KnowledgeBase, characters: Counter[str], reader: TokenReader | None) -> UnitReader:
         """Write the characters, which words of names need too, and the tokenizer of a pretrained encoder."""
         data, model = self.recipe.data, self.recipe.model
         write_vocabulary(self.folder, characters, data.min_char_count, data.word_vectors)
-        if model.encoder == DGCNN:
+        if reader is None:
             return TextEncoder.open(self.folder)
-        from ietool.text.tokens import fetch_tokenizer, write_kept_tokens
+        from ietool.tasks.el.tokenizing import count_tokens, tokens_of_texts
+        from ietool.text.tokens import write_kept_tokens
 
-        reader = fetch_tokenizer(model.encoder)
-        room = model.query + model.description + PAIR_ROOM
-        if reader.limit < room:
-            raise UserError(
-                f"the encoder reads {reader.limit} tokens, a mention and a description may have {room}",
-                field="model.encoder",
-                mend=f"set model.query and model.description to {reader.limit - PAIR_ROOM} together at most",
-            )
         reader.save(self.folder)
+        counts = count_tokens(reader, kb, model, self.progress)
+        self.described.update({"tokens": counts.tokens, "tokens_cut": counts.cut})
         if model.cut_vocabulary:
-            write_kept_tokens(self.folder, reader, self.tokens(reader, kb))
+            texts = [(self.scratch / f"{name}.jsonl", name == "train") for name in ("train", "mentions")]
+            seen = tokens_of_texts(reader, [text for text in texts if text[0].is_file()], data)
+            write_kept_tokens(self.folder, reader, seen | counts.seen)
         return reader
-
-    def tokens(self, reader: UnitReader, kb: KnowledgeBase) -> set[int]:
-        """The tokens that the texts of train and the records of the knowledge base hold."""
-        seen = set(reader.units(MARK).ids.tolist())
-        for texts in chain(self._texts(), self._records(kb)):
-            for units in reader.units_all(texts):
-                seen.update(units.ids.tolist())
-        return seen
-
-    def _texts(self) -> Iterator[list[str]]:
-        for name in ("train", "mentions"):
-            path = self.scratch / f"{name}.jsonl"
-            examples = read_examples(read_lines(path), need_ids=name == "train") if path.is_file() else iter(())
-            while some := [e.text for e in islice(examples, _ENTITIES)]:
-                yield some
-
-    @staticmethod
-    def _records(kb: KnowledgeBase) -> Iterator[list[str]]:
-        for first in range(0, kb.info.entities, _ENTITIES):
-            yield [whole(e) for e in kb.entities(range(first, min(first + _ENTITIES, kb.info.entities)))]
-
-    def read_entities(self, kb: KnowledgeBase) -> Counter[str]:
-        """Count the characters of all records, and what of them the network will read."""
-        characters: Counter[str] = Counter()
-        model = self.recipe.model
-        for first in range(0, kb.info.entities, _ENTITIES):
-            for entity in kb.entities(range(first, min(first + _ENTITIES, kb.info.entities))):
-                full = whole(entity)
-                characters.update(full)
-                chosen = describe(entity, model.description, model.description_choice)
-                self.described["characters"] += len(full)
-                self.described["chosen"] += len(chosen)
-                self.described["cut"] += len(full) > model.description
-            self.progress("descriptions", min(first + _ENTITIES, kb.info.entities), kb.info.entities)
-        return characters
 
     def examples(self, role: str, counts: Survey, step: str, *, need_ids: bool = True) -> Iterator[Example]:
         """The good records of a file, counted, with progress by lines; bad ones go to the rejects, if there are any."""
@@ -299,30 +266,7 @@ class _Preparation:
             "extra_mention_texts": self.extra.records,
             "descriptions": dict(self.described),
         }
-        described, size = self.described, recipe.model.description
-        report.notes.append(
-            f"knowledge base: {kb.info.entities:,} entities, {kb.info.names:,} names, "
-            f"{sum(kb.info.files.values()) / 1e6:.1f} MB on disk, opened by memory map"
-        )
-        report.notes.append(
-            f"descriptions: {described['cut']:,} of {kb.info.entities:,} are longer than the {size} characters "
-            f"that the network reads; of {described['characters']:,} characters it reads {described['chosen']:,} "
-            f"({recipe.model.description_choice}), and the match features look into all"
-        )
-        if self.extra.records:
-            report.notes.append(f"mentions without ids: {self.extra.records:,} further texts")
-        elif "mentions" in self.sources.files:
-            report.notes.append("mentions without ids: not used (data.extra_mentions)")
-        if "dev" not in self.sources.files:
-            report.notes.append(
-                f"no dev file was given: {splits['dev'].records:,} texts of train are held out "
-                f"(data.held_out={recipe.data.held_out:g}, seed {recipe.data.held_out_seed})"
-            )
-        for name, split in splits.items():
-            if split.unknown_ids:
-                report.notes.append(f"{name}: {split.unknown_ids:,} mentions have an id that the knowledge base lacks")
-        if self.overlap:
-            report.notes.append(f"{self.overlap:,} texts of dev are in train too: its score flatters")
+        report.notes = notes(recipe, kb, splits, self.described, self.extra, self.sources, self.overlap)
         return report
 
 

@@ -20,7 +20,8 @@ CUT = "a token of the encoder lies across its border"
 FILTERED = "its name is filtered out"
 NO_CANDIDATE = "its id is no candidate of the name"
 RESTRICTED = "its id is dropped by the restriction to ids linked before"
-REASONS = (NO_NAME, FILTERED, NO_CANDIDATE, RESTRICTED)
+LEFT_OUT = "its id is not among the first decode.candidates of the name"
+REASONS = (NO_NAME, FILTERED, NO_CANDIDATE, RESTRICTED, LEFT_OUT)
 ORACLE_NOTE = "gold mentions that are among the dictionary matches, with the gold id among the candidates"
 
 AUTHORS_FILTER = 5.0
@@ -35,6 +36,7 @@ class Survey:
         matched: maximum matching before any filter, against the gold mentions.
         floors: filter threshold → (mentions, mentions with their entity) of maximum matching over the names that pass,
             each linked to the entity that train links the name to most often, else to the first candidate.
+        windows_cut: windows with more tokens than the encoder has positions.
         every: all matches that pass the recipe's filter, overlapping ones too: what the model chooses from.
     """
 
@@ -45,6 +47,7 @@ class Survey:
     gold: int = 0
     nil: int = 0
     unknown_ids: int = 0
+    windows_cut: int = 0
     lengths: Lengths = field(default_factory=Lengths)
     oracle: OracleCounts = field(default_factory=lambda: OracleCounts(REASONS))
     matched: PRFScore = field(default_factory=PRFScore)
@@ -110,15 +113,18 @@ class Survey:
                 self.oracle.lost[NO_CANDIDATE] += 1
             elif row not in restricted:
                 self.oracle.lost[RESTRICTED] += 1
+            elif row not in restricted[: featurizer.recipe.decode.candidates]:
+                self.oracle.lost[LEFT_OUT] += 1
 
-    @staticmethod
-    def _cut(example: Example, featurizer: Featurizer) -> set[tuple[int, int]]:
-        """The mentions that the units of no window express."""
-        data, text = featurizer.recipe.data, example.text
+    def _cut(self, example: Example, featurizer: Featurizer) -> set[tuple[int, int]]:
+        """The mentions that the units of no window express; counts windows that lose their end."""
+        data, text, reader = featurizer.recipe.data, example.text, featurizer.reader
         spans = {(m.start, m.end) for m in example.mentions}
-        pieces = windows(text, data.window, data.overlap) if spans else []
-        for (a, b), units in zip(pieces, featurizer.reader.units_all([text[a:b] for a, b in pieces]), strict=True):
+        pieces = windows(text, data.window, data.overlap)
+        before = reader.cut
+        for (a, b), units in zip(pieces, reader.units_all([text[a:b] for a, b in pieces]), strict=True):
             spans -= {(s, e) for s, e in spans if a <= s and e <= b and units.span_of(s - a, e - a)}
+        self.windows_cut += reader.cut - before
         return spans
 
     def numbers(self) -> dict[str, Any]:
@@ -132,6 +138,7 @@ class Survey:
             "mentions": self.gold,
             "nil": self.nil,
             "unknown_ids": self.unknown_ids,
+            "windows_cut": self.windows_cut,
             "candidates_per_mention": self.candidates["all"] / mentions,
             "candidates_after_restriction": self.candidates["restricted"] / mentions,
             "ambiguous_mentions": self.candidates["ambiguous"] / mentions,
