@@ -26,7 +26,7 @@ kb_app = typer.Typer(
 
 KBArgument = Annotated[
     Path,
-    typer.Argument(metavar="KB", help="A prepared folder, a run folder, a compiled knowledge base, or a kb_data file."),
+    typer.Argument(metavar="KB", help="A prepared, run, data or compiled folder, or a kb_data file."),
 ]
 
 

@@ -157,6 +157,8 @@ def test_a_bad_line_is_named(folder: Path, capsys: pytest.CaptureFixture[str], k
     for command in (("stats", "kb_data"), ("lookup", "kb_data", "云朵")):
         error = refused(capsys, *command)
         assert "kb_data:2: " in error and message in error and "→" in error
+        # What this command cannot do it does not recommend.
+        assert "--skip-bad" not in error or "prepare" in error
     assert not [path for path in (folder / "home" / "kb").iterdir() if path.is_dir()]  # nothing half made
 
 
@@ -176,6 +178,34 @@ def test_what_is_no_knowledge_base_is_told(
     (folder / "blank").write_text("\n", encoding="utf-8")
     (folder / "latin").write_bytes('{"subject": "é"}\n'.encode("latin-1"))
     assert message in refused(capsys, "stats", path)
+
+
+def test_a_record_may_be_left_out_by_preparing(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write(folder / "kb_data", RECORDS[0], RECORDS[1] | {"subject_id": "7"}, RECORDS[2])
+    error = refused(capsys, "stats", "kb_data")
+    assert error.endswith("→ mend the record, or name the folder that `ietool prepare --skip-bad` makes\n")
+    text = {
+        "text_id": "1",
+        "text": "听云朵之歌",
+        "mention_data": [{"kb_id": "7", "mention": "云朵之歌", "offset": "1"}],
+    }
+    for name in ("train.json", "dev.json"):
+        write(folder / name, text)
+    assert ietool(["prepare", "-r", "el", "--data", ".", "--skip-bad", "-o", "made"]) == 0
+    capsys.readouterr()
+    assert told(capsys, "stats", "made")["entities"] == 2
+
+
+def test_a_data_folder_gives_its_kb_data(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "data").mkdir()
+    shutil.copy(folder / "kb_data", folder / "data")
+    file, data = (told(capsys, "stats", name) for name in ("kb_data", "data"))
+    assert data["fingerprint"] == file["fingerprint"]
+    assert [one["kb_id"] for one in told(capsys, "lookup", "data", "云朵")] == ["7", "3"]
+    shutil.copy(folder / "kb_data", folder / "data" / "kb.json")
+    error = refused(capsys, "stats", "data")
+    assert error == "error: data: several files could be the kb file: kb.json, kb_data → name one of them\n"
+    assert "holds no compiled knowledge base" in refused(capsys, "stats", "home")  # of compiled ones
 
 
 @pytest.mark.parametrize("name", [*FILES, INFO])

@@ -16,13 +16,14 @@ from filelock import FileLock
 
 from ietool import paths
 from ietool.errors import UserError
-from ietool.files import OnBad
+from ietool.files import SKIP, OnBad
 from ietool.tasks.base import Progress, no_progress
 from ietool.tasks.el.data import normalise
 from ietool.tasks.el.kb_build import build
-from ietool.tasks.el.kb_info import INFO, KBInfo
+from ietool.tasks.el.kb_info import FILES, INFO, KBInfo
 from ietool.tasks.el.kb_open import EntityFile, check_files, read_automaton, read_ids, read_names
 from ietool.tasks.el.kb_records import Entity
+from ietool.tasks.el.sources import locate
 from ietool.text.characters import fold
 
 __all__ = ["Entity", "KBInfo", "KnowledgeBase", "Match", "compile_kb", "open_any"]
@@ -146,7 +147,7 @@ def compile_kb(
 
 
 def open_any(path: Path, *, progress: Progress = no_progress) -> KnowledgeBase:
-    """The knowledge base of a compiled, a prepared or a run folder, or of a kb_data file.
+    """The knowledge base of a compiled, a prepared or a run folder, or of a kb_data file, perhaps in a data folder.
 
     A file is compiled once, into ``kb/`` of the working folder, and found again by its content.
 
@@ -155,10 +156,9 @@ def open_any(path: Path, *, progress: Progress = no_progress) -> KnowledgeBase:
     """
     if path.is_dir():
         for folder in (path, path / FOLDER):
-            if (folder / INFO).is_file():
+            if _is_compiled(folder):
                 return KnowledgeBase.open(folder)
-        message = f"holds no compiled knowledge base (no {INFO} here or in {FOLDER}/)"
-        raise UserError(message, file=path, mend="name a prepared folder, a run folder, or a kb_data file")
+        path = _file_in(path)
     if not path.is_file():
         raise UserError("no such file or folder", file=path, mend="check the path")
     with path.open("rb") as stream:
@@ -174,7 +174,29 @@ def open_any(path: Path, *, progress: Progress = no_progress) -> KnowledgeBase:
                 return KnowledgeBase.open(folder)
             except UserError:  # of an older version, or damaged: it is ours to make again
                 pass
-        return compile_kb(path, folder, progress=progress)
+        try:
+            return compile_kb(path, folder, progress=progress)
+        except UserError as error:
+            if error.mend == SKIP:  # which only prepare can do
+                error.mend = "mend the record, or name the folder that `ietool prepare --skip-bad` makes"
+            raise
+
+
+def _is_compiled(folder: Path) -> bool:
+    """Whether a folder is, or was, a compiled knowledge base: kb.json alone is a name of kb_data files too."""
+    return (folder / INFO).is_file() and any((folder / name).is_file() for name in FILES)
+
+
+def _file_in(folder: Path) -> Path:
+    """The kb_data file of a data folder. Raises UserError if there is none, or there are several."""
+    sources = locate(folder, ())
+    if "kb" in sources.ambiguous:
+        raise UserError(sources.ambiguous["kb"].message, file=folder, mend="name one of them")
+    found = sources.files.get("kb")
+    if found is None or _is_compiled(found.parent):
+        message = f"holds no compiled knowledge base (no {INFO} here or in {FOLDER}/) and no kb_data file"
+        raise UserError(message, file=folder, mend="name a prepared folder, a run folder, or a kb_data file")
+    return found
 
 
 def _plain(text: str) -> str:
