@@ -119,7 +119,7 @@ class NerPredictor:
         single = chains.before + chains.behind - chains.partition[:, None, None]
         real = torch.arange(paths.shape[1], device=lengths.device) < lengths[:, None]
         highest = float(single[:, :, 1:].amax(2).masked_fill(~real, -torch.inf).max().exp())
-        self.highest_probability = max(self.highest_probability, highest)
+        self.highest_probability = max(self.highest_probability, min(highest, 1.0))
         transitions = crf.scores()[1].double().cpu().numpy()
         numbers, before, behind, partition = (x.double().cpu().numpy() for x in (emissions, *chains))
         found = []

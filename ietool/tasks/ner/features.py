@@ -88,7 +88,12 @@ class Featurizer:
                 elif units.inside.any():
                     found.append(Piece(i, a, b, units))
             cuts = again
-        return sorted(found, key=lambda piece: (piece.text, piece.start))
+        # One of the smaller windows may lie within the next large one, which then says all that it could.
+        kept: list[Piece] = []
+        for piece in sorted(found, key=lambda piece: (piece.text, piece.start, -piece.end)):
+            if not kept or kept[-1].text != piece.text or kept[-1].end < piece.end:
+                kept.append(piece)
+        return kept
 
 
 def copy_assets(source: Path, target: Path) -> None:

@@ -31,8 +31,8 @@ def owned(windows: Sequence[tuple[int, int]], found: Sequence[Iterable[Found]]) 
 
 
 def widened(found: Iterable[Found], tokens: Sequence[tuple[int, int]]) -> list[Found]:
-    """Entities moved to the borders of tokens, (start, end) each and in order: what begins or ends within one has all of
-    it. What lies between two is left out."""
+    """Entities moved to the borders of tokens, (start, end) each and in order: what begins or ends within a token has
+    all of it. What lies between two is left out."""
     starts, ends = [a for a, _ in tokens], [b for _, b in tokens]
     kept = []
     for a, b, kind, probability in found:

@@ -1,0 +1,133 @@
+"""Invented texts with entities, prepared folders, and models that find much without training."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+from unittest import mock
+
+import torch
+from torch import nn
+
+from ietool.nn.encoder import PretrainedEncoder
+from ietool.nn.global_pointer import EfficientGlobalPointer
+from ietool.recipe_io import load_recipe
+from ietool.tasks.base import PrepareReport, Sources
+from ietool.tasks.ner.data import Entity, Example
+from ietool.tasks.ner.forms.cluener import label_of
+from ietool.tasks.ner.forms.tokens import format_sentence
+from ietool.tasks.ner.model import NerModel, build_model
+from ietool.tasks.ner.preparation import prepare
+from ietool.tasks.ner.recipe import NerRecipe
+from ietool.tasks.ner.schemes import SCHEMES
+from tests.tiny_encoder import make_encoder_folder
+
+PEOPLE = ("林满", "何舟远", "Ada Lin", "高岳", "周雨桐")
+PLACES = ("云州", "江城", "青石镇", "北湾")
+FRAMES = ("{p}在{l}工作。", "昨天{p}和{q}去了{l}大学，天气很好。", "{l}下雨了，{p}没有出门！", "2024年{p}说：{l}真远")
+
+SMALL = (
+    "model.hidden_size=16", "model.dilations=[1,2]", "model.embedding_dropout=0", "model.gate_dropout=0",
+    "model.head_dropout=0", "model.head_size=8", "data.window=32", "data.overlap=12", "data.min_char_count=1",
+    "decode.batch_size=4", "training.epochs=1", "training.batch_size=8", "training.precision=fp32",
+)  # fmt: skip
+
+
+def examples(count: int, seed: int = 1, *, nested: bool = False) -> list[Example]:
+    """Texts with people and places, each text once; nested: a university has the name of its city within its own."""
+    dice = random.Random(seed)
+    found: dict[str, Example] = {}
+    while len(found) < count:
+        frame = dice.choice(FRAMES)
+        text, entities = f"（{len(found)}）", set()
+        for part in frame.replace("{", "\0{").replace("}", "}\0").split("\0"):
+            name = {"{p}": PEOPLE, "{q}": PEOPLE, "{l}": PLACES}.get(part)
+            if name is None:
+                if nested and part.startswith("大学"):
+                    place = max(e for e in entities if e.end == len(text))
+                    entities.add(Entity(place.start, len(text) + 2, "机构"))
+                text += part
+                continue
+            chosen = dice.choice(name)
+            kind = "地点" if part == "{l}" else "人物"
+            entities.add(Entity(len(text), len(text) + len(chosen), kind))
+            text += chosen
+        found[text] = Example(text, tuple(sorted(entities)))
+    return list(found.values())
+
+
+def write_json(path: Path, some: Iterable[Example]) -> Path:
+    rows = ({"text": e.text, "label": label_of(e.text, e.entities)} for e in some)
+    path.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8")
+    return path
+
+
+def write_tags(path: Path, some: Iterable[Example], scheme: str = "bmes", separator: str = " ") -> Path:
+    """A character a token, but blanks left out as such files do."""
+    lines = []
+    for example in some:
+        at = [n for n, c in enumerate(example.text) if not c.isspace()]
+        place = {n: k for k, n in enumerate(at)}
+        text = "".join(example.text[n] for n in at)
+        entities = [Entity(place[e.start], place[e.end - 1] + 1, e.type) for e in example.entities]
+        lines.append(format_sentence(Example(text), entities, SCHEMES[scheme], separator))
+    path.write_text("".join(lines), encoding="utf-8")
+    return path
+
+
+def small_recipe(name: str = "ner-crf", *more: str) -> NerRecipe:
+    recipe = load_recipe(name, [*SMALL, *more])
+    assert isinstance(recipe, NerRecipe)
+    return recipe
+
+
+def encoder_folder(path: Path, positions: int = 64) -> Path:
+    return make_encoder_folder(path, [e.text for e in examples(40)], positions=positions, dropout=0.0)
+
+
+class Prepared(NamedTuple):
+    folder: Path
+    report: PrepareReport
+
+    def oracle(self, split: str = "dev") -> dict[str, int]:
+        """Reason → gold entities lost by it, those that occur."""
+        lost: dict[str, int] = self.report.statistics[split]["oracle"]["lost"]
+        return {reason: count for reason, count in lost.items() if count}
+
+
+def prepare_files(recipe: NerRecipe, folder: Path, *, rejects: bool = False, **files: Path) -> Prepared:
+    out = folder / "prepared"
+    out.mkdir(parents=True)
+    with mock.patch.dict(os.environ, {"IETOOL_HOME": str(folder / "home")}):
+        report = prepare(
+            recipe, Sources(files), out, rejects=out / "rejects.jsonl" if rejects else None, progress=lambda *_: None
+        )
+    return Prepared(out, report)
+
+
+def prepare_examples(recipe: NerRecipe, folder: Path, train: Sequence[Example], dev: Sequence[Example]) -> Prepared:
+    folder.mkdir(parents=True, exist_ok=True)
+    files = {"train": write_json(folder / "train.json", train), "dev": write_json(folder / "dev.json", dev)}
+    return prepare_files(recipe, folder, **files)
+
+
+def loud_model(recipe: NerRecipe, prepared: Path, seed: int = 5) -> NerModel:
+    """Random weights so large that paths and spans of every kind are found, in double precision, in which a batch and
+    a single text differ by nothing. Of a pretrained encoder the weights stay."""
+    torch.manual_seed(seed)
+    model = build_model(recipe, prepared)
+    kept = {id(p) for p in model.encoder.parameters()} if isinstance(model.encoder, PretrainedEncoder) else set()
+    with torch.no_grad():
+        for p in model.parameters():
+            if id(p) not in kept:
+                p.copy_(torch.randn_like(p) * (0.6 if p.dim() > 1 else 0.3))
+        if isinstance(model.out, EfficientGlobalPointer):
+            model.out.bias.bias.add_(-1.5)
+        else:
+            assert isinstance(model.out, nn.Linear)
+            model.out.bias[0].add_(-1.0)
+    return model.double().eval()
