@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Protocol, cast
+from typing import Any, ClassVar, Protocol, cast
 
 import torch
 from torch import Tensor, nn
@@ -96,6 +96,10 @@ class PretrainedEncoder(nn.Module):
     """Any encoder that ``AutoModel`` builds, its token embedding perhaps cut to the tokens that training texts hold
     (the articles' ``keep_tokens``); tokens that were cut read the row of the unknown token."""
 
+    kind: ClassVar[Any] = AutoModel
+    """Which of transformers' classes builds it and loads its weights."""
+    complete: ClassVar[str] = "name a complete model"
+    """What to do where weights are missing."""
     row_of: Tensor | None
 
     def __init__(self, config: EncoderConfig) -> None:
@@ -106,7 +110,7 @@ class PretrainedEncoder(nn.Module):
         full = own.vocab_size
         if config.token_rows:
             own.vocab_size = config.token_rows
-        self.backbone: Any = AutoModel.from_config(own, dtype=torch.float32, trust_remote_code=False)
+        self.backbone: Any = self.kind.from_config(own, dtype=torch.float32, trust_remote_code=False)
         _without_pooler(self.backbone)
         self.size = int(own.hidden_size)
         self.register_buffer("row_of", torch.zeros(full, dtype=torch.int32) if config.token_rows else None)
@@ -120,11 +124,14 @@ class PretrainedEncoder(nn.Module):
         token_types: Tensor | None = None,
     ) -> Tensor:  # fmt: skip
         """ids, token_types (B, T), inside (B, T) bool, true also for special tokens → (B, T, H), zero outside."""
-        if self.row_of is not None:
-            ids = self.row_of[ids].to(ids.dtype)
+        ids = self.rows(ids)
         more = {} if token_types is None else {"token_type_ids": token_types}
         h: Tensor = self.backbone(input_ids=ids, attention_mask=inside.long(), **more).last_hidden_state
         return h * inside.unsqueeze(-1).to(h.dtype)
+
+    def rows(self, ids: Tensor) -> Tensor:
+        """The rows that tokens have in a vocabulary that may be cut; of any shape."""
+        return ids if self.row_of is None else self.row_of[ids].to(ids.dtype)
 
 
 def make_encoder(config: EncoderConfig) -> CharacterEncoder | PretrainedEncoder:
@@ -173,15 +180,16 @@ def load_encoder(encoder: CharacterEncoder | PretrainedEncoder, section: Encoder
         if vectors is not None:
             encoder.embedding.fill(vectors)
         return
-    source = _fetch(section.encoder)
+    source = fetch(section.encoder, type(encoder))
     _without_pooler(source)
     weights = source.state_dict()
     if encoder.row_of is not None:
         kept = torch.from_numpy(kept_tokens(prepared))
-        name = next(n for n, p in source.named_parameters() if p is source.get_input_embeddings().weight)
         reader = TokenReader.open(prepared)
         unknown = max(reader.unknown, 0)
-        weights[name] = weights[name][kept]
+        for name, target in encoder.backbone.state_dict().items():  # the embedding, and what a head has of its size
+            if weights[name].shape != target.shape:
+                weights[name] = weights[name][kept]
         rows = torch.full((len(encoder.row_of),), int(torch.searchsorted(kept, unknown)), dtype=torch.int32)
         rows[kept] = torch.arange(len(kept), dtype=torch.int32)
         encoder.row_of.copy_(rows)
@@ -221,13 +229,18 @@ def _without_pooler(backbone: Any) -> None:
         backbone.pooler = None  # made for sentence pairs; unused weights would only be saved and averaged
 
 
-def _fetch(name: str) -> PreTrainedModel:
+def fetch(name: str, wanted: type[PretrainedEncoder] = PretrainedEncoder) -> PreTrainedModel:
+    """The model of a folder or hub id, as a kind of encoder wants it.
+
+    Raises:
+        UserError: it cannot be loaded, or lacks weights.
+    """
     verbosity, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
     logging.set_verbosity(logging.CRITICAL)
     logging.disable_progress_bar()
     try:
         # Of older models a hub may hold a pickle alone; transformers reads it as tensors and nothing else.
-        model, info = AutoModel.from_pretrained(
+        model, info = wanted.kind.from_pretrained(
             name, dtype=torch.float32, output_loading_info=True, trust_remote_code=False,
             ignore_mismatched_sizes=True,  # we say better which do not fit
         )  # fmt: skip
@@ -236,7 +249,7 @@ def _fetch(name: str) -> PreTrainedModel:
         raise UserError(
             f"the weights of {name!r} cannot be loaded ({reason})",
             field="model.encoder",
-            mend="name a folder or hub id that AutoModel loads",
+            mend=f"name a folder or hub id that {wanted.kind.__name__} loads",
         ) from None
     finally:
         logging.set_verbosity(verbosity)
@@ -248,6 +261,6 @@ def _fetch(name: str) -> PreTrainedModel:
         raise UserError(
             f"{name!r} lacks weights: {missing[0]}{f' and {len(missing) - 1} more' if len(missing) > 1 else ''}",
             field="model.encoder",
-            mend="name a complete model",
+            mend=wanted.complete,
         )
     return cast(PreTrainedModel, model)

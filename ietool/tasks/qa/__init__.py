@@ -32,7 +32,12 @@ class QaTask(Task):
     epoch_scores = (("EM", "em"), ("F1", "f1"), ("score", "score"))
     roles = ("train",)
     feature_sections = ("data",)
-    feature_keys = ("model.encoder", "model.head")
+    feature_keys = ("model.encoder", "model.head", "model.masks")
+    models = (
+        ("ietool.tasks.qa.model:QaConfig", "ietool.tasks.qa.model:QaModel"),
+        ("ietool.tasks.qa.span.model:SpanConfig", "ietool.tasks.qa.span.model:SpanModel"),
+        ("ietool.tasks.qa.mlm.model:MaskConfig", "ietool.tasks.qa.mlm.model:MaskModel"),
+    )
     # So few questions: a quick average, and patience costs more than it brings.
     demo = ("training.ema_decay=0.99", "training.epochs=8")
 
@@ -88,6 +93,10 @@ class QaTask(Task):
             from ietool.tasks.qa.span.sampling import SpanTrainingSet
 
             return SpanTrainingSet(cast(QaRecipe, recipe), prepared, limit=limit)
+        if _head(recipe) == "mlm":
+            from ietool.tasks.qa.mlm.sampling import MaskTrainingSet
+
+            return MaskTrainingSet(cast(QaRecipe, recipe), prepared, limit=limit)
         from ietool.tasks.qa.sampling import QaTrainingSet
 
         return QaTrainingSet(cast(QaRecipe, recipe), prepared, limit=limit)
@@ -116,6 +125,10 @@ class QaTask(Task):
             from ietool.tasks.qa.span.decode import open_predictor as open_span_predictor
 
             return open_span_predictor(cast(QaRecipe, recipe), model, assets)
+        if _head(recipe) == "mlm":
+            from ietool.tasks.qa.mlm.decode import open_predictor as open_mask_predictor
+
+            return open_mask_predictor(cast(QaRecipe, recipe), model, assets)
         from ietool.tasks.qa.decode import open_predictor
 
         return open_predictor(cast(QaRecipe, recipe), model, assets)

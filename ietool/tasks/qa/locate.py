@@ -11,7 +11,8 @@ from ietool.text.matching import occurrences
 
 EMPTY, MISSING, LONG = "the answer is empty", "the answer is not in the passage", "the answer is too long"
 UNREAD = "its passage is not among those that are read"
-REASONS = (EMPTY, MISSING, LONG, UNREAD)
+BORDERS = "no token begins or ends there"
+REASONS = (EMPTY, MISSING, LONG, UNREAD, BORDERS)
 
 
 def locate(passage: Passage) -> tuple[list[tuple[int, int]], int]:

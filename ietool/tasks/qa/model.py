@@ -189,7 +189,7 @@ def build_model(recipe: QaRecipe, prepared: Path, labels: bool) -> QaModel:
             word_size=0 if vectors is None else vectors.shape[1],
             tags=len(TAGS) if recipe.model.part_of_speech else 0,
             labels=len(LABELS) if labels else 0,
-            **recipe.model.model_dump(exclude={"part_of_speech", "head", "encoder", "cut_vocabulary"}),
+            **recipe.model.model_dump(exclude={"part_of_speech", "head", "encoder", "cut_vocabulary", "masks"}),
         )
     )
     if vectors is not None:

@@ -9,6 +9,7 @@ from transformers import PreTrainedModel
 
 from ietool.nn.pretrained import open_pretrained
 from ietool.tasks.qa import model as reader
+from ietool.tasks.qa.mlm import model as mlm
 from ietool.tasks.qa.preparation import LABELLED
 from ietool.tasks.qa.recipe import QaRecipe
 from ietool.tasks.qa.span import model as span
@@ -23,6 +24,8 @@ def build(recipe: QaRecipe, prepared: Path) -> PreTrainedModel:
     labels = (prepared / LABELLED).is_file()
     if recipe.model.head == "span":
         return span.build_model(recipe, prepared, labels)
+    if recipe.model.head == "mlm":
+        return mlm.build_model(recipe, prepared)
     return reader.build_model(recipe, prepared, labels)
 
 
@@ -34,4 +37,6 @@ def open_model(run: Path) -> PreTrainedModel:
         kind = ""  # opening it will say what is wrong
     if kind == span.SpanConfig.model_type:
         return open_pretrained(span.SpanModel, run)
+    if kind == mlm.MaskConfig.model_type:
+        return open_pretrained(mlm.MaskModel, run)
     return open_pretrained(reader.QaModel, run)

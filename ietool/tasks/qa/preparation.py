@@ -27,15 +27,18 @@ from ietool.tasks.qa import rows as rows_of_reader
 from ietool.tasks.qa.data import Passage, Question, load_questions
 from ietool.tasks.qa.features import Featurizer, chosen
 from ietool.tasks.qa.locate import annotated, locate
+from ietool.tasks.qa.mlm.model import check_encoder
+from ietool.tasks.qa.mlm.reader import MaskReader
 from ietool.tasks.qa.recipe import QaRecipe
 from ietool.tasks.qa.rows import label_class
 from ietool.tasks.qa.sources import files_of
 from ietool.tasks.qa.span import rows as rows_of_tokens
+from ietool.tasks.qa.span.borders import TokenSurvey
 from ietool.tasks.qa.survey import ORACLE_NOTE, Survey, corpus_table
 from ietool.text.characters import fold
 from ietool.text.encoding import TextEncoder
 from ietool.text.tokens import TokenReader, write_kept_tokens
-from ietool.text.units import write_reader
+from ietool.text.units import DGCNN, write_reader
 from ietool.training.tables import write_table
 
 HEAD = 1024
@@ -80,6 +83,7 @@ class _Preparation:
         self.rejects = None if rejects is None else Rejects(rejects)
         self.seen = SeenTexts(scratch)
         self.splits = {name: Survey() for name in ("train", "dev")}
+        self.tokens: TokenSurvey | None = None
         self.overlap = self.unlocated = 0
 
     def close(self) -> None:
@@ -88,14 +92,25 @@ class _Preparation:
             self.rejects.close()
 
     def run(self) -> PrepareReport:
-        characters = self.read_train()
         data, encoder = self.recipe.data, self.recipe.model.encoder
-        reader = write_reader(self.folder, encoder, characters, data.min_char_count, data.word_vectors)
-        self.read_dev()
-        if isinstance(reader, TextEncoder):
-            rows, kinds = self.character_rows(Featurizer(self.recipe, reader)), rows_of_reader.table_columns()
+        if encoder != DGCNN:  # an encoder that cannot be had is told before everything is read
+            tokens = cast(TokenReader, write_reader(self.folder, encoder, Counter(), data.min_char_count, None))
+            masks = None
+            if self.recipe.model.head == "mlm":
+                masks = self.recipe.model.masks
+                MaskReader.of(self.folder, masks)
+                check_encoder(encoder)
+            self.tokens = TokenSurvey(tokens, masks)
+        characters = self.read_train()
+        if self.tokens is not None:
+            self.tokens.flush()
+            write_kept_tokens(self.folder, self.tokens.reader, self.tokens.seen)
+            rows, kinds = self.token_rows(), rows_of_tokens.table_columns()
         else:
-            rows, kinds = self.token_rows(cast(TokenReader, reader)), rows_of_tokens.table_columns()
+            reader = write_reader(self.folder, encoder, characters, data.min_char_count, data.word_vectors)
+            featurizer = Featurizer(self.recipe, cast(TextEncoder, reader))
+            rows, kinds = self.character_rows(featurizer), rows_of_reader.table_columns()
+        self.read_dev()
         count = write_table(lambda: rows, kinds, self.folder / "train", self.scratch)
         if not count:
             raise UserError("holds no passage to learn from", file=self.sources.files["train"])
@@ -120,7 +135,8 @@ class _Preparation:
         self.progress(step, number, number)
 
     def read_train(self) -> Counter[str]:
-        """Validate the training questions, hold out dev where there is none, count characters."""
+        """Validate the training questions, hold out dev where there is none, count characters if the encoder
+        reads them."""
         characters: Counter[str] = Counter()
         data, train = self.recipe.data, self.splits["train"]
         hold = "dev" not in self.sources.files
@@ -141,14 +157,14 @@ class _Preparation:
                         held.write(line)
                         continue
                     self.seen.first_time(digest(question.text), b"")
-                    train.add(question, chosen(question, data.paragraphs), self.recipe.decode.longest)
+                    self.survey(train, question)
                     once.write(line)
                     if heads < HEAD and (question.is_impossible or _answering(question)):
                         head.write(line)
                         heads += 1
-                    characters.update(fold(question.text))
-                    for passage in question.passages:
-                        characters.update(fold(passage.text))
+                    if self.tokens is None:
+                        for text in (question.text, *(passage.text for passage in question.passages)):
+                            characters.update(fold(text))
                     if label_class(question) >= 0:
                         (self.folder / LABELLED).touch()
             if hold and not held.tell():
@@ -163,16 +179,10 @@ class _Preparation:
         for number, question, passages in self.learnt():
             yield from rows_of_reader.encode(featurizer, question, passages, number)
 
-    def token_rows(self, reader: TokenReader) -> Iterator[dict[str, Any]]:
-        """The rows of the training table of the heads that read tokens; their tokens are kept for
-        ``model.cut_vocabulary``."""
-        seen: set[int] = set()
+    def token_rows(self) -> Iterator[dict[str, Any]]:
+        """The rows of the training table of the heads that read tokens."""
         for number, question, passages in self.learnt():
-            rows = list(rows_of_tokens.encode(question, passages, number, self.recipe.data.question))
-            for units in reader.units_all([row["asked"] for row in rows[:1]] + [row["passage"] for row in rows]):
-                seen.update(units.ids.tolist())
-            yield from rows
-        write_kept_tokens(self.folder, reader, seen)
+            yield from rows_of_tokens.encode(question, passages, number, self.recipe.data.question)
 
     def learnt(self) -> Iterator[tuple[int, Question, list[int]]]:
         """The training questions with their numbers, and the passages that are read or answer them."""
@@ -201,9 +211,18 @@ class _Preparation:
         )
         with _create(self.folder / "dev.jsonl") as out:
             for question in questions:
-                dev.add(question, chosen(question, self.recipe.data.paragraphs), self.recipe.decode.longest)
+                self.survey(dev, question)
                 self.overlap += given and self.seen.gold_of(digest(question.text)) is not None
                 out.write(json.dumps(asdict(question), ensure_ascii=False) + "\n")
+        if self.tokens is not None:
+            self.tokens.flush()
+
+    def survey(self, split: Survey, question: Question) -> None:
+        """Count a question of a split."""
+        passages = chosen(question, self.recipe.data.paragraphs)
+        answers = split.add(question, passages, self.recipe.decode.longest)
+        if self.tokens is not None:
+            self.tokens.add(question, passages, answers, split.oracle)
 
     def report(self) -> PrepareReport:
         """Tables, numbers and notes."""

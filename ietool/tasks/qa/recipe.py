@@ -50,6 +50,9 @@ class ModelSection(Section):
     cut_vocabulary: bool = Field(
         False, description="keep of a pretrained encoder's vocabulary what the training texts hold"
     )
+    masks: Annotated[int, Field(ge=1, le=256)] = Field(
+        32, description="of the head mlm: tokens of an answer, at most; each takes one of the encoder's positions"
+    )
     hidden_size: PositiveInt = 128
     question_dilations: list[PositiveInt] = Field(default_factory=lambda: [1, 2, 1], min_length=1)
     passage_dilations: list[PositiveInt] = Field(default_factory=lambda: [1, 2, 4, 8, 16, 1], min_length=1)

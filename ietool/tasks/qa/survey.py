@@ -10,10 +10,14 @@ from typing import Any
 from ietool.report.corpus import Lengths, OracleCounts, percent
 from ietool.report.tables import Cell, Table
 from ietool.tasks.qa.data import Question, has_markup
-from ietool.tasks.qa.locate import EMPTY, LONG, MISSING, REASONS, UNREAD, annotated, locate
+from ietool.tasks.qa.locate import EMPTY, LONG, MISSING, REASONS, UNREAD, annotated, best_of, locate
 from ietool.text.characters import fold
+from ietool.text.matching import occurrences
 
 ORACLE_NOTE = "answerable questions one of whose accepted answers is a span that the reader may give"
+
+Spans = dict[int, list[tuple[int, int]]]
+"""Index of a passage → half-open spans of its characters."""
 
 
 @dataclass
@@ -35,8 +39,12 @@ class Survey:
     kinds: Counter[str] = field(default_factory=Counter)
     oracle: OracleCounts = field(default_factory=lambda: OracleCounts(REASONS))
 
-    def add(self, question: Question, chosen: Sequence[int], longest: int) -> None:
-        """Count a question of which the ``chosen`` passages are read and answers may have ``longest`` characters."""
+    def add(self, question: Question, chosen: Sequence[int], longest: int) -> Spans:
+        """Count a question of which the ``chosen`` passages are read and answers may have ``longest`` characters.
+
+        Returns:
+            The answers that a reader could give; none where the question is lost, or not counted.
+        """
         self.records += 1
         self.forms[question.form] += 1
         self.kinds[question.kind] += 1
@@ -44,7 +52,7 @@ class Survey:
         self.read += len(chosen)
         self.questions.add(question.text)
         self.impossible += question.is_impossible is True
-        spans: dict[int, list[tuple[int, int]]] = {}
+        spans: Spans = {}
         for index, passage in enumerate(annotated(question)):
             self.lengths.add(passage.text)
             self.markup += has_markup(passage.text)
@@ -55,32 +63,33 @@ class Survey:
                 self.answering += 1
         for answer in question.answers[:1]:
             self.answers.add(answer)
-        self._oracle(question, set(chosen), spans, longest)
+        return self._oracle(question, set(chosen), spans, longest)
 
-    def _oracle(
-        self, question: Question, chosen: set[int], spans: dict[int, list[tuple[int, int]]], longest: int
-    ) -> None:
+    def _oracle(self, question: Question, chosen: set[int], spans: Spans, longest: int) -> Spans:
         if question.is_impossible or not (question.answers or any(p.answers for p in question.passages)):
-            return
+            return {}
         self.oracle.gold += 1
         accepted = [answer for answer in question.answers if answer.strip()]
         accepted += [answer for p in question.passages for answer in p.answers if answer.strip()]
         if not accepted:
             self.oracle.lost[EMPTY] += 1
-            return
+            return {}
         if not spans:  # gold without passages that are said to answer: a reader may still find its words
-            keys = {fold(answer.strip()) for answer in accepted}
+            keys = sorted({fold(answer.strip()) for answer in accepted})
             for index, passage in enumerate(question.passages):
                 folded = fold(passage.text)
-                written = [(0, len(key)) for key in sorted(keys) if key in folded]
+                written = [(at, at + len(key)) for key in keys for at in occurrences(key, folded)]
                 if written:
                     spans[index] = written
+        short = {index: best_of(found, longest) for index, found in spans.items()}
+        reachable = {index: found for index, found in short.items() if found and index in chosen}
         if not spans:
             self.oracle.lost[MISSING] += 1
-        elif all(end - start > longest for found in spans.values() for start, end in found):
+        elif not any(short.values()):
             self.oracle.lost[LONG] += 1
-        elif not any(i in chosen and any(b - a <= longest for a, b in found) for i, found in spans.items()):
+        elif not reachable:
             self.oracle.lost[UNREAD] += 1
+        return reachable
 
     def numbers(self) -> dict[str, Any]:
         """For ``--json``."""

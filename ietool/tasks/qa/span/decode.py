@@ -25,23 +25,32 @@ from ietool.text.windows import windows
 from ietool.training.batches import pad
 
 
-class SpanPredictor(PooledPredictor[Piece]):
+class TokenPredictor(PooledPredictor[Piece]):
     """Reads questions with the windows of their passages as pairs."""
 
-    def __init__(self, recipe: QaRecipe, model: SpanModel, reader: TokenReader, *, pool_batches: int = 16) -> None:
-        super().__init__(recipe, has_labels=model.label is not None, pool_batches=pool_batches)
-        self.model, self.reader = model, reader
+    def __init__(self, recipe: QaRecipe, reader: TokenReader, *, has_labels: bool, pool_batches: int) -> None:
+        super().__init__(recipe, has_labels=has_labels, pool_batches=pool_batches)
+        self.reader = reader
 
     def pieces(self, question: Question) -> Iterator[tuple[int, int, Piece]]:
         data = self.recipe.data
         text = asked(question.text, data.question)
         for index in chosen(question, data.paragraphs):
             passage = question.passages[index].text
-            for piece in encode(self.reader, text, passage, windows(passage, data.window, data.overlap)):
+            cut = windows(passage, data.window, data.overlap)
+            for piece in encode(self.reader, text, passage, cut, data.overlap):
                 yield index, piece.start, piece
 
     def length(self, piece: Piece) -> int:
         return len(piece.units)
+
+
+class SpanPredictor(TokenPredictor):
+    """Finds starts and ends."""
+
+    def __init__(self, recipe: QaRecipe, model: SpanModel, reader: TokenReader, *, pool_batches: int = 16) -> None:
+        super().__init__(recipe, reader, has_labels=model.label is not None, pool_batches=pool_batches)
+        self.model = model
 
     @torch.inference_mode()
     def spans(self, pieces: Sequence[Piece]) -> tuple[list[list[Scored]], np.ndarray]:
@@ -77,23 +86,20 @@ def best_spans(
         starts, ends: (B, T) characters ``[start, end)`` that a token stands for.
         longest: characters of a span, at most.
         min_start, min_end: what a start and an end must exceed.
-        count: how many tokens are tried as starts, and as many spans are given.
+        count: how many spans.
 
     Returns:
         For each row half-open spans of characters with their probability; those of none are left out.
     """
     b, length, _ = p.shape
-    count = min(count, length)
     start = torch.where(p[..., 0] > min_start, p[..., 0], 0.0)
     end = torch.where(p[..., 1] > min_end, p[..., 1], 0.0)
-    first, at = start.topk(count, dim=1)  # (B, N)
-    begin = starts.gather(1, at)
-    positions = torch.arange(length, device=p.device)
-    size = ends.unsqueeze(1) - begin.unsqueeze(2)  # (B, N, T) characters
-    fits = (positions >= at.unsqueeze(2)) & (size <= longest) & (size > 0)
-    products = (first.unsqueeze(2) * end.unsqueeze(1) * fits).reshape(b, -1)
-    values, flat = products.topk(count, dim=1)
-    begins = begin.gather(1, flat.div(length, rounding_mode="floor"))
+    size = ends.unsqueeze(1) - starts.unsqueeze(2)  # (B, T, T) characters
+    at = torch.arange(length, device=p.device)
+    fits = (at >= at.unsqueeze(1)) & (size <= longest) & (size > 0)
+    products = (start.unsqueeze(2) * end.unsqueeze(1) * fits).reshape(b, -1)
+    values, flat = products.topk(min(count, products.shape[1]), dim=1)
+    begins = starts.gather(1, flat.div(length, rounding_mode="floor"))
     stops = ends.gather(1, flat % length)
     rows = zip(begins.tolist(), stops.tolist(), values.tolist(), strict=True)
     return [[(a, z, v) for a, z, v in zip(*row, strict=True) if v > 0] for row in rows]

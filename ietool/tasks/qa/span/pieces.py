@@ -9,9 +9,13 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from ietool.tasks.qa.features import asked
 from ietool.text.tokens import PairUnits, TokenReader
 from ietool.text.windows import windows
 from ietool.training.batches import pad
+
+SMALLEST = 8
+"""Characters of a piece that is not halved any more."""
 
 
 @dataclass(frozen=True)
@@ -39,20 +43,41 @@ class Piece:
         return np.array(found, np.int64).reshape(-1, 2)
 
 
-def encode(reader: TokenReader, question: str, passage: str, spans: Sequence[tuple[int, int]]) -> list[Piece]:
-    """Pieces ``[start, end)`` of a passage; one whose tokens are more than the encoder has positions for is halved, its
-    halves sharing a quarter of it."""
+def encode(
+    reader: TokenReader, question: str, passage: str, spans: Sequence[tuple[int, int]], overlap: int
+) -> list[Piece]:
+    """Pieces ``[start, end)`` of a passage; one whose tokens are more than the encoder has positions for is halved.
+
+    Args:
+        overlap: characters that the halves share, at most half of the piece.
+    """
+    question = fitting(reader, question)
+    special = reader.tokenizer.num_special_tokens_to_add(pair=True)
     found = []
     pairs = reader.pairs([question] * len(spans), [passage[a:b] for a, b in spans])
     for (start, end), units in zip(spans, pairs, strict=True):
+        is_full = np.count_nonzero(units.part >= 0) + special >= reader.limit
         reached = int(units.ends[units.part == 1].max(initial=0))
-        if not passage[start + reached : end].strip() or end - start < 8:
+        if not is_full or not passage[start + reached : end].strip() or end - start < SMALLEST:
             found.append(Piece(start, end, units))
             continue
-        size = (end - start) * 5 // 8
-        halves = windows(passage[start:end], size, (end - start) // 4)
-        found += encode(reader, question, passage, [(start + a, start + b) for a, b in halves])
+        shared = min(overlap, (end - start) // 2)
+        halves = windows(passage[start:end], (end - start + shared + 1) // 2, shared)
+        found += encode(reader, question, passage, [(start + a, start + b) for a, b in halves], overlap)
     return found
+
+
+def fitting(reader: TokenReader, question: str) -> str:
+    """What is read of a question where its tokens are more than half of the encoder's positions: its first and last
+    characters; else all of it."""
+    room = reader.limit // 2
+    # A character is rarely more than four tokens: most questions need not be looked at.
+    while len(question) > 1 and 4 * len(question) > room:
+        count = len(reader.units(question))
+        if count <= room:
+            break
+        question = asked(question, min(len(question) - 1, len(question) * room // count))
+    return question
 
 
 def batch_of(pieces: Sequence[Piece]) -> dict[str, torch.Tensor]:

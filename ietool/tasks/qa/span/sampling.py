@@ -13,7 +13,7 @@ import torch
 from datasets import Dataset, load_from_disk
 
 from ietool.tasks.qa.recipe import QaRecipe
-from ietool.tasks.qa.span.pieces import Piece, batch_of
+from ietool.tasks.qa.span.pieces import Piece, batch_of, fitting
 from ietool.text.tokens import TokenReader
 from ietool.training.batches import columns
 from ietool.training.tables import ListColumn
@@ -29,12 +29,14 @@ class SpanTrainingSet:
     there are so many that they make up ``sampling.negatives`` of all: of passages that do not answer their question,
     and of what lies beside the answers in those that do.
 
-    ``limit``: the first questions, with all their passages.
+    ``limit``: the first questions, with all their passages. ``reader``: default: that of the prepared folder.
     """
 
-    def __init__(self, recipe: QaRecipe, prepared: Path, *, limit: int | None = None) -> None:
+    def __init__(
+        self, recipe: QaRecipe, prepared: Path, *, limit: int | None = None, reader: TokenReader | None = None
+    ) -> None:
         self.recipe = recipe
-        self.reader = TokenReader.open(prepared)
+        self.reader = reader or TokenReader.open(prepared)
         data = load_from_disk(str(prepared / "train"))
         assert isinstance(data, Dataset)
         self.data = data
@@ -88,7 +90,10 @@ class SpanTrainingSet:
             row = self.free[random.randrange(*self._part(index - len(self.answering)))][1]
         cell = self.data[row]
         start, end = self.window(cell["length"], self.spans(row), random, answer=index < len(self.answering))
-        return {"row": row, "asked": cell["asked"], "passage": cell["passage"], "start": start, "end": end}
+        return {
+            "row": row, "asked": cell["asked"], "passage": cell["passage"], "start": start, "end": end,
+            "pick": random.random(),
+        }  # fmt: skip
 
     def window(self, length: int, spans: np.ndarray, random: Random, *, answer: bool) -> tuple[int, int]:
         """A half-open piece of a passage: around one of the spans, or one that touches none of them."""
@@ -109,21 +114,31 @@ class SpanTrainingSet:
         start = random.randint(first, last)
         return start, start + size
 
+    def pieces(self, items: list[dict[str, Any]]) -> list[Piece]:
+        """The windows of a batch with their questions; of one with too many tokens the last ones are missing."""
+        pairs = self.reader.pairs(
+            [fitting(self.reader, item["asked"]) for item in items],
+            [item["passage"][item["start"] : item["end"]] for item in items],
+        )
+        return [Piece(item["start"], item["end"], units) for item, units in zip(items, pairs, strict=True)]
+
+    def covered(self, item: dict[str, Any], piece: Piece) -> tuple[list[list[int]], bool]:
+        """First and last token of each answer that lies in a window, and whether what they tell is true: not where all
+        answers are longer than the window, or cut with the tokens that were too many."""
+        spans = self.spans(item["row"])
+        touched = spans[(spans[:, 0] < item["end"]) & (spans[:, 1] > item["start"])]
+        found = piece.covering(touched).tolist()
+        return found, bool(found) or not len(touched)
+
     def collate(self, items: list[dict[str, Any]]) -> dict[str, torch.Tensor]:
         """One batch in the form that ``SpanModel.forward`` takes."""
-        pairs = self.reader.pairs(
-            [item["asked"] for item in items], [item["passage"][item["start"] : item["end"]] for item in items]
-        )
-        pieces = [Piece(item["start"], item["end"], units) for item, units in zip(items, pairs, strict=True)]
+        pieces = self.pieces(items)
         targets: set[tuple[int, int, int]] = set()
         known = torch.ones(len(items))
         for at, (item, piece) in enumerate(zip(items, pieces, strict=True)):
-            spans = self.spans(item["row"])
-            touched = (spans[:, 0] < item["end"]) & (spans[:, 1] > item["start"])
-            found = piece.covering(spans[touched]).tolist()
-            if touched.any() and not found:
-                known[at] = 0  # longer than the window, or cut with the tokens that were too many
-            targets |= {(at, place, side) for span in found or [(0, 0)] for side, place in enumerate(span)}
+            found, is_known = self.covered(item, piece)
+            known[at] = is_known
+            targets |= {(at, place, side) for span in found or [[0, 0]] for side, place in enumerate(span)}
         return {
             **batch_of(pieces),
             "targets": columns(sorted(targets), 3),
