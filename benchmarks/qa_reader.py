@@ -1,7 +1,10 @@
-"""The figures of the `qa` recipe: trained on CMRC 2018 train + trial and WebQA, scored on files it never saw.
+"""The figures of the recipes `qa`, `qa-span` and `qa-mlm`: trained on CMRC 2018 train + trial and WebQA, scored on
+files they never saw.
 
     python benchmarks/qa_reader.py --cmrc DIR --webqa FILE --dureader-robust FILE --word-vectors VECTORS --work DIR
         [--seed 42] [--held 300] [--variants full,no-cooccurrence] [--set KEY=VALUE …] [--device cpu]
+    python benchmarks/qa_reader.py --recipe qa-span --encoder DIR --cmrc DIR --webqa FILE --dureader-robust FILE
+        --work DIR [--set training.learning_rate=1e-4 …]
 
 Held out of the WebQA file are 300 questions, drawn by the seed; of what is left and of CMRC train and trial a twentieth
 (`data.held_out`) chooses the epoch. No dev file is seen in training. Every step is the verb that a user types; a
@@ -36,7 +39,9 @@ VARIANTS: dict[str, tuple[str, list[str]]] = {
         ["model.loss=focal", "model.aligned=false", "model.cooccurrence=false", "decode.start=0.1", "decode.end=0.1"],
     ),
 }
-"""Name → what it is, and what it changes."""
+"""Name → what it is, and what it changes; all but the first are of the recipe `qa` alone."""
+
+RECIPES = ("qa", "qa-span", "qa-mlm")
 
 _SENTENCE = re.compile(r"[^。！？；!?;\n]+[。！？；!?;\n]*")
 
@@ -82,6 +87,8 @@ def scored(gold: Path, predictions: Path, metric: str) -> dict[str, Any]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--recipe", default="qa", choices=RECIPES)
+    parser.add_argument("--encoder", help="of qa-span and qa-mlm: a folder or hub id")
     parser.add_argument("--cmrc", type=Path, required=True, help="folder with cmrc2018_train, _trial and _dev.json")
     parser.add_argument("--webqa", type=Path, required=True, help="list of questions with passages")
     parser.add_argument("--dureader-robust", type=Path, help="its dev.json")
@@ -96,6 +103,10 @@ def main() -> None:
     unknown = set(arguments.variants.split(",")) - set(VARIANTS)
     if unknown:
         parser.error(f"no variant is called {', '.join(sorted(unknown))}")
+    if arguments.recipe != "qa" and (arguments.variants != "full" or arguments.word_vectors is not None):
+        parser.error("--variants and --word-vectors are of the recipe qa")
+    if arguments.recipe == "qa" and arguments.encoder is not None:
+        parser.error("--encoder is of the recipes qa-span and qa-mlm")
     work: Path = arguments.work
     work.mkdir(parents=True, exist_ok=True)
     webqa, held = split_webqa(arguments.webqa.resolve(), work.resolve(), arguments.seed, arguments.held)
@@ -107,17 +118,23 @@ def main() -> None:
     base = [f"data.more={more}", "data.held_out=0.05", "score.metric=cmrc2018", *arguments.set]
     if arguments.word_vectors is not None:
         base.append(f"data.word_vectors={arguments.word_vectors}")
+    if arguments.encoder is not None:
+        base.append(f"model.encoder={arguments.encoder}")
+    prefix = "" if arguments.recipe == "qa" else f"{arguments.recipe}-"
+    base_encoder = Path(arguments.encoder or "its own encoder").name
     rows: dict[str, dict[str, Any]] = {}
     for name in arguments.variants.split(","):
-        run = work / f"{name}-{arguments.seed}"
+        run = work / f"{prefix}{name}-{arguments.seed}"
         settings = [*base, *VARIANTS[name][1], f"training.seed={arguments.seed}"]
-        train_once("qa", settings, run, files={"train": cmrc["train"]}, device=arguments.device, skip_bad=True)
+        train_once(
+            arguments.recipe, settings, run, files={"train": cmrc["train"]}, device=arguments.device, skip_bad=True
+        )
         found: dict[str, Any] = {"epoch": (open_run(run).info.best or {}).get("epoch")}
         for test, (gold, metric) in tests.items():
             result = run / f"{gold.stem}-predictions.json"
             ietool("predict", "--run", run, gold, "--output", result, "--device", arguments.device)
             found[test] = scored(gold, result, metric)
-        rows[VARIANTS[name][0]] = found
+        rows[VARIANTS[name][0] if not prefix else f"{arguments.recipe} on {base_encoder}"] = found
     lengths = [len(q.answers[0]) for q in load_questions(cmrc["trial"], lambda *_: None) if q.answers]
     dice = random.Random(arguments.seed)
     for name, answer in (
@@ -132,7 +149,7 @@ def main() -> None:
     print(f"| what | {' | '.join(tests)} |\n|---|{'---|' * len(tests)}")
     for name, found in rows.items():
         print(f"| {name} | {' | '.join(_cell(found[test]) for test in tests)} |")
-    print(json.dumps({"set": base, "rows": rows}, ensure_ascii=False))
+    print(json.dumps({"recipe": arguments.recipe, "set": base, "rows": rows}, ensure_ascii=False))
 
 
 def _cell(values: dict[str, Any]) -> str:
