@@ -83,7 +83,7 @@ SHARINGS: list[tuple[str, ...]] = [
     ("address", "book", "movie"), ("address", "organization", "game"), ("company", "game"), ("company",
     "organization"),
     ("company", "book"), ("movie", "book"), ("movie", "game"), ("book", "game"), ("movie", "book", "game"),
-    ("game", "book", "organization"),
+    ("company", "game", "movie"),
 ]  # fmt: skip
 TITLES = ("book", "movie", "game")
 
