@@ -35,11 +35,12 @@ class ReferencePredictor:
             for begin, stop in windows(example.text, data.window, data.overlap) if example.text else ():
                 features = self.predictor.featurizer.encode(example.text[begin:stop])
                 for s0, s1, label, o0, o1, p in self.sentence(features):
-                    found.append((s0 + begin, s1 + begin, label, o0 + begin, o1 + begin, p))
+                    (a, b), (c, d) = features.units.text_span(s0, s1), features.units.text_span(o0, o1)
+                    found.append((a + begin, b + begin, label, c + begin, d + begin, p))
             yield Extraction(example.text, tuple(assemble(example.text, found, self.labels)))
 
     def sentence(self, features: Features) -> Iterator[Scored]:
-        """Label spans of one sentence."""
+        """Label spans of one sentence, in units; none begins or ends in a special token."""
         decode, device = self.recipe.decode, self.model.device
         units = features.units
         length = len(units)
@@ -58,12 +59,13 @@ class ReferencePredictor:
         starts, ends = (F.logsigmoid(encoded["subject_logits"]) + encoded["entity"]).exp()[0].unbind(-1)
         starts, ends = starts.cpu().numpy(), ends.cpu().numpy()
         for start in range(length):
-            if starts[start] > decode.subject_start:
+            if units.inside[start] and starts[start] > decode.subject_start:
                 for end in range(start, length):
-                    if ends[end] > decode.subject_end:
+                    if units.inside[end] and ends[end] > decode.subject_end:
                         probability = float(starts[start]) * float(ends[end])
                         for label, o0, o1, p in self.objects(encoded, start, end, prior):
-                            if probability * p >= decode.triple:
+                            special = not (units.inside[o0] and units.inside[o1 - 1])
+                            if not special and probability * p >= decode.triple:
                                 yield start, end + 1, label, o0, o1, probability * p
                         break
 

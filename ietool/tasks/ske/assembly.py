@@ -47,7 +47,7 @@ def assemble(text: str, found: Iterable[Scored], labels: Sequence[tuple[str, str
     nearest to loses 0.24 %.
     """
     groups: dict[tuple[str, str], dict[str, list[Scored]]] = {}
-    for row in found:
+    for row in sorted(found):  # whatever the order of windows, so are those that are equally near
         predicate, slot = labels[row[2]]
         groups.setdefault((text[row[0] : row[1]], predicate), {}).setdefault(slot, []).append(row)
     best: list[ExtractedTriple] = []

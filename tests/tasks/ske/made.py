@@ -8,9 +8,11 @@ from typing import Any
 from unittest import mock
 
 import torch
+from torch import Tensor
 
 from ietool import paths
 from ietool.nn.encoder import PretrainedEncoder
+from ietool.nn.global_pointer import NEVER
 from ietool.recipe_io import load_recipe, save_recipe
 from ietool.runs import create_run, update_run
 from ietool.tasks.ske import SkeTask
@@ -21,6 +23,7 @@ from ietool.tasks.ske.model import SkeModel, build_model
 from ietool.tasks.ske.recipe import SkeRecipe
 from ietool.training.trainer import save_weights
 from ietool.workflow.prepare import prepare
+from tests.tiny_encoder import make_encoder_folder
 
 SMALL = (
     "model.hidden_size=16", "model.dilations=[1,2,5]", "model.attention_heads=2", "model.attention_head_size=4",
@@ -30,8 +33,8 @@ SMALL = (
 )  # fmt: skip
 
 
-def small_recipe(*more: str) -> SkeRecipe:
-    recipe = load_recipe("ske", [*SMALL, *more])
+def small_recipe(*more: str, name: str = "ske") -> SkeRecipe:
+    recipe = load_recipe(name, [*SMALL, *more])
     assert isinstance(recipe, SkeRecipe)
     return recipe
 
@@ -43,6 +46,12 @@ def head_of_corpus(folder: Path, train: int = 60, dev: int = 20) -> Path:
         text = (shipped / name).read_text(encoding="utf-8").splitlines(keepends=True)[:lines]
         (folder / name).write_text("".join(text), encoding="utf-8")
     return folder
+
+
+def encoder_of_corpus(folder: Path) -> Path:
+    """A tiny pretrained encoder that knows the characters of the shipped corpus, but not all of its words."""
+    shipped = paths.shipped_data("ske")
+    return make_encoder_folder(folder / "encoder", texts_of(shipped / "train.jsonl")[:80], positions=64)
 
 
 def prepare_small(recipe: SkeRecipe, data: Path, folder: Path) -> Path:
@@ -67,14 +76,44 @@ def loud_model(recipe: SkeRecipe, prepared: Path, seed: int = 5) -> SkeModel:
         if isinstance(model, GraphModel):
             for gate in (model.entity_gates.outer, model.presence.outer, model.any_object):
                 gate.bias.add_(2.0)
-        elif isinstance(model, CascadeModel):
-            model.object_out.weight.mul_(0.5)
-            model.object_out.bias.add_(-1.0)
-        elif isinstance(model, LinkModel):
-            model.entity.bias.bias.add_(-2.0)
-            for link in (model.heads, model.tails):
-                link.bias.bias.add_(-0.5)
+    if isinstance(model, CascadeModel | LinkModel):
+        _calibrate(model.eval())
     return model.eval()
+
+
+@torch.no_grad()
+def _calibrate(model: CascadeModel | LinkModel) -> None:
+    """Scale and shift the heads so that of all places, spans and links a few lie above the usual thresholds."""
+    ids = torch.randint(1, model.encoder.table.num_embeddings, (8, 40))
+    lengths = torch.full((8,), 40)
+
+    def tame(layer: torch.nn.Linear, logits: Tensor, share: float, level: float) -> None:
+        factor = 2.0 / logits.std()
+        layer.weight.mul_(factor)
+        layer.bias.mul_(factor).add_(level - (logits * factor).flatten()[:100_000].quantile(1 - share))
+
+    if isinstance(model, CascadeModel):
+        tame(model.subject_out, model.encode(ids, lengths)["subject_logits"], 0.1, 1.0)
+        every = torch.arange(8)
+        encoded = model.encode(ids, lengths)
+        logits, _ = model.objects(encoded, every, every, every + 2)
+        tame(model.object_out, logits, 0.02, 2.0)
+        return
+    for layer, name, share in (
+        (model.entity, "entity", 0.01),
+        (model.heads, "heads", 0.05),
+        (model.tails, "tails", 0.05),
+    ):
+        pair = getattr(model.encode(ids, lengths), name).pair
+        layer.projection.weight.mul_(pair[pair > NEVER / 2].std() ** -0.5)
+        layer.projection.bias.zero_()
+        scores = getattr(model.encode(ids, lengths), name)
+        layer.bias.weight.div_(torch.cat([scores.first, scores.last]).std())
+        layer.bias.bias.zero_()
+        scores = getattr(model.encode(ids, lengths), name)
+        whole = scores.pair.unsqueeze(1) + scores.first.unsqueeze(3) + scores.last.unsqueeze(2)
+        known = whole[whole > NEVER / 2]
+        layer.bias.bias[: layer.types] = -known[torch.randperm(len(known))[:100_000]].quantile(1 - share)
 
 
 def texts_of(path: Path) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from itertools import product
+from random import Random
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -93,6 +94,13 @@ def at(text: str, name: str, nth: int = 0) -> tuple[int, int]:
     for _ in range(nth + 1):
         start = text.index(name, start + 1)
     return start, start + len(name)
+
+
+@given(st.lists(rows, max_size=14), st.randoms(use_true_random=False))
+def test_the_order_of_rows_does_not_matter(found: list[Scored], random: Random) -> None:
+    """Windows come in batches with those of other texts, in the order of their lengths."""
+    shuffled = random.sample(found, len(found))
+    assert assemble(TEXT, shuffled, LABELS) == assemble(TEXT, found, LABELS)
 
 
 def test_each_value_takes_its_nearest_filler() -> None:
