@@ -45,8 +45,8 @@ def _descriptions(recipe: ElRecipe, kb: KnowledgeBase, described: Mapping[str, i
     )
     if "tokens" in described:
         cut = described["tokens_cut"]
-        losing = f"{cut:,} of them have more than {size} and lose their end" if cut else f"none has more than {size}"
-        told += f"; these are {described['tokens']:,} tokens, {losing}"
+        losing = f"{cut:,} descriptions of more than {size} lose their end" if cut else f"none of more than {size}"
+        told += f"; as {described['tokens']:,} tokens, {losing}"
     return told
 
 
