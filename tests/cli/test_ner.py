@@ -242,44 +242,6 @@ def test_every_way_to_train_a_pretrained_encoder(work: Path, tmp_path: Path, pri
 
 @pytest.mark.parametrize(
     ("content", "told"),
-    [
-        ('{"text": "林满", "label": {"人物": {"林": [[1, 1]]}}}', "label.人物.林: the span [1, 1] holds '满'"),
-        ('{"text": "林满", "label": {"人物": {"林满": [[0, 5]]}}}', "lies outside the text, which has 2 characters"),
-        ('{"text": "林满", "label": {', "is not JSON"),
-        ('{"text": "", "label": {}}', "text: is empty"),
-        ('{"text": "林满"}', "label: is missing"),
-    ],
-)
-def test_a_bad_record_is_told_or_left_out(
-    work: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], content: str, told: str
-) -> None:
-    train = write_json(tmp_path / "train.json", examples(12))
-    with train.open("a", encoding="utf-8") as out:
-        out.write(content + "\n")
-    arguments = ["prepare", "-r", "ner-crf", "--train", train, "--dev", work / "json" / "dev.json"]
-    error = complaint(capsys, *arguments)
-    assert "train.json:13: " in error and told in error
-    out_folder = tmp_path / "out"
-    assert ietool([*map(str, arguments), "--skip-bad", "--output", str(out_folder)]) == 0
-    (reject,) = lines(out_folder / "rejects.jsonl")
-    assert reject["line"] == 13
-
-
-def test_the_form_can_be_said(work: Path, tmp_path: Path, printed: Printed, capsys: pytest.CaptureFixture[str]) -> None:
-    # Nothing but I-: IOB1 by the looks of it, which BIO is not.
-    train = tmp_path / "train.txt"
-    train.write_text("林 I-人物\n满 I-人物\n在 O\n\n云 I-地点\n州 I-地点\n\n" * 3, encoding="utf-8")
-    arguments = ["prepare", "-r", "ner-crf", "--train", train, "--dev", train, "--json"]
-    assert json.loads(printed(*arguments))["statistics"]["train"]["forms"] == {"iob1": 2}
-    error = complaint(capsys, *arguments, "--set", "data.form=bio")
-    assert "has no entity to learn from" in error
-    error = complaint(capsys, *arguments, "--set", "data.form=bmes")
-    assert "train.txt:1: the tag 'I-人物' is not of the scheme BMES" in error
-    assert "data.form" in complaint(capsys, *arguments, "--set", "data.form=conll")
-
-
-@pytest.mark.parametrize(
-    ("content", "told"),
     [("{}\n", "in:1: text: is missing"), ("林 O x\n", "in:1: has 3 columns"), ('{"text": "林', "in:1: is not JSON")],
 )
 def test_bad_input_to_predict_leaves_no_output(
@@ -288,15 +250,6 @@ def test_bad_input_to_predict_leaves_no_output(
     (tmp_path / "in").write_text(content, encoding="utf-8")
     error = complaint(capsys, "predict", "--run", trained("crf-dgcnn"), tmp_path / "in", "-o", tmp_path / "out")
     assert told in error and not (tmp_path / "out").exists()
-
-
-def test_a_missing_encoder_and_folder_are_told(work: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    error = complaint(capsys, "train", "-r", "ner-crf", "--data", work / "json", "--output", tmp_path / "run",
-                      "--set", f"model.encoder={tmp_path}")  # fmt: skip
-    assert "model.encoder" in error and not (tmp_path / "run").exists()
-    (tmp_path / "empty").mkdir()
-    error = complaint(capsys, "train", "-r", "ner-crf", "--data", tmp_path / "empty")
-    assert "has no train file" in error and "msra_train.bio" in error
 
 
 @pytest.mark.parametrize("name", ["crf-dgcnn", "crf-bert"])
@@ -317,14 +270,6 @@ def test_a_damaged_run_is_told(
             (copy / file).write_text(content, encoding="utf-8")
         error = complaint(capsys, "predict", "--run", copy, "--text", "林满")
         assert str(copy) in error, (file, error)
-
-
-def test_a_score_against_the_wrong_form_is_told(work: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    error = complaint(capsys, "score", "-r", "ner-crf", work / "json" / "test.json", work / "tags" / "test.char.bmes")
-    assert "holds tokens and tags, but gold JSON lines → predict on the gold file itself" in error
-    error = complaint(capsys, "score", "-r", "ner-crf", work / "json" / "test.json", work / "json" / "test.json",
-                      "--metric", "duie2")  # fmt: skip
-    assert "duie2" in error and "seqeval" in error
 
 
 def test_explained(work: Path, printed: Printed) -> None:
