@@ -59,6 +59,8 @@ class SentenceReader:
             self._tell(error, text)
 
     def _goes_on(self, before: Line, line: Line) -> bool:
+        if before[1] + 1 == line[1] and before[0] == line[0]:  # nearly always
+            return True
         between = range(before[1] + 1, line[1])
         return before[0] == line[0] and before[1] < line[1] and all((line[0], n) in self._unread for n in between)
 
