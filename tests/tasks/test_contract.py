@@ -72,6 +72,11 @@ def test_all_stations_as_verbs(capfd: pytest.CaptureFixture[str]) -> None:
     # What the task has no use for is refused by name.
     assert command(["train", *recipe, "--data", "data", "--set", "decode.subject_start=0.5"]) == 2
     assert "decode.subject_start" in capfd.readouterr().err
+    # So is what its model cannot do.
+    for setting in ("training.r_drop=4", "training.adversarial=0.5"):
+        assert command(["train", *recipe, "--data", "data", "--device", "cpu", "--set", setting]) == 2
+        told = capfd.readouterr().err.strip().splitlines()
+        assert told[-1].startswith("error: ") and setting.partition("=")[0] in told[-1] and len(told) == 2
 
 
 def test_overfitting_works_for_any_task() -> None:
