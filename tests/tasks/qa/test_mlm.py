@@ -12,14 +12,14 @@ from hypothesis import given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
 from torch import Tensor
-from transformers import AutoTokenizer, BertForMaskedLM
+from transformers import AutoConfig, AutoModelForMaskedLM, AutoTokenizer, BertForMaskedLM
 
 from ietool.errors import UserError
 from ietool.nn.pretrained import open_pretrained
 from ietool.tasks.qa import QaTask
 from ietool.tasks.qa.data import Passage, Question
 from ietool.tasks.qa.mlm.decode import MaskPredictor, follow, open_predictor
-from ietool.tasks.qa.mlm.model import IGNORED, MaskModel, build_model, check_encoder
+from ietool.tasks.qa.mlm.model import IGNORED, MaskConfig, MaskModel, build_model, check_encoder
 from ietool.tasks.qa.mlm.reader import MaskReader
 from ietool.tasks.qa.mlm.sampling import MaskTrainingSet
 from ietool.tasks.qa.recipe import QaRecipe
@@ -145,6 +145,37 @@ def test_is_the_same_model_when_opened_again(model: MaskModel, reader: MaskReade
         torch.testing.assert_close(again.read(**batch), model.read(**batch))
     assert again.encoder.backbone.get_output_embeddings().weight is again.encoder.table.weight  # still tied
     assert type(QaTask().load_model(tmp_path)) is MaskModel
+
+
+ARCHITECTURES: dict[str, dict[str, int]] = {
+    "roberta": {}, "electra": {"embedding_size": 8}, "albert": {"embedding_size": 8}, "roformer": {"embedding_size": 16},
+    "distilbert": {"dim": 16, "n_layers": 2, "n_heads": 2, "hidden_dim": 32}, "deberta-v2": {},
+    "modernbert": {"pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2, "cls_token_id": 1, "sep_token_id": 2},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", ARCHITECTURES)
+@torch.no_grad()
+def test_any_masked_language_model_is_asked_for_the_masks_alone(kind: str, tmp_path: Path) -> None:
+    sizes = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 32}
+    own = AutoConfig.for_model(
+        kind,
+        vocab_size=50,
+        max_position_embeddings=64,
+        **({} if kind == "distilbert" else sizes),
+        **ARCHITECTURES[kind],
+    )
+    torch.manual_seed(0)
+    settings = {key: value for key, value in own.to_dict().items() if key != "dtype"}
+    model = MaskModel(MaskConfig(masks=4, encoder=settings)).eval()
+    whole = AutoModelForMaskedLM.from_config(own).eval()
+    whole.load_state_dict(model.encoder.backbone.state_dict())
+    ids, lengths = torch.randint(3, 50, (2, 12)), torch.tensor([12, 9])
+    found = model.read(ids, torch.zeros_like(ids), lengths)
+    mask = (torch.arange(12) < lengths[:, None]).long()
+    torch.testing.assert_close(found, whole(input_ids=ids, attention_mask=mask).logits[:, 1:5], **CLOSE)
+    model.save_pretrained(tmp_path)
+    torch.testing.assert_close(open_pretrained(MaskModel, tmp_path).read(ids, torch.zeros_like(ids), lengths), found)
 
 
 def test_a_cut_vocabulary_says_the_same_of_what_is_left(
