@@ -148,7 +148,7 @@ def test_is_the_same_model_when_opened_again(model: MaskModel, reader: MaskReade
 
 
 ARCHITECTURES: dict[str, dict[str, int]] = {
-    "roberta": {}, "electra": {"embedding_size": 8}, "albert": {"embedding_size": 8}, "roformer": {"embedding_size": 16},
+    "roberta": {}, "electra": {"embedding_size": 8}, "albert": {"embedding_size": 8}, "roformer": {},
     "distilbert": {"dim": 16, "n_layers": 2, "n_heads": 2, "hidden_dim": 32}, "deberta-v2": {},
     "modernbert": {"pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2, "cls_token_id": 1, "sep_token_id": 2},
 }  # fmt: skip
