@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from accelerate.utils import broadcast_object_list
 from safetensors.torch import load_file, save_file
-from torch.utils.data import Sampler
+from torch.utils.data import Dataset, Sampler
 from transformers import EarlyStoppingCallback, PreTrainedModel, Trainer, TrainerCallback, TrainingArguments
 from transformers.trainer_callback import PrinterCallback, TrainerControl, TrainerState
 
@@ -53,7 +53,8 @@ class EpochRow:
 class TrainState:
     """What a training has reached; saved with each checkpoint, since all that is printed must survive a resume.
 
-    ``stopped`` says that the stage has ended early, ``metric`` by which variant the scores are.
+    ``stopped`` says that the stage has ended early, ``metric`` by which variant the scores are; ``losses`` is the sum
+    of the last ``steps`` losses, those of an epoch that is not over.
     """
 
     rows: list[EpochRow] = field(default_factory=list)
@@ -61,6 +62,8 @@ class TrainState:
     stage: int = 1
     stopped: bool = False
     metric: str = ""
+    losses: float = 0.0
+    steps: int = 0
 
     def to_json(self) -> str:
         return json.dumps(asdict(self))
@@ -116,6 +119,19 @@ class _Patience(EarlyStoppingCallback):
             super().on_evaluate(args, state, control, metrics, **kwargs)
 
 
+class _Items(Dataset[Any]):
+    """The items of a training set. Its ``set_epoch`` is ours to call: accelerate would call it with other numbers."""
+
+    def __init__(self, data: TrainingSet) -> None:
+        self.data = data
+
+    def __len__(self) -> int:
+        return len(self.data)
+
+    def __getitem__(self, index: int) -> Any:
+        return self.data[index]
+
+
 class IETrainer(Trainer):
     """A Trainer for one stage.
 
@@ -153,12 +169,14 @@ class IETrainer(Trainer):
             stop_at,
         )
         self.epoch_begin, self.first_step = time.monotonic(), 0
+        self.carried: tuple[float, int] | None = None
+        self.sampler: LengthBucketSampler | None = None
         # The parent insists on an evaluation set; ours is scored by :meth:`evaluate`.
         super().__init__(
             model=model,
             args=arguments,
-            train_dataset=data,
-            eval_dataset=data,
+            train_dataset=_Items(data),
+            eval_dataset=_Items(data),
             data_collator=data.collate,  # type: ignore[arg-type]
         )
         self.remove_callback(PrinterCallback)
@@ -171,7 +189,8 @@ class IETrainer(Trainer):
     # -- batches
 
     def _get_train_sampler(self, train_dataset: Any = None) -> Sampler[int]:
-        return LengthBucketSampler(self._items_per_step(), self.data.lengths, self.section.seed)
+        self.sampler = LengthBucketSampler(self._items_per_step(), self.data.lengths, self.section.seed)
+        return self.sampler
 
     def _items_per_step(self) -> int:
         return int(self.args.train_batch_size * self.args.gradient_accumulation_steps * self.args.world_size)
@@ -179,6 +198,12 @@ class IETrainer(Trainer):
     def begin_epoch(self, epoch: int) -> None:
         # Every stage draws its own samples.
         self.data.set_epoch((self.train_state.stage - 1) * 10_000 + epoch)
+        if self.sampler is not None:
+            self.sampler.set_epoch(epoch)  # behind the batches that a resumed epoch skips nobody else reaches it
+        if self.carried is not None:
+            self._tr_loss += self.carried[0]
+            self._globalstep_last_logged -= self.carried[1]
+            self.carried = None
         self.epoch_begin, self.first_step = time.monotonic(), self.state.global_step
 
     # -- steps
@@ -284,6 +309,8 @@ class IETrainer(Trainer):
 
     def _save_checkpoint(self, model: Any, trial: Any) -> None:
         super()._save_checkpoint(model, trial)
+        self.train_state.losses = float(self.accelerator.gather(self._tr_loss.detach().reshape(1)).mean())
+        self.train_state.steps = self.state.global_step - self._globalstep_last_logged
         if not self.is_world_process_zero():
             return
         folder = Path(self.args.output_dir)
@@ -303,6 +330,7 @@ class IETrainer(Trainer):
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
         super()._load_from_checkpoint(resume_from_checkpoint, model)
+        self.carried = (self.train_state.losses, self.train_state.steps)
         if self.ema is not None:
             tensors = load_file(Path(resume_from_checkpoint) / _EMA)
             self.ema.n_averaged.copy_(tensors.pop("n_averaged").reshape(()))

@@ -7,11 +7,17 @@ import signal
 import subprocess
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from safetensors.torch import load_file
 
-from tests.training.conftest import command, environment, metrics, run_command
+from ietool.recipe_io import load_recipe
+from ietool.tasks.ske.sampling import SkeTrainingSet
+from ietool.workflow.prepare import prepare
+from ietool.workflow.train import train
+from tests.tiny_encoder import make_encoder_folder
+from tests.training.conftest import TINY, command, environment, metrics, run_command
 
 TRAINING = (
     "training.epochs=5",
@@ -79,3 +85,85 @@ def test_a_finished_run_is_not_resumed(uninterrupted: Path) -> None:
     )
     assert again.returncode == 2
     assert "finished already" in again.stderr and "Traceback" not in again.stderr
+
+
+@pytest.fixture(scope="module")
+def encoder(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    texts = [json.loads(line)["text"] for line in (corpus / "train.jsonl").read_text(encoding="utf-8").splitlines()]
+    return make_encoder_folder(tmp_path_factory.mktemp("encoder") / "tiny", texts, positions=256)
+
+
+def test_killed_within_an_epoch_and_resumed_equals_uninterrupted(corpus: Path, encoder: Path, tmp_path: Path) -> None:
+    """On a pretrained encoder with its dropout, by checkpoints every three of an epoch's ten steps."""
+    settings = (
+        f"model.encoder={encoder}", "model.pointer_size=8", "training.batch_size=16", "training.epochs=3",
+        "training.checkpoint_steps=3", "training.learning_rate=1e-3", "training.precision=fp32",
+        "training.ema_decay=0.9", "training.adversarial=0.2", "decode.rules=null",
+    )  # fmt: skip
+    start = ("train", "--recipe", "ske-gplinker", "--data", str(corpus), "--output", "run")
+    (tmp_path / "whole").mkdir()
+    whole = run_command(*start, cwd=tmp_path / "whole", settings=settings)
+    assert whole.returncode == 0, whole.stderr
+    (tmp_path / "killed").mkdir()
+    process = subprocess.Popen(
+        command(*start, settings=settings), cwd=tmp_path / "killed", env=environment(),
+        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    folder = tmp_path / "killed" / "run"
+    deadline = time.monotonic() + 200
+    while not list(folder.glob("checkpoints/stage-1/checkpoint-1[369]/progress.json")):
+        assert process.poll() is None and time.monotonic() < deadline
+        time.sleep(0.005)
+    process.kill()
+    process.communicate(timeout=60)
+    (left,) = [p for p in folder.glob("checkpoints/stage-1/checkpoint-*") if (p / "progress.json").is_file()]
+    assert int(left.name.rsplit("-", 1)[1]) % 10  # not at the end of an epoch
+    again = run_command(
+        "train", "--recipe", "ske-gplinker", "--resume", "--output", "run", cwd=tmp_path / "killed", settings=()
+    )
+    assert again.returncode == 0, again.stderr
+    assert metrics(folder) == metrics(tmp_path / "whole" / "run")
+    ours, theirs = (load_file(run / "model.safetensors") for run in (folder, tmp_path / "whole" / "run"))
+    assert all((ours[name] == theirs[name]).all() for name in theirs)
+
+
+def test_stopped_within_an_epoch_of_a_later_stage(
+    corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Batches, draws and the loss of the epoch go on where they were; and every stage draws its own samples."""
+    monkeypatch.chdir(tmp_path)
+    recipe = load_recipe(
+        "ske", (*TINY, "training.epochs=1", "training.checkpoint_steps=3", "training.precision=fp32",
+                "training.later_stages=[{epochs: 2, learning_rate: 1e-3}]"),
+    )  # fmt: skip
+    prepared = prepare(recipe, data=corpus).folder
+    drawn: list[tuple[int, int]] = []
+    get = SkeTrainingSet.__getitem__
+
+    def spy(self: SkeTrainingSet, index: int) -> Any:
+        drawn.append((self.epoch, index))
+        return get(self, index)
+
+    monkeypatch.setattr(SkeTrainingSet, "__getitem__", spy)
+    train(recipe, prepared=prepared, output=tmp_path / "whole", device="cpu")
+    assert [epoch for epoch, _ in drawn] == [0] * 160 + [10_000] * 160 + [10_001] * 160
+    whole = list(drawn)
+    steps = 0
+
+    def stop(step: str, done: int, total: int | None) -> None:
+        nonlocal steps
+        steps += step.startswith("epoch")
+        if steps == 26:  # the sixth of the second stage's second epoch
+            raise KeyboardInterrupt
+
+    drawn.clear()
+    with pytest.raises(KeyboardInterrupt):
+        train(recipe, prepared=prepared, output=tmp_path / "run", device="cpu", progress=stop)
+    (left,) = (tmp_path / "run" / "checkpoints" / "stage-2").glob("checkpoint-*")
+    assert left.name == "checkpoint-13"
+    drawn.clear()
+    train(recipe, prepared=None, output=tmp_path / "run", device="cpu", resume=True)
+    assert drawn[-7 * 16 :] == whole[-7 * 16 :]
+    assert metrics(tmp_path / "run") == metrics(tmp_path / "whole")
+    ours, theirs = (load_file(tmp_path / name / "model.safetensors") for name in ("run", "whole"))
+    assert all((ours[name] == theirs[name]).all() for name in theirs)
