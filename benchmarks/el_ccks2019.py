@@ -1,12 +1,13 @@
-"""The figures of the `el` recipe on a CCKS 2019 folder: several seeds of each variant, scored on dev.
+"""The figures of `el` and `el-cross` on a CCKS 2019 folder: several seeds of each variant, scored on dev.
 
     python benchmarks/el_ccks2019.py --data DIR --word-vectors VECTORS --work DIR [--seeds 42,43,44]
         [--variants full,pair] [--set KEY=VALUE …] [--device cpu] [--thresholds]
+    python benchmarks/el_ccks2019.py --recipe el-cross --encoder DIR --data DIR --work DIR --seeds 42
 
 Every step is the verb that a user types; a finished run in the work folder is not trained again, an unfinished one is
 resumed. With `--thresholds`, thresholds are also chosen on one half of dev and scored on the other, both ways round:
-that number is not tuned on what it reports. Writes `figures.md` into the work folder after each run; prints it, then
-one JSON line.
+that number is not tuned on what it reports. Writes `figures.md` (of another recipe than `el` `figures-RECIPE.md`) into
+the work folder after each run; prints it, then one JSON line.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ from typing import Any
 
 from trainings import ietool, train_once
 
+from ietool.errors import UserError
+from ietool.recipe_io import load_recipe
 from ietool.runs import open_run
 
 VARIANTS: dict[str, tuple[str, list[str]]] = {
@@ -49,6 +52,33 @@ def score(run: Path, dev: Path, device: str) -> dict[str, Any]:
     return {**{key: scored[key] for key in KEYS}, "mention_interval": stages["mention"], "epoch": best.get("epoch")}
 
 
+def remember(predictor: Any) -> None:
+    """Let a predictor of `el-cross` encode each batch of texts and each pair once: thresholds change neither."""
+    import torch
+
+    encode, rank = predictor._encode, predictor._rank
+    texts: dict[tuple[str, ...], Any] = {}
+    pairs: dict[tuple[Any, ...], Any] = {}
+
+    def encode_once(features: Sequence[Any]) -> Any:
+        key = tuple(f.text for f in features)
+        if key not in texts:
+            texts[key] = encode(features)
+        return texts[key]
+
+    def key_of(link: Any) -> tuple[Any, ...]:
+        text, linked = link
+        return text, linked.start, linked.end, tuple(entity.row for entity in linked.entities)
+
+    def rank_once(links: Sequence[Any]) -> Any:
+        fresh = [link for link in links if key_of(link) not in pairs]
+        scores = rank(fresh).split([len(linked.entities) for _, linked in fresh]) if fresh else ()
+        pairs.update(zip(map(key_of, fresh), scores, strict=True))
+        return torch.cat([pairs[key_of(link)] for link in links]) if links else torch.zeros(0)
+
+    predictor._encode, predictor._rank = encode_once, rank_once
+
+
 def cross_fitted(run: Path, dev: Path) -> dict[str, Any]:
     """End-to-end F1 over both halves of dev, each scored with the thresholds that are best on the other."""
     from ietool import load
@@ -58,6 +88,8 @@ def cross_fitted(run: Path, dev: Path) -> dict[str, Any]:
     from ietool.tasks.el.score import score as judge
 
     loaded = load(run)
+    if hasattr(loaded.predictor, "_rank"):
+        remember(loaded.predictor)
     gold = list(load_examples(dev))
     halves = (gold[::2], gold[1::2])
     decode = loaded.predictor.recipe.decode  # type: ignore[attr-defined]
@@ -115,6 +147,8 @@ def table(rows: dict[str, dict[int, dict[str, Any]]]) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--recipe", default="el", help="el or el-cross")
+    parser.add_argument("--encoder", help="of el-cross: a folder or hub id")
     parser.add_argument("--data", type=Path, required=True, help="folder with kb_data, train.json and dev.json")
     parser.add_argument("--work", type=Path, required=True, help="folder of the runs and the table")
     parser.add_argument("--word-vectors", type=Path)
@@ -136,20 +170,29 @@ def main() -> None:
     base = list(arguments.set)
     if arguments.word_vectors is not None:
         base.append(f"data.word_vectors={arguments.word_vectors}")
+    if arguments.encoder is not None:
+        base.append(f"model.encoder={arguments.encoder}")
+    prefix = "" if arguments.recipe == "el" else f"{arguments.recipe}-"
+    figures_file = arguments.work / (f"figures-{arguments.recipe}.md" if prefix else "figures.md")
+    try:
+        for name in arguments.variants.split(","):
+            load_recipe(arguments.recipe, [*base, *VARIANTS[name][1]])
+    except UserError as error:
+        parser.error(str(error))
     rows: dict[str, dict[int, dict[str, Any]]] = {}
     for name in arguments.variants.split(","):
         for seed in map(int, arguments.seeds.split(",")):
-            run = arguments.work / f"{name}-{seed}"
+            run = arguments.work / f"{prefix}{name}-{seed}"
             settings = [*base, *VARIANTS[name][1], f"training.seed={seed}"]
-            train_once("el", settings, run, files={"data": arguments.data}, device=arguments.device)
+            train_once(arguments.recipe, settings, run, files={"data": arguments.data}, device=arguments.device)
             figures = score(run, dev, arguments.device)
             if arguments.thresholds and name == "full":
                 figures |= cross_fitted(run, dev)
             rows.setdefault(name, {})[seed] = figures
-            (arguments.work / "figures.md").write_text(table(rows), encoding="utf-8")
+            figures_file.write_text(table(rows), encoding="utf-8")
             print(f"{name}, seed {seed}: {json.dumps(figures)}", file=sys.stderr)
     print(table(rows))
-    print(json.dumps({"set": base, "variants": rows}))
+    print(json.dumps({"recipe": arguments.recipe, "set": base, "variants": rows}))
 
 
 if __name__ == "__main__":
