@@ -9,11 +9,11 @@ from typing import Any, ClassVar, Protocol, cast
 import torch
 from torch import Tensor, nn
 from transformers import AutoConfig, AutoModel, PretrainedConfig, PreTrainedModel
-from transformers.utils import logging
 
 from ietool.errors import UserError
 from ietool.nn.dgcnn import DGCNNBlock
 from ietool.nn.embedding import MixedEmbedding
+from ietool.quiet import quiet
 from ietool.text.encoding import open_vectors
 from ietool.text.segmentation import TAGS
 from ietool.text.tokens import TokenReader, fetch_config, kept_tokens
@@ -235,15 +235,13 @@ def fetch(name: str, wanted: type[PretrainedEncoder] = PretrainedEncoder) -> Pre
     Raises:
         UserError: it cannot be loaded, or lacks weights.
     """
-    verbosity, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
-    logging.set_verbosity(logging.CRITICAL)
-    logging.disable_progress_bar()
     try:
         # Of older models a hub may hold a pickle alone; transformers reads it as tensors and nothing else.
-        model, info = wanted.kind.from_pretrained(
-            name, dtype=torch.float32, output_loading_info=True, trust_remote_code=False,
-            ignore_mismatched_sizes=True,  # we say better which do not fit
-        )  # fmt: skip
+        with quiet():
+            model, info = wanted.kind.from_pretrained(
+                name, dtype=torch.float32, output_loading_info=True, trust_remote_code=False,
+                ignore_mismatched_sizes=True,  # we say better which do not fit
+            )  # fmt: skip
     except Exception as error:
         reason = " ".join(str(error).split())[:160] or type(error).__name__
         raise UserError(
@@ -251,10 +249,6 @@ def fetch(name: str, wanted: type[PretrainedEncoder] = PretrainedEncoder) -> Pre
             field="model.encoder",
             mend=f"name a folder or hub id that {wanted.kind.__name__} loads",
         ) from None
-    finally:
-        logging.set_verbosity(verbosity)
-        if bars:
-            logging.enable_progress_bar()
     missing = sorted(str(key) for key in [*info["missing_keys"], *(key for key, *_ in info["mismatched_keys"])])
     missing = [key for key in missing if "pooler" not in key]
     if missing:

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from transformers import PreTrainedModel
-from transformers.utils import logging
 
 from ietool.errors import WHOLE, UserError
+from ietool.quiet import quiet
 
 Model = TypeVar("Model", bound=PreTrainedModel)
 
@@ -23,11 +23,9 @@ def open_pretrained(kind: type[Model], folder: Path) -> Model:
     for path in (config, weights):
         if not path.is_file():
             raise UserError("is missing", file=path, mend=WHOLE)
-    verbosity, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
-    logging.set_verbosity(logging.CRITICAL)  # its report of what does not fit runs over pages
-    logging.disable_progress_bar()
     try:
-        loaded: Any = kind.from_pretrained(folder, use_safetensors=True, output_loading_info=True)
+        with quiet():
+            loaded: Any = kind.from_pretrained(folder, use_safetensors=True, output_loading_info=True)
     # Whatever a damaged file makes of the library and of the model's constructor: many kinds, one cause.
     except Exception as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
@@ -36,10 +34,6 @@ def open_pretrained(kind: type[Model], folder: Path) -> Model:
             file=folder,
             mend=WHOLE,
         ) from None
-    finally:
-        logging.set_verbosity(verbosity)
-        if bars:
-            logging.enable_progress_bar()
     model, info = loaded
     # The library fills what is missing with whatever the memory holds, and says so in a log.
     wrong = sorted(map(str, [*info["missing_keys"], *info["mismatched_keys"], *info["unexpected_keys"]]))

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from transformers import AutoConfig, AutoTokenizer
-from transformers.utils import logging
 
 from ietool.errors import WHOLE, UserError
+from ietool.quiet import quiet
 from ietool.text.units import TOKENIZER, Units
 
 FILES = (TOKENIZER, "tokenizer.json", "vocab.txt", "special_tokens_map.json", "added_tokens.json", "token_limit.txt")
@@ -71,16 +71,13 @@ class TokenReader:
     @classmethod
     def open(cls, folder: Path) -> TokenReader:
         """From a prepared folder or run folder. Raises UserError if its tokenizer is damaged."""
-        verbosity = logging.get_verbosity()
-        logging.set_verbosity(logging.CRITICAL)  # it would wonder at the config.json of our own models
         try:
             limit = int((folder / _LIMIT).read_text(encoding="ascii"))
-            tokenizer = AutoTokenizer.from_pretrained(str(folder), local_files_only=True, trust_remote_code=False)
+            with quiet():  # it would wonder at the config.json of our own models
+                tokenizer = AutoTokenizer.from_pretrained(str(folder), local_files_only=True, trust_remote_code=False)
         # Whatever a damaged file makes of the library: many kinds, one cause.
         except Exception as error:
             raise UserError(f"has no usable tokenizer ({_line(error)})", file=folder, mend=WHOLE) from None
-        finally:
-            logging.set_verbosity(verbosity)
         return cls(tokenizer, limit)
 
     def save(self, folder: Path) -> None:
@@ -141,7 +138,8 @@ def fetch_tokenizer(encoder: str) -> TokenReader:
     """
     config = fetch_config(encoder)
     try:
-        tokenizer = AutoTokenizer.from_pretrained(encoder, trust_remote_code=False)
+        with quiet():
+            tokenizer = AutoTokenizer.from_pretrained(encoder, trust_remote_code=False)
     except Exception as error:
         raise _not_loaded(encoder, "tokenizer", error) from None
     # Where a folder has none, the library makes one of the special tokens alone, to which every text is unknown.
@@ -164,14 +162,11 @@ def fetch_tokenizer(encoder: str) -> TokenReader:
 
 def fetch_config(encoder: str) -> Any:
     """The configuration of an encoder named by folder or hub id. Raises UserError if there is none."""
-    verbosity = logging.get_verbosity()
-    logging.set_verbosity(logging.CRITICAL)
     try:
-        return AutoConfig.from_pretrained(encoder, trust_remote_code=False)
+        with quiet():
+            return AutoConfig.from_pretrained(encoder, trust_remote_code=False)
     except Exception as error:
         raise _not_loaded(encoder, "config.json", error) from None
-    finally:
-        logging.set_verbosity(verbosity)
 
 
 def write_kept_tokens(folder: Path, reader: TokenReader, seen: Iterable[int]) -> None:

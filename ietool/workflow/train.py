@@ -96,7 +96,9 @@ def train(
         raise ValueError("a new run needs a prepared folder")
     set_seed(recipe.training.seed)
     data = task.training_set(recipe, prepared, limit=overfit)
+    progress("make the model", 0, None)  # which may mean fetching an encoder from the hub
     model = task.build_model(recipe, prepared)
+    progress("make the model", 1, 1)
     inputs, gold = task.dev_set(recipe, prepared, split="dev" if overfit is None else "train", limit=overfit)
     scorer = _DevScorer(task, recipe, inputs, gold, prepared, precision)
     if is_main_process():
