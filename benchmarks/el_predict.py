@@ -137,6 +137,8 @@ def compare(arguments: argparse.Namespace) -> dict[str, Any]:
         sys.exit(f"{arguments.run} is no run of entity linking")
     precision = choose_precision(arguments.precision, loaded.device)
     texts = read_texts(arguments.data, arguments.limit)
+    if type(loaded.predictor) is not ElPredictor:
+        sys.exit(f"{arguments.run} is no run of the recipe el, whose predictor the loops repeat")
     predict = ways(loaded.predictor)
     seconds: dict[str, list[float]] = {name: [] for name in predict}
     found: dict[str, list[Linking]] = {}
