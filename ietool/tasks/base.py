@@ -198,6 +198,7 @@ class Task(ABC):
         training = copy.training
         training.epochs, training.patience, training.ema_decay, training.warmup_epochs = 300, 40, 0.0, 5.0
         training.schedule, training.weight_decay = "constant_with_warmup", 0.0
+        training.adversarial, training.r_drop, training.frozen_layers = 0.0, 0.0, 0
         training.batch_size = min(training.batch_size, max(1, records // 8))  # eight steps an epoch
         return copy
 

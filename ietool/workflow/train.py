@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 from transformers import PreTrainedModel, set_seed
 from transformers.utils import logging as transformers_logging
 
@@ -98,6 +99,10 @@ def train(
     data = task.training_set(recipe, prepared, limit=overfit)
     progress("make the model", 0, None)  # which may mean fetching an encoder from the hub
     model = task.build_model(recipe, prepared)
+    if overfit is not None:
+        for module in model.modules():
+            if isinstance(module, nn.Dropout):  # pretrained encoders bring their own
+                module.p = 0.0
     progress("make the model", 1, 1)
     inputs, gold = task.dev_set(recipe, prepared, split="dev" if overfit is None else "train", limit=overfit)
     scorer = _DevScorer(task, recipe, inputs, gold, prepared, precision)
