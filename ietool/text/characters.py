@@ -23,6 +23,16 @@ def fold(text: str) -> str:
     return "".join(low if len(low := c.lower()) == 1 else c for c in text)
 
 
+def whole(text: str) -> str:
+    """The text with halves of surrogate pairs replaced: no file can hold them, and libraries written in Rust do not
+    take them. No offset moves."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return "".join("\ufffd" if "\ud800" <= c <= "\udfff" else c for c in text)
+    return text
+
+
 class CharVocabulary:
     """Characters ↔ ids; 0 is padding, 1 any unknown character. Frequent characters come first."""
 

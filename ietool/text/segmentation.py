@@ -6,6 +6,8 @@ from functools import cache
 
 import rjieba
 
+from ietool.text.characters import whole
+
 # The first letter of the ICTCLAS tag says the class; names of people, places, organisations and other proper names
 # are kept apart because they are what extraction looks for.
 TAGS = (
@@ -25,8 +27,8 @@ def tag_id(tag: str) -> int:
 
 
 def words(text: str) -> list[tuple[str, int]]:
-    """Segment into (word, tag class); the words joined give the text back."""
-    return [(word, tag_id(tag)) for word, tag in rjieba.tag(text)]
+    """Segment into (word, tag class); the words joined give the text back, but for halves of surrogate pairs."""
+    return [(word, tag_id(tag)) for word, tag in rjieba.tag(whole(text))]
 
 
 def word_spans(text: str) -> list[tuple[int, int]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shutil
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from transformers import AutoConfig, AutoTokenizer
 
 from ietool.errors import WHOLE, UserError
 from ietool.quiet import quiet
+from ietool.text.characters import whole
 from ietool.text.units import TOKENIZER, Units
 
 FILES = (TOKENIZER, "tokenizer.json", "vocab.txt", "special_tokens_map.json", "added_tokens.json", "token_limit.txt")
@@ -25,7 +25,6 @@ KEPT = "kept_tokens.npy"
 
 _LIMIT = "token_limit.txt"
 _NO_LIMIT = 1 << 20
-_HALF = re.compile("[\ud800-\udfff]")
 
 
 @dataclass(frozen=True)
@@ -101,7 +100,7 @@ class TokenReader:
     def units_all(self, texts: Sequence[str]) -> list[Units]:
         if not texts:
             return []
-        out = self.tokenizer(_whole(texts), **self._options())
+        out = self.tokenizer([whole(text) for text in texts], **self._options())
         found = []
         for ids, offsets in zip(out["input_ids"], out["offset_mapping"], strict=True):
             at = np.array(offsets, np.int32).reshape(-1, 2)
@@ -115,7 +114,9 @@ class TokenReader:
         its end (``only_first``, ``only_second``, ``longest_first``)."""
         if not first:
             return []
-        out = self.tokenizer(_whole(first), _whole(second), **{**self._options(), "truncation": cut})
+        out = self.tokenizer(
+            [whole(text) for text in first], [whole(text) for text in second], **{**self._options(), "truncation": cut}
+        )
         found = []
         for at, ids in enumerate(out["input_ids"]):
             offsets = np.array(out["offset_mapping"][at], np.int32).reshape(-1, 2)
@@ -211,11 +212,6 @@ def _not_loaded(encoder: str, what: str, error: Exception) -> UserError:
 def _line(error: Exception) -> str:
     text = " ".join(str(error).split())
     return text[:160] if text else type(error).__name__
-
-
-def _whole(texts: Sequence[str]) -> list[str]:
-    """The texts with halves of surrogate pairs replaced, which tokenizers do not take; no offset moves."""
-    return [_HALF.sub("\ufffd", text) for text in texts]
 
 
 def _rest(text: str, end: int) -> bool:

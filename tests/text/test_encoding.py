@@ -38,3 +38,9 @@ def test_words_are_spread_over_their_characters_and_travel_with_a_run(tmp_path: 
         assert encoder.ids(text)[1].tolist() == [1, 1, 2, 2, 2]
     assert [ids.shape for ids in encoder.ids("")] == [(0,)] * 3
     assert open_vectors(run) is None
+
+
+def test_half_of_a_surrogate_pair_is_an_unknown_character(tmp_path: Path) -> None:
+    write_vocabulary(tmp_path, Counter("北京北京"), 2, None)
+    characters, _, tags = TextEncoder.open(tmp_path).ids("北\ud83d京")
+    assert characters.tolist() == [3, UNK, 2] and len(tags) == 3

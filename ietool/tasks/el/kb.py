@@ -24,7 +24,7 @@ from ietool.tasks.el.kb_info import FILES, INFO, KBInfo
 from ietool.tasks.el.kb_open import EntityFile, check_files, read_automaton, read_ids, read_names
 from ietool.tasks.el.kb_records import Entity
 from ietool.tasks.el.sources import locate
-from ietool.text.characters import fold
+from ietool.text.characters import fold, whole
 
 __all__ = ["Entity", "KBInfo", "KnowledgeBase", "Match", "compile_kb", "open_any"]
 
@@ -80,7 +80,7 @@ class KnowledgeBase:
 
     def match(self, text: str) -> list[Match]:
         """Every occurrence of a name in the folded text, overlapping ones too, by their end, longest first."""
-        return self._automaton.find_overlapping(_plain(fold(text)))
+        return self._automaton.find_overlapping(whole(fold(text)))
 
     def longest(self, text: str) -> list[Match]:
         """Maximum matching: from the left, the longest name at the first place where one begins, and on behind it."""
@@ -101,7 +101,7 @@ class KnowledgeBase:
     def number(self, name: str) -> int | None:
         """The number of a name (not yet normalised); None if the knowledge base lacks it."""
         key = normalise(name)
-        found = [n for start, end, n in self._automaton.find_overlapping(_plain(key)) if end - start == len(key)]
+        found = [n for start, end, n in self._automaton.find_overlapping(whole(key)) if end - start == len(key)]
         return found[0] if found else None
 
     def candidates(self, number: int) -> list[int]:
@@ -197,12 +197,3 @@ def _file_in(folder: Path) -> Path:
         message = f"holds no compiled knowledge base (no {INFO} here or in {FOLDER}/) and no kb_data file"
         raise UserError(message, file=folder, mend="name a prepared folder, a run folder, or a kb_data file")
     return found
-
-
-def _plain(text: str) -> str:
-    """The text with halves of surrogate pairs replaced, which no file can hold and the automaton does not take."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return "".join("\ufffd" if "\ud800" <= c <= "\udfff" else c for c in text)
-    return text
