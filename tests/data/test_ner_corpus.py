@@ -186,8 +186,8 @@ def test_some_clauses_are_only_in_the_test_file() -> None:
 
 @pytest.mark.parametrize("name", ["dev", "test"])
 def test_looking_up_the_names_of_train_finds_little(name: str) -> None:
-    """The longest known name from the left, as what it mostly is in train; also with every other 《…》 as a book. The
-    demo's models reach what data/README.md says."""
+    """The longest known name from the left, as what it mostly is in train; also with every other 《…》 as a book: 0.28
+    and 0.33 on test, where the demos' models reach 0.86 and 0.87."""
     votes: dict[str, Counter[str]] = defaultdict(Counter)
     for row in split("train"):
         for a, b, kind in spans(row):
