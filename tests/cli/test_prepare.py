@@ -94,8 +94,9 @@ def test_tables_and_numbers(prepare: Prepare, folder: Path) -> None:
     from datasets import load_from_disk
 
     table = load_from_disk(str(Path(found["folder"]) / "train"))
-    assert table.column_names == ["text", "length", "start", "characters", "words", "tags", "spans", "prior"]
-    assert table[0]["spans"] == [3, 6, 0, 8, 11] and table[0]["length"] == len(table[0]["characters"])
+    units = ["ids", "words", "tags", "starts", "ends"]
+    assert set(table.column_names) == {"text", "length", "start", *units, "spans", "prior"}
+    assert table[0]["spans"] == [3, 6, 0, 8, 11] and {len(table[0][name]) for name in units} == {table[0]["length"]}
     assert not (Path(found["folder"]) / "rejects.jsonl").exists()
 
 
