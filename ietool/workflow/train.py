@@ -16,7 +16,7 @@ from transformers.utils import logging as transformers_logging
 
 from ietool.errors import UserError
 from ietool.processes import is_main_process
-from ietool.recipe import Recipe, Stage
+from ietool.recipe import Recipe, Stage, TrainingSection
 from ietool.recipe_io import load_recipe, save_recipe
 from ietool.report.card import write_card
 from ietool.runs import RECIPE_FILE, WEIGHTS_FILE, create_run, model_files, open_run, unfinished_run, update_run
@@ -83,7 +83,8 @@ def train(
     transformers_logging.disable_progress_bar()  # the library's own bars would break our table
     chosen = confine(choose_device(device))
     if resume:
-        run = output or unfinished_run(recipe.name)
+        run: Path | None = output or unfinished_run(recipe.name)
+        assert run is not None
         recipe, prepared, overfit, precision = _begun(run)
         task = get_task(recipe.task)
     else:
@@ -92,7 +93,7 @@ def train(
             recipe = task.overfitting(recipe, overfit)
         task.check(recipe)
         precision = choose_precision(recipe.training.precision, chosen)
-        run = _new_run(recipe, output, chosen, overwrite=overwrite)
+        run = None
     if prepared is None:
         raise ValueError("a new run needs a prepared folder")
     set_seed(recipe.training.seed)
@@ -103,7 +104,10 @@ def train(
         for module in model.modules():
             if isinstance(module, nn.Dropout):  # pretrained encoders bring their own
                 module.p = 0.0
+    make_ready(model, recipe.training)
     progress("make the model", 1, 1)
+    if run is None:  # only now: what cannot be trained leaves no run behind, and overwrites none
+        run = _new_run(recipe, output, chosen, overwrite=overwrite)
     inputs, gold = task.dev_set(recipe, prepared, split="dev" if overfit is None else "train", limit=overfit)
     scorer = _DevScorer(task, recipe, inputs, gold, prepared, precision)
     if is_main_process():
@@ -133,6 +137,25 @@ def train(
             update_run(run, extra=info.extra | {"files": model_files(run)})
     fitted = None if overfit is None else best.get("score", 0.0) >= OVERFIT_TARGET
     return Outcome(run, best, stages.state.rows, fitted, tuned)
+
+
+def make_ready(model: PreTrainedModel, training: TrainingSection) -> None:
+    """Freeze and set up a model as its recipe wants it trained.
+
+    Raises:
+        UserError: the recipe wants what cannot be had with this model.
+    """
+    if training.r_drop and not hasattr(model, "divergence"):
+        raise UserError("is not to be had with this model", field="training.r_drop", mend="set training.r_drop=0")
+    freeze(model, training.frozen_layers)
+    if training.adversarial and not tables(model):
+        raise UserError(
+            "needs an encoder whose embeddings are trained",
+            field="training.adversarial",
+            mend="set training.adversarial=0 or training.frozen_layers=0",
+        )
+    if training.gradient_checkpointing:
+        checkpoint_activations(model)
 
 
 class _Stages:
@@ -172,20 +195,6 @@ class _Stages:
             for row in self.state.rows:
                 self.on_epoch(row)
 
-    def _make_ready(self, model: PreTrainedModel) -> None:
-        training = self.recipe.training
-        if training.r_drop and not hasattr(model, "divergence"):
-            raise UserError("is not to be had with this model", field="training.r_drop", mend="set training.r_drop=0")
-        freeze(model, training.frozen_layers)
-        if training.adversarial and not tables(model):
-            raise UserError(
-                "needs an encoder whose embeddings are trained",
-                field="training.adversarial",
-                mend="set training.adversarial=0 or training.frozen_layers=0",
-            )
-        if training.gradient_checkpointing:
-            checkpoint_activations(model)
-
     def go(self, model: PreTrainedModel) -> None:
         """Train all stages that are left; ``model`` is a fresh one."""
         begin = self.state.stage
@@ -197,7 +206,7 @@ class _Stages:
             self.state.stopped = False
             if number > 1:
                 model = _reload(self.task, self.run, self._folder(number), self.recipe.training.seed + number)
-            self._make_ready(model)
+                make_ready(model, self.recipe.training)
             arguments = training_arguments(
                 self.recipe.training,
                 self._folder(number),

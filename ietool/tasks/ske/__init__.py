@@ -36,6 +36,7 @@ class SkeTask(Task):
         "model.head_dropout=0",
     )
     score_options = ("alias", "locations")
+    feature_keys = ("model.encoder", "model.head")  # the oracle recall is that of a head's decoder
     models = (
         ("ietool.tasks.ske.config:GraphConfig", "ietool.tasks.ske.graph:GraphModel"),
         ("ietool.tasks.ske.config:CascadeConfig", "ietool.tasks.ske.cascade:CascadeModel"),
