@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from ietool.report.tables import Cell, Table
 
@@ -42,6 +42,32 @@ class Lengths:
     def numbers(self) -> dict[str, int]:
         """For ``--json``."""
         return {"p50": self.at(0.5), "p95": self.at(0.95), "max": self.longest}
+
+
+class TextCounts(Protocol):
+    """What is counted of the texts of a split, whatever the task."""
+
+    rejected: int
+    duplicates: int
+    texts: int
+    windowed: int
+    windows: int
+    lengths: Lengths
+
+
+def text_rows(splits: Sequence[TextCounts], without: Sequence[Cell]) -> list[list[Cell]]:
+    """Rows of the table of a corpus, one column a split; ``without`` is the row of texts that hold no gold."""
+    return [
+        ["left out as bad", *(s.rejected for s in splits)],
+        ["repeated texts", *(s.duplicates for s in splits)],
+        ["texts", *(s.texts for s in splits)],
+        list(without),
+        ["  longer than one window", *(s.windowed for s in splits)],
+        ["windows", *(s.windows for s in splits)],
+        ["characters a text: median", *(s.lengths.at(0.5) for s in splits)],
+        ["  95 % have at most", *(s.lengths.at(0.95) for s in splits)],
+        ["  longest", *(s.lengths.longest for s in splits)],
+    ]
 
 
 @dataclass

@@ -6,9 +6,12 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 
 import pytest
+
+from ietool.cli.app import run as command
 
 Ietool = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -29,3 +32,30 @@ def ietool(tmp_path: Path) -> Ietool:
         )
 
     return run
+
+
+Printed = Callable[..., str]
+
+
+def output_of(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
+    """What a command that must succeed prints, run in this process."""
+    capsys.readouterr()
+    code = command([str(argument) for argument in arguments])
+    shown = capsys.readouterr()
+    assert code == 0, shown.err
+    return shown.out
+
+
+def complaint(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
+    """What a command that must fail says: one line."""
+    capsys.readouterr()
+    assert command([str(argument) for argument in arguments]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("error: ") and error.count("\n") == 1, error
+    return error
+
+
+@pytest.fixture
+def printed(capsys: pytest.CaptureFixture[str]) -> Printed:
+    """``printed("score", …)``: :func:`output_of`."""
+    return partial(output_of, capsys)

@@ -14,7 +14,7 @@ import pytest
 
 from ietool.cli.app import run as ietool
 from ietool.workflow.predict import load
-from tests.cli.conftest import Ietool
+from tests.cli.conftest import Ietool, Printed, complaint
 from tests.tasks.ner.made import encoder_folder, examples, write_json, write_tags
 
 LEARNING = (
@@ -71,32 +71,6 @@ def trained(work: Path) -> Callable[[str], Path]:
         return folder
 
     return run
-
-
-Printed = Callable[..., str]
-
-
-@pytest.fixture
-def printed(capsys: pytest.CaptureFixture[str]) -> Printed:
-    """``printed("score", …)``: what a command that must succeed prints."""
-
-    def call(*arguments: object) -> str:
-        capsys.readouterr()
-        code = ietool([str(argument) for argument in arguments])
-        shown = capsys.readouterr()
-        assert code == 0, shown.err
-        return shown.out
-
-    return call
-
-
-def complaint(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
-    """What a command that must fail says: one line."""
-    capsys.readouterr()
-    assert ietool([str(argument) for argument in arguments]) == 2
-    error = capsys.readouterr().err
-    assert error.startswith("error: ") and error.count("\n") == 1, error
-    return error
 
 
 def lines(path: Path) -> list[dict[str, Any]]:

@@ -8,10 +8,9 @@ from pathlib import Path
 import pytest
 
 from ietool.cli.app import run as ietool
-from tests.cli.test_ner import Printed, complaint, lines, printed
+from tests.cli.conftest import Printed, complaint
+from tests.cli.test_ner import lines
 from tests.tasks.ner.made import examples, write_json, write_tags
-
-__all__ = ["printed"]  # a fixture
 
 
 @pytest.fixture(autouse=True)

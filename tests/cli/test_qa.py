@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ from ietool.cli.app import run as ietool
 from ietool.paths import shipped_data
 from ietool.runs import RECIPE_FILE
 from ietool.workflow.predict import load
-from tests.cli.conftest import Ietool
+from tests.cli.conftest import Ietool, Printed, complaint
 
 TINY = (
     "model.hidden_size=32",
@@ -80,32 +79,6 @@ def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(autouse=True)
 def home(work: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("IETOOL_HOME", str(work / "home"))
-
-
-Printed = Callable[..., str]
-
-
-@pytest.fixture
-def printed(capsys: pytest.CaptureFixture[str]) -> Printed:
-    """``printed("score", …)``: what a command that must succeed prints."""
-
-    def call(*arguments: object) -> str:
-        capsys.readouterr()
-        code = ietool([str(argument) for argument in arguments])
-        shown = capsys.readouterr()
-        assert code == 0, shown.err
-        return shown.out
-
-    return call
-
-
-def complaint(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
-    """What a command that must fail says: one line."""
-    capsys.readouterr()
-    assert ietool([str(argument) for argument in arguments]) == 2
-    error = capsys.readouterr().err
-    assert error.startswith("error: ") and error.count("\n") == 1, error
-    return error
 
 
 # -- the four verbs

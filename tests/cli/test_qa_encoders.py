@@ -16,6 +16,8 @@ import ietool.auto  # noqa: F401
 from ietool.cli.app import run as command
 from ietool.tasks.qa import QaTask
 from ietool.workflow.predict import load
+from tests.cli.conftest import complaint
+from tests.cli.conftest import output_of as printed
 from tests.tasks.qa.made import SMALL, WEATHER, dump, encoder_folder, fact, squad, webqa
 
 HEADS = ("span", "mlm")
@@ -55,23 +57,6 @@ def work(tmp_path_factory: pytest.TempPathFactory) -> Trained:
 def home(work: Trained, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("IETOOL_HOME", str(work.folder / "home"))
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
-
-
-def printed(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
-    capsys.readouterr()
-    code = command([str(argument) for argument in arguments])
-    shown = capsys.readouterr()
-    assert code == 0, shown.err
-    return shown.out
-
-
-def complaint(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
-    """What a command that must fail says: one line."""
-    capsys.readouterr()
-    assert command([str(argument) for argument in arguments]) == 2
-    error = capsys.readouterr().err
-    assert error.startswith("error: ") and error.count("\n") == 1, error
-    return error
 
 
 # -- the four verbs

@@ -16,12 +16,12 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from transformers import PreTrainedModel
 
 from ietool.nn.encoder import EncoderSection, encoder_settings, load_encoder, make_encoder
 from ietool.tasks.el.config import ElCrossConfig
 from ietool.tasks.el.features import read_nil_types
 from ietool.tasks.el.losses import border_loss, listwise_loss, log_partition
+from ietool.tasks.el.mentions import MatchModel
 from ietool.tasks.el.pairs import FACTS
 from ietool.tasks.el.pooling import span_means, span_vectors
 from ietool.tasks.el.recipe import ElRecipe
@@ -36,14 +36,13 @@ TOKENS = 4096
 """At most so many tokens of pairs, padding included, are encoded at once."""
 
 
-class ElCrossModel(PreTrainedModel):
+class ElCrossModel(MatchModel):
     """Which dictionary matches are mentions, and which candidate a mention means.
 
     B texts of T tokens, n dictionary matches, m mentions, P (mention, candidate) pairs.
     """
 
     config_class = ElCrossConfig
-    base_model_prefix = "el"
     config: ElCrossConfig
     supports_gradient_checkpointing = True
 
@@ -65,24 +64,14 @@ class ElCrossModel(PreTrainedModel):
         self.nil_type = nn.Linear(3 * h, config.nil_types) if config.nil_types else None
         self.post_init()
 
-    def _init_weights(self, module: nn.Module) -> None:
-        """Layers initialise themselves; transformers must not do it again."""
+    @property
+    def name_vectors(self) -> Tensor:
+        return self.word_vectors
 
     def encode(self, ids: Tensor, lengths: Tensor) -> dict[str, Tensor]:
         """Texts (B, T) ids, (B,) lengths → ``z`` (B, T, H), zero behind the lengths, and ``mask`` (B, T) bool."""
         inside = torch.arange(ids.shape[1], device=ids.device) < lengths[:, None]
         return {"z": self._dropped(self.encoder(ids, inside)), "mask": inside}
-
-    def match_logits(self, encoded: dict[str, Tensor], matches: Tensor, names: Tensor, signals: Tensor) -> Tensor:
-        """(n,) logits that a match (3, n) is a mention; ``names`` (n, 2) and ``signals`` (n, SIGNALS) of Features."""
-        parts = [span_vectors(encoded["z"], matches), self.kind(names[:, 0])]
-        if self.config.habits:
-            parts.append(signals.to(parts[0].dtype))
-        z = self.span_inner(torch.cat(parts, -1))
-        if self.called is not None:
-            z = z + self.called(F.embedding(names[:, 1], self.word_vectors).to(z.dtype))
-        logits: Tensor = self.span_outer(self._dropped(F.relu(z))).squeeze(-1).float()
-        return logits
 
     def link_logits(
         self, ids: Tensor, token_types: Tensor, lengths: Tensor, spans: Tensor, types: Tensor, facts: Tensor

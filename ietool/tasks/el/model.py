@@ -8,7 +8,6 @@ from pathlib import Path
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from transformers import PreTrainedModel
 
 from ietool.nn.attention import CrossAttention
 from ietool.nn.dgcnn import Conv1d
@@ -18,6 +17,7 @@ from ietool.nn.pointer import product_cross_entropy
 from ietool.tasks.el.config import ElConfig
 from ietool.tasks.el.features import OVERLAPS, PRIORS, read_nil_types
 from ietool.tasks.el.losses import border_loss, listwise_loss
+from ietool.tasks.el.mentions import MatchModel
 from ietool.tasks.el.pooling import highest, span_means, span_vectors
 from ietool.tasks.el.recipe import ElRecipe
 from ietool.tasks.el.signals import SIGNALS
@@ -29,14 +29,13 @@ SHORT = 32
 """Descriptions of up to so many characters are padded to no more."""
 
 
-class ElModel(PreTrainedModel):
+class ElModel(MatchModel):
     """Which dictionary matches are mentions, and which candidate a mention means.
 
     B texts of L characters, n dictionary matches, m mentions, P (mention, candidate) pairs, E entities of M characters.
     """
 
     config_class = ElConfig
-    base_model_prefix = "el"
     config: ElConfig
 
     def __init__(self, config: ElConfig) -> None:
@@ -67,8 +66,9 @@ class ElModel(PreTrainedModel):
         self.nil_type = nn.Linear(3 * h, config.nil_types) if config.nil_types else None
         self.post_init()
 
-    def _init_weights(self, module: nn.Module) -> None:
-        """Layers initialise themselves; transformers must not do it again."""
+    @property
+    def name_vectors(self) -> Tensor:
+        return self.embedding.word_vectors
 
     def encode(
         self, characters: Tensor, lengths: Tensor, words: Tensor, tags: Tensor, matches: Tensor
@@ -93,18 +93,6 @@ class ElModel(PreTrainedModel):
         h = self.encoder(torch.cat([x, marks], -1), lengths)
         z = F.relu(self.mention_conv(F.dropout(h, self.config.head_dropout, self.training)))
         return {"h": h, "z": z * inside.unsqueeze(-1), "marks": marks, "mask": inside, "lengths": lengths}
-
-    def match_logits(self, encoded: dict[str, Tensor], matches: Tensor, names: Tensor, signals: Tensor) -> Tensor:
-        """(n,) logits that a match (3, n) is a mention; ``names`` (n, 2) and ``signals`` (n, SIGNALS) of Features."""
-        parts = [span_vectors(encoded["z"], matches), self.kind(names[:, 0])]
-        if self.config.habits:
-            parts.append(signals.to(parts[0].dtype))
-        z = self.span_inner(torch.cat(parts, -1))
-        if self.called is not None:
-            z = z + self.called(F.embedding(names[:, 1], self.embedding.word_vectors).to(z.dtype))
-        z = F.relu(z)
-        logits: Tensor = self.span_outer(F.dropout(z, self.config.head_dropout, self.training)).squeeze(-1).float()
-        return logits
 
     def pointer_logits(self, encoded: dict[str, Tensor]) -> Tensor:
         """(B, L, 2) logits of starts and ends; the probability is their sigmoid times the marks."""

@@ -6,12 +6,9 @@ encoded, since what a text is told of the annotators must leave itself out.
 
 from __future__ import annotations
 
-import contextlib
-import errno
-import sqlite3
-import tempfile
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import ExitStack, closing
 from itertools import islice
 from pathlib import Path
 from random import Random
@@ -33,6 +30,7 @@ from ietool.tasks.el.recipe import ElRecipe
 from ietool.tasks.el.rows import encode, gold_of, table_columns
 from ietool.tasks.el.survey import AUTHORS_FILTER, Survey
 from ietool.tasks.el.traits import choose_types, read_types, write_types
+from ietool.tasks.preparing import rejecting, scratch_folder, watched
 from ietool.text.characters import fold
 from ietool.text.encoding import TextEncoder, write_vocabulary
 from ietool.text.units import DGCNN, UnitReader
@@ -57,13 +55,11 @@ def prepare(
         UserError: a file that cannot be read or has no usable record; without ``rejects`` also the first bad record.
         OSError: the disk is full.
     """
-    with tempfile.TemporaryDirectory(dir=folder, prefix=".scratch-") as name, contextlib.ExitStack() as stack:
-        try:
-            preparation = _Preparation(recipe, sources, folder, Path(name), rejects, progress)
-            stack.callback(preparation.close)
-            return preparation.run()
-        except sqlite3.OperationalError as error:
-            raise OSError(errno.ENOSPC, f"scratch file: {error}") from None
+    with (
+        scratch_folder(folder) as scratch,
+        closing(_Preparation(recipe, sources, folder, scratch, rejects, progress)) as preparation,
+    ):
+        return preparation.run()
 
 
 def read_split(prepared: Path, split: str, limit: int | None) -> list[Example]:
@@ -151,27 +147,15 @@ class _Preparation:
 
     def examples(self, role: str, counts: Survey, step: str, *, need_ids: bool = True) -> Iterator[Example]:
         """The good records of a file, counted, with progress by lines; bad ones go to the rejects, if there are any."""
-        path, rejects = self.sources.files[role], self.rejects
-        total = count_lines(path)
-
-        def reject(error: UserError, line: str) -> None:
-            assert rejects is not None
-            counts.rejected += 1
-            rejects.add(error, line)
-
-        for number, example in enumerate(
-            load_examples(path, None if rejects is None else reject, need_ids=need_ids), 1
-        ):
-            if number % 256 == 0:
-                self.progress(step, example.line if total else number, total)
-            yield example
-        self.progress(step, total or 1, total)
+        path = self.sources.files[role]
+        records = load_examples(path, rejecting(self.rejects, counts), need_ids=need_ids)
+        yield from watched(records, self.progress, step, count_lines(path))
 
     def read_texts(self, kb: KnowledgeBase, characters: Counter[str]) -> None:
         """Validate train and further mentions, leave out repeated texts, count characters and habits."""
         data, train = self.recipe.data, self.splits["train"]
         hold = "dev" not in self.sources.files
-        with contextlib.ExitStack() as stack:
+        with ExitStack() as stack:
             once, head, held = (
                 stack.enter_context(_create(path))
                 for path in (

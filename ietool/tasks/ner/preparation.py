@@ -6,13 +6,10 @@ there they are encoded, since features need the whole vocabulary.
 
 from __future__ import annotations
 
-import contextlib
-import errno
 import json
-import sqlite3
-import tempfile
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from contextlib import closing
 from itertools import islice
 from pathlib import Path
 from random import Random
@@ -31,6 +28,7 @@ from ietool.tasks.ner.forms.recognise import CLUENER
 from ietool.tasks.ner.labelling import ORACLE_NOTE, Labeller, Rows
 from ietool.tasks.ner.recipe import NerRecipe
 from ietool.tasks.ner.survey import Survey, corpus_table, notes, type_table
+from ietool.tasks.preparing import rejecting, scratch_folder, watched
 from ietool.text.characters import fold
 from ietool.text.units import write_reader
 from ietool.training.tables import write_table
@@ -53,13 +51,11 @@ def prepare(
         UserError: a file that cannot be read or has no usable record; without ``rejects`` also the first bad record.
         OSError: the disk is full.
     """
-    with tempfile.TemporaryDirectory(dir=folder, prefix=".scratch-") as name, contextlib.ExitStack() as stack:
-        try:
-            preparation = _Preparation(recipe, sources, folder, Path(name), rejects, progress)
-            stack.callback(preparation.close)
-            return preparation.run()
-        except sqlite3.OperationalError as error:
-            raise OSError(errno.ENOSPC, f"scratch file: {error}") from None
+    with (
+        scratch_folder(folder) as scratch,
+        closing(_Preparation(recipe, sources, folder, scratch, rejects, progress)) as preparation,
+    ):
+        return preparation.run()
 
 
 def read_split(prepared: Path, split: str, limit: int | None) -> list[Example]:
@@ -104,22 +100,11 @@ class _Preparation:
 
     def examples(self, path: Path, split: str, step: str) -> Iterator[Example]:
         """The good records of a file, counted, with progress by lines; bad ones go to the rejects, if there are any."""
-        counts, rejects = self.splits[split], self.rejects
-        total = count_lines(path)
-
-        def reject(error: UserError, line: str) -> None:
-            assert rejects is not None
-            counts.rejected += 1
-            rejects.add(error, line)
-
-        on_bad = None if rejects is None else reject
-        for example in load_examples(path, on_bad, form=self.recipe.data.form):
+        counts = self.splits[split]
+        records = load_examples(path, rejecting(self.rejects, counts), form=self.recipe.data.form)
+        for example in watched(records, self.progress, step, count_lines(path)):
             counts.records += 1
-            if counts.records % 256 == 0:
-                self.progress(step, example.line if total else counts.records, total)
             yield example
-        if counts.records >= 256:
-            self.progress(step, total or counts.records, total or counts.records)
 
     def read_train(self) -> Counter[str]:
         """Validate train, leave out repeated texts, hold out dev where there is none, and count what features need."""

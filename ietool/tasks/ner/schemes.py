@@ -125,18 +125,16 @@ class SchemeFinder:
         )
 
 
+def _behind(tags: Sequence[tuple[str, str]], at: int) -> int:
+    """The first place behind the I of the same type that follow ``at``."""
+    behind, inside = at + 1, ("I", tags[at][1])
+    while behind < len(tags) and tags[behind] == inside:
+        behind += 1
+    return behind
+
+
 def _spans_iob2(tags: Sequence[tuple[str, str]]) -> list[UnitSpan]:
-    found: list[UnitSpan] = []
-    at, length = 0, len(tags)
-    while at < length:
-        letter, kind = tags[at]
-        behind = at + 1
-        if letter == "B":
-            while behind < length and tags[behind] == ("I", kind):
-                behind += 1
-            found.append((at, behind, kind))
-        at = behind
-    return found
+    return [(at, _behind(tags, at), kind) for at, (letter, kind) in enumerate(tags) if letter == "B"]
 
 
 def _spans_iob1(tags: Sequence[tuple[str, str]]) -> list[UnitSpan]:
@@ -149,8 +147,7 @@ def _spans_iob1(tags: Sequence[tuple[str, str]]) -> list[UnitSpan]:
         # A B that follows no entity of its type breaks the scheme.
         opens = before_letter != OUTSIDE and before == kind if letter == "B" else letter == "I"
         if opens:
-            while behind < length and tags[behind] == ("I", kind):
-                behind += 1
+            behind = _behind(tags, at)
             # To seqeval a B ends before O, I and a B of its own type, but not before one of another.
             ends = behind == length or tags[behind - 1][0] == "I" or tags[behind][0] != "B" or tags[behind][1] == kind
             if ends:
@@ -168,8 +165,7 @@ def _spans_iobes(tags: Sequence[tuple[str, str]]) -> list[UnitSpan]:
         if letter == "S":
             found.append((at, behind, kind))
         elif letter == "B":
-            while behind < length and tags[behind] == ("I", kind):
-                behind += 1
+            behind = _behind(tags, at)
             if behind < length and tags[behind] == ("E", kind):
                 behind += 1
                 found.append((at, behind, kind))

@@ -92,41 +92,29 @@ def score(
     remarks = list(notes)
     sides = [[list(entities) for _, entities in gold], [list(entities) for entities in predictions]]
     if metric == "seqeval":
-        for name, side in zip(("gold", "predictions"), sides, strict=True):
-            flat = [flatten(set(entities)) for entities in side]
-            if lost := sum(len(set(a)) - len(b) for a, b in zip(side, flat, strict=True)):
-                remarks.append(
-                    f"{name}: {lost:,} entities overlap a longer one and are left out: tags cannot state both"
-                )
-            side[:] = flat
+        sides = _stated(sides, remarks)
     names = names or [({}, {})] * len(gold)
-    pairs = [
-        (_keys(a, text, metric, own), _keys(b, text, metric, theirs))
-        for (text, _), a, b, (own, theirs) in zip(gold, *sides, names, strict=True)
-    ]
-    types = sorted({key[1] for pair in pairs for side in pair for key in side})
-    number = {name: n for n, name in enumerate(types)}
-    counts = np.zeros((len(pairs), len(types), 3), np.int64)  # right, predicted, gold
-    for n, (wanted, found) in enumerate(pairs):
-        for column, keys in enumerate((wanted & found, found, wanted)):
-            for key in keys:
-                counts[n, number[key[1]], column] += 1
-    total = counts.sum(0)
-    by_type = {name: PRFScore(*(int(total[n, c]) for c in (0, 1, 0, 2))) for name, n in number.items()}
-    micro = sum(by_type.values(), PRFScore())
-    values = micro.values(len(gold))
-    interval = None
+    types, counts = _counted(
+        [
+            (_keys(a, text, metric, own), _keys(b, text, metric, theirs))
+            for (text, _), a, b, (own, theirs) in zip(gold, *sides, names, strict=True)
+        ]
+    )
+    by_type = {
+        name: PRFScore(right, predicted, right, wanted)
+        for name, (right, predicted, wanted) in zip(types, counts.sum(0).tolist(), strict=True)
+    }
+    values = sum(by_type.values(), PRFScore()).values(len(gold))
     if metric == "cluener":
-        wanted_types = [name for name in types if by_type[name].gold]
-        macro = _macro(total[None, [number[name] for name in wanted_types]])
+        known = [n for n, name in enumerate(types) if by_type[name].gold]
+        macro = _macro(counts.sum(0)[None, known])
         values |= {name: float(x[0]) for name, x in zip(("precision", "recall", "f1"), macro, strict=True)}
-        if resamples:
-            interval = _macro_interval(counts[:, [number[name] for name in wanted_types]], resamples)
+        interval = _macro_interval(counts[:, known], resamples) if resamples else None
         if extra := [name for name in types if not by_type[name].gold]:
             remarks.append(f"predictions have types that gold lacks, which the mean leaves out: {', '.join(extra)}")
     else:
-        rows = counts.sum(1)
-        interval = f1_interval((PRFScore(r, p, r, g) for r, p, g in rows.tolist()), resamples=resamples)
+        texts = counts.sum(1).tolist()
+        interval = f1_interval((PRFScore(r, p, r, g) for r, p, g in texts), resamples=resamples)
     definition = {"seqeval": _SEQEVAL.format(scheme=scheme.upper()), "span": _SPAN, "cluener": _CLUENER}[metric]
     verdicts: list[Verdict] = []
     if explain:
@@ -141,6 +129,27 @@ def score(
         notes=remarks,
         verdicts=verdicts,
     )
+
+
+def _stated(sides: list[list[list[Entity]]], remarks: list[str]) -> list[list[list[Entity]]]:
+    """What tags can state of gold and of predictions; ``remarks`` is told how many entities they cannot."""
+    flat = [[flatten(set(entities)) for entities in side] for side in sides]
+    for name, side, kept in zip(("gold", "predictions"), sides, flat, strict=True):
+        if lost := sum(len(set(a)) - len(b) for a, b in zip(side, kept, strict=True)):
+            remarks.append(f"{name}: {lost:,} entities overlap a longer one and are left out: tags cannot state both")
+    return flat
+
+
+def _counted(pairs: Sequence[tuple[set[Key], set[Key]]]) -> tuple[list[str], npt.NDArray[np.int64]]:
+    """The types of gold and predictions of each text, and (texts, types, 3) of right, predicted, gold."""
+    types = sorted({key[1] for pair in pairs for side in pair for key in side})
+    number = {name: n for n, name in enumerate(types)}
+    counts = np.zeros((len(pairs), len(types), 3), np.int64)
+    for n, (wanted, found) in enumerate(pairs):
+        for column, keys in enumerate((wanted & found, found, wanted)):
+            for key in keys:
+                counts[n, number[key[1]], column] += 1
+    return types, counts
 
 
 def _keys(entities: Iterable[Entity], text: str, metric: str, names: Names) -> set[Key]:

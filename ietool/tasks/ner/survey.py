@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ietool.report.corpus import Lengths, OracleCounts, percent
+from ietool.report.corpus import Lengths, OracleCounts, percent, text_rows
 from ietool.report.tables import Cell, Table
 from ietool.tasks.ner.data import Example, flatten
 from ietool.tasks.ner.features import Piece
@@ -87,15 +87,7 @@ def corpus_table(splits: Mapping[str, Survey], shared: int) -> Table:
     rows: list[list[Cell]] = [
         ["records", *(s.records for s in all_)],
         ["form", *(", ".join(sorted(s.forms)) for s in all_)],
-        ["left out as bad", *(s.rejected for s in all_)],
-        ["repeated texts", *(s.duplicates for s in all_)],
-        ["texts", *(s.texts for s in all_)],
-        ["  without entities", *(s.without_entities for s in all_)],
-        ["  longer than one window", *(s.windowed for s in all_)],
-        ["windows", *(s.windows for s in all_)],
-        ["characters a text: median", *(s.lengths.at(0.5) for s in all_)],
-        ["  95 % have at most", *(s.lengths.at(0.95) for s in all_)],
-        ["  longest", *(s.lengths.longest for s in all_)],
+        *text_rows(all_, ["  without entities", *(s.without_entities for s in all_)]),
         ["entities", *(s.types.total() for s in all_)],
         ["  in or across another", *(s.overlapping for s in all_)],
         ["tags that break the scheme", *(s.broken for s in all_)],

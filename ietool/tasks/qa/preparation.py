@@ -5,14 +5,11 @@ Train is read once: its good questions go to a scratch file while characters are
 
 from __future__ import annotations
 
-import contextlib
-import errno
 import itertools
 import json
-import sqlite3
-import tempfile
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import ExitStack, closing
 from dataclasses import asdict
 from itertools import islice
 from pathlib import Path
@@ -23,6 +20,7 @@ from ietool.errors import UserError
 from ietool.records import Rejects, SeenTexts, digest
 from ietool.report.corpus import oracle_table
 from ietool.tasks.base import PrepareReport, Progress, Sources
+from ietool.tasks.preparing import rejecting, scratch_folder
 from ietool.tasks.qa import rows as rows_of_reader
 from ietool.tasks.qa.data import Passage, Question, load_questions
 from ietool.tasks.qa.features import Featurizer, chosen
@@ -59,13 +57,11 @@ def prepare(
         UserError: a file that cannot be read or has no usable question; without ``rejects`` also the first bad one.
         OSError: the disk is full.
     """
-    with tempfile.TemporaryDirectory(dir=folder, prefix=".scratch-") as name, contextlib.ExitStack() as stack:
-        try:
-            preparation = _Preparation(recipe, sources, folder, Path(name), rejects, progress)
-            stack.callback(preparation.close)
-            return preparation.run()
-        except sqlite3.OperationalError as error:
-            raise OSError(errno.ENOSPC, f"scratch file: {error}") from None
+    with (
+        scratch_folder(folder) as scratch,
+        closing(_Preparation(recipe, sources, folder, scratch, rejects, progress)) as preparation,
+    ):
+        return preparation.run()
 
 
 def read_split(prepared: Path, split: str, limit: int | None) -> list[Question]:
@@ -118,14 +114,7 @@ class _Preparation:
 
     def questions(self, path: Path, counts: Survey, step: str, *, needs_answers: bool = True) -> Iterator[Question]:
         """The good questions of a file; bad ones go to the rejects, if there are any."""
-        rejects, form = self.rejects, self.recipe.data.form
-
-        def reject(error: UserError, record: str) -> None:
-            assert rejects is not None
-            counts.rejected += 1
-            rejects.add(error, record)
-
-        on_bad = None if rejects is None else reject
+        form, on_bad = self.recipe.data.form, rejecting(self.rejects, counts)
         given = None if form == "auto" else form
         number = 0
         for number, question in enumerate(load_questions(path, on_bad, form=given, needs_answers=needs_answers), 1):
@@ -141,7 +130,7 @@ class _Preparation:
         data, train = self.recipe.data, self.splits["train"]
         hold = "dev" not in self.sources.files
         heads = 0
-        with contextlib.ExitStack() as stack:
+        with ExitStack() as stack:
             once, head, held = (
                 stack.enter_context(_create(path))
                 for path in (

@@ -6,24 +6,21 @@ counted; from there they are encoded, since features need the whole vocabulary a
 
 from __future__ import annotations
 
-import contextlib
-import errno
 import json
-import sqlite3
-import tempfile
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from contextlib import closing
 from itertools import islice
 from pathlib import Path
 from typing import Any, TextIO
 
 import numpy as np
 
-from ietool.errors import UserError
 from ietool.files import OnBad, read_lines
 from ietool.records import Rejects, SeenTexts, count_lines, digest
 from ietool.report.corpus import oracle_table
 from ietool.tasks.base import PrepareReport, Progress, Sources
+from ietool.tasks.preparing import rejecting, scratch_folder, watched
 from ietool.tasks.ske import statistics
 from ietool.tasks.ske.data import (
     Example,
@@ -67,13 +64,11 @@ def prepare(
         UserError: a file that cannot be read or has no usable record; without ``rejects`` also the first bad record.
         OSError: the disk is full.
     """
-    with tempfile.TemporaryDirectory(dir=folder, prefix=".scratch-") as name, contextlib.ExitStack() as stack:
-        try:
-            preparation = _Preparation(recipe, sources, folder, Path(name), rejects, progress)
-            stack.callback(preparation.close)
-            return preparation.run()
-        except sqlite3.OperationalError as error:
-            raise OSError(errno.ENOSPC, f"scratch file: {error}") from None
+    with (
+        scratch_folder(folder) as scratch,
+        closing(_Preparation(recipe, sources, folder, scratch, rejects, progress)) as preparation,
+    ):
+        return preparation.run()
 
 
 def read_split(prepared: Path, split: str, limit: int | None) -> list[Example]:
@@ -137,23 +132,11 @@ class _Preparation:
     def examples(self, split: str, step: str) -> Iterator[Example]:
         """The good records of a file, counted, with progress by lines; bad ones go to the rejects, if there are any."""
         path, counts = self.sources.files[split], self.splits[split]
-        total = count_lines(path)
-        rejects = self.rejects
-
-        def reject(error: UserError, line: str) -> None:
-            assert rejects is not None
-            counts.rejected += 1
-            rejects.add(error, line)
-
-        on_bad = None if rejects is None else reject
-        for example in load_examples(path, self.schema, on_bad):
+        records = load_examples(path, self.schema, rejecting(self.rejects, counts))
+        for example in watched(records, self.progress, step, count_lines(path)):
             counts.records += 1
             counts.dropped += example.dropped
-            if counts.records % 256 == 0:
-                self.progress(step, example.line if total else counts.records, total)
             yield example
-        if counts.records >= 256:
-            self.progress(step, total or counts.records, total or counts.records)
 
     def read_train(self) -> None:
         """Validate train, leave out repeated texts, count, and write all that features need."""

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ietool.report.corpus import Lengths, percent
+from ietool.report.corpus import Lengths, percent, text_rows
 from ietool.report.tables import Cell, Table
 from ietool.tasks.ske.data import Example
 from ietool.tasks.ske.features import Features
@@ -100,15 +100,7 @@ def corpus_table(splits: Mapping[str, SplitStatistics], overlap: Overlap, *, vec
     all_ = list(splits.values())
     rows: list[list[Cell]] = [
         ["records", *(s.records for s in all_)],
-        ["left out as bad", *(s.rejected for s in all_)],
-        ["repeated texts", *(s.duplicates for s in all_)],
-        ["texts", *(s.texts for s in all_)],
-        ["  without triples", *(s.without_triples for s in all_)],
-        ["  longer than one window", *(s.windowed for s in all_)],
-        ["windows", *(s.windows for s in all_)],
-        ["characters a text: median", *(s.lengths.at(0.5) for s in all_)],
-        ["  95 % have at most", *(s.lengths.at(0.95) for s in all_)],
-        ["  longest", *(s.lengths.longest for s in all_)],
+        *text_rows(all_, ["  without triples", *(s.without_triples for s in all_)]),
         ["triples", *(s.relations.total() for s in all_)],
         ["  left out: empty object", *(s.dropped for s in all_)],
         ["unknown characters", *(percent(s.unknown, s.characters) for s in all_)],

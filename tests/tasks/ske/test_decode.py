@@ -170,7 +170,7 @@ def test_a_hundred_thousand_characters(predictor: SkePredictor, texts: list[str]
     text = (texts[0] * 4000)[:100_000]
     began = time.process_time()
     (found,) = patient.predict([Example(text)])
-    assert time.process_time() - began < 60
+    assert time.process_time() - began < 150  # four times what it takes on a quiet core
     assert found.text == text
     check_spans(found)
 
