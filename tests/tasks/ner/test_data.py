@@ -188,6 +188,18 @@ def test_a_bad_input_is_told(tmp_path: Path) -> None:
         inputs(tmp_path, "林 O\n满 a b\n")
 
 
+@pytest.mark.parametrize("text", ["雨停了。", "林满，云州人", "林满 住在云州，已有十年", "云州" * 13])
+def test_plain_texts_are_not_taken_for_tokens(tmp_path: Path, text: str) -> None:
+    with pytest.raises(UserError, match="in:3: holds a text, not a token"):
+        inputs(tmp_path, f"雨\n停\n{text}\n")
+
+
+def test_odd_tokens_are_tokens(tmp_path: Path) -> None:
+    tokens = ["。", "……", "云州市人民政府", "https://example.org/" + "a" * 40, "A，B"]
+    (example,) = inputs(tmp_path, "\n".join(tokens))
+    assert len(example.bounds) == len(tokens)
+
+
 # -- names of files
 
 

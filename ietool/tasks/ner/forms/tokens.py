@@ -12,6 +12,8 @@ from ietool.tasks.ner.example import Entity, Example, token_spans
 from ietool.tasks.ner.schemes import PLAIN, Scheme, split_tag
 
 Line = tuple[str, int, str]
+_TEXT = re.compile(r"[\u3400-\u9fff][，。！？；：]|[，。！？；：][\u3400-\u9fff]|[\u3400-\u9fff]{25}")
+"""What no token has, but nearly every line of prose: punctuation beside Han characters, or so many of those."""
 _LATIN = re.compile(r"[0-9A-Za-z\u00c0-\u024f]")
 
 
@@ -85,6 +87,9 @@ class SentenceReader:
 def _split(line: Line, tags: bool | None) -> tuple[str, str]:
     """(token, tag) of a line; the tag is empty where there is none or none is wanted."""
     file, number, text = line
+    if tags is None and _TEXT.search(text):  # where no tag is asked for, it would pass for a token
+        mend = 'write {"text": "…"} a line, or a token a line with a blank line between sentences'
+        raise UserError("holds a text, not a token", file=file, line=number, mend=mend)
     token, _, tag = text.partition(" ")
     if token and tag and tags and " " not in tag and "\t" not in text:
         return token, tag
