@@ -42,7 +42,7 @@ def card(folder: Path) -> str:
     )  # fmt: skip
     environment.filters |= {"code": _code, "cell": _cell}
     best = info.best or {}
-    return environment.get_template("card.md.j2").render(
+    made = environment.get_template("card.md.j2").render(
         front=_front_matter(info, encoder),
         info=info,
         title=str(recipe.get("title") or info.recipe),
@@ -58,6 +58,18 @@ def card(folder: Path) -> str:
         name=folder.name,
         argument=shlex.quote(folder.name),
     )
+    for path in sorted(_local_paths(recipe), key=len, reverse=True):
+        made = made.replace(path, Path(path).name)  # nobody else has it, and it tells of the machine
+    return made
+
+
+def _local_paths(value: Any) -> set[str]:
+    """The absolute paths in a recipe."""
+    if isinstance(value, dict):
+        return {path for part in value.values() for path in _local_paths(part)}
+    if isinstance(value, list):
+        return {path for part in value for path in _local_paths(part)}
+    return {value} if isinstance(value, str) and Path(value).is_absolute() and Path(value).name else set()
 
 
 def _front_matter(info: RunInfo, encoder: str) -> str:

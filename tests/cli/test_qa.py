@@ -133,6 +133,8 @@ def test_prepare_counts_and_is_instant_again(work: Path, printed: Printed) -> No
     assert train["records"] == 200 and train["forms"] == {"webqa": 200}
     assert train["passages"] == sum(len(record["passages"]) for record in questions(work / "train.json"))
     assert train["oracle"]["recall"] > 0.9
+    shorter = json.loads(printed("prepare", "-r", "qa", "--data", work, "--json", *settings("decode.longest=2")))
+    assert shorter["fresh"] and shorter["statistics"]["train"]["oracle"]["recall"] < train["oracle"]["recall"]
 
 
 def test_without_dev_a_share_of_train_is_held_out(

@@ -32,7 +32,7 @@ class QaTask(Task):
     epoch_scores = (("EM", "em"), ("F1", "f1"), ("score", "score"))
     roles = ("train",)
     feature_sections = ("data",)
-    feature_keys = ("model.encoder", "model.head", "model.masks")
+    feature_keys = ("model.encoder", "model.head", "model.masks", "decode.longest")  # the oracle counts longer answers
     models = (
         ("ietool.tasks.qa.model:QaConfig", "ietool.tasks.qa.model:QaModel"),
         ("ietool.tasks.qa.span.model:SpanConfig", "ietool.tasks.qa.span.model:SpanModel"),
