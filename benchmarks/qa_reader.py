@@ -3,14 +3,15 @@ files they never saw.
 
     python benchmarks/qa_reader.py --cmrc DIR --webqa FILE --dureader-robust FILE --word-vectors VECTORS --work DIR
         [--seed 42] [--held 300] [--variants full,no-cooccurrence] [--set KEY=VALUE …] [--device cpu]
-    python benchmarks/qa_reader.py --recipe qa-span --encoder DIR --cmrc DIR --webqa FILE --dureader-robust FILE
+    python benchmarks/qa_reader.py --recipe qa-span --encoder DIR --cmrc DIR [--webqa FILE] [--dureader-robust FILE]
         --work DIR [--set training.learning_rate=1e-4 …]
 
-Held out of the WebQA file are 300 questions, drawn by the seed; of what is left and of CMRC train and trial a twentieth
-(`data.held_out`) chooses the epoch. No dev file is seen in training. Every step is the verb that a user types; a
-finished run in the work folder is not trained again, an unfinished one is resumed. Beside the runs stand two baselines:
-the sentence that shares most characters with the question, and a random span as long as the answers of CMRC trial.
-Prints a table and one JSON line.
+Held out of the WebQA file are 300 questions, drawn by the seed; of what is left and of CMRC train and trial a
+twentieth (`data.held_out`) chooses the epoch. No dev file is seen in training. Every step is the verb that a user
+types; a finished run in the work folder is not trained again, an unfinished one is resumed. Without a WebQA file
+there is CMRC alone; `--set data.more=[]` leaves its trial out too. Beside the runs stand two baselines: the sentence
+that shares most characters with the question, and a random span as long as the answers of CMRC trial. Prints a table
+and one JSON line.
 """
 
 from __future__ import annotations
@@ -90,7 +91,7 @@ def main() -> None:
     parser.add_argument("--recipe", default="qa", choices=RECIPES)
     parser.add_argument("--encoder", help="of qa-span and qa-mlm: a folder or hub id")
     parser.add_argument("--cmrc", type=Path, required=True, help="folder with cmrc2018_train, _trial and _dev.json")
-    parser.add_argument("--webqa", type=Path, required=True, help="list of questions with passages")
+    parser.add_argument("--webqa", type=Path, help="list of questions with passages; without it there is CMRC alone")
     parser.add_argument("--dureader-robust", type=Path, help="its dev.json")
     parser.add_argument("--word-vectors", type=Path)
     parser.add_argument("--work", type=Path, required=True, help="folder of the runs and predictions")
@@ -109,13 +110,16 @@ def main() -> None:
         parser.error("--encoder is of the recipes qa-span and qa-mlm")
     work: Path = arguments.work
     work.mkdir(parents=True, exist_ok=True)
-    webqa, held = split_webqa(arguments.webqa.resolve(), work.resolve(), arguments.seed, arguments.held)
     cmrc = {name: (arguments.cmrc / f"cmrc2018_{name}.json").resolve() for name in ("train", "trial", "dev")}
-    tests = {"cmrc2018 dev": (cmrc["dev"], "cmrc2018"), "WebQA held out": (held, "sogouqa")}
+    tests = {"cmrc2018 dev": (cmrc["dev"], "cmrc2018")}
+    further = [str(cmrc["trial"])]
+    if arguments.webqa is not None:
+        webqa, held = split_webqa(arguments.webqa.resolve(), work.resolve(), arguments.seed, arguments.held)
+        further.append(str(webqa))
+        tests["WebQA held out"] = (held, "sogouqa")
     if arguments.dureader_robust is not None:
         tests["dureader_robust dev"] = (arguments.dureader_robust, "dureader_robust")
-    more = json.dumps([str(cmrc["trial"]), str(webqa)])
-    base = [f"data.more={more}", "data.held_out=0.05", "score.metric=cmrc2018", *arguments.set]
+    base = [f"data.more={json.dumps(further)}", "data.held_out=0.05", "score.metric=cmrc2018", *arguments.set]
     if arguments.word_vectors is not None:
         base.append(f"data.word_vectors={arguments.word_vectors}")
     if arguments.encoder is not None:
