@@ -1,12 +1,12 @@
 """One row a trained run: parameters, texts a second in training and prediction, peak memory, and the dev score.
 
-    python benchmarks/recipes.py --row RUN INPUT GOLD [--row …] [--steps 20] [--limit 400] [--device auto]
+    python benchmarks/recipes.py --row RUN INPUT GOLD [RESULT] [--row …] [--steps 20] [--limit 400] [--device auto]
 
 Each run is measured in processes of its own, one after another: ``--steps`` steps of its recipe's training loop from
 fresh weights on the data it was trained on (texts a second without the first steps, peak memory of the process), then
 ``--limit`` texts of INPUT predicted (loading not counted in the time, but in the memory). The score is that of
-``ietool score GOLD`` on all of INPUT, predicted by the verb. Memory is the process's highest resident size; on a GPU
-also what was allocated there. Prints a table, then one JSON line.
+``ietool score GOLD`` on all of INPUT, predicted by the verb, or on RESULT, which an earlier call predicted. Memory
+is the process's highest resident size; on a GPU also what was allocated there. Prints a table, then one JSON line.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ def alone(*arguments: object) -> dict[str, Any]:
     return found
 
 
-def score(run: Path, source: Path, gold: Path, device: str) -> dict[str, Any]:
+def score(run: Path, source: Path, gold: Path, result: Path | None, device: str) -> dict[str, Any]:
     """The official score by the verbs."""
     from trainings import ietool
 
@@ -93,18 +93,21 @@ def score(run: Path, source: Path, gold: Path, device: str) -> dict[str, Any]:
 
     recipe = open_run(run).info.recipe
     with tempfile.TemporaryDirectory() as work:
-        result = Path(work) / "result.json"
-        ietool("predict", "--run", run, source, "--output", result, "--device", device)
+        if result is None:
+            result = Path(work) / "result.json"
+            ietool("predict", "--run", run, source, "--output", result, "--device", device)
         told: dict[str, Any] = json.loads(ietool("score", "--recipe", recipe, gold, result, "--json", capture=True))
     return told
 
 
-def measure(run: Path, source: Path, gold: Path, given: argparse.Namespace) -> dict[str, Any]:
+def measure(
+    given: argparse.Namespace, run: Path, source: Path, gold: Path, result: Path | None = None
+) -> dict[str, Any]:
     """A row."""
     from ietool.runs import count_parameters, open_run
 
     info = open_run(run).info
-    told = score(run, source, gold, given.device)
+    told = score(run, source, gold, result, given.device)
     return {
         "recipe": info.recipe,
         "encoder": Path(str(info.differences.get("model.encoder", ""))).name,
@@ -119,7 +122,8 @@ def measure(run: Path, source: Path, gold: Path, given: argparse.Namespace) -> d
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--row", nargs=3, action="append", type=Path, metavar=("RUN", "INPUT", "GOLD"), default=[])
+    parser.add_argument("--row", nargs="+", action="append", type=Path, metavar="PATH", default=[],
+                        help="RUN INPUT GOLD, and RESULT where INPUT is predicted already")  # fmt: skip
     parser.add_argument("--steps", type=int, default=20)
     parser.add_argument("--limit", type=int, default=400)
     parser.add_argument("--device", default="auto")
@@ -132,7 +136,9 @@ def main() -> None:
     if given.child_predict:
         print(json.dumps(predict_texts(*given.child_predict, given.limit, given.device)))
         return
-    rows = [measure(*row, given) for row in given.row]
+    if any(len(row) not in (3, 4) for row in given.row):
+        parser.error("a --row is RUN INPUT GOLD or RUN INPUT GOLD RESULT")
+    rows = [measure(given, *row) for row in given.row]
     head = ("recipe", "parameters", "train /s", "predict /s", "GB train", "GB predict", "F1", "interval", "variant")
     print("".join(f"{name:>15}" for name in head))
     for row in rows:
