@@ -32,12 +32,30 @@ class ReferencePredictor:
         data = self.recipe.data
         for example in inputs:
             found: list[Scored] = []
+            halves: list[tuple[Scored, int]] = []
             for begin, stop in windows(example.text, data.window, data.overlap) if example.text else ():
                 features = self.predictor.featurizer.encode(example.text[begin:stop])
                 for s0, s1, label, o0, o1, p in self.sentence(features):
                     (a, b), (c, d) = features.units.text_span(s0, s1), features.units.text_span(o0, o1)
-                    found.append((a + begin, b + begin, label, c + begin, d + begin, p))
-            yield Extraction(example.text, tuple(assemble(example.text, found, self.labels)))
+                    row = (a + begin, b + begin, label, c + begin, d + begin, p)
+                    found.append(row)
+                    if (a == 0 and begin > 0) or (begin + b == stop and stop < len(example.text)):
+                        halves.append((row, 0))
+                    if (c == 0 and begin > 0) or (begin + d == stop and stop < len(example.text)):
+                        halves.append((row, 3))
+            bad = [row for row, at in halves if self.is_half(row, at, found)]
+            kept = [row for row in found if row not in bad]
+            yield Extraction(example.text, tuple(assemble(example.text, kept, self.labels)))
+
+    @staticmethod
+    def is_half(row: Scored, at: int, found: list[Scored]) -> bool:
+        """Whether another row differs in the span at one place alone, and has a longer one there."""
+        for other in found:
+            beside = row[2] == other[2] and row[3 - at : 5 - at] == other[3 - at : 5 - at]
+            inside = other[at] <= row[at] and row[at + 1] <= other[at + 1]
+            if beside and inside and other[at + 1] - other[at] > row[at + 1] - row[at]:
+                return True
+        return False
 
     def sentence(self, features: Features) -> Iterator[Scored]:
         """Label spans of one sentence, in units; none begins or ends in a special token."""

@@ -32,10 +32,12 @@ from ietool.recipe import Recipe
 from ietool.recipe_io import load_recipe
 from ietool.tasks.base import no_progress
 from ietool.tasks.registry import get_task
+from ietool.training.arguments import training_arguments
 from ietool.training.device import autocast, choose_device, choose_precision
 from ietool.training.sampler import LengthBucketSampler
-from ietool.training.trainer import IETrainer, TrainState, training_arguments
+from ietool.training.trainer import IETrainer, TrainState
 from ietool.workflow.prepare import prepare
+from ietool.workflow.train import make_ready
 
 Batch = dict[str, torch.Tensor]
 
@@ -62,7 +64,9 @@ def now(device: torch.device) -> float:
 
 def fresh(recipe: Recipe, prepared: Path, device: torch.device) -> Any:
     set_seed(recipe.training.seed)
-    return get_task(recipe.task).build_model(recipe, prepared).to(device)  # type: ignore[arg-type]
+    model = get_task(recipe.task).build_model(recipe, prepared).to(device)  # type: ignore[arg-type]
+    make_ready(model, recipe.training)
+    return model
 
 
 def step_loop(
@@ -119,7 +123,8 @@ def bare_loop(
 def encoder_loop(
     recipe: Recipe, prepared: Path, batches: list[Batch], warm: int, device: torch.device, precision: str
 ) -> float | None:
-    """The same of the encoder alone, on what the model hands it in those steps; None without a pretrained one."""
+    """The same of the encoder alone (of qa-mlm with its masked-LM head), on what the model hands it in those steps;
+    None without a pretrained one."""
     model = fresh(recipe, prepared, device).train()
     encoder = next(encoders_of(model), None)
     if encoder is None:

@@ -83,7 +83,14 @@ def load_recipe(name_or_file: str | Path, overrides: Sequence[str] = ()) -> Reci
     changed: set[str] = set()
     for text in overrides:
         changed.add(_override(data, text, type(recipe)))
-    return _validate(data, lines, path, changed)
+    return _validate(data, lines, path, changed, recipe)
+
+
+def change_recipe(recipe: Recipe, overrides: Sequence[str]) -> Recipe:
+    """A recipe with ``dotted.key=value`` settings changed. Raises UserError as :func:`load_recipe`."""
+    data = recipe.model_dump(mode="json")
+    changed = {_override(data, text, type(recipe)) for text in overrides}
+    return _validate(data, {}, Path(recipe.name), changed, recipe)
 
 
 def validate_file(path: Path) -> Recipe:
@@ -106,13 +113,18 @@ def base_of(recipe: Recipe) -> Recipe | None:
 
 
 def _validate(
-    data: dict[str, Any], lines: dict[yaml_io.Path_, int], path: Path, changed: Set[str] = frozenset()
+    data: dict[str, Any],
+    lines: dict[yaml_io.Path_, int],
+    path: Path,
+    changed: Set[str] = frozenset(),
+    known: Recipe | None = None,
 ) -> Recipe:
+    """The recipe of some data; ``known`` is the one before ``changed`` keys were."""
     task = data.get("task")
     if not isinstance(task, str):
-        known = ", ".join(name for name, _ in TASKS)
+        tasks = ", ".join(name for name, _ in TASKS)
         raise UserError(
-            "is missing", file=path, line=lines.get(("task",)), field="task", mend=f"write task: and one of {known}"
+            "is missing", file=path, line=lines.get(("task",)), field="task", mend=f"write task: and one of {tasks}"
         )
     try:
         recipe_class = get_task(task).recipe_class
@@ -122,7 +134,7 @@ def _validate(
     try:
         return recipe_class.model_validate(_without_empty_sections(data, recipe_class))
     except ValidationError as error:
-        raise _explain(error, recipe_class, lines, path, changed) from None
+        raise _explain(error, recipe_class, lines, path, changed, known) from None
 
 
 def _without_empty_sections(data: dict[str, Any], recipe_class: type[Recipe]) -> dict[str, Any]:
@@ -171,7 +183,12 @@ def _override(data: dict[str, Any], text: str, recipe_class: type[Recipe]) -> st
 
 
 def _explain(
-    error: ValidationError, recipe_class: type[Recipe], lines: dict[yaml_io.Path_, int], path: Path, changed: Set[str]
+    error: ValidationError,
+    recipe_class: type[Recipe],
+    lines: dict[yaml_io.Path_, int],
+    path: Path,
+    changed: Set[str],
+    known: Recipe | None,
 ) -> UserError:
     """The first of pydantic's errors as one line, with a count of the others."""
     problems = error.errors(include_url=False, include_context=False)
@@ -196,7 +213,7 @@ def _explain(
         message = re.sub(r"^(Input|Value error,) ?|, unable to parse.*", "", problem["msg"])
         message = re.sub(r"^is not a valid path.*", "should be a path", message)
         message = message[:1].lower() + message[1:] + shown
-        mend = _default_of(dotted, recipe_class) or "change the value"
+        mend = _usual(dotted, recipe_class, known) or "change the value"
     if len(problems) > 1:
         more = len(problems) - 1
         message += f" (and {more} more {'problem' if more == 1 else 'problems'})"
@@ -206,8 +223,8 @@ def _explain(
     return UserError(message, file=path, line=line, field=dotted or None, mend=mend)
 
 
-def _default_of(key: str, recipe_class: type[Recipe]) -> str | None:
-    """What a key is for and its default, for the mend of a wrong value."""
+def _usual(key: str, recipe_class: type[Recipe], known: Recipe | None) -> str | None:
+    """What a key is for and the value that the recipe has, or else its default, for the mend of a wrong value."""
     model: type[Section] | None = recipe_class
     *sections, name = key.split(".")
     for section in sections:
@@ -215,8 +232,13 @@ def _default_of(key: str, recipe_class: type[Recipe]) -> str | None:
     field = None if model is None else model.model_fields.get(name)
     if field is None or field.is_required():
         return None
-    default = field.get_default(call_default_factory=True)
     about = f" ({field.description})" if field.description else ""
+    value: Any = known
+    for part in key.split("."):
+        value = getattr(value, part, None)
+    if known is not None:
+        return f"the recipe has {'null' if value is None else value}{about}"
+    default = field.get_default(call_default_factory=True)
     return f"the default is {'null' if default is None else default}{about}"
 
 

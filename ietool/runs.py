@@ -18,11 +18,14 @@ import socket
 import sys
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, fields
 from datetime import datetime
 from importlib import metadata
 from pathlib import Path
 from typing import Any
+
+from filelock import FileLock, Timeout
 
 import ietool
 from ietool import paths
@@ -36,7 +39,11 @@ RECIPE_FILE = "recipe.yaml"
 METRICS_FILE = "metrics.jsonl"
 WEIGHTS_FILE = "model.safetensors"
 
-_NO_MODEL = ("checkpoints", "tensorboard")
+_LOCK = ".training.lock"
+"""Held by whoever trains in the folder; the system lets go of it when the process ends, however that comes."""
+
+LOGS = "tensorboard"
+_NO_MODEL = ("checkpoints", LOGS)
 
 LIBRARIES = ("torch", "transformers", "accelerate", "datasets", "numpy", "safetensors", "tokenizers", "rjieba")
 """Distributions whose versions a run records."""
@@ -168,7 +175,8 @@ def check_output(output: Path | None, *, overwrite: bool = False) -> None:
     if info is None:
         raise UserError("is not empty and is no run of ietool", file=output, mend="choose another --output")
     if overwrite:
-        return
+        with training_in(output):
+            return
     state = RunEntry(output, info).state
     mend = "choose another --output, or give --overwrite to replace it"
     if state != "finished":
@@ -185,6 +193,28 @@ def _claim(output: Path, overwrite: bool) -> Path:
         else:
             entry.unlink()
     return output
+
+
+@contextmanager
+def training_in(folder: Path) -> Iterator[None]:
+    """Keep all other processes from training in a run folder.
+
+    Raises:
+        UserError: one does already.
+    """
+    lock = FileLock(folder / _LOCK)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise UserError(
+            "is being trained by another process", file=folder, mend="wait for it, or stop it first"
+        ) from None
+    except OSError as error:
+        raise _unwritable(error, folder) from None
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def update_run(folder: Path, **changes: Any) -> RunInfo:
@@ -263,10 +293,15 @@ def latest_run(recipe: str) -> Path:
 
 
 def unfinished_run(recipe: str) -> Path:
-    """The folder of the newest run of a recipe that is not finished. Raises UserError if there is none."""
+    """The folder of the newest run of a recipe that is not finished and that nobody trains. Raises UserError if there
+    is none."""
     for entry in list_runs():
         if entry.info.recipe == recipe and entry.state != "finished":
-            return entry.folder
+            try:
+                with training_in(entry.folder):
+                    return entry.folder
+            except UserError:
+                continue
     raise UserError(
         f"no unfinished run of recipe {recipe!r} under {paths.runs_folder()}",
         mend="leave out --resume to start one, or name its folder with --output DIR",

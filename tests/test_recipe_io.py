@@ -79,7 +79,7 @@ def test_overrides_reach_into_lists_and_the_last_one_counts() -> None:
     [
         ("training.learning_rat=3", ("training.learning_rat", "did you mean training.learning_rate?")),
         ("learning_rate=3", ("did you mean training.learning_rate?",)),
-        ("training.epochs=many", ("training.epochs", "integer", "'many'", "20")),
+        ("training.epochs=many", ("training.epochs", "integer", "'many'", "10")),
         ("training.epochs=0", ("training.epochs", "greater than 0")),
         ("training.precision=fp8", ("'bf16'",)),
         ("training.epochs.x=3", ("training.epochs is a value",)),

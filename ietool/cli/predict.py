@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -67,6 +67,7 @@ def predict_cli(
     check_target(output)
     folder = find_run(recipe, run)
     settings = list(overrides or ())
+    _check_options(folder, {"kb": kb, "nbest": nbest})
     if kb is not None:
         settings.append(f"decode.kb={json.dumps(str(kb.resolve()), ensure_ascii=False)}")
     if nbest is not None:
@@ -76,6 +77,17 @@ def predict_cli(
         return
     assert source is not None
     predict_to(folder, source, output, device=device, batch_size=batch_size, overrides=settings)
+
+
+def _check_options(run: Path, given: Mapping[str, object]) -> None:
+    """Raises UserError for options of other tasks than that of the run."""
+    from ietool.recipe_io import load_recipe
+    from ietool.runs import RECIPE_FILE
+
+    recipe = load_recipe(str(run / RECIPE_FILE))
+    for name, value in given.items():
+        if value is not None and not hasattr(getattr(recipe, "decode", None), name):
+            raise UserError(f"is not for recipes of the task {recipe.task}", field=f"--{name}", mend="leave it out")
 
 
 def find_run(recipe: str | None, run: Path | None) -> Path:
@@ -131,10 +143,11 @@ def _show(folder: Path, texts: list[str], device: str, overrides: Sequence[str])
     from ietool.workflow.predict import load
 
     loaded = load(folder, device, overrides)
+    out = console()
+    predictions = loaded.predict(texts)
     for note in loaded.notes:
         say(f"note: {note}")
-    out = console()
-    for prediction in loaded.predict(texts):
+    for prediction in predictions:
         render(loaded.show(prediction), out)
 
 

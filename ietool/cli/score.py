@@ -25,7 +25,8 @@ def score_cli(
             "--metric",
             metavar="NAME",
             help="Scoring variant. Triples: duie2, ske2019; linking: ccks2019, ccks2020; answers: cmrc2018, "
-            "dureader_robust, dureader2, lic2019_mrc, sogouqa, webqa. Default: told from the gold file.",
+            "dureader_robust, dureader2, lic2019_mrc, sogouqa, webqa; entities: seqeval, span, cluener. Default: told "
+            "from the gold file.",
         ),
     ] = None,
     alias: Annotated[

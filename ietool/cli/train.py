@@ -55,7 +55,7 @@ def train_cli(
 ) -> None:
     """Train; prepares first where that was not done."""
     from ietool.recipe_io import load_recipe
-    from ietool.runs import check_output, open_run, unfinished_run
+    from ietool.runs import check_output, unfinished_run
 
     files = input_files(train, dev, test, schema, file)
     given = {"--data": data, "--set": overrides, "--overwrite": overwrite, "--overfit": overfit, "--skip-bad": skip_bad}
@@ -71,7 +71,7 @@ def train_cli(
     loaded = load_recipe(recipe, overrides or ())
     # Before the hour that preparing may take, and the seconds that importing torch does.
     if resume:
-        open_run(output or unfinished_run(loaded.name), weights=False)
+        _check_resumed(output or unfinished_run(loaded.name), loaded.name)
     elif is_main_process():
         check_output(output, overwrite=overwrite)
     check_device(device)
@@ -89,6 +89,18 @@ def train_cli(
     if is_main_process():
         say(f"run: {outcome.run}")
         say(f"predict with: ietool predict --run {outcome.run} INPUT --output FILE")
+
+
+def _check_resumed(run: Path, recipe: str) -> None:
+    """Raises UserError where a run is no unfinished one of the recipe, or is in training."""
+    from ietool.runs import open_run, training_in
+
+    begun = open_run(run, weights=False).info.recipe
+    if begun != recipe:
+        raise UserError(f"is a run of {begun}, not of {recipe}", file=run, mend=f"go on with it by --recipe {begun}")
+    if is_main_process():  # under torchrun the others come while it holds the run
+        with training_in(run):
+            pass
 
 
 def prepare_and_train(

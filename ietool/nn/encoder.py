@@ -220,8 +220,9 @@ def encoders_of(model: nn.Module) -> Iterator[PretrainedEncoder]:
 
 
 def _plain(config: PretrainedConfig) -> dict[str, Any]:
-    """A configuration without what says how its weights were stored."""
-    return {key: value for key, value in config.to_dict().items() if key not in ("dtype", "torch_dtype")}
+    """A configuration without what says how and where its weights were stored."""
+    stored = ("dtype", "torch_dtype", "_name_or_path")
+    return {key: value for key, value in config.to_dict().items() if key not in stored}
 
 
 def _without_pooler(backbone: Any) -> None:

@@ -43,7 +43,7 @@ def card(folder: Path) -> str:
     environment.filters |= {"code": _code, "cell": _cell}
     best = info.best or {}
     made = environment.get_template("card.md.j2").render(
-        front=_front_matter(info, encoder),
+        front=_front_matter(info),
         info=info,
         title=str(recipe.get("title") or info.recipe),
         best=best,
@@ -58,9 +58,15 @@ def card(folder: Path) -> str:
         name=folder.name,
         argument=shlex.quote(folder.name),
     )
+    return without_local_paths(made, recipe)
+
+
+def without_local_paths(text: str, recipe: Any) -> str:
+    """A text with the absolute paths of a recipe cut to their last part: nobody else has them, and they tell of the
+    machine."""
     for path in sorted(_local_paths(recipe), key=len, reverse=True):
-        made = made.replace(path, Path(path).name)  # nobody else has it, and it tells of the machine
-    return made
+        text = text.replace(path, Path(path).name)
+    return text
 
 
 def _local_paths(value: Any) -> set[str]:
@@ -72,15 +78,15 @@ def _local_paths(value: Any) -> set[str]:
     return {value} if isinstance(value, str) and Path(value).is_absolute() and Path(value).name else set()
 
 
-def _front_matter(info: RunInfo, encoder: str) -> str:
+def _front_matter(info: RunInfo) -> str:
     best = info.best or {}
     front: dict[str, Any] = {
         "language": "zh",
         "library_name": "ietool",
         "tags": list(dict.fromkeys(("ietool", info.task, info.recipe))),
     }
-    if "/" in encoder and not Path(encoder).is_absolute() and not encoder.startswith("."):
-        front["base_model"] = encoder
+    if info.extra.get("base_model"):
+        front["base_model"] = info.extra["base_model"]
     if best:
         value = {"type": str(best["metric"]), "value": round(float(best["score"]), 4), "name": str(best["metric"])}
         result = {

@@ -77,8 +77,11 @@ class Predictor(Protocol):
 
     highest_probability: float
     """The highest probability seen since the last reset: tells a silent model from one below its threshold."""
-    notes: Sequence[str]
-    """What the user should know before the first prediction."""
+
+    @property
+    def notes(self) -> Sequence[str]:
+        """What the user should know of the model with these settings, and of the texts read so far."""
+        ...
 
     def predict(self, inputs: Iterable[Any]) -> Iterator[Any]:
         """Yield one prediction per input, in order, holding only a bounded number of inputs at once."""
@@ -97,6 +100,8 @@ class Task(ABC):
     """Files that ``score`` can take besides gold and predictions, by the name of their option (``alias``, ``kb``)."""
     roles: ClassVar[tuple[str, ...]] = ("train", "dev")
     """Roles that a preparation needs files for."""
+    further_roles: ClassVar[tuple[str, ...]] = ("dev", "test")
+    """Roles that files may have besides."""
     feature_sections: ClassVar[tuple[str, ...]] = ("data",)
     """Sections of the recipe on which features depend: a change of them prepares anew."""
     models: ClassVar[tuple[tuple[str, str], ...]] = ()

@@ -10,6 +10,8 @@ import daachorse
 import numpy as np
 import numpy.typing as npt
 
+from ietool.text.characters import whole
+
 Match = tuple[int, int, int]
 """(index of the name, start, end), end exclusive, in characters."""
 
@@ -29,7 +31,7 @@ class NameMatcher:
 
     def find(self, text: str) -> list[Match]:
         """Matches ordered by their end."""
-        return [(name, start, end) for start, end, name in self._automaton.find_overlapping(text)]
+        return [(name, start, end) for start, end, name in self._automaton.find_overlapping(whole(text))]
 
     def find_all(self, texts: Sequence[str]) -> list[list[Match]]:
         """The matches of each text."""

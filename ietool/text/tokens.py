@@ -162,12 +162,20 @@ def fetch_tokenizer(encoder: str) -> TokenReader:
 
 
 def fetch_config(encoder: str) -> Any:
-    """The configuration of an encoder named by folder or hub id. Raises UserError if there is none."""
+    """The configuration of an encoder named by folder or hub id. Raises UserError if there is none, or if a decoder
+    belongs to it."""
     try:
         with quiet():
-            return AutoConfig.from_pretrained(encoder, trust_remote_code=False)
+            config = AutoConfig.from_pretrained(encoder, trust_remote_code=False)
     except Exception as error:
         raise _not_loaded(encoder, "config.json", error) from None
+    if getattr(config, "is_encoder_decoder", False):
+        raise UserError(
+            f"{encoder!r} is an encoder with a decoder ({config.model_type})",
+            field="model.encoder",
+            mend="name a model that is an encoder alone, such as a BERT",
+        )
+    return config
 
 
 def write_kept_tokens(folder: Path, reader: TokenReader, seen: Iterable[int]) -> None:

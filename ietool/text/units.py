@@ -140,6 +140,14 @@ def copy_reader(source: Path, target: Path) -> None:
         copy_tokenizer(source, target)
 
 
+def cut_note(windows: int) -> str:
+    """A remark on so many windows that were too long for an encoder."""
+    return (
+        f"{windows:,} windows lose their end, having more tokens than the encoder has positions; "
+        "training with a smaller data.window keeps it"
+    )
+
+
 def character_units(ids: npt.NDArray[np.int32], words: npt.NDArray[np.int32], tags: npt.NDArray[np.uint8]) -> Units:
     """Units that are one character each."""
     at = np.arange(len(ids) + 1, dtype=np.int32)

@@ -2,9 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Protocol, TypeVar
 
 BREAKS = frozenset("。！？；!?;\n")
+
+
+class HasText(Protocol):
+    """An example of any task."""
+
+    @property
+    def text(self) -> str: ...
+
+
+Example = TypeVar("Example", bound=HasText)
+
+
+def batches(examples: Iterable[Example], characters: int, most: int | None = None) -> Iterator[list[Example]]:
+    """Batches of at most so many characters, or of one longer text, and of at most so many texts."""
+    batch: list[Example] = []
+    size = 0
+    for example in examples:
+        if batch and (size + len(example.text) > characters or len(batch) == most):
+            yield batch
+            batch, size = [], 0
+        batch.append(example)
+        size += len(example.text)
+    if batch:
+        yield batch
 
 
 def windows(text: str, size: int, overlap: int) -> list[tuple[int, int]]:

@@ -18,6 +18,9 @@ def choose_device(name: str) -> torch.device:
     Raises:
         UserError: the name is none of these, or that device is not there.
     """
+    # torch asks CUDA itself how many GPUs there are, and from then on they can no longer be hidden (:func:`confine`);
+    # so it asks the driver's library.
+    os.environ.setdefault("PYTORCH_NVML_BASED_CUDA_CHECK", "1")
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:

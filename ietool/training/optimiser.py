@@ -15,11 +15,16 @@ def freeze(model: nn.Module, layers: int) -> None:
     """Keep the embeddings and the lowest ``layers`` layers of the pretrained encoders as they are; 0: nothing.
 
     Raises:
-        UserError: the layers cannot be told apart.
+        UserError: the layers cannot be told apart, or there are not so many.
     """
     if not layers:
         return
     for encoder in encoders_of(model):
+        if layers > (count := len(layers_of(encoder))):
+            raise UserError(
+                f"the encoder has {count} layers, not {layers}",
+                field="training.frozen_layers", mend=f"set it to {count} or less; 0 trains all",
+            )  # fmt: skip
         for parameter, depth in depths(encoder):
             if depth <= layers:
                 parameter.requires_grad_(False)

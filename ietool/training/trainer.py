@@ -19,10 +19,11 @@ from torch.utils.data import Dataset, Sampler
 from transformers import EarlyStoppingCallback, PreTrainedModel, Trainer, TrainerCallback, TrainingArguments
 from transformers.trainer_callback import PrinterCallback, TrainerControl, TrainerState
 
-from ietool.processes import process_count
 from ietool.recipe import TrainingSection
+from ietool.runs import LOGS
 from ietool.tasks.base import Progress, TrainingSet
 from ietool.training.adversarial import disturbed
+from ietool.training.arguments import tensorboard
 from ietool.training.ema import make_ema
 from ietool.training.optimiser import parameter_groups
 from ietool.training.sampler import LengthBucketSampler
@@ -180,6 +181,8 @@ class IETrainer(Trainer):
             data_collator=data.collate,  # type: ignore[arg-type]
         )
         self.remove_callback(PrinterCallback)
+        if section.tensorboard and self.is_world_process_zero():
+            self.add_callback(tensorboard(run / LOGS / f"stage-{state.stage}"))
         self.ema = make_ema(self.model, section.ema_decay) if section.ema_decay else None
         quiet: Progress = lambda step, done, total: None  # noqa: E731
         self.add_callback(_Steps(self, progress if self.is_world_process_zero() else quiet))
@@ -229,6 +232,12 @@ class IETrainer(Trainer):
             with disturbed(self.accelerator.unwrap_model(model), self.section.adversarial):
                 super().training_step(model, inputs, *args, **kwargs)
         return loss
+
+    def _get_learning_rate(self) -> float:
+        """The stage's rate as the schedule has it now; the parent gives that of the first group, the lowest layer's."""
+        schedule: Any = self.lr_scheduler
+        now, first = schedule.get_last_lr()[0], schedule.base_lrs[0]
+        return float(self.args.learning_rate * now / first) if first else float(now)
 
     def after_step(self) -> None:
         if self.ema is not None:
@@ -369,54 +378,3 @@ def write_rows(run: Path, rows: list[EpochRow]) -> None:
     part = run / ".metrics.part"
     part.write_text("".join(json.dumps(asdict(row)) + "\n" for row in rows), encoding="utf-8")
     os.replace(part, run / "metrics.jsonl")
-
-
-def training_arguments(
-    section: TrainingSection,
-    folder: Path,
-    *,
-    items: int,
-    epochs: int,
-    learning_rate: float,
-    warm: bool,
-    device: torch.device,
-    precision: str,
-) -> TrainingArguments:
-    """The Trainer's arguments for one stage.
-
-    Args:
-        items: training items.
-        warm: whether the stage warms up (the first does).
-        precision: ``fp32``, ``bf16`` or ``fp16``.
-    """
-    world = process_count()
-    steps = math.ceil(items / (section.batch_size * section.gradient_accumulation * world))
-    return TrainingArguments(
-        output_dir=str(folder),
-        num_train_epochs=epochs,
-        learning_rate=learning_rate,
-        per_device_train_batch_size=section.batch_size,
-        gradient_accumulation_steps=section.gradient_accumulation,
-        warmup_steps=round(steps * section.warmup_epochs) if warm else 0,
-        lr_scheduler_type=section.schedule,
-        weight_decay=section.weight_decay,
-        max_grad_norm=section.max_grad_norm,
-        bf16=precision == "bf16",
-        fp16=precision == "fp16",
-        use_cpu=device.type == "cpu",
-        seed=section.seed,
-        eval_strategy="epoch",
-        save_strategy="epoch",
-        logging_strategy="epoch",
-        metric_for_best_model="score",
-        greater_is_better=True,
-        restore_callback_states_from_checkpoint=True,
-        disable_tqdm=True,
-        report_to=["tensorboard"] if section.tensorboard else [],
-        dataloader_num_workers=section.workers,
-        dataloader_pin_memory=device.type == "cuda",
-        remove_unused_columns=False,
-        ddp_find_unused_parameters=True,
-        ddp_broadcast_buffers=False,
-        log_level="error",
-    )

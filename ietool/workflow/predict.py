@@ -96,7 +96,7 @@ class Loaded:
 
     @property
     def notes(self) -> Sequence[str]:
-        """What the user should know of this model with these settings."""
+        """What the user should know of this model with these settings, and of the texts read so far."""
         return tuple(self.predictor.notes)
 
     def show(self, prediction: Any) -> Table:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from filelock import FileLock
+from rapidfuzz import fuzz, process
 
 import ietool
 from ietool import paths
@@ -56,6 +57,12 @@ def find_sources(task: Task, data: Path | None, files: Mapping[str, Path]) -> So
         found = dict(located.files)
     elif not files:
         found = dict(task.locate(paths.shipped_data(task.name), needed=task.roles).files)
+    known = dict.fromkeys((*task.roles, *task.further_roles))
+    for role in files:
+        if role not in known:
+            near = process.extractOne(role, list(known), scorer=fuzz.ratio, score_cutoff=50)
+            mend = f"did you mean {near[0]}?" if near else f"it has: {', '.join(known)}"
+            raise UserError(f"the task {task.name} has no such role of a file", field=role, mend=mend)
     found.update(files)
     for role, path in found.items():
         if path.is_dir():
@@ -65,8 +72,15 @@ def find_sources(task: Task, data: Path | None, files: Mapping[str, Path]) -> So
             raise UserError(f"no such {role} file", file=path, mend="check the path")
     missing = [role for role in task.roles if role not in found]
     if missing:
-        raise UserError(f"no {' and no '.join(missing)} file is given", mend=f"add --{missing[0]} FILE, or --data DIR")
+        raise UserError(
+            f"no {' and no '.join(missing)} file is given", mend=f"add {_option(missing[0])}, or --data DIR"
+        )
     return Sources(found)
+
+
+def _option(role: str) -> str:
+    """How the command line names a file of a role."""
+    return f"--{role} FILE" if role in ("train", "dev", "test", "schema") else f"--file {role}=FILE"
 
 
 def _fingerprint(task: Task, recipe: Recipe, sources: Sources, skip_bad: bool) -> str:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ietool import yaml_io
 from ietool.errors import UserError
-from ietool.report.card import CARD, write_card
-from ietool.runs import model_files, open_run
+from ietool.report.card import CARD, without_local_paths, write_card
+from ietool.runs import RECIPE_FILE, RUN_FILE, model_files, open_run
 
 
 @dataclass(frozen=True)
@@ -32,8 +34,14 @@ def push(run: Path, repository: str, *, private: bool = True, dry: bool = False)
         UserError: it is no finished run, or the hub refuses.
     """
     entry = open_run(run)
-    if entry.state == "training":
-        raise UserError("is still in training", file=run, mend="wait until it is finished")
+    if entry.state != "finished":
+        what, mend = ("is still in training", "wait until it is finished") if entry.state == "training" else (
+            "was interrupted", "finish it with `ietool train … --resume`"
+        )  # fmt: skip
+        raise UserError(what, file=run, mend=mend)
+    if entry.info.extra.get("overfit"):
+        raise UserError("is a self-check by --overfit, no model", file=run, mend="push a run that was trained on all")
+    _check_name(repository)
     write_card(run)
     names = sorted({*entry.info.extra.get("files", model_files(run)), CARD})
     # Only what the training wrote: predictions that stand in the folder may hold the competition's texts.
@@ -42,13 +50,14 @@ def push(run: Path, repository: str, *, private: bool = True, dry: bool = False)
     if dry:
         return Outcome(names, size, None)
 
-    from huggingface_hub import HfApi
+    from huggingface_hub import CommitOperationAdd, HfApi
 
     try:
         api = HfApi(library_name="ietool")
         name = str(api.create_repo(repository, private=private, exist_ok=True).repo_id)
         message = f"{entry.info.recipe}, trained with ietool"
-        made = api.upload_folder(repo_id=name, folder_path=str(run), allow_patterns=names, commit_message=message)
+        files = [CommitOperationAdd(path_in_repo=file, path_or_fileobj=_content(run, file)) for file in names]
+        made = api.create_commit(repo_id=name, operations=files, commit_message=message)
     # What the library raises where there is no network, no token, no right, or no such name: many kinds, one answer.
     except Exception as error:
         reason = " ".join(str(error).split())[:200] or type(error).__name__
@@ -56,3 +65,31 @@ def push(run: Path, repository: str, *, private: bool = True, dry: bool = False)
             f"{repository!r} did not take the run ({reason})", mend="check the name, the network, and `hf auth login`"
         ) from None
     return Outcome(names, size, str(made.commit_url))
+
+
+def _check_name(repository: str) -> None:
+    """Raises UserError for what no hub takes as the name of a repository."""
+    from huggingface_hub.utils import validate_repo_id  # type: ignore[attr-defined]
+
+    try:
+        validate_repo_id(repository)
+    except ValueError:
+        raise UserError(
+            f"{repository!r} is no name of a repository", mend="write NAME or OWNER/NAME in letters, digits, - _ and ."
+        ) from None
+
+
+def _content(run: Path, name: str) -> str | bytes:
+    """A file of a run as it goes to others: its path, or what it holds without what tells of this machine."""
+    path = run / name
+    if name not in (RUN_FILE, RECIPE_FILE, "config.json"):
+        return str(path)
+    text = path.read_text(encoding="utf-8")
+    if name == RUN_FILE:
+        info = json.loads(text)
+        for key in ("command", "process", "host"):
+            info.pop(key, None)
+        info.get("extra", {}).pop("prepared", None)
+        text = json.dumps(info, ensure_ascii=False, indent=2) + "\n"
+    recipe, _, _ = yaml_io.read(run / RECIPE_FILE)
+    return without_local_paths(text, recipe).encode()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,11 +20,22 @@ from ietool.processes import is_main_process
 from ietool.recipe import Recipe, Stage, TrainingSection
 from ietool.recipe_io import load_recipe, save_recipe
 from ietool.report.card import write_card
-from ietool.runs import RECIPE_FILE, WEIGHTS_FILE, create_run, model_files, open_run, unfinished_run, update_run
-from ietool.tasks.base import Predictor, Progress, Task, TrainingSet, no_progress
+from ietool.runs import (
+    RECIPE_FILE,
+    WEIGHTS_FILE,
+    create_run,
+    model_files,
+    open_run,
+    training_in,
+    unfinished_run,
+    update_run,
+)
+from ietool.tasks.base import Progress, Task, TrainingSet, no_progress
 from ietool.tasks.registry import get_task
+from ietool.text.units import DGCNN
 from ietool.training.adversarial import tables
-from ietool.training.device import autocast, choose_device, choose_precision, confine
+from ietool.training.arguments import check_tensorboard, training_arguments
+from ietool.training.device import choose_device, choose_precision, confine
 from ietool.training.optimiser import checkpoint_activations, freeze
 from ietool.training.trainer import (
     EpochRow,
@@ -31,17 +43,13 @@ from ietool.training.trainer import (
     TrainState,
     last_checkpoint,
     read_progress,
-    training_arguments,
 )
+from ietool.workflow.dev_scorer import DevScorer
 from ietool.workflow.prepare import corpus_of
 
 OVERFIT_TARGET = 0.98
 """The score at which ``--overfit`` is content. Records that no decoder can express (see the oracle recall that prepare
 prints) may keep it lower; then it ends when the score no longer grows."""
-
-
-RESAMPLES = 1000
-"""Draws of the bootstrap interval of a dev score."""
 
 
 @dataclass(frozen=True)
@@ -109,34 +117,44 @@ def train(
     if run is None:  # only now: what cannot be trained leaves no run behind, and overwrites none
         run = _new_run(recipe, output, chosen, overwrite=overwrite)
     inputs, gold = task.dev_set(recipe, prepared, split="dev" if overfit is None else "train", limit=overfit)
-    scorer = _DevScorer(task, recipe, inputs, gold, prepared, precision)
-    if is_main_process():
-        task.save_assets(recipe, prepared, run)
-        extra: dict[str, Any] = {"precision": precision, "prepared": str(prepared.resolve()), "overfit": overfit}
-        extra["corpus"] = corpus_of(prepared)
-        update_run(run, state="training", extra=extra)
-    stages = _Stages(task, recipe, run, data, scorer, chosen, precision, overfit is not None, on_epoch, progress)
-    if resume:
-        stages.rewind()
-    try:
-        stages.go(model)
-    except KeyboardInterrupt:
+    scorer = DevScorer(task, recipe, inputs, gold, prepared, precision, tunes=overfit is None)
+    with training_in(run) if is_main_process() else nullcontext():
         if is_main_process():
-            update_run(run, state="interrupted")
-        raise
-    best = _best(stages.state)
-    tuned: Sequence[str] = ()
-    if is_main_process():
-        if overfit is None and best and task.tunes(recipe, gold):
-            tuned = scorer.tune(task.load_model(run).to(chosen).eval())  # type: ignore[arg-type]
-            save_recipe(load_recipe(str(run / RECIPE_FILE), tuned), run / RECIPE_FILE)
-        shutil.rmtree(stages.checkpoints, ignore_errors=True)
-        info = update_run(run, state="finished", best=best)
-        if best:
-            write_card(run)
-            update_run(run, extra=info.extra | {"files": model_files(run)})
+            task.save_assets(recipe, prepared, run)
+            extra: dict[str, Any] = {"precision": precision, "prepared": str(prepared.resolve()), "overfit": overfit}
+            known = open_run(run, weights=False).info.extra if resume else {}
+            extra["base_model"] = known["base_model"] if "base_model" in known else _base_model(recipe)
+            extra["corpus"] = corpus_of(prepared)
+            update_run(run, state="training", extra=extra)
+        stages = _Stages(task, recipe, run, data, scorer, chosen, precision, overfit is not None, on_epoch, progress)
+        if resume:
+            stages.rewind()
+        try:
+            stages.go(model)
+        except KeyboardInterrupt:
+            if is_main_process():
+                update_run(run, state="interrupted")
+            raise
+        best = _best(stages.state)
+        tuned: Sequence[str] = ()
+        if is_main_process():
+            if best and scorer.tunes:
+                tuned = scorer.tune(task.load_model(run).to(chosen).eval())  # type: ignore[arg-type]
+                save_recipe(load_recipe(str(run / RECIPE_FILE), tuned), run / RECIPE_FILE)
+            shutil.rmtree(stages.checkpoints, ignore_errors=True)
+            info = update_run(run, state="finished", best=best)
+            if best:
+                info = update_run(run, extra=info.extra | {"tuned": list(tuned)})
+                write_card(run)
+                update_run(run, extra=info.extra | {"files": model_files(run)})
     fitted = None if overfit is None else best.get("score", 0.0) >= OVERFIT_TARGET
     return Outcome(run, best, stages.state.rows, fitted, tuned)
+
+
+def _base_model(recipe: Recipe) -> str | None:
+    """The hub id of the encoder that training starts from; None if it comes from a folder, or starts from nothing."""
+    encoder = getattr(getattr(recipe, "model", None), "encoder", DGCNN)
+    return None if encoder == DGCNN or Path(encoder).exists() else str(encoder)
 
 
 def make_ready(model: PreTrainedModel, training: TrainingSection) -> None:
@@ -145,6 +163,8 @@ def make_ready(model: PreTrainedModel, training: TrainingSection) -> None:
     Raises:
         UserError: the recipe wants what cannot be had with this model.
     """
+    if training.tensorboard:
+        check_tensorboard()
     if training.r_drop and not hasattr(model, "divergence"):
         raise UserError("is not to be had with this model", field="training.r_drop", mend="set training.r_drop=0")
     freeze(model, training.frozen_layers)
@@ -167,7 +187,7 @@ class _Stages:
         recipe: Recipe,
         run: Path,
         data: TrainingSet,
-        scorer: _DevScorer,
+        scorer: DevScorer,
         device: torch.device,
         precision: str,
         overfit: bool,
@@ -192,7 +212,7 @@ class _Stages:
         self.checkpoint = next((c for c in reversed(found) if c is not None), None)
         if self.checkpoint is not None:
             self.state = read_progress(self.checkpoint)
-            for row in self.state.rows:
+            for row in self.state.rows if is_main_process() else ():
                 self.on_epoch(row)
 
     def go(self, model: PreTrainedModel) -> None:
@@ -204,9 +224,6 @@ class _Stages:
             if checkpoint is not None and self.state.stopped:
                 continue  # it had stopped early, just before the interruption
             self.state.stopped = False
-            if number > 1:
-                model = _reload(self.task, self.run, self._folder(number), self.recipe.training.seed + number)
-                make_ready(model, self.recipe.training)
             arguments = training_arguments(
                 self.recipe.training,
                 self._folder(number),
@@ -217,6 +234,15 @@ class _Stages:
                 device=self.device,
                 precision=self.precision,
             )
+            if arguments.n_gpu > 1:  # the Trainer would cut a batch's lists of targets in two
+                raise UserError(
+                    f"this process sees {arguments.n_gpu} GPUs",
+                    field="--device", mend="set CUDA_VISIBLE_DEVICES=0, or start it with torchrun",
+                )  # fmt: skip
+            if number > 1:
+                with arguments.main_process_first(local=False):  # it sets the weights aside, the others find them
+                    model = _reload(self.task, self.run, self._folder(number), self.recipe.training.seed + number)
+                make_ready(model, self.recipe.training)
             trainer = IETrainer(
                 model,
                 arguments,
@@ -274,38 +300,6 @@ def _reload(task: Task, run: Path, stage: Path, seed: int) -> PreTrainedModel:
         os.replace(part, begin)
     set_seed(seed)
     return task.load_model(begin)
-
-
-class _DevScorer:
-    """Scores a model on the dev set by the recipe's official variant, whose name it learns from the first report."""
-
-    def __init__(self, task: Task, recipe: Recipe, inputs: Any, gold: Any, assets: Path, precision: str) -> None:
-        self.task, self.recipe, self.inputs, self.gold = task, recipe, inputs, gold
-        self.assets, self.precision, self.metric = assets, precision, ""
-
-    def tune(self, model: PreTrainedModel) -> Sequence[str]:
-        """Settings of ``decode`` that dev likes best with these weights."""
-        predictions, _ = self._predict(model)
-        return self.task.tune(self.recipe, self.gold, predictions)
-
-    def _predict(self, model: PreTrainedModel) -> tuple[list[Any], Predictor]:
-        predictor = self.task.predictor(self.recipe, model, self.assets)
-        with autocast(model.device, self.precision):
-            return list(predictor.predict(self.inputs)), predictor
-
-    def __call__(self, model: PreTrainedModel) -> tuple[dict[str, float], str]:
-        predictions, predictor = self._predict(model)
-        report = self.task.evaluate(self.recipe, self.gold, predictions, resamples=RESAMPLES)
-        self.metric = report.metric
-        shown = [key for _, key in self.task.epoch_scores]
-        values = {key: float(report.values[key]) for key in shown if key in report.values}
-        values["score"] = float(report.values[report.primary])
-        if report.interval is not None:
-            values["low"], values["high"] = report.interval
-        note = ""
-        if not any(self.task.is_found(p) for p in predictions):
-            note = f"nothing above the thresholds; highest probability {predictor.highest_probability:.3f}"
-        return values, note
 
 
 def _best(state: TrainState) -> dict[str, Any]:

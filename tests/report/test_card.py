@@ -65,10 +65,11 @@ def test_card_escapes_what_it_is_told(run: Path) -> None:
 def test_encoder_from_a_hub_is_the_base_model(run: Path) -> None:
     recipe = (run / "recipe.yaml").read_text(encoding="utf-8")
     (run / "recipe.yaml").write_text(recipe.replace("encoder: dgcnn", "encoder: some/encoder"), encoding="utf-8")
+    update_run(run, extra={"base_model": "some/encoder"})  # as the training knew it
     front, body = front_and_body(card(run))
     assert front["base_model"] == "some/encoder" and "`some/encoder`" in body
     (run / "recipe.yaml").write_text(recipe.replace("encoder: dgcnn", "encoder: /my/encoder"), encoding="utf-8")
-    update_run(run, differences={"model.encoder": "/my/encoder"})
+    update_run(run, differences={"model.encoder": "/my/encoder"}, extra={"base_model": None})
     front, body = front_and_body(card(run))
     assert "base_model" not in front
     # Where it lies on this machine is nobody's business.
@@ -107,7 +108,7 @@ def test_push_uploads_one_commit(
             calls.append((name, kwargs))
             return SimpleNamespace(repo_id=f"me/{name}")
 
-        def upload_folder(self, **kwargs: Any) -> Any:
+        def create_commit(self, **kwargs: Any) -> Any:
             calls.append((kwargs["repo_id"], kwargs))
             return SimpleNamespace(commit_url="https://hub/me/model/commit/1")
 
@@ -116,8 +117,50 @@ def test_push_uploads_one_commit(
     out = capsys.readouterr()
     assert "https://hub/me/model/commit/1" in out.err
     assert calls[0] == ("model", {"private": True, "exist_ok": True})
-    assert calls[1][0] == "me/model" and "README.md" in calls[1][1]["allow_patterns"]
+    sent = {operation.path_in_repo: operation for operation in calls[1][1]["operations"]}
+    assert calls[1][0] == "me/model" and {"README.md", "model.safetensors"} <= set(sent)
     assert (run / "README.md").is_file()
+
+
+def test_push_tells_nothing_of_the_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    encoder = tmp_path / "secret place" / "my-encoder"
+    recipe = load_recipe("ske-cascade", [f"model.encoder={encoder}"])
+    run = create_run(recipe, tmp_path / "run", device="cpu")
+    save_file({"a": np.zeros(2, np.float32)}, run / "model.safetensors")
+    (run / "config.json").write_text(json.dumps({"encoder": {"_name_or_path": str(encoder)}}), encoding="utf-8")
+    update_run(run, state="finished", extra={"prepared": str(tmp_path / "secret place")})
+    sent: dict[str, bytes] = {}
+
+    class Api:
+        def __init__(self, **kwargs: Any) -> None: ...
+
+        def create_repo(self, name: str, **kwargs: Any) -> Any:
+            return SimpleNamespace(repo_id=name)
+
+        def create_commit(self, **kwargs: Any) -> Any:
+            for operation in kwargs["operations"]:
+                with operation.as_file() as stream:
+                    sent[operation.path_in_repo] = stream.read()
+            return SimpleNamespace(commit_url="https://hub/x")
+
+    monkeypatch.setattr("huggingface_hub.HfApi", Api)
+    assert app_module.run(["push", str(run), "me/model"]) == 0
+    assert {"README.md", "config.json", "model.safetensors", "recipe.yaml", "run.json"} == set(sent)
+    assert not [name for name, content in sent.items() if b"secret place" in content]
+    info = json.loads(sent["run.json"])
+    assert info["recipe"] == "ske-cascade" and not {"host", "process", "command"} & set(info)
+    assert "my-encoder" in sent["recipe.yaml"].decode()
+
+
+def test_push_takes_finished_runs_alone(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert app_module.run(["push", str(run), "bad name!!", "--dry-run"]) == 2
+    assert "is no name of a repository" in capsys.readouterr().err
+    update_run(run, state="interrupted")
+    assert app_module.run(["push", str(run), "me/model", "--dry-run"]) == 2
+    assert "was interrupted" in capsys.readouterr().err
+    update_run(run, state="finished", extra={"overfit": 6})
+    assert app_module.run(["push", str(run), "me/model", "--dry-run"]) == 2
+    assert "self-check" in capsys.readouterr().err
 
 
 def test_push_says_in_one_line_what_the_hub_refused(

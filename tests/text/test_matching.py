@@ -115,3 +115,7 @@ def test_nearest_spans(starts: list[tuple[int, int]], ends: list[tuple[int, int]
     s, e = np.array(starts, np.int64).reshape(-1, 2), np.array(ends, np.int64).reshape(-1, 2)
     kept_s, kept_e, groups = nearest_spans(s[:, 1], e[:, 1], s[:, 0], e[:, 0], 10)
     assert list(zip(groups.tolist(), s[kept_s, 1].tolist(), e[kept_e, 1].tolist(), strict=True)) == expected
+
+
+def test_half_a_surrogate_pair_in_a_text() -> None:
+    assert NameMatcher(["山水"]).find("山水\ud83d") == [(0, 0, 2)]

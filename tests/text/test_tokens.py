@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from transformers import BartConfig
 
 from ietool.errors import UserError
 from ietool.text.tokens import (
@@ -255,3 +256,10 @@ def test_a_tokenizer_of_another_model(folder: Path, tmp_path: Path) -> None:
     with pytest.raises(UserError) as caught:
         fetch_tokenizer(str(tmp_path / "mixed"))
     assert f"{config['vocab_size']} tokens" in told(caught)
+
+
+def test_an_encoder_with_a_decoder_is_refused(tmp_path: Path) -> None:
+    BartConfig(vocab_size=10, d_model=8).save_pretrained(tmp_path)
+    with pytest.raises(UserError) as caught:
+        fetch_config(str(tmp_path))
+    assert "an encoder with a decoder (bart)" in told(caught)

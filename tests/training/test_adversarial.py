@@ -17,7 +17,8 @@ from ietool.tasks.ske.model import SkeModel, build_model
 from ietool.tasks.ske.recipe import SkeRecipe
 from ietool.tasks.ske.sampling import SkeTrainingSet
 from ietool.training.adversarial import bernoulli_divergence, choice_divergence, disturbed, tables
-from ietool.training.trainer import IETrainer, TrainState, training_arguments
+from ietool.training.arguments import training_arguments
+from ietool.training.trainer import IETrainer, TrainState
 from ietool.workflow.train import train
 from tests.tasks.ske.made import encoder_of_corpus, head_of_corpus, prepare_small, small_recipe
 

@@ -9,15 +9,20 @@ from pathlib import Path
 
 import pytest
 
+from ietool.cli import app
+from ietool.errors import UserError
 from ietool.recipe_io import load_recipe
+from ietool.runs import create_run, training_in, unfinished_run
 from ietool.workflow.prepare import prepare
 from ietool.workflow.train import train
+from tests.tiny_encoder import make_encoder_folder
 from tests.training.conftest import TINY, environment, metrics, run_command
 
 
 def test_two_processes_share_the_work(corpus: Path, tmp_path: Path) -> None:
     """DDP through torchrun: every step sees both halves, one process evaluates and writes."""
-    settings = (*TINY, "training.epochs=2", "training.batch_size=8")
+    later = "training.later_stages=[{epochs: 1, learning_rate: 1e-3}]"
+    settings = (*TINY, "training.epochs=2", "training.batch_size=8", later)
     changes = [word for setting in settings for word in ("--set", setting)]
     launch = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", "2", "--master_port", "29641"]
     done = subprocess.run(
@@ -27,12 +32,63 @@ def test_two_processes_share_the_work(corpus: Path, tmp_path: Path) -> None:
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-3000:]
     rows = metrics(tmp_path / "run")
-    assert [r["epoch"] for r in rows] == [1, 2]
+    assert [(r["stage"], r["epoch"]) for r in rows] == [(1, 1), (1, 2), (2, 1)]
     assert done.stdout.count("\n 1     2") == 1  # the table is printed once
     # 160 records, 2 × 8 a step: the rate after ten steps an epoch says that each process took half of the epoch.
     assert rows[1]["loss"] < rows[0]["loss"]
     info = json.loads((tmp_path / "run" / "run.json").read_text())
     assert info["state"] == "finished"
+
+
+def test_logs_for_tensorboard_and_the_rate_of_the_stage(corpus: Path, tmp_path: Path) -> None:
+    pytest.importorskip("tensorboard")
+    texts = [json.loads(line)["text"] for line in (corpus / "train.jsonl").read_text(encoding="utf-8").splitlines()]
+    encoder = make_encoder_folder(tmp_path / "tiny", texts, positions=256)
+    settings = (
+        f"model.encoder={encoder}", "model.pointer_size=8", "training.epochs=1", "training.learning_rate=1e-3",
+        "training.schedule=constant_with_warmup", "training.layer_decay=0.5", "training.tensorboard=true",
+        "training.ema_decay=0",
+    )  # fmt: skip
+    done = run_command(
+        "train", "--recipe", "ske-gplinker", "--data", str(corpus), "--output", "run", cwd=tmp_path, settings=settings
+    )
+    assert done.returncode == 0, done.stderr
+    assert list((tmp_path / "run" / "tensorboard" / "stage-1").glob("events*"))
+    (row,) = metrics(tmp_path / "run")
+    assert row["learning_rate"] == pytest.approx(1e-3)  # the embeddings have a quarter of it
+
+
+def test_a_recipe_that_cannot_be_trained_is_told_before_a_run_is_made(
+    corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    recipe = load_recipe("ske", (*TINY, "training.tensorboard=true"))
+    prepared = prepare(recipe, data=corpus).folder
+    monkeypatch.setattr("ietool.training.arguments.is_tensorboard_available", lambda: False)
+    with pytest.raises(UserError, match="not installed → pip install 'ietool\\[tensorboard\\]'"):
+        train(recipe, prepared=prepared, output=tmp_path / "run", device="cpu")
+    assert not (tmp_path / "run").exists()
+    # Two GPUs seen by one process: the Trainer would spread batches over both, whose targets it cannot cut.
+    monkeypatch.setattr("transformers.TrainingArguments.n_gpu", property(lambda self: 2))
+    with pytest.raises(UserError, match="sees 2 GPUs → set CUDA_VISIBLE_DEVICES=0"):
+        train(load_recipe("ske", TINY), prepared=prepared, output=tmp_path / "run", device="cpu")
+
+
+def test_one_process_trains_in_a_folder(corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    recipe = load_recipe("ske", (*TINY, "training.epochs=1"))
+    run = create_run(recipe, tmp_path / "run", device="cpu")
+    assert app.run(["train", "--recipe", "ske-cascade", "--resume", "--output", "run"]) == 2  # of another recipe
+    with training_in(run):
+        with pytest.raises(UserError, match="is being trained by another process"), training_in(run):
+            pass
+        for more in (["--resume"], ["--overwrite", "--data", str(corpus)]):
+            assert app.run(["train", "--recipe", "ske", "--output", "run", *more]) == 2
+        assert (run / "recipe.yaml").is_file()
+        monkeypatch.setattr("ietool.paths.runs_folder", lambda: tmp_path)
+        with pytest.raises(UserError, match="no unfinished run"):
+            unfinished_run("ske")
+    assert unfinished_run("ske") == run
 
 
 def test_overfit_learns_its_records_by_heart(corpus: Path, tmp_path: Path) -> None:
@@ -57,7 +113,7 @@ def test_a_model_that_falls_silent_does_not_take_the_place_of_the_best(
         score = next(scores)
         return {"precision": score, "recall": score, "f1": score, "score": score}, ""
 
-    monkeypatch.setattr("ietool.workflow.train._DevScorer.__call__", scored)
+    monkeypatch.setattr("ietool.workflow.dev_scorer.DevScorer.__call__", scored)
     prepared = prepare(recipe, data=corpus)
     outcome = train(recipe, prepared=prepared.folder, output=tmp_path / "run", device="cpu")
     # Patience counts from the first that is found; the last score is never reached.

@@ -31,6 +31,7 @@ class ElTask(Task):
     scorers = ("ccks2019", "ccks2020")
     score_options = ("kb",)
     roles = ("kb", "train")
+    further_roles = ("dev", "test", "mentions")
     feature_sections = ("data",)
     feature_keys = ("model.encoder", "model.cut_vocabulary")
     models = (

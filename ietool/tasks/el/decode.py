@@ -20,6 +20,7 @@ from ietool.tasks.el.recipe import ElRecipe
 from ietool.tasks.el.sampling import Linkable, link_batch, linkable
 from ietool.text.segmentation import word_spans
 from ietool.text.spans import nearest_spans
+from ietool.text.units import cut_note
 from ietool.text.windows import windows
 from ietool.training.batches import columns, pad
 
@@ -47,9 +48,15 @@ class ElPredictor:
         self.nil_types, self.pool_batches = nil_types, pool_batches
         self.pointers = getattr(model.config, "mentions", "spans") == "pointers"
         self.pairwise = getattr(model.config, "loss", "listwise") == "pair"
-        self.notes: Sequence[str] = tuple(notes)
+        self._notes = tuple(notes)
         self.highest_probability = 0.0
         self.descriptions = EncodedDescriptions(model, recipe.decode.batch_size)
+
+    @property
+    def notes(self) -> Sequence[str]:
+        """Those given, and whether texts were not read whole."""
+        cut = self.featurizer.reader.cut
+        return (*self._notes, cut_note(cut)) if cut else self._notes
 
     def predict(self, inputs: Iterable[Example]) -> Iterator[Linking]:
         """Linkings in the order of the inputs."""

@@ -8,6 +8,7 @@ from ietool.tasks.base import Sources
 from ietool.tasks.el.kb import KnowledgeBase
 from ietool.tasks.el.recipe import ElRecipe
 from ietool.tasks.el.survey import Survey
+from ietool.text.units import cut_note
 
 
 def notes(
@@ -65,7 +66,4 @@ def _texts(recipe: ElRecipe, splits: Mapping[str, Survey], extra: Survey, source
         if split.unknown_ids:
             yield f"{name}: {split.unknown_ids:,} mentions have an id that the knowledge base lacks"
         if split.windows_cut:
-            yield (
-                f"{name}: {split.windows_cut:,} windows lose their end, having more tokens than the encoder has "
-                "positions; a smaller data.window keeps it"
-            )
+            yield f"{name}: {cut_note(split.windows_cut)}"

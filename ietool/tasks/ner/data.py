@@ -34,6 +34,8 @@ def detect_form(path: str | Path) -> str:
     reader = SentenceReader(on_bad=_ignore)
     lines = read_lines(path, reader.unread)
     first = next(lines, None)
+    if first is None and (unread := reader.first_unread):
+        raise unread
     if first is None:
         raise UserError("holds no record", file=path, mend=f"bring a file with {KNOWN}")
     if is_json(first[2]):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +21,10 @@ from ietool.tasks.ner.sampling import inputs_of, item_of
 from ietool.tasks.ner.tagset import TagSet
 from ietool.text.encoding import CHARACTERS, WORDS, TextEncoder
 from ietool.text.units import TOKENIZER
+from ietool.text.windows import batches
+
+POOL_CHARACTERS = 1 << 18
+"""At most so many characters are turned into tokens at once, some 450 bytes each."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +58,8 @@ UnitRow = tuple[int, int, int, float]
 
 
 class NerPredictor:
-    """Reads texts in batches of like length; memory is bounded by ``pool_batches`` batches of texts."""
+    """Reads texts in batches of like length; memory is bounded by ``pool_batches`` batches of texts, or fewer where
+    they are long."""
 
     def __init__(
         self, recipe: NerRecipe, model: NerModel, featurizer: Featurizer, labels: Labels, *, pool_batches: int = 16
@@ -71,8 +75,7 @@ class NerPredictor:
 
     def predict(self, inputs: Iterable[Example]) -> Iterator[Recognised]:
         """Entities in the order of the inputs."""
-        stream = iter(inputs)
-        while pool := list(islice(stream, self.batch_size * self.pool_batches)):
+        for pool in batches(inputs, POOL_CHARACTERS, self.batch_size * self.pool_batches):
             yield from self._pool(pool)
 
     def _pool(self, examples: Sequence[Example]) -> Iterator[Recognised]:

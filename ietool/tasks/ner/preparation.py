@@ -31,13 +31,14 @@ from ietool.tasks.ner.survey import Survey, corpus_table, notes, type_table
 from ietool.tasks.preparing import rejecting, scratch_folder, watched
 from ietool.text.characters import fold
 from ietool.text.units import write_reader
+from ietool.text.windows import batches
 from ietool.training.tables import write_table
 
 HEAD = 4096
 """Training records kept as they are, for ``--overfit``."""
 
-_BATCH = 128
-"""Texts are encoded so many at a time."""
+_BATCH_CHARACTERS = 8192
+"""Texts are encoded so many characters at a time."""
 
 
 def prepare(
@@ -150,7 +151,7 @@ class _Preparation:
         """The rows of the training table, one a window."""
         counts = self.splits["train"]
         total, seen = counts.records - counts.duplicates, set[int]()
-        for batch in _batches(_load(self.scratch / "train.jsonl")):
+        for batch in batches(_load(self.scratch / "train.jsonl"), _BATCH_CHARACTERS):
             for pieces, labelled in self.encode(batch, counts):
                 for piece, rows in zip(pieces, labelled, strict=True):
                     units = piece.units
@@ -177,7 +178,7 @@ class _Preparation:
         examples = self.examples(given, "dev", "read dev") if given else _load(self.scratch / "held.jsonl")
         seen: set[bytes] = set()
         with _create(self.folder / "dev.jsonl") as out:
-            for batch in _batches(examples):
+            for batch in batches(examples, _BATCH_CHARACTERS):
                 for example in batch:
                     out.write(_line(example))
                     text = digest(example.text)
@@ -245,9 +246,3 @@ def _create(path: Path) -> TextIO:
 
 def _skip(error: UserError, line: str) -> None:
     pass
-
-
-def _batches(examples: Iterable[Example]) -> Iterator[list[Example]]:
-    stream = iter(examples)
-    while batch := list(islice(stream, _BATCH)):
-        yield batch

@@ -19,7 +19,7 @@ class DataSection(WindowedSection):
     overlap: Annotated[int, Field(ge=0)] = Field(
         64, description="characters two neighbouring windows of a long text share"
     )
-    form: Literal["auto", "cluener", "bio", "iob1", "bioes", "bmes", "bilou", "bmew"] = Field(
+    form: Literal["auto", "cluener", "bio", "bios", "iob1", "bioes", "bmes", "bilou", "bmew"] = Field(
         "auto", description="of the files, where it is unclear; files of tokens and tags are called by their scheme"
     )
     word_vectors: Path | None = Field(

@@ -52,8 +52,12 @@ class Scheme:
             tags[first:behind] = [f"{letter}-{kind}" for letter in row]
         return tags
 
+    def plain(self, letter: str) -> str:
+        """A letter of the scheme as its structure has it."""
+        return "B" if letter == "S" and self.structure == "IOB2" else PLAIN.get(letter, letter)
+
     def spans(self, tags: Sequence[tuple[str, str]]) -> tuple[list[UnitSpan], int]:
-        """The entities of some tags, each as (letter of BIOES or O, type), and how many tags belong to none."""
+        """The entities of some tags, each as (letter of :meth:`plain` or O, type), and how many tags belong to none."""
         read = {"IOB1": _spans_iob1, "IOB2": _spans_iob2, "IOBES": _spans_iobes}[self.structure]
         found = read(tags)
         covered = sum(behind - first for first, behind, _ in found)
@@ -64,6 +68,7 @@ SCHEMES = {
     scheme.name: scheme
     for scheme in (
         Scheme("bio", "IOB2", "BIIB", "B- begins every entity, I- goes on"),
+        Scheme("bios", "IOB2", "BIIS", "the same, S- for entities of one token"),
         Scheme("iob1", "IOB1", "BIII", "I- in entities, B- only where one follows another of its type"),
         Scheme("bioes", "IOBES", "BIES", "first, middle and last token, and single ones"),
         Scheme("bmes", "IOBES", "BMES", "the same, M for the middle"),
@@ -116,6 +121,8 @@ class SchemeFinder:
             # In IOB1 a B stands only behind an entity of its own type.
             iob1 = self._opened_by_i > 0 and self._opened_by_b == 0
             return SCHEMES["iob1" if iob1 else "bio"]
+        if seen == {"B", "I", "S"}:
+            return SCHEMES["bios"]  # in BIOES what B begins ends with E
         for name in ("bmes", "bioes", "bilou", "bmew"):
             if seen <= set(SCHEMES[name].letters):
                 return SCHEMES[name]

@@ -213,7 +213,7 @@ def _entities(
                 f"the tag {sentence.tags[at]!r} is not of {whose} scheme {scheme.name.upper()}",
                 file=sentence.file, line=sentence.line + at, mend="write predictions in the scheme of gold",
             )  # fmt: skip
-        tags.append(OUTSIDE if letter == OUTSIDE else f"{PLAIN[letter]}-{kind}")
+        tags.append(OUTSIDE if letter == OUTSIDE else f"{scheme.plain(letter)}-{kind}")
     found = {}
     covered = 0
     for entity in Entities([tags], getattr(seqeval.scheme, scheme.structure)).entities[0]:

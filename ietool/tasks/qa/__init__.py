@@ -31,6 +31,7 @@ class QaTask(Task):
     scorers = SCORERS
     epoch_scores = (("EM", "em"), ("F1", "f1"), ("score", "score"))
     roles = ("train",)
+    further_roles = ("dev", "test", "train+zhidao", "dev+zhidao")
     feature_sections = ("data",)
     feature_keys = ("model.encoder", "model.head", "model.masks", "decode.longest")  # the oracle counts longer answers
     models = (
@@ -156,12 +157,13 @@ class QaTask(Task):
     ) -> Report:
         from ietool.tasks.qa.score import metric_of, score
         from ietool.tasks.qa.submission import Predicted
+        from ietool.tasks.qa.voting import submitted
 
-        metric = cast(QaRecipe, recipe).score.metric
-        found = {
-            p.question_id: Predicted((p.answer,) if p.answer else (), (p.label,) if p.label else ())
-            for p in predictions
-        }
+        metric, decode = cast(QaRecipe, recipe).score.metric, cast(QaRecipe, recipe).decode
+        found = {}
+        for p in predictions:
+            answer = submitted(p.candidates, decode)
+            found[p.question_id] = Predicted((answer,) if answer else (), (p.label,) if p.label else ())
         return score(gold, found, metric=metric_of(gold[0]) if metric == "auto" else metric, resamples=resamples)
 
     def tunes(self, recipe: Recipe, gold: Sequence[Question]) -> bool:

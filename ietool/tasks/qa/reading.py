@@ -12,7 +12,7 @@ import numpy as np
 from ietool.tasks.qa.data import Question
 from ietool.tasks.qa.labels import LABELS
 from ietool.tasks.qa.recipe import QaRecipe
-from ietool.tasks.qa.voting import Answered, Scored, vote
+from ietool.tasks.qa.voting import Answered, Scored, submitted, vote
 
 SPANS = 20
 """Spans of a window that are looked at."""
@@ -95,7 +95,6 @@ class PooledPredictor(ABC, Generic[Window]):
         candidates = vote([p.text for p in question.passages], opened.spans, voting=decode.voting)[
             : max(SPANS, decode.nbest)
         ]
-        sure = bool(candidates) and candidates[0].probability >= decode.no_answer
         label = ""
         if self.has_labels and question.kind == "YES_NO":
             label = LABELS[int(opened.labels.argmax())]
@@ -103,7 +102,7 @@ class PooledPredictor(ABC, Generic[Window]):
             question.question_id,
             question.text,
             tuple(candidates),
-            candidates[0].answer.strip() if sure else decode.none,
+            submitted(candidates, decode),
             form=question.form,
             kind=question.kind,
             label=label,

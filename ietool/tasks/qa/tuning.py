@@ -13,8 +13,9 @@ from ietool.tasks.qa.score import metric_of, score
 from ietool.tasks.qa.submission import Predicted
 from ietool.tasks.qa.voting import Answered
 
-STEPS = 40
-"""Thresholds that are tried: so many quantiles of the probabilities."""
+STEPS = 20
+"""Thresholds that are tried: so many quantiles of the probabilities, and as many just above those of questions without
+an answer, which may be few and very small."""
 
 NO_ANSWER = "no answer"
 """What DuReader's checklist wants where there is none."""
@@ -35,7 +36,10 @@ def find_threshold(recipe: QaRecipe, gold: Sequence[Question], answers: Sequence
     metric = metric_of(gold[0]) if recipe.score.metric == "auto" else recipe.score.metric
     none = recipe.decode.none or NO_ANSWER
     sure = np.array([a.candidates[0].probability if a.candidates else 0.0 for a in answers])
-    thresholds = sorted({0.0, *np.quantile(sure, np.linspace(0, 1, STEPS)).tolist()})
+    impossible = sure[np.array([bool(question.is_impossible) for question in gold])]
+    steps = np.linspace(0, 1, STEPS)
+    above = np.nextafter(np.quantile(impossible, steps, method="higher"), 1)
+    thresholds = sorted({0.0, *np.quantile(sure, steps).tolist(), *above.tolist()})
 
     def value(threshold: float) -> float:
         found = {
@@ -48,4 +52,4 @@ def find_threshold(recipe: QaRecipe, gold: Sequence[Question], answers: Sequence
     # Of several that score the same the middle one is farthest from doing harm.
     values = [value(threshold) for threshold in thresholds]
     best = [t for t, v in zip(thresholds, values, strict=True) if v == max(values)]
-    return [f"decode.no_answer={best[len(best) // 2]:.4f}", f"decode.none={json.dumps(none)}"]
+    return [f"decode.no_answer={best[len(best) // 2]!r}", f"decode.none={json.dumps(none)}"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from ietool.tasks.qa.recipe import DecodeSection
 from ietool.text.characters import fold
 
 
@@ -45,6 +46,12 @@ class Answered:
     kind: str = ""
     label: str = ""
     nbest: int = 1
+
+
+def submitted(candidates: Sequence[Candidate], decode: DecodeSection) -> str:
+    """The answer of the best candidate; where it is not sure enough, or there is none, what stands for no answer."""
+    sure = bool(candidates) and candidates[0].probability >= decode.no_answer
+    return candidates[0].answer.strip() if sure else decode.none
 
 
 Scored = tuple[int, int, float]

@@ -25,6 +25,7 @@ class SkeTask(Task):
     name = "ske"
     title = "triple extraction"
     recipe_class = SkeRecipe
+    further_roles = ("schema", "test")
     scorers = ("duie2", "ske2019")
     # What some 1,600 sentences want: more steps an epoch, a rate that stays up, an average over fewer steps.
     demo = (

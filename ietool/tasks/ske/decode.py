@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Set
 from itertools import islice
 from pathlib import Path
 from typing import cast
 
+from ietool import yaml_io
 from ietool.errors import UserError
 from ietool.tasks.ske.assembly import ExtractedTriple, Extraction, Scored, assemble
 from ietool.tasks.ske.data import Example, Schema
@@ -20,7 +21,7 @@ from ietool.tasks.ske.recipe import SkeRecipe
 from ietool.tasks.ske.rules import Rules, load_rules
 from ietool.text.encoding import CHARACTERS, WORDS, TextEncoder
 from ietool.text.spans import Span
-from ietool.text.units import TOKENIZER
+from ietool.text.units import TOKENIZER, cut_note
 from ietool.text.windows import window_batches
 
 __all__ = ["ExtractedTriple", "Extraction", "Scored", "SkePredictor", "Span", "assemble", "open_predictor"]
@@ -48,7 +49,12 @@ class SkePredictor:
         )
         self.pool_batches = pool_batches
         self.highest_probability = 0.0
-        self.notes: Sequence[str] = ()
+
+    @property
+    def notes(self) -> Sequence[str]:
+        """Whether texts were not read whole."""
+        cut = self.featurizer.reader.cut
+        return [cut_note(cut)] if cut else []
 
     def predict(self, inputs: Iterable[Example]) -> Iterator[Extraction]:
         """Extractions in the order of the inputs."""
@@ -59,13 +65,19 @@ class SkePredictor:
     def _pool(self, texts: Sequence[str]) -> Iterator[Extraction]:
         data = self.recipe.data
         found: list[list[Scored]] = [[] for _ in texts]
+        halves: list[set[tuple[Scored, int]]] = [set() for _ in texts]
         for batch in window_batches(texts, data.window, data.overlap, self.recipe.decode.batch_size):
             features = self.featurizer.encode_all([texts[i][a:b] for i, a, b in batch], [()] * len(batch))
-            for (i, start, _), rows in zip(batch, self.spans(features), strict=True):
-                found[i].extend((r[0] + start, r[1] + start, r[2], r[3] + start, r[4] + start, r[5]) for r in rows)
+            for (i, start, end), rows in zip(batch, self.spans(features), strict=True):
+                for r in rows:
+                    row = (r[0] + start, r[1] + start, r[2], r[3] + start, r[4] + start, r[5])
+                    found[i].append(row)
+                    for at in (0, 3):  # the subject's place in a row, and the object's
+                        if row[at] == start > 0 or row[at + 1] == end < len(texts[i]):
+                            halves[i].add((row, at))
         labels = self.schema.labels
-        for text, rows in zip(texts, found, strict=True):
-            yield Extraction(text, tuple(self._ruled(text, assemble(text, rows, labels))))
+        for text, rows, cut in zip(texts, found, halves, strict=True):
+            yield Extraction(text, tuple(self._ruled(text, assemble(text, whole_names(rows, cut), labels))))
 
     def _ruled(self, text: str, triples: list[ExtractedTriple]) -> list[ExtractedTriple]:
         if self.rules is None:
@@ -90,6 +102,32 @@ class SkePredictor:
         return scored
 
 
+def whole_names(rows: list[Scored], halves: Set[tuple[Scored, int]]) -> list[Scored]:
+    """The rows of a text without those that another window has with a longer name.
+
+    Args:
+        halves: rows, each with the place of a span that ends where its window does: it may be the half of a name. Left
+            out are those for which another row has the same label and other span, and one here that holds this one.
+    """
+    if not halves:
+        return rows
+    spans: dict[tuple[int, ...], list[tuple[int, int]]] = {}
+    for row in rows:
+        for at in (0, 3):
+            spans.setdefault((at, row[2], *_span(row, 3 - at)), []).append(_span(row, at))
+    bad = set()
+    for row, at in halves:
+        start, end = _span(row, at)
+        if any(a <= start and end <= b and b - a > end - start for a, b in spans[at, row[2], *_span(row, 3 - at)]):
+            bad.add(row)
+    return [row for row in rows if row not in bad]
+
+
+def _span(row: Scored, at: int) -> tuple[int, int]:
+    """The subject of a row (0) or its object (3)."""
+    return (row[0], row[1]) if at == 0 else (row[3], row[4])
+
+
 def open_predictor(recipe: SkeRecipe, model: SkeModel, assets: Path) -> SkePredictor:
     """A predictor with the features and rules that a run folder or prepared folder carries.
 
@@ -101,9 +139,15 @@ def open_predictor(recipe: SkeRecipe, model: SkeModel, assets: Path) -> SkePredi
     rules = None
     if recipe.decode.apply_rules and recipe.decode.rules is not None:
         own = assets / RULES
-        path = own if own.is_file() else find_rules(recipe.decode.rules)
+        path = own if own.is_file() and _rules_of(assets) == recipe.decode.rules else find_rules(recipe.decode.rules)
         rules = load_rules(path, set(featurizer.schema.relations))
     return SkePredictor(recipe, model, featurizer, rules)
+
+
+def _rules_of(run: Path) -> str | None:
+    """The name of the rules that a run folder carries; others may be asked for in prediction."""
+    recipe, _, _ = yaml_io.read(run / "recipe.yaml")
+    return cast(str | None, recipe["decode"]["rules"])
 
 
 def _check_fit(featurizer: Featurizer, model: SkeModel, assets: Path, *, priors: bool) -> None:

@@ -16,6 +16,8 @@ from ietool.training.adversarial import bernoulli_divergence
 SUBJECT, OBJECT = 0, 1
 """Types of the entity scores."""
 
+_PARTS = ("entity", "heads", "tails")
+
 
 @dataclass(frozen=True)
 class Links:
@@ -76,10 +78,11 @@ class LinkModel(SkeModel):
             "loss": entity.total + heads.total + tails.total,
             "entity_loss": entity.total,
             "link_loss": heads.total + tails.total,
-            "scores": torch.cat([part.dense.flatten() for part in (entity, heads, tails)]),
+            **{f"{name}_scores": part.dense for name, part in zip(_PARTS, (entity, heads, tails), strict=True)},
             "sentences": lengths.new_tensor(len(lengths)),
         }
 
     def divergence(self, first: dict[str, Tensor], second: dict[str, Tensor]) -> Tensor:
         """How far two passes are apart, on the scale of the loss, over the labels that a sentence has."""
-        return bernoulli_divergence(first["scores"], second["scores"]) / first["sentences"]
+        one, other = (torch.cat([out[f"{name}_scores"].flatten() for name in _PARTS]) for out in (first, second))
+        return bernoulli_divergence(one, other) / first["sentences"]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from itertools import islice
 from pathlib import Path
@@ -40,7 +40,7 @@ from ietool.tasks.ske.recipe import SkeRecipe
 from ietool.tasks.ske.statistics import Overlap, SplitStatistics
 from ietool.text.characters import fold
 from ietool.text.units import DGCNN, write_reader
-from ietool.text.windows import windows
+from ietool.text.windows import batches, windows
 from ietool.training.tables import write_table
 
 HEAD = 4096
@@ -165,7 +165,7 @@ class _Preparation:
         counts = self.splits["train"]
         total = counts.records - counts.duplicates
         seen: set[int] = set()
-        for batch in _batches(_read_once(self.scratch / "train.jsonl")):
+        for batch in batches(_read_once(self.scratch / "train.jsonl"), _BATCH_CHARACTERS):
             for _, pieces in self.encode(featurizer, batch, counts, train=True):
                 for text, features, piece in pieces:
                     units = features.units
@@ -192,7 +192,7 @@ class _Preparation:
         seen: Counter[bytes] = Counter()
         counts = self.splits["dev"]
         with _create(self.folder / "dev.jsonl") as out:
-            for batch in _batches(self.examples("dev", "read dev")):
+            for batch in batches(self.examples("dev", "read dev"), _BATCH_CHARACTERS):
                 for example in batch:
                     out.write(format_line(example.text, example.triples, self.schema) + "\n")
                     text = digest(example.text)
@@ -254,17 +254,3 @@ def _read_once(path: Path) -> Iterator[Example]:
         for line in lines:
             text, triples = json.loads(line)
             yield Example(text, tuple(Triple(s, p, tuple((slot, v) for slot, v in o)) for s, p, o in triples))
-
-
-def _batches(examples: Iterable[Example]) -> Iterator[list[Example]]:
-    """Batches of some ``_BATCH_CHARACTERS`` characters, or of one longer text."""
-    batch: list[Example] = []
-    size = 0
-    for example in examples:
-        if batch and size + len(example.text) > _BATCH_CHARACTERS:
-            yield batch
-            batch, size = [], 0
-        batch.append(example)
-        size += len(example.text)
-    if batch:
-        yield batch

@@ -14,6 +14,7 @@ from ietool.report.tables import Cell, Table
 from ietool.tasks.ske.data import Example
 from ietool.tasks.ske.features import Features
 from ietool.tasks.ske.oracle import Oracle
+from ietool.text.units import cut_note
 
 
 @dataclass
@@ -138,10 +139,7 @@ def notes(splits: Mapping[str, SplitStatistics], overlap: Overlap, window: int) 
                 f"{name}: {s.windowed:,} texts are longer than data.window={window}, read in overlapping windows"
             )
         if s.cut:
-            found.append(
-                f"{name}: {s.cut:,} windows lose their end, having more tokens than the encoder has positions; "
-                "a smaller data.window keeps it"
-            )
+            found.append(f"{name}: {cut_note(s.cut)}")
         if s.dropped:
             found.append(f"{name}: {s.dropped:,} triples left out, their object is empty")
         if s.texts and not s.relations:

@@ -43,7 +43,7 @@ WANTED = [("林满在云州", [(0, 2, "人物"), (3, 5, "地点")]), ("雨停", 
 # -- forms
 
 
-@pytest.mark.parametrize("name", ["bio", "bioes", "bmes", "bilou", "bmew"])
+@pytest.mark.parametrize("name", ["bio", "bios", "bioes", "bmes", "bilou", "bmew"])
 @pytest.mark.parametrize("separator", [" ", "\t", "   "])
 @pytest.mark.parametrize("end", ["\n", "\r\n"])
 def test_every_scheme_separator_and_line_end(tmp_path: Path, name: str, separator: str, end: str) -> None:
@@ -149,7 +149,7 @@ tokens = st.text(
 @settings(max_examples=100)
 @given(st.lists(tokens, min_size=1, max_size=8), st.data())
 def test_tokens_there_and_back(words: list[str], data: st.DataObject) -> None:
-    scheme = SCHEMES[data.draw(st.sampled_from(["bio", "bioes", "bmes", "bilou", "bmew", "iob1"]))]
+    scheme = SCHEMES[data.draw(st.sampled_from(sorted(SCHEMES)))]
     cuts = sorted(data.draw(st.sets(st.integers(0, len(words)), max_size=6)))
     kinds = data.draw(st.lists(st.sampled_from(["甲", "乙"]), min_size=7, max_size=7))
     spans = [(a, b, kind) for (a, b), kind in zip(zip(cuts[::2], cuts[1::2], strict=False), kinds, strict=False)]
@@ -192,6 +192,33 @@ def test_a_bad_input_is_told(tmp_path: Path) -> None:
 def test_plain_texts_are_not_taken_for_tokens(tmp_path: Path, text: str) -> None:
     with pytest.raises(UserError, match="in:3: holds a text, not a token"):
         inputs(tmp_path, f"雨\n停\n{text}\n")
+
+
+@pytest.mark.parametrize("text", ["林满在云州\n云州城外大雨", "林满在云州城"])
+def test_short_texts_without_punctuation_are_none_either(tmp_path: Path, text: str) -> None:
+    with pytest.raises(UserError, match="in:1: holds a text, not a token"):
+        inputs(tmp_path, text + "\n")
+
+
+def test_a_blank_may_be_a_token(tmp_path: Path) -> None:
+    """As texts with blanks are written by who joins each character and its tag by one."""
+    wanted = [("林满 在云州", [(0, 2, "人物"), (4, 6, "地点")])]
+    path = write(tmp_path / "train.txt", "林 B-人物\n满 I-人物\n  O\n在 O\n云 B-地点\n州 I-地点\n")
+    examples = list(load_examples(path))
+    assert plain(examples) == wanted
+    # Written with blanks or tabs, what ietool writes it reads.
+    for separator in (" ", "\t"):
+        written = format_sentence(examples[0], examples[0].entities, SCHEMES["bio"], separator)
+        assert plain(load_examples(write(tmp_path / "found.txt", written))) == wanted
+    words = make_example(next(iter(SentenceReader().read([("f", 1, "New York\tB-地点")]))), SCHEMES["bio"])
+    assert format_sentence(words, words.entities, SCHEMES["bio"], " ") == "New York\tB-地点\n\n"
+
+
+@pytest.mark.parametrize("text", [record(), BIO])
+def test_a_file_in_another_encoding_is_told(tmp_path: Path, text: str) -> None:
+    (tmp_path / "gbk").write_bytes(text.encode("gbk"))
+    with pytest.raises(UserError, match=r"gbk:1: is not UTF-8"):
+        list(load_examples(tmp_path / "gbk"))
 
 
 def test_odd_tokens_are_tokens(tmp_path: Path) -> None:

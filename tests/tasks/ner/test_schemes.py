@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from seqeval.scheme import Entities
 
 from ietool.errors import UserError
-from ietool.tasks.ner.schemes import PLAIN, SCHEMES, Scheme, SchemeFinder, split_tag
+from ietool.tasks.ner.schemes import SCHEMES, Scheme, SchemeFinder, split_tag
 from ietool.tasks.ner.tagset import TagSet
 
 TYPES = ("人物", "地-名")
@@ -37,7 +37,7 @@ def test_there_and_back(scheme: Scheme, made: tuple[list[tuple[int, int, str]], 
     spans, length = made
     tags = [split_tag(tag) for tag in scheme.tags(spans, length)]
     assert {letter for letter, _ in tags} <= {*scheme.letters, "O"}
-    assert scheme.spans([(PLAIN.get(letter, letter), kind) for letter, kind in tags]) == (spans, 0)
+    assert scheme.spans([(scheme.plain(letter), kind) for letter, kind in tags]) == (spans, 0)
 
 
 def test_as_they_are_written() -> None:
@@ -45,6 +45,7 @@ def test_as_they_are_written() -> None:
     written = {name: " ".join(scheme.tags(spans, 8)) for name, scheme in SCHEMES.items()}
     assert written == {
         "bio": "B-甲 B-甲 I-甲 I-甲 O B-乙 I-乙 O",
+        "bios": "S-甲 B-甲 I-甲 I-甲 O B-乙 I-乙 O",
         "iob1": "I-甲 B-甲 I-甲 I-甲 O I-乙 I-乙 O",
         "bioes": "S-甲 B-甲 I-甲 E-甲 O B-乙 E-乙 O",
         "bmes": "S-甲 B-甲 M-甲 E-甲 O B-乙 E-乙 O",
@@ -57,7 +58,7 @@ def test_as_they_are_written() -> None:
 @given(schemes, st.data())
 def test_any_tags_are_read_as_seqeval_reads_them(scheme: Scheme, data: st.DataObject) -> None:
     """In strict mode, those that break the scheme included."""
-    letters = sorted({PLAIN[letter] for letter in scheme.letters})
+    letters = sorted({scheme.plain(letter) for letter in scheme.letters})
     tags = data.draw(
         st.lists(
             st.just(("O", "")) | st.tuples(st.sampled_from(letters), st.sampled_from(["甲", "乙"])),
@@ -90,6 +91,8 @@ def test_any_tags_are_read_as_seqeval_reads_them(scheme: Scheme, data: st.DataOb
         ("B-甲 I-甲 L-甲 U-乙", "bilou"),
         ("B-甲 M-甲 E-甲 W-乙", "bmew"),
         ("S-甲", "bmes"),
+        ("B-甲 I-甲 O S-乙", "bios"),  # without any E-
+        ("S-甲 O I-乙", "bioes"),
     ],
 )
 def test_schemes_are_recognised(tags: str, name: str) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import pytest
+
+from ietool.recipe_io import change_recipe
 from ietool.tasks.qa import QaTask
 from ietool.tasks.qa.data import Passage, Question
 from ietool.tasks.qa.recipe import QaRecipe
@@ -34,6 +37,17 @@ def test_it_parts_the_answerable_from_the_others() -> None:
     settings = dict(setting.split("=") for setting in QaTask().tune(RECIPE, GOLD, ANSWERS))
     assert 0.4 < float(settings["decode.no_answer"]) <= 0.6
     assert settings["decode.none"] == '"no answer"'
+
+
+def test_a_very_small_threshold_is_kept() -> None:
+    """Questions without an answer may be few, and their probabilities far below what four decimals show."""
+    gold = [question(n, None if n < 3 else "青瓷莲花尊") for n in range(100)]
+    answers = [answered(n, 1e-7 * (n + 1) if n < 3 else 1e-5 + n / 100) for n in range(100)]
+    settings = dict(setting.split("=") for setting in QaTask().tune(RECIPE, gold, answers))
+    assert 3e-7 < float(settings["decode.no_answer"]) <= 0.03 + 1e-5
+    changed = change_recipe(RECIPE, [f"{key}={value}" for key, value in settings.items()])
+    assert QaTask().evaluate(changed, gold, answers).values["f1"] == 1.0
+    assert QaTask().evaluate(RECIPE, gold, answers).values["f1"] == pytest.approx(0.97)
 
 
 def test_it_is_looked_for_where_questions_have_none_and_no_threshold_is_given() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,9 +14,10 @@ from hypothesis import strategies as st
 
 from benchmarks.reference_decode import ReferencePredictor
 from ietool.errors import UserError
-from ietool.tasks.ske.assembly import Extraction
+from ietool.recipe_io import save_recipe
+from ietool.tasks.ske.assembly import ExtractedTriple, Extraction, Scored
 from ietool.tasks.ske.data import Example
-from ietool.tasks.ske.decode import SkePredictor, open_predictor
+from ietool.tasks.ske.decode import SkePredictor, open_predictor, whole_names
 from ietool.tasks.ske.features import SCHEMA
 from ietool.tasks.ske.prior import NAMES, ROWS
 from ietool.text.encoding import CHARACTERS
@@ -108,6 +110,58 @@ def check_spans(found: Extraction) -> None:
         assert 0 <= t.probability <= 1
 
 
+def _touches(t: ExtractedTriple, length: int) -> bool:
+    assert t.subject is not None
+    return any(span.start == 0 or span.end == length for span in (t.subject, t.slots[0][1]))
+
+
+def test_a_name_cut_by_a_window_is_not_found_beside_the_whole(
+    predictor: SkePredictor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data, name = predictor.recipe.data, "云州大学出版社"
+    text = "水" * (data.window - 4) + "山" + name + "水" * data.window
+    label = next(n for n, (_, slot) in enumerate(predictor.schema.labels) if slot == "@value")
+
+    def stub(texts: Sequence[str]) -> list[list[Scored]]:
+        """Of each window what it has of the name, as the object of 山."""
+        rows: list[list[Scored]] = []
+        for part in texts:
+            size = next((n for n in range(len(name), 2, -1) if name[:n] in part), 0)
+            at = part.find("山")
+            rows.append([(at, at + 1, label, at + 1, at + 1 + size, 0.9)] if size and at >= 0 else [])
+        return rows
+
+    windowed = windows(text, data.window, data.overlap)
+    monkeypatch.setattr(predictor.featurizer, "encode_all", lambda texts, known: texts)
+    monkeypatch.setattr(predictor, "spans", stub)
+    assert [len(row) for row in stub([text[a:b] for a, b in windowed])].count(1) == 2  # whole, and its first half
+    (found,) = predictor.predict([Example(text)])
+    assert [t.slots[0][1].text for t in found.triples] == [name]
+
+
+def test_halves_of_names() -> None:
+    rows = [(0, 1, 2, 10, 13, 0.9), (0, 1, 2, 10, 17, 0.8), (5, 6, 2, 10, 13, 0.7), (0, 1, 3, 10, 13, 0.6)]
+    assert whole_names(rows, {(row, 3) for row in rows}) == rows[1:]  # other subjects, other labels stay
+    assert whole_names(rows, {(rows[0], 0)}) == rows  # its subject was cut, not its object
+    assert whole_names(rows, set()) == rows
+    turned = [(c, d, label, a, b, p) for a, b, label, c, d, p in rows]
+    assert whole_names(turned, {(row, 0) for row in turned}) == turned[1:]
+
+
+def test_other_rules_than_those_of_the_run(predictor: SkePredictor, tmp_path: Path) -> None:
+    """What prediction asks for takes the place of what the run carries; what is not there is told."""
+    run = prepare_small(predictor.recipe, head_of_corpus(tmp_path), tmp_path)
+    recipe = predictor.recipe.model_copy(deep=True)
+    recipe.decode.rules, recipe.decode.apply_rules = "ske", True
+    save_recipe(recipe, run / "recipe.yaml")
+    (run / "rules.yaml").write_text("rules:\n- {kind: distinct, predicates: ['*']}\n", encoding="utf-8")
+    opened = open_predictor(recipe, predictor.model, run)
+    assert opened.rules is not None and len(opened.rules.rules) == 1
+    recipe.decode.rules = str(tmp_path / "none.yaml")
+    with pytest.raises(UserError, match="no rule file"):
+        open_predictor(recipe, predictor.model, run)
+
+
 def test_long_texts_are_windowed_and_merged(predictor: SkePredictor, texts: list[str]) -> None:
     """What is found in a window alone is found in the long text, at the offset of the window."""
     data = predictor.recipe.data
@@ -119,9 +173,11 @@ def test_long_texts_are_windowed_and_merged(predictor: SkePredictor, texts: list
     triples = {(t.triple.subject, t.triple.predicate, t.triple.object[0]) for t in whole.triples}
     places = {(t.subject.start, t.subject.end) for t in whole.triples if t.subject}
     parts = predictor.predict([Example(long[start:end]) for start, end in cuts])
-    for (start, _), part in zip(cuts, parts, strict=True):
-        # The first slot alone: the others may have a nearer filler in the whole.
-        assert {(t.triple.subject, t.triple.predicate, t.triple.object[0]) for t in part.triples} <= triples
+    for (start, end), part in zip(cuts, parts, strict=True):
+        # The first slot alone: the others may have a nearer filler in the whole. And names that the window may have cut
+        # in two may be longer there.
+        inner = [t for t in part.triples if not _touches(t, end - start)]
+        assert {(t.triple.subject, t.triple.predicate, t.triple.object[0]) for t in inner} <= triples
         places -= {(t.subject.start + start, t.subject.end + start) for t in part.triples if t.subject}
     assert not places  # and nothing stands where no window has it
     seen = {(t.subject.start, t.subject.end) for t in whole.triples if t.subject}

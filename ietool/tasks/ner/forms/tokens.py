@@ -9,11 +9,14 @@ from dataclasses import dataclass
 from ietool.errors import UserError
 from ietool.files import SKIP, OnBad
 from ietool.tasks.ner.example import Entity, Example, token_spans
-from ietool.tasks.ner.schemes import PLAIN, Scheme, split_tag
+from ietool.tasks.ner.schemes import Scheme, split_tag
 
 Line = tuple[str, int, str]
 _TEXT = re.compile(r"[\u3400-\u9fff][，。！？；：]|[，。！？；：][\u3400-\u9fff]|[\u3400-\u9fff]{25}")
 """What no token has, but nearly every line of prose: punctuation beside Han characters, or so many of those."""
+_BLANK = re.compile(r"  +(\S+)")
+"""A blank as the token, divided from its tag by another."""
+_LONG = re.compile(r"[\u3400-\u9fff]{5}")
 _LATIN = re.compile(r"[0-9A-Za-z\u00c0-\u024f]")
 
 
@@ -42,6 +45,10 @@ class SentenceReader:
     def unread(self, error: UserError, line: str) -> None:
         """Told by the reader of lines of one that is not UTF-8: its whole sentence is bad."""
         self._unread[error.file or "", error.line or 0] = (error, line)
+
+    @property
+    def first_unread(self) -> UserError | None:
+        return next((error for error, _ in self._unread.values()), None)
 
     def read(self, lines: Iterable[Line]) -> Iterator[Sentence]:
         """Stream the sentences.
@@ -73,6 +80,9 @@ class SentenceReader:
             if errors:
                 raise errors[0][0]
             pairs = [_split(line, self._tags) for line in block]
+            # Titles and queries have no punctuation, and are longer than most words.
+            if self._tags is None and sum(not tag and bool(_LONG.search(t)) for t, tag in pairs) * 2 > len(pairs):
+                raise _texts_not_tokens(file, number)
         except UserError as error:
             self._tell(error, "\n".join([text for _, _, text in block] + [text for _, text in errors]))
             return
@@ -84,15 +94,21 @@ class SentenceReader:
         self._on_bad(error, text)
 
 
+def _texts_not_tokens(file: str, line: int) -> UserError:
+    mend = 'write {"text": "…"} a line, or a token a line with a blank line between sentences'
+    return UserError("holds a text, not a token", file=file, line=line, mend=mend)
+
+
 def _split(line: Line, tags: bool | None) -> tuple[str, str]:
     """(token, tag) of a line; the tag is empty where there is none or none is wanted."""
     file, number, text = line
     if tags is None and _TEXT.search(text):  # where no tag is asked for, it would pass for a token
-        mend = 'write {"text": "…"} a line, or a token a line with a blank line between sentences'
-        raise UserError("holds a text, not a token", file=file, line=number, mend=mend)
+        raise _texts_not_tokens(file, number)
     token, _, tag = text.partition(" ")
     if token and tag and tags and " " not in tag and "\t" not in text:
         return token, tag
+    if (blank := _BLANK.fullmatch(text)) and _is_tag(blank[1]):
+        return " ", blank[1]
     # A tab divides where there is one: the token may be a blank then.
     columns = text.split("\t") if "\t" in text else re.split(r"(?<=[^ ]) +", text.rstrip(" "))
     if len(columns) == 2 and columns[0] and columns[1].strip():
@@ -103,6 +119,14 @@ def _split(line: Line, tags: bool | None) -> tuple[str, str]:
     what = "has a token and no tag" if count < 2 else f"has {count} columns" if count > 2 else "lacks its token or tag"
     mend = "write a token and its tag a line, and a blank line between sentences"
     raise UserError(what, file=file, line=number, mend=mend)
+
+
+def _is_tag(text: str) -> bool:
+    try:
+        split_tag(text)
+    except ValueError:
+        return False
+    return True
 
 
 def split_tags(sentence: Sentence) -> list[tuple[str, str]]:
@@ -141,7 +165,7 @@ def make_example(sentence: Sentence, scheme: Scheme | None) -> Example:
                 f"the tag {sentence.tags[at]!r} is not of the scheme {scheme.name.upper()}",
                 file=sentence.file, line=sentence.line + at, mend="write all tags in one scheme, or set data.form",
             )  # fmt: skip
-        plain.append((PLAIN.get(letter, letter), kind))
+        plain.append((scheme.plain(letter), kind))
     spans, broken = scheme.spans(plain)
     entities = tuple(sorted(Entity(bounds[i][0], bounds[j - 1][1], kind) for i, j, kind in spans))
     return Example(text, entities, scheme.name, None, tokens, broken, sentence.file, sentence.line)
@@ -168,5 +192,8 @@ def join_tokens(tokens: list[str]) -> tuple[str, list[tuple[int, int]]]:
 def format_sentence(example: Example, entities: Iterable[Entity], scheme: Scheme, separator: str) -> str:
     """The lines of a sentence in a submission, with the blank line behind them. The entities must not overlap."""
     tags = scheme.tags(token_spans(example, entities), len(example.bounds))
-    lines = [f"{example.text[a:b]}{separator}{tag}\n" for (a, b), tag in zip(example.bounds, tags, strict=True)]
+    lines = []
+    for (a, b), tag in zip(example.bounds, tags, strict=True):
+        token = example.text[a:b]
+        lines.append(f"{token}{chr(9) if ' ' in token else separator}{tag}\n")  # a tab keeps blanks apart
     return "".join(lines) + "\n"
