@@ -177,7 +177,9 @@ class ElPredictor:
             for start, end, number, probability in spans:
                 every = featurizer.candidates(number, restrict=decode.restrict)
                 rows = every[: decode.candidates]
-                linked = linkable(featurizer, f.text, words, (start, end, number), rows, len(every))
+                # As in training: the name is no less ambiguous for what it was linked to there.
+                count = len(featurizer.kb.candidates(number)) if number >= 0 else 0
+                linked = linkable(featurizer, f.text, words, (start, end, number), rows, count)
                 # The first unit stands for a given mention that the units cannot express.
                 links.append((at, replace(linked, units=f.units.span_of(start, end) or (0, 1))))
                 flat.append((start, end, number, probability))
