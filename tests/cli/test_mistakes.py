@@ -100,6 +100,18 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
             "--resume goes on with the recipe and the data that the run began with"
             " → leave out --overfit and --train, or start a new run",
         ),
+        (
+            "train --recipe el --resume --output runs/mine",
+            "runs/mine: is a run of ske, not of el → go on with it by --recipe ske",
+        ),
+        (
+            "prepare --recipe el --train gold.json --dev gold.json",
+            "no kb file is given → add --file kb=FILE, or --data DIR",
+        ),
+        (
+            "prepare --recipe ske --train gold.json --dev gold.json --file scheme=gold.json",
+            "scheme: the task ske has no such role of a file → did you mean schema?",
+        ),
     ],
 )
 def test_slip_is_told_at_once(folder: Path, arguments: str, said: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -109,6 +121,14 @@ def test_slip_is_told_at_once(folder: Path, arguments: str, said: str, capsys: p
     assert told.err == f"error: {said}\n"
     assert told.out == ""
     assert sorted(folder.rglob("*")) == before
+
+
+@pytest.mark.parametrize("option", ["--kb", "--nbest"])
+def test_options_of_other_tasks(folder: Path, option: str, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "runs" / "whole" / "model.safetensors").write_bytes(b"")
+    (folder / "3").mkdir()
+    assert app_module.run(["predict", "--run", "runs/whole", "gold.json", option, "3"]) == 2
+    assert capsys.readouterr().err == f"error: {option}: is not for recipes of the task ske → leave it out\n"
 
 
 def test_a_gpu_that_is_not_there_is_told_before_preparing(
