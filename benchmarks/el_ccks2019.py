@@ -83,9 +83,9 @@ def cross_fitted(run: Path, dev: Path) -> dict[str, Any]:
     """End-to-end F1 over both halves of dev, each scored with the thresholds that are best on the other."""
     from ietool import load
     from ietool.files import read_lines
-    from ietool.scoring import PRFScore
-    from ietool.tasks.el.data import load_examples
-    from ietool.tasks.el.score import score as judge
+    from ietool.scoring.prf import PRFScore
+    from ietool.tasks.el.data.reading import load_examples
+    from ietool.tasks.el.score.scorer import score as judge
 
     loaded = load(run)
     if hasattr(loaded.predictor, "_rank"):
@@ -163,7 +163,7 @@ def main() -> None:
     unknown = set(arguments.variants.split(",")) - set(VARIANTS)
     if unknown:
         parser.error(f"no variant is called {', '.join(sorted(unknown))}")
-    from ietool.tasks.el.sources import locate
+    from ietool.tasks.el.data.sources import locate
 
     dev = locate(arguments.data, ("dev",)).files["dev"]
     arguments.work.mkdir(parents=True, exist_ok=True)

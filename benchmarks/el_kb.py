@@ -138,7 +138,7 @@ def write_texts(path: Path, count: int, *, seed: int = 42) -> None:
 def _build(source: Path, folder: Path) -> dict[str, float]:
     """Compile in this process."""
     began = time.perf_counter()
-    from ietool.tasks.el.kb import compile_kb
+    from ietool.tasks.el.kb.knowledge_base import compile_kb
 
     info = compile_kb(source, folder).info
     return {
@@ -154,7 +154,7 @@ def _build(source: Path, folder: Path) -> dict[str, float]:
 
 def _match(folder: Path, source: Path, rounds: int) -> dict[str, float]:
     """Match the texts of a file, best of some rounds."""
-    from ietool.tasks.el.kb import KnowledgeBase
+    from ietool.tasks.el.kb.knowledge_base import KnowledgeBase
 
     kb = KnowledgeBase.open(folder)
     given = [json.loads(line)["text"] for line in source.open(encoding="utf-8")]

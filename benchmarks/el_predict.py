@@ -42,12 +42,13 @@ from el_kb import CORE
 from el_scale import forget, scale
 
 from ietool.files import read_lines
-from ietool.tasks.el.cache import EncodedDescriptions
-from ietool.tasks.el.data import Example, read_inputs
-from ietool.tasks.el.decode import ElPredictor
-from ietool.tasks.el.linking import Linking
-from ietool.tasks.el.sampling import Linkable
-from ietool.tasks.el.sources import locate
+from ietool.tasks.el.data.example import Example
+from ietool.tasks.el.data.reading import read_inputs
+from ietool.tasks.el.data.sources import locate
+from ietool.tasks.el.heads.joint.cache import EncodedDescriptions
+from ietool.tasks.el.heads.linking import Linking
+from ietool.tasks.el.heads.predictor import ElPredictor
+from ietool.tasks.el.heads.sampling import Linkable
 from ietool.training.device import autocast, choose_precision
 from ietool.workflow.predict import Loaded
 

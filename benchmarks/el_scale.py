@@ -19,9 +19,9 @@ import el_kb
 import torch
 
 from ietool.files import read_lines
-from ietool.tasks.el.cache import EncodedDescriptions
-from ietool.tasks.el.data import read_inputs
-from ietool.tasks.el.decode import ElPredictor
+from ietool.tasks.el.data.reading import read_inputs
+from ietool.tasks.el.heads.joint.cache import EncodedDescriptions
+from ietool.tasks.el.heads.predictor import ElPredictor
 from ietool.workflow.predict import Loaded
 
 TURN = 1024

@@ -21,9 +21,9 @@ from typing import Any
 from trainings import ietool, train_once
 
 from ietool.runs import open_run
-from ietool.tasks.ner.data import detect_form
-from ietool.tasks.ner.score import metric_of
-from ietool.tasks.ner.sources import locate
+from ietool.tasks.ner.data.reading import detect_form
+from ietool.tasks.ner.data.sources import locate
+from ietool.tasks.ner.score.scorer import metric_of
 
 
 def main() -> None:

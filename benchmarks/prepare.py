@@ -22,7 +22,7 @@ from collections import Counter
 from pathlib import Path
 
 from ietool.files import read_lines
-from ietool.tasks.ske.sources import locate
+from ietool.tasks.ske.data.sources import locate
 
 
 def enlarge(source: Path, target: Path, factor: int) -> int:

@@ -29,7 +29,7 @@ from typing import Any
 from trainings import ietool, train_once
 
 from ietool.runs import open_run
-from ietool.tasks.qa.data import Question, load_questions
+from ietool.tasks.qa.data.reading import Question, load_questions
 
 VARIANTS: dict[str, tuple[str, list[str]]] = {
     "full": ("the recipe", []),

@@ -29,10 +29,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from ietool.scoring import Report
-from ietool.tasks.qa.data import Question
-from ietool.tasks.qa.score import score
-from ietool.tasks.qa.submission import Predicted
+from ietool.scoring.report import Report
+from ietool.tasks.qa.data.reading import Question
+from ietool.tasks.qa.score.files import Predicted
+from ietool.tasks.qa.score.scorer import score
 
 _ALPHABET = [chr(0x4E00 + 5 * i) for i in range(3_000)]
 _WEIGHTS = list(itertools.accumulate(1 / (rank + 20) for rank in range(len(_ALPHABET))))

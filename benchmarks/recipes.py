@@ -41,8 +41,8 @@ def train_steps(run: Path, steps: int, device_name: str) -> dict[str, Any]:
     from train_speed import Clock, fresh, step_loop
 
     from ietool.recipe_io import load_recipe
+    from ietool.registry import get_task
     from ietool.runs import open_run
-    from ietool.tasks.registry import get_task
     from ietool.training.device import choose_device, choose_precision
 
     info = open_run(run).info

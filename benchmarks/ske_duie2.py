@@ -53,9 +53,10 @@ def cross_fitted(run: Path, dev: Path) -> dict[str, Any]:
     """F1 over both halves of dev, each scored with the thresholds that are best on the other."""
     from ietool import load
     from ietool.files import read_lines
-    from ietool.scoring import PRFScore
-    from ietool.tasks.ske.data import Example, load_examples
-    from ietool.tasks.ske.score import score
+    from ietool.scoring.prf import PRFScore
+    from ietool.tasks.ske.data.example import Example
+    from ietool.tasks.ske.data.reading import load_examples
+    from ietool.tasks.ske.score.scorer import score
 
     loaded = load(run)
     gold = list(load_examples(dev))
@@ -98,7 +99,7 @@ def main() -> None:
     parser.add_argument("--thresholds", action="store_true")
     arguments = parser.parse_args()
 
-    from ietool.tasks.ske.sources import locate
+    from ietool.tasks.ske.data.sources import locate
 
     settings = list(arguments.settings)
     if arguments.word_vectors is not None:

@@ -31,8 +31,8 @@ from train_speed import fresh, now, padding, step_loop
 from ietool.files import read_lines
 from ietool.recipe import Recipe
 from ietool.recipe_io import load_recipe
-from ietool.tasks.registry import get_task
-from ietool.tasks.ske.sources import locate
+from ietool.registry import get_task
+from ietool.tasks.ske.data.sources import locate
 from ietool.training.device import choose_device, choose_precision
 from ietool.workflow.prepare import prepare
 

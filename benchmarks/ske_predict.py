@@ -2,9 +2,9 @@
 
     python benchmarks/ske_predict.py --run runs/ske/DIR --data DIR [--limit 500] [--device cpu] [--precision fp32]
 
-Texts per second of the run's predictor and of ``reference_decode.py`` (one sentence and one subject at a time), with
-the same weights on the same texts in the same process, taking turns; features are part of both, loading is part of
-neither, the rule file is left out of both. ``--data`` is a file of texts, or a folder whose dev file is taken.
+Texts per second of the run's predictor and of the tests' ``reference_decode.py`` (one sentence and one subject at a
+time), with the same weights on the same texts in the same process, taking turns; features are part of both, loading is
+part of neither, the rule file is left out of both. ``--data`` is a file of texts, or a folder whose dev file is taken.
 
 The triples of the two must be the same. In half precision and on GPUs a probability at a threshold
 may fall to either side of it: up to one triple in a thousand may differ, and the number that do is printed.
@@ -23,15 +23,18 @@ from itertools import islice
 from pathlib import Path
 
 import torch
-from reference_decode import ReferencePredictor
 
 from ietool.files import read_lines
-from ietool.tasks.ske.assembly import Extraction
-from ietool.tasks.ske.data import Example, read_inputs
-from ietool.tasks.ske.decode import SkePredictor
-from ietool.tasks.ske.sources import locate
+from ietool.tasks.ske.data.example import Example
+from ietool.tasks.ske.data.reading import read_inputs
+from ietool.tasks.ske.data.sources import locate
+from ietool.tasks.ske.heads.assembly import Extraction
+from ietool.tasks.ske.heads.predictor import SkePredictor
 from ietool.training.device import autocast, choose_precision
 from ietool.workflow.predict import Loaded
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from tests.tasks.ske.reference_decode import ReferencePredictor
 
 Predict = Callable[[Iterable[Example]], Iterator[Extraction]]
 

@@ -28,16 +28,16 @@ import torch
 from transformers import TrainerCallback, set_seed
 
 from ietool.nn.encoder import encoders_of
+from ietool.progress import no_progress
 from ietool.recipe import Recipe
 from ietool.recipe_io import load_recipe
-from ietool.tasks.base import no_progress
-from ietool.tasks.registry import get_task
+from ietool.registry import get_task
 from ietool.training.arguments import training_arguments
 from ietool.training.device import autocast, choose_device, choose_precision
 from ietool.training.sampler import LengthBucketSampler
 from ietool.training.trainer import IETrainer, TrainState
 from ietool.workflow.prepare import prepare
-from ietool.workflow.train import make_ready
+from ietool.workflow.stages import make_ready
 
 Batch = dict[str, torch.Tensor]
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from transformers import AutoConfig, AutoModel
 
-from ietool.tasks.registry import TASKS, get_task
+from ietool.registry import TASKS, get_task
 
 
 def register() -> None:

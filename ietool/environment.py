@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import re
+import sys
 from importlib import metadata, util
 from pathlib import Path
 from typing import Any
@@ -124,3 +125,20 @@ def _paths() -> dict[str, str]:
         "runs": str(paths.runs_folder().absolute()),
         "prepared": str(paths.prepared_folder().absolute()),
     }
+
+
+def resident_memory() -> int:
+    """Bytes of memory that this process holds now; where the system does not tell, the most it ever held."""
+    try:
+        with open("/proc/self/status", encoding="ascii", errors="replace") as lines:
+            for line in lines:
+                if line.startswith("VmRSS:"):
+                    return int(line.split()[1]) * 1024
+    except OSError:
+        pass
+    try:
+        import resource
+    except ImportError:  # Windows
+        return 0
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024

@@ -17,6 +17,9 @@ from typing import Any, BinaryIO, TextIO
 
 from ietool.errors import UserError
 
+Line = tuple[str, int, str]
+"""A line of an input file: (file name, 1-based number, text without its end)."""
+
 
 def open_members(source: str | Path) -> Iterator[tuple[str, BinaryIO]]:
     """Yield (name for messages, binary stream) for each text member of a file, by content, not by ending.

@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Any, get_args, get_origin
 
 from pydantic import ValidationError
-from rapidfuzz import fuzz, process
+from rapidfuzz import fuzz
 
 from ietool import paths, yaml_io
 from ietool.errors import UserError
+from ietool.nearest import did_you_mean
 from ietool.recipe import Best, Recipe, Section
-from ietool.tasks.registry import TASKS, get_task
+from ietool.registry import TASKS, get_task
 
 _loaded: dict[str, Recipe] = {}
 """Recipes as their files have them, by name: what a run's overrides are compared with."""
@@ -53,8 +54,7 @@ def find_recipe(name_or_file: str | Path) -> Path:
         if not path.is_file():
             raise UserError("no such recipe file", file=path, mend="check the path, or name one of `ietool recipes`")
         return path
-    near = process.extractOne(name, list(shipped), scorer=fuzz.ratio, score_cutoff=50)
-    mend = f"did you mean {near[0]}?" if near else f"use one of: {', '.join(shipped)}; or a path ending in .yaml"
+    mend = did_you_mean(name, shipped, f"use one of: {', '.join(shipped)}; or a path ending in .yaml")
     raise UserError(f"no recipe is called {name!r}", mend=mend)
 
 

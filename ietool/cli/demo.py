@@ -26,7 +26,7 @@ def demo_cli(
     from ietool.cli.score import show
     from ietool.cli.train import prepare_and_train
     from ietool.recipe_io import load_recipe
-    from ietool.tasks.registry import get_task
+    from ietool.registry import get_task
     from ietool.workflow.score import score_files
 
     task = get_task(load_recipe(recipe).task)

@@ -15,7 +15,7 @@ def env_cli(json: JsonOption = False) -> None:
     """
     from ietool.environment import report
     from ietool.report.render import console, render
-    from ietool.report.tables import Cell, Table
+    from ietool.tables import Cell, Table
 
     found = report()
     if json:

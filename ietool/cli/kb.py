@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,11 +10,11 @@ import typer
 
 from ietool.cli.common import examples, print_json, say
 from ietool.cli.options import JsonOption
+from ietool.environment import resident_memory
+from ietool.tasks.el.lookup import lookup_table, stats_tables
 
 if TYPE_CHECKING:
-    from ietool.report.tables import Table
-    from ietool.tasks.el.kb import KnowledgeBase
-    from ietool.tasks.el.kb_lookup import Lookup
+    from ietool.tasks.el.kb.knowledge_base import KnowledgeBase
 
 kb_app = typer.Typer(
     help="Look into a knowledge base: what it holds, candidates of a name.",
@@ -71,7 +70,7 @@ def lookup_cli(
     folders and run folders. Of a name that is not there the nearest ones are told.
     """
     from ietool.report.render import console, render
-    from ietool.tasks.el.kb_lookup import annotations_beside, look_up
+    from ietool.tasks.el.lookup import annotations_beside, look_up
 
     opened, _ = _open(kb)
     annotations = annotations_beside(opened)
@@ -92,7 +91,7 @@ def lookup_cli(
 def _open(path: Path) -> tuple[KnowledgeBase, float]:
     """The knowledge base, and the seconds that opening it took, without those of importing what opens it."""
     from ietool.cli.progress import progress_bars
-    from ietool.tasks.el.kb import open_any
+    from ietool.tasks.el.kb.knowledge_base import open_any
 
     with progress_bars() as progress:
         began = time.perf_counter()
@@ -101,92 +100,6 @@ def _open(path: Path) -> tuple[KnowledgeBase, float]:
     if opened.compiled_now:
         say(f"compiled: {opened.folder}")
     return opened, seconds
-
-
-def stats_tables(kb: KnowledgeBase, seconds: float | None, memory: int | None) -> list[Table]:
-    """What a knowledge base holds, its most frequent types, and its files."""
-    from ietool.report.tables import Table
-
-    info = kb.info
-    rows = [
-        ("entities", f"{info.entities:,}"),
-        ("names (normalised)", f"{info.names:,}"),
-        ("names of an entity, mean", f"{info.names_per_entity:.2f}"),
-        ("ambiguous names", f"{info.ambiguous_names:,} ({info.ambiguous_names / info.names:.1%})"),
-        (
-            "candidates of a name",
-            f"{info.candidates_mean:.2f} on average, {info.candidates_p95:.0f} at the 95th percentile, "
-            f"{info.candidates_max:,} at most",
-        ),
-        ("facts", f"{info.facts:,}"),
-        ("description characters", f"{info.description_characters:,}"),
-        ("left out: empty aliases, empty objects", f"{info.empty_aliases:,}, {info.empty_objects:,}"),
-        ("left out: names that fold to another or to nothing", f"{info.merged_names:,}, {info.unusable_names:,}"),
-        ("left out: bad records", f"{info.rejected:,}"),
-        ("size on disk", f"{info.bytes / 1e6:,.1f} MB"),
-        ("opened in", None if seconds is None else f"{seconds:.3f} s"),
-        ("resident memory then", None if memory is None else f"{memory / 1e6:,.0f} MB"),
-    ]
-    note = "it was compiled just now: the next call tells how long opening takes" if seconds is None else ""
-    types = list(info.types.items())
-    more = f"and {len(types) - 15:,} further types" if len(types) > 15 else ""
-    return [
-        Table(str(kb.folder), ("what", "how much"), rows, note),
-        Table("types", ("type", "entities", "share"), [(t, n, n / info.entities) for t, n in types[:15]], more),
-        Table("files", ("file", "bytes"), list(info.files.items())),
-    ]
-
-
-def lookup_table(found: Lookup, limit: int) -> Table:
-    """The candidates of one name."""
-    from ietool.report.tables import Table
-
-    rows = []
-    for candidate in found.candidates[:limit]:
-        written = "" if candidate.written == (found.name,) else " ".join(candidate.written)
-        rows.append(
-            (
-                candidate.kb_id,
-                candidate.subject,
-                " ".join(candidate.types),
-                written or None,
-                candidate.linked,
-                candidate.share,
-                candidate.description,
-            )
-        )
-    notes = []
-    if found.variants:
-        notes.append(f"not written so by any of them, but: {' '.join(found.variants)}")
-    if len(found.candidates) > limit:
-        notes.append(f"the first {limit:,} of {len(found.candidates):,}: --limit N shows more")
-    if found.annotated is not None:
-        notes.append(
-            f"in the training texts annotated {found.annotated:,} times where it was found, not {found.passed:,}"
-        )
-    if found.strangers:
-        strangers = ", ".join(f"{kb_id} ({times:,})" for kb_id, times in found.strangers.items())
-        notes.append(f"also linked to what has no such name here: {strangers}")
-    columns = ("kb_id", "subject", "types", "written", "linked", "share", "description")
-    title = f"{found.name}: {len(found.candidates):,} candidate{'s' if len(found.candidates) > 1 else ''}"
-    return Table(title, columns, rows, "; ".join(notes))
-
-
-def resident_memory() -> int:
-    """Bytes of memory that this process holds now; where the system does not tell, the most it ever held."""
-    try:
-        with open("/proc/self/status", encoding="ascii", errors="replace") as lines:
-            for line in lines:
-                if line.startswith("VmRSS:"):
-                    return int(line.split()[1]) * 1024
-    except OSError:
-        pass
-    try:
-        import resource
-    except ImportError:  # Windows
-        return 0
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024
 
 
 def register(app: typer.Typer) -> None:

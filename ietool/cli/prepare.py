@@ -24,7 +24,7 @@ from ietool.cli.options import (
 from ietool.errors import UserError
 
 if TYPE_CHECKING:
-    from ietool.workflow.prepare import Prepared
+    from ietool.prepared import Prepared
 
 
 def prepare_cli(

@@ -26,7 +26,7 @@ def recipes_cli(context: typer.Context, json: JsonOption = False) -> None:
         return
     from ietool.recipe_io import list_recipes
     from ietool.report.render import console, render
-    from ietool.report.tables import Table
+    from ietool.tables import Table
 
     found = list_recipes()
     if json:

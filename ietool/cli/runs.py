@@ -25,8 +25,8 @@ def runs_cli(
     """
     from ietool import paths
     from ietool.report.render import console, render
-    from ietool.report.tables import Table
     from ietool.runs import list_runs
+    from ietool.tables import Table
 
     root = folder or paths.runs_folder()
     if folder is not None and not folder.is_dir():

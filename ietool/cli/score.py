@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ietool.cli.common import check_target, examples, print_json, say
 from ietool.cli.options import JsonOption, RecipeOption, SetOption
+from ietool.report.summary import summary, to_value
 
 if TYPE_CHECKING:
-    from ietool.report.tables import Table
-    from ietool.scoring import Report
+    from ietool.scoring.report import Report
 
 
 def score_cli(
@@ -82,41 +82,6 @@ def score_cli(
         show(report, f"Score of {predictions} against gold {gold}", stderr=to_stdout)
     if explain is not None:
         say(f"{len(report.verdicts):,} verdicts written to {explain}")
-
-
-def to_value(report: Report) -> dict[str, Any]:
-    """A report as one JSON value: the variant, its numbers, the interval, the tables and the notes."""
-    return {
-        "metric": report.metric,
-        **report.values,
-        "primary": report.primary,
-        "interval": None if report.interval is None else list(report.interval),
-        "definition": report.definition,
-        "tables": [
-            {"title": table.title, "rows": [dict(zip(table.columns, row, strict=True)) for row in table.rows]}
-            for table in report.tables
-        ],
-        "notes": list(report.notes),
-    }
-
-
-def summary(report: Report, title: str = "Score") -> Table:
-    """The first table on the screen: the variant and its numbers, the interval beside the primary one."""
-    from ietool.report.tables import Table
-
-    shares = [(name, value) for name, value in report.values.items() if isinstance(value, float)]
-    counts = [(name, value) for name, value in report.values.items() if not isinstance(value, float)]
-    columns, row = ["metric"], [report.metric]
-    for name, value in shares:
-        columns.append(name)
-        row.append(f"{value:.4f}")
-        if name == report.primary and report.interval is not None:
-            columns.append("95 % interval")
-            row.append(f"{report.interval[0]:.4f} – {report.interval[1]:.4f}")
-    for name, value in counts:
-        columns.append(name)
-        row.append(f"{value:,}")
-    return Table(title, columns, [row])
 
 
 def show(report: Report, title: str = "Score", *, stderr: bool = False) -> None:

@@ -119,8 +119,8 @@ def prepare_and_train(
     from ietool.cli.epochs import EpochTable
     from ietool.cli.prepare import announce
     from ietool.cli.progress import progress_bars
+    from ietool.registry import get_task
     from ietool.report.render import console, render_all
-    from ietool.tasks.registry import get_task
     from ietool.workflow.prepare import prepare
 
     folder = None

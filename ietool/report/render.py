@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ietool.report.tables import Cell, Table
+from ietool.tables import Cell, Table
 
 if TYPE_CHECKING:
     from rich.console import Console

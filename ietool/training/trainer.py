@@ -19,14 +19,15 @@ from torch.utils.data import Dataset, Sampler
 from transformers import EarlyStoppingCallback, PreTrainedModel, Trainer, TrainerCallback, TrainingArguments
 from transformers.trainer_callback import PrinterCallback, TrainerControl, TrainerState
 
+from ietool.progress import Progress
 from ietool.recipe import TrainingSection
 from ietool.runs import LOGS
-from ietool.tasks.base import Progress, TrainingSet
 from ietool.training.adversarial import disturbed
 from ietool.training.arguments import tensorboard
 from ietool.training.ema import make_ema
 from ietool.training.optimiser import parameter_groups
 from ietool.training.sampler import LengthBucketSampler
+from ietool.training.sets import TrainingSet
 
 Evaluate = Callable[[PreTrainedModel], tuple[dict[str, float], str]]
 """Scores a model on the dev set: (values with ``score`` as the primary one, a remark for the table)."""

@@ -8,9 +8,9 @@ from typing import Any
 
 from transformers import PreTrainedModel
 
+from ietool.core.contract import Predictor, Task
 from ietool.recipe import Recipe
 from ietool.recipe_io import change_recipe
-from ietool.tasks.base import Predictor, Task
 from ietool.training.device import autocast
 
 RESAMPLES = 1000

@@ -10,11 +10,11 @@ from typing import Any
 
 from ietool.errors import UserError
 from ietool.files import atomic_text
+from ietool.progress import Progress, no_progress
 from ietool.recipe_io import load_recipe
-from ietool.report.tables import Table
+from ietool.registry import get_task
 from ietool.runs import RECIPE_FILE, open_run
-from ietool.tasks.base import Progress, no_progress
-from ietool.tasks.registry import get_task
+from ietool.tables import Table
 from ietool.training.device import autocast, choose_device, choose_precision
 
 

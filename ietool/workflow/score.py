@@ -8,10 +8,10 @@ from pathlib import Path
 
 from ietool.errors import UserError
 from ietool.files import atomic_text
+from ietool.progress import Progress, no_progress
 from ietool.recipe import Recipe
-from ietool.scoring import Report
-from ietool.tasks.base import Progress, no_progress
-from ietool.tasks.registry import get_task
+from ietool.registry import get_task
+from ietool.scoring.report import Report
 
 
 def score_files(

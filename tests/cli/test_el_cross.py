@@ -11,7 +11,7 @@ from transformers import AutoModel
 
 import ietool.auto
 from ietool.cli.app import run as ietool
-from ietool.tasks.el.cross import ElCrossModel
+from ietool.tasks.el.heads.cross.model import ElCrossModel
 from ietool.workflow.predict import load
 from tests.tasks.el.crossed import make_data, make_encoder, settings_for
 

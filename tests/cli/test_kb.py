@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from ietool.cli.app import run as ietool
-from ietool.tasks.el.annotations import Annotations, text_habits
-from ietool.tasks.el.kb import compile_kb
-from ietool.tasks.el.kb_info import FILES, INFO
+from ietool.tasks.el.features.annotations import Annotations, text_habits
+from ietool.tasks.el.kb.info import FILES, INFO
+from ietool.tasks.el.kb.knowledge_base import compile_kb
 from tests.cli.conftest import Ietool
 
 LONG = "山" * 200

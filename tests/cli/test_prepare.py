@@ -320,7 +320,7 @@ def test_prepares_without_torch(folder: Path) -> None:
 # -- faults
 
 
-@pytest.mark.parametrize("what", ["pyarrow.OSFile", "ietool.tasks.ske.preparation.format_line", "os.replace"])
+@pytest.mark.parametrize("what", ["pyarrow.OSFile", "ietool.tasks.ske.prepare.preparation.format_line", "os.replace"])
 def test_full_disk(prepare: Prepare, folder: Path, monkeypatch: pytest.MonkeyPatch, what: str) -> None:
     def full(*_: Any, **__: Any) -> Any:
         raise OSError(28, "No space left on device")
@@ -340,7 +340,7 @@ def test_full_disk_under_the_scratch_file(prepare: Prepare, folder: Path, monkey
         raise sqlite3.OperationalError("database or disk is full")
 
     with monkeypatch.context() as patch:
-        patch.setattr("ietool.tasks.ske.prior.PriorBuilder.add", full)
+        patch.setattr("ietool.tasks.ske.features.prior.PriorBuilder.add", full)
         code, _, err = prepare()
     assert code == 2 and "disk is full" in err and nothing_left(folder)
 

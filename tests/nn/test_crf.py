@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from ietool.nn.crf import CRF, NEVER, _LogPartition
-from ietool.tasks.ner.tagset import TagSet
+from ietool.tasks.ner.heads.crf.tagset import TagSet
 
 
 class Paths(NamedTuple):

@@ -28,8 +28,8 @@ from ietool.nn.encoder import (
 )
 from ietool.recipe import TrainingSection
 from ietool.tasks.ske.recipe import ModelSection
+from ietool.text.readers import write_reader
 from ietool.text.tokens import TokenReader, write_kept_tokens
-from ietool.text.units import write_reader
 from ietool.training.optimiser import checkpoint_activations, depths, freeze, parameter_groups
 from tests.tiny_encoder import SPECIAL, make_encoder_folder
 

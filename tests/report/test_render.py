@@ -12,7 +12,7 @@ from rich.console import Console
 
 from ietool.recipe_io import load_recipe
 from ietool.report.render import cell_text, plain, render, to_json
-from ietool.report.tables import Table
+from ietool.tables import Table
 
 TABLE = Table("关系", ("name", "f1", "n"), [("作者", 0.51234, 12), ("[red]x[/]", None, 3)], note="worst first")
 

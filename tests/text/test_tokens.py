@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from transformers import BartConfig
 
 from ietool.errors import UserError
+from ietool.text.readers import copy_reader, open_reader, write_reader
 from ietool.text.tokens import (
     FILES,
     KEPT,
@@ -26,7 +27,7 @@ from ietool.text.tokens import (
     kept_tokens,
     write_kept_tokens,
 )
-from ietool.text.units import TOKENIZER, copy_reader, open_reader, write_reader
+from ietool.text.units import TOKENIZER
 from tests.tiny_encoder import SPECIAL, make_encoder_folder
 
 TEXTS = ["歌手林远山唱了Hello World", "2003年，山水《青花》"]

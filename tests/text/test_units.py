@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from ietool.errors import UserError
 from ietool.text.encoding import CHARACTERS, TextEncoder
-from ietool.text.units import DGCNN, Units, character_units, copy_reader, open_reader, write_reader
+from ietool.text.readers import copy_reader, open_reader, write_reader
+from ietool.text.units import DGCNN, Units, character_units
 
 
 def made(pieces: list[tuple[int, int]]) -> Units:

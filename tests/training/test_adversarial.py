@@ -13,9 +13,10 @@ from torch import Tensor
 
 from ietool.errors import UserError
 from ietool.nn.encoder import EncoderConfig, make_encoder
-from ietool.tasks.ske.model import SkeModel, build_model
+from ietool.tasks.ske.heads.base import SkeModel
+from ietool.tasks.ske.heads.opening import build_model
+from ietool.tasks.ske.heads.sampling import SkeTrainingSet
 from ietool.tasks.ske.recipe import SkeRecipe
-from ietool.tasks.ske.sampling import SkeTrainingSet
 from ietool.training.adversarial import bernoulli_divergence, choice_divergence, disturbed, tables
 from ietool.training.arguments import training_arguments
 from ietool.training.trainer import IETrainer, TrainState

@@ -13,7 +13,7 @@ import pytest
 from safetensors.torch import load_file
 
 from ietool.recipe_io import load_recipe
-from ietool.tasks.ske.sampling import SkeTrainingSet
+from ietool.tasks.ske.heads.sampling import SkeTrainingSet
 from ietool.workflow.prepare import prepare
 from ietool.workflow.train import train
 from tests.tiny_encoder import make_encoder_folder

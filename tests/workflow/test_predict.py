@@ -22,7 +22,7 @@ from safetensors.torch import load_file, save_file
 from ietool import load
 from ietool.cli.app import run as ietool
 from ietool.errors import UserError
-from ietool.tasks.ske.decode import Extraction
+from ietool.tasks.ske.heads.assembly import Extraction
 from ietool.workflow.predict import Loaded, predict_file
 from tests.tasks.ske.made import head_of_corpus, loud_model, make_run, prepare_small, small_recipe
 

@@ -7,19 +7,22 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from ietool.core.contract import PrepareReport, Task
+from ietool.core.sources import Sources
+from ietool.files import Line
+from ietool.progress import Progress, no_progress
 from ietool.recipe import Recipe
-from ietool.report.tables import Table
-from ietool.scoring import Report
-from ietool.tasks.base import Line, PrepareReport, Progress, Sources, Task, no_progress
+from ietool.scoring.report import Report
+from ietool.tables import Table
 from ietool.tasks.el.recipe import ElRecipe
 
 if TYPE_CHECKING:
-    from ietool.tasks.el.cross import ElCrossModel
-    from ietool.tasks.el.data import Example
-    from ietool.tasks.el.decode import ElPredictor
-    from ietool.tasks.el.linking import Linking
-    from ietool.tasks.el.model import ElModel
-    from ietool.tasks.el.sampling import ElTrainingSet
+    from ietool.tasks.el.data.example import Example
+    from ietool.tasks.el.heads.cross.model import ElCrossModel
+    from ietool.tasks.el.heads.joint.model import ElModel
+    from ietool.tasks.el.heads.linking import Linking
+    from ietool.tasks.el.heads.predictor import ElPredictor
+    from ietool.tasks.el.heads.sampling import ElTrainingSet
 
 
 class ElTask(Task):
@@ -35,8 +38,8 @@ class ElTask(Task):
     feature_sections = ("data",)
     feature_keys = ("model.encoder", "model.cut_vocabulary")
     models = (
-        ("ietool.tasks.el.config:ElConfig", "ietool.tasks.el.model:ElModel"),
-        ("ietool.tasks.el.config:ElCrossConfig", "ietool.tasks.el.cross:ElCrossModel"),
+        ("ietool.tasks.el.heads.joint.config:ElConfig", "ietool.tasks.el.heads.joint.model:ElModel"),
+        ("ietool.tasks.el.heads.cross.config:ElCrossConfig", "ietool.tasks.el.heads.cross.model:ElCrossModel"),
     )
     # So few texts: small batches and a quick average; and its ambiguous names are not always what they were in train.
     demo = ("training.batch_size=16", "training.ema_decay=0.99", "decode.restrict=0")
@@ -44,22 +47,22 @@ class ElTask(Task):
     # -- data.py
 
     def locate(self, folder: Path, *, needed: Sequence[str]) -> Sources:
-        from ietool.tasks.el.sources import locate
+        from ietool.tasks.el.data.sources import locate
 
         return locate(folder, needed)
 
     def read_inputs(self, lines: Iterable[Line]) -> Iterator[Example]:
-        from ietool.tasks.el.data import read_inputs
+        from ietool.tasks.el.data.reading import read_inputs
 
         return read_inputs(lines)
 
     def input_of(self, text: str) -> Example:
-        from ietool.tasks.el.data import Example
+        from ietool.tasks.el.data.example import Example
 
         return Example("", text)
 
     def format(self, prediction: Linking, assets: Path) -> str:
-        from ietool.tasks.el.data import format_line
+        from ietool.tasks.el.writing import format_line
 
         return format_line(prediction.text_id, prediction.text, prediction.submission())
 
@@ -77,21 +80,21 @@ class ElTask(Task):
     def prepare(
         self, recipe: Recipe, sources: Sources, folder: Path, *, rejects: Path | None, progress: Progress
     ) -> PrepareReport:
-        from ietool.tasks.el.preparation import prepare
+        from ietool.tasks.el.prepare.preparation import prepare
 
         return prepare(cast(ElRecipe, recipe), sources, folder, rejects=rejects, progress=progress)
 
     def training_set(self, recipe: Recipe, prepared: Path, *, limit: int | None = None) -> ElTrainingSet:
         if _is_cross(recipe):
-            from ietool.tasks.el.cross_sampling import ElCrossTrainingSet
+            from ietool.tasks.el.heads.cross.sampling import ElCrossTrainingSet
 
             return ElCrossTrainingSet(cast(ElRecipe, recipe), prepared, limit=limit)
-        from ietool.tasks.el.sampling import ElTrainingSet
+        from ietool.tasks.el.heads.sampling import ElTrainingSet
 
         return ElTrainingSet(cast(ElRecipe, recipe), prepared, limit=limit)
 
     def save_assets(self, recipe: Recipe, prepared: Path, run: Path) -> None:
-        from ietool.tasks.el.features import copy_assets
+        from ietool.tasks.el.features.assets import copy_assets
 
         copy_assets(prepared, run)
 
@@ -99,19 +102,19 @@ class ElTask(Task):
 
     def build_model(self, recipe: Recipe, prepared: Path) -> ElModel | ElCrossModel:
         if _is_cross(recipe):
-            from ietool.tasks.el.cross import build_cross_model
+            from ietool.tasks.el.heads.cross.model import build_cross_model
 
             return build_cross_model(cast(ElRecipe, recipe), prepared)
-        from ietool.tasks.el.model import build_model
+        from ietool.tasks.el.heads.joint.model import build_model
 
         return build_model(cast(ElRecipe, recipe), prepared)
 
     def load_model(self, run: Path) -> ElModel | ElCrossModel:
         from ietool.nn.pretrained import open_pretrained
-        from ietool.tasks.el.model import ElModel
+        from ietool.tasks.el.heads.joint.model import ElModel
 
         if kind_of(run) == CROSS:
-            from ietool.tasks.el.cross import ElCrossModel
+            from ietool.tasks.el.heads.cross.model import ElCrossModel
 
             return open_pretrained(ElCrossModel, run)
         return open_pretrained(ElModel, run)
@@ -119,7 +122,7 @@ class ElTask(Task):
     # -- decode.py
 
     def predictor(self, recipe: Recipe, model: Any, assets: Path) -> ElPredictor:
-        from ietool.tasks.el.opening import open_predictor
+        from ietool.tasks.el.heads.opening import open_predictor
 
         return open_predictor(cast(ElRecipe, recipe), model, assets)
 
@@ -128,7 +131,7 @@ class ElTask(Task):
     def dev_set(
         self, recipe: Recipe, prepared: Path, *, split: str = "dev", limit: int | None = None
     ) -> tuple[Sequence[Example], Sequence[Example]]:
-        from ietool.tasks.el.preparation import read_split
+        from ietool.tasks.el.prepare.preparation import read_split
 
         examples = read_split(prepared, split, limit)
         return examples, examples
@@ -144,7 +147,7 @@ class ElTask(Task):
     def evaluate(
         self, recipe: Recipe, gold: Sequence[Example], predictions: Sequence[Linking], *, resamples: int = 0
     ) -> Report:
-        from ietool.tasks.el.score import score
+        from ietool.tasks.el.score.scorer import score
 
         metric = cast(ElRecipe, recipe).score.metric
         if metric == "auto":
@@ -166,7 +169,7 @@ class ElTask(Task):
         explain: bool,
         progress: Progress = no_progress,
     ) -> Report:
-        from ietool.tasks.el.score import score_paths
+        from ietool.tasks.el.score.scorer import score_paths
 
         return score_paths(gold, predictions, metric=metric, explain=explain, progress=progress, **options)
 

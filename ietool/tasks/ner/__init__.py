@@ -6,17 +6,20 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from ietool.core.contract import PrepareReport, Task
+from ietool.core.sources import Sources
+from ietool.files import Line
+from ietool.progress import Progress, no_progress
 from ietool.recipe import Recipe
-from ietool.report.tables import Table
-from ietool.scoring import Report
-from ietool.tasks.base import Line, PrepareReport, Progress, Sources, Task, no_progress
+from ietool.scoring.report import Report
+from ietool.tables import Table
 from ietool.tasks.ner.recipe import NerRecipe
 
 if TYPE_CHECKING:
-    from ietool.tasks.ner.data import Example
-    from ietool.tasks.ner.decode import NerPredictor, Recognised
-    from ietool.tasks.ner.model import NerModel
-    from ietool.tasks.ner.sampling import NerTrainingSet
+    from ietool.tasks.ner.data.reading import Example
+    from ietool.tasks.ner.heads.base import NerModel
+    from ietool.tasks.ner.heads.predictor import NerPredictor, Recognised
+    from ietool.tasks.ner.heads.sampling import NerTrainingSet
 
 
 class NerTask(Task):
@@ -37,24 +40,24 @@ class NerTask(Task):
         "model.gate_dropout=0.2",
     )
     roles = ("train",)
-    models = (("ietool.tasks.ner.model:NerConfig", "ietool.tasks.ner.model:NerModel"),)
+    models = (("ietool.tasks.ner.heads.base:NerConfig", "ietool.tasks.ner.heads.base:NerModel"),)
     # With another head the same gold may not be expressible: the oracle recall is another.
     feature_keys = ("model.encoder", "model.head")
 
     # -- data.py
 
     def locate(self, folder: Path, *, needed: Sequence[str]) -> Sources:
-        from ietool.tasks.ner.sources import locate
+        from ietool.tasks.ner.data.sources import locate
 
         return locate(folder, needed)
 
     def read_inputs(self, lines: Iterable[Line]) -> Iterator[Example]:
-        from ietool.tasks.ner.data import read_inputs
+        from ietool.tasks.ner.data.reading import read_inputs
 
         return read_inputs(lines)
 
     def input_of(self, text: str) -> Example:
-        from ietool.tasks.ner.data import Example
+        from ietool.tasks.ner.data.reading import Example
 
         return Example(text)
 
@@ -73,37 +76,37 @@ class NerTask(Task):
     def prepare(
         self, recipe: Recipe, sources: Sources, folder: Path, *, rejects: Path | None, progress: Progress
     ) -> PrepareReport:
-        from ietool.tasks.ner.preparation import prepare
+        from ietool.tasks.ner.prepare.preparation import prepare
 
         return prepare(cast(NerRecipe, recipe), sources, folder, rejects=rejects, progress=progress)
 
     def training_set(self, recipe: Recipe, prepared: Path, *, limit: int | None = None) -> NerTrainingSet:
-        from ietool.tasks.ner.sampling import NerTrainingSet
+        from ietool.tasks.ner.heads.sampling import NerTrainingSet
 
         return NerTrainingSet(cast(NerRecipe, recipe), prepared, limit=limit)
 
     def save_assets(self, recipe: Recipe, prepared: Path, run: Path) -> None:
-        from ietool.tasks.ner.features import copy_assets
+        from ietool.tasks.ner.features.featurizer import copy_assets
 
         copy_assets(prepared, run)
 
     # -- model.py
 
     def build_model(self, recipe: Recipe, prepared: Path) -> NerModel:
-        from ietool.tasks.ner.model import build_model
+        from ietool.tasks.ner.heads.opening import build_model
 
         return build_model(cast(NerRecipe, recipe), prepared)
 
     def load_model(self, run: Path) -> NerModel:
         from ietool.nn.pretrained import open_pretrained
-        from ietool.tasks.ner.model import NerModel
+        from ietool.tasks.ner.heads.base import NerModel
 
         return open_pretrained(NerModel, run)
 
     # -- decode.py
 
     def predictor(self, recipe: Recipe, model: Any, assets: Path) -> NerPredictor:
-        from ietool.tasks.ner.decode import open_predictor
+        from ietool.tasks.ner.heads.opening import open_predictor
 
         return open_predictor(cast(NerRecipe, recipe), model, assets)
 
@@ -112,7 +115,7 @@ class NerTask(Task):
     def dev_set(
         self, recipe: Recipe, prepared: Path, *, split: str = "dev", limit: int | None = None
     ) -> tuple[Sequence[Example], Sequence[Example]]:
-        from ietool.tasks.ner.preparation import read_split
+        from ietool.tasks.ner.prepare.preparation import read_split
 
         examples = read_split(prepared, split, limit)
         return examples, examples
@@ -129,7 +132,7 @@ class NerTask(Task):
     def evaluate(
         self, recipe: Recipe, gold: Sequence[Example], predictions: Sequence[Recognised], *, resamples: int = 0
     ) -> Report:
-        from ietool.tasks.ner.score import metric_of, score
+        from ietool.tasks.ner.score.scorer import metric_of, score
 
         metric = cast(NerRecipe, recipe).score.metric
         return score(
@@ -149,6 +152,6 @@ class NerTask(Task):
         explain: bool,
         progress: Progress = no_progress,
     ) -> Report:
-        from ietool.tasks.ner.score import score_paths
+        from ietool.tasks.ner.score.scorer import score_paths
 
         return score_paths(gold, predictions, metric=metric, explain=explain)

@@ -6,14 +6,14 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ietool.tasks.ner.features import Labels
-from ietool.tasks.ner.forms.cluener import format_record
-from ietool.tasks.ner.forms.recognise import CLUENER
-from ietool.tasks.ner.forms.tokens import format_sentence
-from ietool.tasks.ner.schemes import SCHEMES
+from ietool.tasks.ner.data.forms.cluener import format_record
+from ietool.tasks.ner.data.forms.recognise import CLUENER
+from ietool.tasks.ner.data.forms.tokens import format_sentence
+from ietool.tasks.ner.data.schemes import SCHEMES
+from ietool.tasks.ner.features.featurizer import Labels
 
 if TYPE_CHECKING:
-    from ietool.tasks.ner.decode import Recognised
+    from ietool.tasks.ner.heads.predictor import Recognised
 
 
 def format_prediction(prediction: Recognised, assets: Path) -> str:

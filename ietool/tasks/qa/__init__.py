@@ -6,20 +6,23 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from ietool.core.contract import Predictor, PrepareReport, Task
+from ietool.core.sources import Sources
+from ietool.files import Line
+from ietool.progress import Progress, no_progress
 from ietool.recipe import Recipe
-from ietool.report.tables import Table
-from ietool.scoring import Report
-from ietool.tasks.base import Line, Predictor, PrepareReport, Progress, Sources, Task, no_progress
-from ietool.tasks.qa.metrics import SCORERS
+from ietool.scoring.report import Report
+from ietool.tables import Table
 from ietool.tasks.qa.recipe import QaRecipe
+from ietool.tasks.qa.score.metrics import SCORERS
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
-    from ietool.tasks.qa.data import Question
-    from ietool.tasks.qa.sampling import QaTrainingSet
-    from ietool.tasks.qa.span.sampling import SpanTrainingSet
-    from ietool.tasks.qa.voting import Answered
+    from ietool.tasks.qa.data.reading import Question
+    from ietool.tasks.qa.heads.reader.sampling import QaTrainingSet
+    from ietool.tasks.qa.heads.span.sampling import SpanTrainingSet
+    from ietool.tasks.qa.heads.voting import Answered
 
 
 class QaTask(Task):
@@ -35,9 +38,9 @@ class QaTask(Task):
     feature_sections = ("data",)
     feature_keys = ("model.encoder", "model.head", "model.masks", "decode.longest")  # the oracle counts longer answers
     models = (
-        ("ietool.tasks.qa.model:QaConfig", "ietool.tasks.qa.model:QaModel"),
-        ("ietool.tasks.qa.span.model:SpanConfig", "ietool.tasks.qa.span.model:SpanModel"),
-        ("ietool.tasks.qa.mlm.model:MaskConfig", "ietool.tasks.qa.mlm.model:MaskModel"),
+        ("ietool.tasks.qa.heads.reader.model:QaConfig", "ietool.tasks.qa.heads.reader.model:QaModel"),
+        ("ietool.tasks.qa.heads.span.model:SpanConfig", "ietool.tasks.qa.heads.span.model:SpanModel"),
+        ("ietool.tasks.qa.heads.mlm.model:MaskConfig", "ietool.tasks.qa.heads.mlm.model:MaskModel"),
     )
     # So few questions: a quick average, and patience costs more than it brings.
     demo = ("training.ema_decay=0.99", "training.epochs=8")
@@ -45,12 +48,12 @@ class QaTask(Task):
     # -- data.py
 
     def locate(self, folder: Path, *, needed: Sequence[str]) -> Sources:
-        from ietool.tasks.qa.sources import locate
+        from ietool.tasks.qa.data.sources import locate
 
         return locate(folder, needed)
 
     def open_inputs(self, source: str) -> Iterator[Question]:
-        from ietool.tasks.qa.data import read_inputs_file
+        from ietool.tasks.qa.data.reading import read_inputs_file
 
         return read_inputs_file(source)
 
@@ -58,7 +61,7 @@ class QaTask(Task):
         raise NotImplementedError("files of questions are read as a whole: see open_inputs")
 
     def input_of(self, text: str) -> Question:
-        from ietool.tasks.qa.data import input_of
+        from ietool.tasks.qa.data.reading import input_of
 
         return input_of(text)
 
@@ -83,7 +86,7 @@ class QaTask(Task):
     def prepare(
         self, recipe: Recipe, sources: Sources, folder: Path, *, rejects: Path | None, progress: Progress
     ) -> PrepareReport:
-        from ietool.tasks.qa.preparation import prepare
+        from ietool.tasks.qa.prepare.preparation import prepare
 
         return prepare(cast(QaRecipe, recipe), sources, folder, rejects=rejects, progress=progress)
 
@@ -91,31 +94,31 @@ class QaTask(Task):
         self, recipe: Recipe, prepared: Path, *, limit: int | None = None
     ) -> QaTrainingSet | SpanTrainingSet:
         if _head(recipe) == "span":
-            from ietool.tasks.qa.span.sampling import SpanTrainingSet
+            from ietool.tasks.qa.heads.span.sampling import SpanTrainingSet
 
             return SpanTrainingSet(cast(QaRecipe, recipe), prepared, limit=limit)
         if _head(recipe) == "mlm":
-            from ietool.tasks.qa.mlm.sampling import MaskTrainingSet
+            from ietool.tasks.qa.heads.mlm.sampling import MaskTrainingSet
 
             return MaskTrainingSet(cast(QaRecipe, recipe), prepared, limit=limit)
-        from ietool.tasks.qa.sampling import QaTrainingSet
+        from ietool.tasks.qa.heads.reader.sampling import QaTrainingSet
 
         return QaTrainingSet(cast(QaRecipe, recipe), prepared, limit=limit)
 
     def save_assets(self, recipe: Recipe, prepared: Path, run: Path) -> None:
-        from ietool.text.units import copy_reader
+        from ietool.text.readers import copy_reader
 
         copy_reader(prepared, run)
 
     # -- model.py
 
     def build_model(self, recipe: Recipe, prepared: Path) -> PreTrainedModel:
-        from ietool.tasks.qa.models import build
+        from ietool.tasks.qa.heads.opening import build
 
         return build(cast(QaRecipe, recipe), prepared)
 
     def load_model(self, run: Path) -> PreTrainedModel:
-        from ietool.tasks.qa.models import open_model
+        from ietool.tasks.qa.heads.opening import open_model
 
         return open_model(run)
 
@@ -123,14 +126,14 @@ class QaTask(Task):
 
     def predictor(self, recipe: Recipe, model: Any, assets: Path) -> Predictor:
         if _head(recipe) == "span":
-            from ietool.tasks.qa.span.decode import open_predictor as open_span_predictor
+            from ietool.tasks.qa.heads.span.decode import open_predictor as open_span_predictor
 
             return open_span_predictor(cast(QaRecipe, recipe), model, assets)
         if _head(recipe) == "mlm":
-            from ietool.tasks.qa.mlm.decode import open_predictor as open_mask_predictor
+            from ietool.tasks.qa.heads.mlm.decode import open_predictor as open_mask_predictor
 
             return open_mask_predictor(cast(QaRecipe, recipe), model, assets)
-        from ietool.tasks.qa.decode import open_predictor
+        from ietool.tasks.qa.heads.reader.decode import open_predictor
 
         return open_predictor(cast(QaRecipe, recipe), model, assets)
 
@@ -139,7 +142,7 @@ class QaTask(Task):
     def dev_set(
         self, recipe: Recipe, prepared: Path, *, split: str = "dev", limit: int | None = None
     ) -> tuple[Sequence[Question], Sequence[Question]]:
-        from ietool.tasks.qa.preparation import read_split
+        from ietool.tasks.qa.prepare.preparation import read_split
 
         questions = read_split(prepared, split, limit)
         return questions, questions
@@ -155,9 +158,9 @@ class QaTask(Task):
     def evaluate(
         self, recipe: Recipe, gold: Sequence[Question], predictions: Sequence[Answered], *, resamples: int = 0
     ) -> Report:
-        from ietool.tasks.qa.score import metric_of, score
-        from ietool.tasks.qa.submission import Predicted
-        from ietool.tasks.qa.voting import submitted
+        from ietool.tasks.qa.heads.voting import submitted
+        from ietool.tasks.qa.score.files import Predicted
+        from ietool.tasks.qa.score.scorer import metric_of, score
 
         metric, decode = cast(QaRecipe, recipe).score.metric, cast(QaRecipe, recipe).decode
         found = {}
@@ -186,7 +189,7 @@ class QaTask(Task):
         explain: bool,
         progress: Progress = no_progress,
     ) -> Report:
-        from ietool.tasks.qa.score import score_paths
+        from ietool.tasks.qa.score.scorer import score_paths
 
         return score_paths(gold, predictions, metric=metric, explain=explain, progress=progress)
 

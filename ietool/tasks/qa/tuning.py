@@ -7,11 +7,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ietool.tasks.qa.data import Question
+from ietool.tasks.qa.data.reading import Question
+from ietool.tasks.qa.heads.voting import Answered
 from ietool.tasks.qa.recipe import QaRecipe
-from ietool.tasks.qa.score import metric_of, score
-from ietool.tasks.qa.submission import Predicted
-from ietool.tasks.qa.voting import Answered
+from ietool.tasks.qa.score.files import Predicted
+from ietool.tasks.qa.score.scorer import metric_of, score
 
 STEPS = 20
 """Thresholds that are tried: so many quantiles of the probabilities, and as many just above those of questions without

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator
 
-from ietool.tasks.qa.voting import Answered
+from ietool.tasks.qa.heads.voting import Answered
 
 
 def write(answers: Iterable[Answered], output: str) -> Iterator[str]:

@@ -6,17 +6,22 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from ietool.core.contract import PrepareReport, Task
+from ietool.core.sources import Sources
+from ietool.files import Line
+from ietool.progress import Progress, no_progress
 from ietool.recipe import Recipe
-from ietool.report.tables import Table
-from ietool.scoring import Report
-from ietool.tasks.base import Line, PrepareReport, Progress, Sources, Task, no_progress
+from ietool.scoring.report import Report
+from ietool.tables import Table
 from ietool.tasks.ske.recipe import SkeRecipe
 
 if TYPE_CHECKING:
-    from ietool.tasks.ske.data import Example, Schema
-    from ietool.tasks.ske.decode import Extraction, SkePredictor
-    from ietool.tasks.ske.model import SkeModel
-    from ietool.tasks.ske.sampling import SkeTrainingSet
+    from ietool.tasks.ske.data.example import Example
+    from ietool.tasks.ske.data.reading import Schema
+    from ietool.tasks.ske.heads.assembly import Extraction
+    from ietool.tasks.ske.heads.base import SkeModel
+    from ietool.tasks.ske.heads.predictor import SkePredictor
+    from ietool.tasks.ske.heads.sampling import SkeTrainingSet
 
 
 class SkeTask(Task):
@@ -39,30 +44,30 @@ class SkeTask(Task):
     score_options = ("alias", "locations")
     feature_keys = ("model.encoder", "model.head")  # the oracle recall is that of a head's decoder
     models = (
-        ("ietool.tasks.ske.config:GraphConfig", "ietool.tasks.ske.graph:GraphModel"),
-        ("ietool.tasks.ske.config:CascadeConfig", "ietool.tasks.ske.cascade:CascadeModel"),
-        ("ietool.tasks.ske.config:LinkConfig", "ietool.tasks.ske.gplinker:LinkModel"),
+        ("ietool.tasks.ske.heads.stages.config:GraphConfig", "ietool.tasks.ske.heads.stages.graph:GraphModel"),
+        ("ietool.tasks.ske.heads.stages.config:CascadeConfig", "ietool.tasks.ske.heads.stages.cascade:CascadeModel"),
+        ("ietool.tasks.ske.heads.gplinker.config:LinkConfig", "ietool.tasks.ske.heads.gplinker.model:LinkModel"),
     )
 
     # -- data.py
 
     def locate(self, folder: Path, *, needed: Sequence[str]) -> Sources:
-        from ietool.tasks.ske.sources import locate
+        from ietool.tasks.ske.data.sources import locate
 
         return locate(folder, needed)
 
     def read_inputs(self, lines: Iterable[Line]) -> Iterator[Example]:
-        from ietool.tasks.ske.data import read_inputs
+        from ietool.tasks.ske.data.reading import read_inputs
 
         return read_inputs(lines)
 
     def input_of(self, text: str) -> Example:
-        from ietool.tasks.ske.data import Example
+        from ietool.tasks.ske.data.example import Example
 
         return Example(text)
 
     def format(self, prediction: Extraction, assets: Path) -> str:
-        from ietool.tasks.ske.data import format_line
+        from ietool.tasks.ske.writing import format_line
 
         return format_line(prediction.text, (t.triple for t in prediction.triples), _schema(assets))
 
@@ -86,36 +91,36 @@ class SkeTask(Task):
     def prepare(
         self, recipe: Recipe, sources: Sources, folder: Path, *, rejects: Path | None, progress: Progress
     ) -> PrepareReport:
-        from ietool.tasks.ske.preparation import prepare
+        from ietool.tasks.ske.prepare.preparation import prepare
 
         return prepare(cast(SkeRecipe, recipe), sources, folder, rejects=rejects, progress=progress)
 
     def training_set(self, recipe: Recipe, prepared: Path, *, limit: int | None = None) -> SkeTrainingSet:
-        from ietool.tasks.ske.sampling import SkeTrainingSet
+        from ietool.tasks.ske.heads.sampling import SkeTrainingSet
 
         return SkeTrainingSet(cast(SkeRecipe, recipe), prepared, limit=limit)
 
     def save_assets(self, recipe: Recipe, prepared: Path, run: Path) -> None:
-        from ietool.tasks.ske.features import copy_assets
+        from ietool.tasks.ske.features.featurizer import copy_assets
 
         copy_assets(cast(SkeRecipe, recipe), prepared, run)
 
     # -- model.py
 
     def build_model(self, recipe: Recipe, prepared: Path) -> SkeModel:
-        from ietool.tasks.ske.model import build_model
+        from ietool.tasks.ske.heads.opening import build_model
 
         return build_model(cast(SkeRecipe, recipe), prepared)
 
     def load_model(self, run: Path) -> SkeModel:
-        from ietool.tasks.ske.model import open_model
+        from ietool.tasks.ske.heads.opening import open_model
 
         return open_model(run)
 
     # -- decode.py
 
     def predictor(self, recipe: Recipe, model: Any, assets: Path) -> SkePredictor:
-        from ietool.tasks.ske.decode import open_predictor
+        from ietool.tasks.ske.heads.opening import open_predictor
 
         return open_predictor(cast(SkeRecipe, recipe), model, assets)
 
@@ -124,7 +129,7 @@ class SkeTask(Task):
     def dev_set(
         self, recipe: Recipe, prepared: Path, *, split: str = "dev", limit: int | None = None
     ) -> tuple[Sequence[Example], Sequence[Example]]:
-        from ietool.tasks.ske.preparation import read_split
+        from ietool.tasks.ske.prepare.preparation import read_split
 
         examples = read_split(prepared, split, limit)
         return examples, examples
@@ -133,8 +138,8 @@ class SkeTask(Task):
         return bool(prediction.triples)
 
     def check(self, recipe: Recipe) -> None:
-        from ietool.tasks.ske.features import find_rules
-        from ietool.tasks.ske.rules import load_rules
+        from ietool.tasks.ske.features.featurizer import find_rules
+        from ietool.tasks.ske.rules.files import load_rules
 
         rules = cast(SkeRecipe, recipe).decode.rules
         if rules is not None:
@@ -150,7 +155,7 @@ class SkeTask(Task):
     def evaluate(
         self, recipe: Recipe, gold: Sequence[Example], predictions: Sequence[Extraction], *, resamples: int = 0
     ) -> Report:
-        from ietool.tasks.ske.score import score
+        from ietool.tasks.ske.score.scorer import score
 
         metric = cast(SkeRecipe, recipe).score.metric
         if metric == "auto":
@@ -173,12 +178,12 @@ class SkeTask(Task):
         explain: bool,
         progress: Progress = no_progress,
     ) -> Report:
-        from ietool.tasks.ske.score import score_paths
+        from ietool.tasks.ske.score.scorer import score_paths
 
         return score_paths(gold, predictions, metric=metric, explain=explain, **options)
 
 
 def _schema(assets: Path) -> Schema:
-    from ietool.tasks.ske.features import read_assets_schema
+    from ietool.tasks.ske.features.featurizer import read_assets_schema
 
     return read_assets_schema(assets)

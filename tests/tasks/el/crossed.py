@@ -9,11 +9,11 @@ from typing import Any, NamedTuple
 
 import torch
 
+from ietool.core.contract import PrepareReport
 from ietool.recipe_io import load_recipe
-from ietool.tasks.base import PrepareReport
 from ietool.tasks.el import ElTask
-from ietool.tasks.el.cross import ElCrossModel, build_cross_model
-from ietool.tasks.el.preparation import prepare
+from ietool.tasks.el.heads.cross.model import ElCrossModel, build_cross_model
+from ietool.tasks.el.prepare.preparation import prepare
 from ietool.tasks.el.recipe import ElRecipe
 from tests.tiny_encoder import make_encoder_folder
 

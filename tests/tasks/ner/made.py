@@ -13,17 +13,19 @@ from unittest import mock
 import torch
 from torch import nn
 
+from ietool.core.contract import PrepareReport
+from ietool.core.sources import Sources
 from ietool.nn.encoder import PretrainedEncoder
 from ietool.nn.global_pointer import EfficientGlobalPointer
 from ietool.recipe_io import load_recipe
-from ietool.tasks.base import PrepareReport, Sources
-from ietool.tasks.ner.data import Entity, Example
-from ietool.tasks.ner.forms.cluener import label_of
-from ietool.tasks.ner.forms.tokens import format_sentence
-from ietool.tasks.ner.model import NerModel, build_model
-from ietool.tasks.ner.preparation import prepare
+from ietool.tasks.ner.data.forms.cluener import label_of
+from ietool.tasks.ner.data.forms.tokens import format_sentence
+from ietool.tasks.ner.data.reading import Entity, Example
+from ietool.tasks.ner.data.schemes import SCHEMES
+from ietool.tasks.ner.heads.base import NerModel
+from ietool.tasks.ner.heads.opening import build_model
+from ietool.tasks.ner.prepare.preparation import prepare
 from ietool.tasks.ner.recipe import NerRecipe
-from ietool.tasks.ner.schemes import SCHEMES
 from tests.tiny_encoder import make_encoder_folder
 
 PEOPLE = ("林满", "何舟远", "Ada Lin", "高岳", "周雨桐")

@@ -6,9 +6,9 @@ import pytest
 
 from ietool.recipe_io import change_recipe
 from ietool.tasks.qa import QaTask
-from ietool.tasks.qa.data import Passage, Question
+from ietool.tasks.qa.data.reading import Passage, Question
+from ietool.tasks.qa.heads.voting import Answered, Candidate
 from ietool.tasks.qa.recipe import QaRecipe
-from ietool.tasks.qa.voting import Answered, Candidate
 
 RECIPE = QaRecipe(name="qa", task="qa")
 

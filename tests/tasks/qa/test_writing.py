@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
 
-from ietool.tasks.qa.submission import read_predictions
-from ietool.tasks.qa.voting import Answered, Candidate
+from ietool.tasks.qa.heads.voting import Answered, Candidate
+from ietool.tasks.qa.score.files import read_predictions
 from ietool.tasks.qa.writing import candidates_line, write
 
 CANDIDATES = (

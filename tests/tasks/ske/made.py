@@ -16,10 +16,11 @@ from ietool.nn.global_pointer import NEVER
 from ietool.recipe_io import load_recipe, save_recipe
 from ietool.runs import create_run, update_run
 from ietool.tasks.ske import SkeTask
-from ietool.tasks.ske.cascade import CascadeModel
-from ietool.tasks.ske.gplinker import LinkModel
-from ietool.tasks.ske.graph import GraphModel
-from ietool.tasks.ske.model import SkeModel, build_model
+from ietool.tasks.ske.heads.base import SkeModel
+from ietool.tasks.ske.heads.gplinker.model import LinkModel
+from ietool.tasks.ske.heads.opening import build_model
+from ietool.tasks.ske.heads.stages.cascade import CascadeModel
+from ietool.tasks.ske.heads.stages.graph import GraphModel
 from ietool.tasks.ske.recipe import SkeRecipe
 from ietool.training.trainer import save_weights
 from ietool.workflow.prepare import prepare

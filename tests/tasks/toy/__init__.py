@@ -8,11 +8,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ietool.core.contract import PrepareReport, Task
+from ietool.core.sources import Sources
 from ietool.errors import UserError
+from ietool.files import Line
+from ietool.progress import Progress, no_progress
 from ietool.recipe import Recipe
-from ietool.report.tables import Table
-from ietool.scoring import Report
-from ietool.tasks.base import Line, PrepareReport, Progress, Sources, Task, no_progress
+from ietool.scoring.report import Report
+from ietool.tables import Table
 from tests.tasks.toy.data import Example, read_examples, read_gold
 
 if TYPE_CHECKING:

@@ -10,8 +10,10 @@ from typing import Any
 
 import torch
 
-from ietool.report.tables import Table
-from ietool.tasks.base import PrepareReport, Progress, Sources
+from ietool.core.contract import PrepareReport
+from ietool.core.sources import Sources
+from ietool.progress import Progress
+from ietool.tables import Table
 from ietool.text.characters import CharVocabulary
 from tests.tasks.toy.data import read_gold
 

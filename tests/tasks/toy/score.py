@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from ietool.scoring import PRFScore, Report
+from ietool.scoring.prf import PRFScore
+from ietool.scoring.report import Report
 
 
 def score(gold: Mapping[str, Sequence[int]], predictions: Mapping[str, Sequence[int]]) -> Report:

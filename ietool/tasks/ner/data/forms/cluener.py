@@ -1,0 +1,99 @@
+"""CLUENER: JSON lines ``{"text": …, "label": {type: {name: [[start, last], …]}}}``, the last character inclusive."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from ietool.errors import UserError
+from ietool.files import SKIP, parse_json
+from ietool.records import json_kind
+from ietool.tasks.ner.data.example import Entity, Example
+from ietool.tasks.ner.data.forms.recognise import CLUENER
+
+
+def parse_record(line: str, file: str, number: int, *, labels: bool = True) -> Example:
+    """One validated example of a line.
+
+    Args:
+        labels: read ``label``, which must be there; else the text alone, which may then be empty.
+
+    Raises:
+        UserError: naming file, line and field.
+    """
+
+    def fail(field: str, message: str, mend: str = SKIP) -> UserError:
+        return UserError(message, file=file, line=number, field=field, mend=mend)
+
+    record = parse_json(line, file, number)
+    if "text" not in record:
+        raise fail("text", "is missing", 'write one {"text": …, "label": {…}} a line')
+    text = record["text"]
+    if not isinstance(text, str):
+        raise fail("text", f"is {json_kind(text)}, a string is needed")
+    identity = record.get("id")
+    if isinstance(identity, dict | list):
+        raise fail("id", f"is {json_kind(identity)}, a number or a string is needed")
+    if not labels:
+        return Example(text, (), CLUENER, identity, file=file, line=number)
+    if not text.strip():
+        raise fail("text", "is empty")
+    if "label" not in record:
+        raise fail("label", "is missing", "is this a test file? training needs gold entities")
+    entities = read_label(record["label"], file, number)
+    for entity, name in entities.items():
+        at = f"label.{entity.type}.{name}"
+        where = f"[{entity.start}, {entity.end - 1}]"
+        if entity.end > len(text):
+            raise fail(at, f"the span {where} lies outside the text, which has {len(text)} characters")
+        if text[entity.start : entity.end] != name:
+            raise fail(at, f"the span {where} holds {text[entity.start : entity.end]!r}")
+    return Example(text, tuple(sorted(entities)), CLUENER, identity, file=file, line=number)
+
+
+def read_label(label: Any, file: str, number: int) -> dict[Entity, str]:
+    """The entities of a ``label``, each with the name that it stands under; not held against any text.
+
+    Raises:
+        UserError: it is not of the form.
+    """
+
+    def fail(field: str, message: str) -> UserError:
+        return UserError(message, file=file, line=number, field=field, mend=SKIP)
+
+    if not isinstance(label, dict):
+        raise fail("label", f"is {json_kind(label)}, an object is needed")
+    found: dict[Entity, str] = {}
+    for kind, names in label.items():
+        if not kind.strip():
+            raise fail("label", "has a type without a name")
+        if not isinstance(names, dict):
+            raise fail(f"label.{kind}", f"is {json_kind(names)}, an object is needed")
+        for name, spans in names.items():
+            at = f"label.{kind}.{name}"
+            if not isinstance(spans, list) or not spans:
+                what = "is empty" if spans == [] else f"is {json_kind(spans)}"
+                raise fail(at, f"{what}, a list of [start, last] is needed")
+            for span in spans:
+                whole = isinstance(span, list) and len(span) == 2 and all(type(n) is int for n in span)
+                if not whole or not 0 <= span[0] <= span[1]:
+                    raise fail(at, f"{json.dumps(span, ensure_ascii=False)[:60]} is no span [start, last]")
+                found[Entity(span[0], span[1] + 1, kind)] = name
+    return found
+
+
+def label_of(text: str, entities: Iterable[Entity]) -> Mapping[str, Mapping[str, list[list[int]]]]:
+    """Entities as a ``label``."""
+    label: dict[str, dict[str, list[list[int]]]] = {}
+    for entity in entities:
+        names = label.setdefault(entity.type, {})
+        names.setdefault(text[entity.start : entity.end], []).append([entity.start, entity.end - 1])
+    return label
+
+
+def format_record(example: Example, entities: Iterable[Entity]) -> str:
+    """A line of a submission, without line end: by ``id`` where the record had one, as the organisers have it, else
+    by the text."""
+    head: dict[str, Any] = {"text": example.text} if example.id is None else {"id": example.id}
+    return json.dumps({**head, "label": label_of(example.text, entities)}, ensure_ascii=False)

@@ -1,0 +1,135 @@
+"""Files of entities, of every form: reading and validating them.
+
+The doors of the room. What an example is stands in ``example.py``, how a line is taken apart in ``forms``, under which
+names the files are published in ``sources.py``, and the reading of predictions in ``submission.py``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterable, Iterator
+from itertools import chain
+from pathlib import Path
+
+from ietool.errors import UserError
+from ietool.files import OnBad, read_lines
+from ietool.records import none_usable
+from ietool.tasks.ner.data.example import Entity, Example, flatten, token_spans
+from ietool.tasks.ner.data.forms.cluener import parse_record
+from ietool.tasks.ner.data.forms.recognise import CLUENER, FORMS, KNOWN, is_json
+from ietool.tasks.ner.data.forms.tokens import Line, SentenceReader, make_example, split_tags
+from ietool.tasks.ner.data.schemes import SCHEMES, Scheme, SchemeFinder
+
+__all__ = ["FORMS", "Entity", "Example", "detect_form", "flatten", "load_examples", "read_inputs", "token_spans"]
+
+
+def detect_form(path: str | Path) -> str:
+    """The form of a file with gold, one of ``FORMS`` less ``auto``; a file of tokens and tags is read whole for it.
+
+    Raises:
+        UserError: the file cannot be read or is empty, or its tags are of several schemes.
+    """
+    finder = SchemeFinder()
+    # Bad sentences are told when the file is read for good.
+    reader = SentenceReader(on_bad=_ignore)
+    lines = read_lines(path, reader.unread)
+    first = next(lines, None)
+    if first is None and (unread := reader.first_unread):
+        raise unread
+    if first is None:
+        raise UserError("holds no record", file=path, mend=f"bring a file with {KNOWN}")
+    if is_json(first[2]):
+        return CLUENER
+    for sentence in reader.read(chain([first], lines)):
+        with contextlib.suppress(UserError):
+            finder.add(split_tags(sentence))
+    try:
+        return finder.find().name
+    except UserError as error:
+        raise UserError(error.message, file=path, mend=error.mend) from None
+
+
+def load_examples(path: str | Path, on_bad: OnBad | None = None, *, form: str = "auto") -> Iterator[Example]:
+    """Stream the validated examples of a file with gold, plain, gzip or zip (every member).
+
+    A tag sequence that breaks its scheme (``I-PER`` behind ``O``) is no error, since published files have some: it is
+    read as seqeval's strict mode reads it, in which such tags belong to no entity, and ``Example.broken`` counts them.
+
+    Args:
+        path: the file.
+        on_bad: told of bad records (a line of JSON, a sentence of tokens), which are then skipped; without it the first
+            one raises.
+        form: one of ``FORMS``.
+
+    Raises:
+        UserError: naming file, line and field; also when the file is empty or has no usable record.
+    """
+    bad: list[UserError] = []
+
+    def note(error: UserError, line: str) -> None:
+        assert on_bad is not None
+        bad.append(error)
+        on_bad(error, line)
+
+    told = None if on_bad is None else note
+    chosen = detect_form(path) if form == "auto" else form
+    examples = _records(path, told) if chosen == CLUENER else _sentences(path, SCHEMES[chosen], told)
+    empty = True
+    for example in examples:
+        empty = False
+        yield example
+    if empty and bad:
+        raise none_usable(bad[0], len(bad))
+    if empty:
+        raise UserError("holds no record", file=path, mend=f"bring a file with {KNOWN}")
+
+
+def _records(path: str | Path, on_bad: OnBad | None) -> Iterator[Example]:
+    for file, number, line in read_lines(path, on_bad):
+        try:
+            example = parse_record(line, file, number)
+        except UserError as error:
+            if on_bad is None:
+                raise
+            on_bad(error, line)
+            continue
+        yield example
+
+
+def _sentences(path: str | Path, scheme: Scheme, on_bad: OnBad | None) -> Iterator[Example]:
+    reader = SentenceReader(on_bad=on_bad)
+    for sentence in reader.read(read_lines(path, None if on_bad is None else reader.unread)):
+        try:
+            example = make_example(sentence, scheme)
+        except UserError as error:
+            if on_bad is None:
+                raise
+            on_bad(error, "\n".join(map(" ".join, zip(sentence.tokens, sentence.tags, strict=True))))
+            continue
+        yield example
+
+
+def read_inputs(lines: Iterable[Line]) -> Iterator[Example]:
+    """Stream the texts of a test file of any form; gold, where there is some, is not looked at.
+
+    Args:
+        lines: (file, number, text), without blank lines: a gap in the numbers is one.
+
+    Raises:
+        UserError: naming file, line and field.
+    """
+    stream = iter(lines)
+    first = next(stream, None)
+    if first is None:
+        return
+    everything = chain([first], stream)
+    if is_json(first[2]):
+        for file, number, line in everything:
+            yield parse_record(line, file, number, labels=False)
+    else:
+        for sentence in SentenceReader(tags=None).read(everything):
+            yield make_example(sentence, None)
+
+
+def _ignore(error: UserError, line: str) -> None:
+    pass

@@ -1,0 +1,103 @@
+"""A text as the pieces that the model reads: windows of it, as units; and what a run must carry for that."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from ietool.errors import WHOLE, UserError, cause
+from ietool.tasks.ner.recipe import NerRecipe
+from ietool.text.readers import copy_reader, open_reader
+from ietool.text.units import UnitReader, Units
+from ietool.text.windows import windows
+
+LABELS = "labels.json"
+
+
+@dataclass(frozen=True)
+class Labels:
+    """What a model was taught, and in what form it is written.
+
+    Attributes:
+        types: of entities, the most frequent first.
+        form: of the training file.
+        separator: between a token and its tag in that file.
+    """
+
+    types: tuple[str, ...]
+    form: str
+    separator: str = " "
+
+    def save(self, folder: Path) -> None:
+        """Write what :meth:`load` reads."""
+        (folder / LABELS).write_text(json.dumps(asdict(self), ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+
+    @classmethod
+    def load(cls, folder: Path) -> Labels:
+        """From a prepared folder or run folder. Raises UserError if the file is missing or damaged."""
+        path = folder / LABELS
+        try:
+            data = json.loads(path.read_text(encoding="utf-8"))
+            types, form, separator = data["types"], data["form"], data["separator"]
+            if not all(isinstance(x, str) for x in (*types, form, separator)):
+                raise ValueError("something is no string")
+        except FileNotFoundError:
+            raise UserError("is missing", file=path, mend=WHOLE) from None
+        except (OSError, ValueError, LookupError, TypeError) as error:
+            raise UserError(f"is no list of types ({cause(error)})", file=path, mend=WHOLE) from None
+        return cls(tuple(types), form, separator)
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A window ``[start, end)`` of text number ``text``, and its units."""
+
+    text: int
+    start: int
+    end: int
+    units: Units
+
+
+class Featurizer:
+    """Turns texts into pieces; opened from a prepared folder or a run folder."""
+
+    def __init__(self, reader: UnitReader, window: int, overlap: int) -> None:
+        self.reader, self.window, self.overlap = reader, window, overlap
+
+    @classmethod
+    def open(cls, recipe: NerRecipe, folder: Path) -> Featurizer:
+        return cls(open_reader(folder), recipe.data.window, recipe.data.overlap)
+
+    def pieces(self, texts: Sequence[str]) -> list[Piece]:
+        """The windows of some texts, in order; those without any unit that stands for characters are left out.
+
+        A window of more tokens than the encoder has positions for is cut into smaller ones.
+        """
+        cuts = [(i, a, b) for i, text in enumerate(texts) if text for a, b in windows(text, self.window, self.overlap)]
+        found: list[Piece] = []
+        while cuts:
+            again = []
+            for (i, a, b), units in zip(cuts, self.reader.units_all([texts[i][a:b] for i, a, b in cuts]), strict=True):
+                read = int(units.ends.max(initial=0))
+                full = len(units) >= getattr(self.reader, "limit", len(units) + 1)
+                if full and texts[i][a + read : b].strip() and b - a > 16:
+                    half = (b - a + 1) // 2
+                    again += [(i, a + x, a + y) for x, y in windows(texts[i][a:b], half, min(self.overlap, half // 2))]
+                elif units.inside.any():
+                    found.append(Piece(i, a, b, units))
+            cuts = again
+        # One of the smaller windows may lie within the next large one, which then says all that it could.
+        kept: list[Piece] = []
+        for piece in sorted(found, key=lambda piece: (piece.text, piece.start, -piece.end)):
+            if not kept or kept[-1].text != piece.text or kept[-1].end < piece.end:
+                kept.append(piece)
+        return kept
+
+
+def copy_assets(source: Path, target: Path) -> None:
+    """What a run folder carries: everything :meth:`Featurizer.open` and :meth:`Labels.load` read."""
+    copy_reader(source, target)
+    shutil.copyfile(source / LABELS, target / LABELS)

@@ -1,0 +1,223 @@
+"""Reading what is scored: gold and submission files, JSON or tokens and tags.
+
+Apart from ``data.py`` because a scorer reads more loosely than training may: a text may be empty or missing, and a span
+that lies outside it is merely wrong.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import seqeval.scheme
+from seqeval.scheme import Entities
+
+from ietool.errors import UserError
+from ietool.files import parse_json, read_lines
+from ietool.records import json_kind
+from ietool.tasks.ner.data.forms.cluener import read_label
+from ietool.tasks.ner.data.forms.recognise import CLUENER, is_json
+from ietool.tasks.ner.data.forms.tokens import Sentence, SentenceReader, join_tokens, split_tags
+from ietool.tasks.ner.data.reading import Entity
+from ietool.tasks.ner.data.schemes import OUTSIDE, PLAIN, SCHEMES, Scheme, SchemeFinder
+
+_FORMAT = 'write {"id": …, "label": {…}} or {"text": …, "label": {…}} a line'
+
+
+@dataclass
+class Scored:
+    """A file to be scored.
+
+    Attributes:
+        path: the file.
+        form: ``cluener``, or the scheme of its tags.
+        records: of JSON, (id, text, entities with their names, line) in file order; id and text None where they are
+            missing.
+        sentences: of tokens, as they stand in the file.
+    """
+
+    path: str
+    form: str = CLUENER
+    records: list[tuple[Any, str | None, Mapping[Entity, str], int]] = field(default_factory=list)
+    sentences: list[Sentence] = field(default_factory=list)
+
+    def __len__(self) -> int:
+        return len(self.records) + len(self.sentences)
+
+
+@dataclass(frozen=True)
+class Pair:
+    """One text of gold with what was predicted for it: entities with the strings under which they stand in the files.
+    ``entities`` is None where there is no prediction."""
+
+    text: str
+    gold: Mapping[Entity, str]
+    entities: Mapping[Entity, str] | None
+
+
+def read_for_scoring(path: str | Path) -> Scored:
+    """Read gold or predictions, plain, gzip or zip (every member).
+
+    Raises:
+        UserError: naming file, line and field of what is not of the form.
+    """
+    lines = read_lines(path)
+    first = next(lines, None)
+    scored = Scored(str(path))
+    if first is None:
+        return scored
+    everything = chain([first], lines)
+    if is_json(first[2]):
+        scored.records = [_record(*line) for line in everything]
+        return scored
+    scored.sentences = list(SentenceReader().read(everything))
+    finder = SchemeFinder()
+    for sentence in scored.sentences:
+        finder.add(split_tags(sentence))
+    try:
+        scored.form = finder.find().name
+    except UserError as error:
+        raise UserError(error.message, file=path, mend=error.mend) from None
+    return scored
+
+
+def _record(file: str, number: int, line: str) -> tuple[Any, str | None, Mapping[Entity, str], int]:
+    record = parse_json(line, file, number)
+    text, identity = record.get("text"), record.get("id")
+    if text is None and identity is None:
+        raise UserError("has neither text nor id", file=file, line=number, mend=_FORMAT)
+    if text is not None and not isinstance(text, str):
+        raise UserError(f"is {json_kind(text)}, a string is needed", file=file, line=number, field="text", mend=_FORMAT)
+    if isinstance(identity, dict | list):
+        raise UserError(f"is {json_kind(identity)}", file=file, line=number, field="id", mend=_FORMAT)
+    if "label" not in record:
+        raise UserError("is missing", file=file, line=number, field="label", mend=_FORMAT)
+    return identity, text, read_label(record["label"], file, number), number
+
+
+def pair_up(gold: Scored, given: Scored) -> tuple[list[Pair], list[str]]:
+    """Gold texts with their predictions, and remarks.
+
+    JSON: by ``id`` where all of gold and all predictions have one, else by text (of one that stands several times the
+    first with the first), else, where predictions have no text, line by line. Tokens: sentence by sentence.
+
+    Raises:
+        UserError: the files are not of one form, or do not run parallel where they must.
+    """
+    if len(given) and bool(gold.sentences) != bool(given.sentences):
+        forms = {True: "tokens and tags", False: "JSON lines"}
+        raise UserError(
+            f"holds {forms[bool(given.sentences)]}, but gold {forms[bool(gold.sentences)]}",
+            file=given.path, mend="predict on the gold file itself: its form is kept",
+        )  # fmt: skip
+    return _pair_sentences(gold, given) if gold.sentences else _pair_records(gold, given)
+
+
+def _pair_records(gold: Scored, given: Scored) -> tuple[list[Pair], list[str]]:
+    notes = []
+    keys: list[Hashable]
+    others: list[Hashable]
+    if given.records and all(r[0] is not None for r in (*gold.records, *given.records)):
+        keys, others = [str(r[0]) for r in gold.records], [str(r[0]) for r in given.records]
+        if repeated := len(others) - len(set(others)):
+            notes.append(f"predictions: {repeated:,} lines have an id that stands again further down; the last wins")
+    elif all(r[1] is not None for r in (*gold.records, *given.records)):
+        keys, others = _numbered([r[1] for r in gold.records]), _numbered([r[1] for r in given.records])
+    elif len(gold.records) == len(given.records):
+        keys, others = list(range(len(gold.records))), list(range(len(given.records)))
+        notes.append("gold has no id and predictions no text: they are held against one another line by line")
+    else:
+        raise UserError(
+            f"has {len(given.records):,} lines without a text, and gold {len(gold.records):,} lines without an id",
+            file=given.path, mend='write {"text": …, "label": {…}} a line, or one line for every line of gold',
+        )  # fmt: skip
+    found = {key: record[2] for key, record in zip(others, given.records, strict=True)}
+    pairs = [
+        Pair(record[1] if record[1] is not None else str(record[0]), record[2], found.get(key))
+        for key, record in zip(keys, gold.records, strict=True)
+    ]
+    unanswered, extra = sum(pair.entities is None for pair in pairs), len(found.keys() - set(keys))
+    if unanswered:
+        notes.append(f"{unanswered:,} of {len(pairs):,} gold texts have no prediction and count as empty ones")
+    if extra:
+        notes.append(f"{extra:,} predicted texts are not in gold and cost nothing")
+    return pairs, notes
+
+
+def _numbered(texts: Sequence[str | None]) -> list[Hashable]:
+    """Texts with how often each came before."""
+    seen: Counter[str | None] = Counter()
+    found: list[Hashable] = []
+    for text in texts:
+        found.append((text, seen[text]))
+        seen[text] += 1
+    return found
+
+
+def _pair_sentences(gold: Scored, given: Scored) -> tuple[list[Pair], list[str]]:
+    if given.sentences and len(given.sentences) != len(gold.sentences):
+        raise UserError(
+            f"has {len(given.sentences):,} sentences, but gold {len(gold.sentences):,}",
+            file=given.path, mend="predict on the gold file itself, and keep its blank lines",
+        )  # fmt: skip
+    scheme, notes = SCHEMES[gold.form], []
+    broken = Counter[str]()
+    letters: set[str] = set()
+    pairs = []
+    for n, sentence in enumerate(gold.sentences):
+        text, bounds = join_tokens(sentence.tokens)
+        wanted, lost = _entities(sentence, scheme, text, bounds, "the file's")
+        broken["gold"] += lost
+        found: dict[Entity, str] | None = None
+        if given.sentences:
+            other = given.sentences[n]
+            _check_parallel(sentence, other)
+            found, lost = _entities(other, scheme, text, bounds, "gold's")
+            broken["predictions"] += lost
+            letters.update(tag[0] for tag in other.tags)
+        pairs.append(Pair(text, wanted, found))
+    for name, count in broken.items():
+        if count:
+            notes.append(f"{name}: {count:,} tags break the scheme {scheme.name.upper()} and belong to no entity")
+    if scheme.structure == "IOBES" and "B" in letters and not letters & set("ELSUW"):
+        notes.append(f"predictions end no entity as gold's scheme {scheme.name.upper()} has it: are they BIO?")
+    if not given.sentences:
+        notes.append(f"all {len(pairs):,} gold texts have no prediction and count as empty ones")
+    return pairs, notes
+
+
+def _check_parallel(gold: Sentence, other: Sentence) -> None:
+    if other.tokens == gold.tokens:
+        return
+    pairs = list(zip(other.tokens, gold.tokens, strict=False))
+    at = next((i for i, (a, b) in enumerate(pairs) if a != b), len(pairs) - 1)
+    raise UserError(
+        f"the tokens differ from those of gold's line {gold.line + at}",
+        file=other.file, line=other.line + at, mend="predict on the gold file itself, and keep its order",
+    )  # fmt: skip
+
+
+def _entities(
+    sentence: Sentence, scheme: Scheme, text: str, bounds: Sequence[tuple[int, int]], whose: str
+) -> tuple[dict[Entity, str], int]:
+    """The entities of a sentence by seqeval in strict mode, in characters, and how many tags belong to none."""
+    allowed = {PLAIN[letter] for letter in scheme.letters}
+    tags = []
+    for at, (letter, kind) in enumerate(split_tags(sentence)):
+        if letter != OUTSIDE and PLAIN[letter] not in allowed:
+            raise UserError(
+                f"the tag {sentence.tags[at]!r} is not of {whose} scheme {scheme.name.upper()}",
+                file=sentence.file, line=sentence.line + at, mend="write predictions in the scheme of gold",
+            )  # fmt: skip
+        tags.append(OUTSIDE if letter == OUTSIDE else f"{scheme.plain(letter)}-{kind}")
+    found = {}
+    covered = 0
+    for entity in Entities([tags], getattr(seqeval.scheme, scheme.structure)).entities[0]:
+        start, end = bounds[entity.start][0], bounds[entity.end - 1][1]
+        found[Entity(start, end, entity.tag)] = text[start:end]
+        covered += entity.end - entity.start
+    return found, sum(tag != OUTSIDE for tag in tags) - covered

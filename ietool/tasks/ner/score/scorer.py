@@ -1,0 +1,215 @@
+"""Scorers of entities: ``seqeval`` in strict mode, exact spans, and the organisers' rule of CLUENER.
+
+Pure: entities in, a report out; no heavy imports.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from ietool.errors import UserError
+from ietool.scoring.intervals import f1_interval
+from ietool.scoring.prf import PRFScore
+from ietool.scoring.report import Report, Verdict
+from ietool.scoring.tables import prf_table
+from ietool.tasks.ner.data.forms.recognise import CLUENER
+from ietool.tasks.ner.data.reading import Entity, flatten
+from ietool.tasks.ner.data.schemes import SCHEMES
+from ietool.tasks.ner.score.explain import explain_text
+from ietool.tasks.ner.score.files import pair_up, read_for_scoring
+
+Floats = npt.NDArray[np.floating | np.integer]
+
+METRICS = ("seqeval", "span", "cluener")
+"""The variants there are."""
+
+_SEQEVAL = (
+    "A predicted entity is right if gold has one of the same type with the same first and last token; entities are "
+    "read from the tags by seqeval in strict mode under {scheme}, so that tags which break the scheme are no entity; "
+    "micro over all entities."
+)
+_SPAN = (
+    "A predicted entity is right if gold has one of the same type with the same first and last character in the same "
+    "text, nested and overlapping ones included; each counts once; micro over all entities."
+)
+_CLUENER = (
+    "A predicted name is right if gold has the same string under the same type in the same text, wherever it stands "
+    "and however often; precision, recall and F1 are means over the types (macro), as in CLUENER's own score.py."
+)
+
+Item = tuple[str, Sequence[Entity]]
+"""A text and its gold."""
+
+Key = tuple[str | tuple[int, int], str]
+"""What must agree: the name or the place, and the type."""
+
+Names = Mapping[Entity, str]
+
+
+def metric_of(form: str) -> str:
+    """The variant for a form of gold: ``span`` for JSON, which tags cannot always express, else ``seqeval``."""
+    return "span" if form in ("", CLUENER) else "seqeval"
+
+
+def score(
+    gold: Sequence[Item],
+    predictions: Sequence[Iterable[Entity]],
+    *,
+    metric: str,
+    scheme: str = "bio",
+    explain: bool = False,
+    notes: Sequence[str] = (),
+    resamples: int = 2000,
+    unanswered: Sequence[bool] = (),
+    names: Sequence[tuple[Names, Names]] = (),
+) -> Report:
+    """The score of predicted entities.
+
+    Args:
+        gold: the texts and their entities.
+        predictions: those predicted for each.
+        metric: one of ``METRICS``. Under ``seqeval`` entities are those that tags can state, on both sides: of such
+            that overlap the longest.
+        scheme: of the tags, for the definition.
+        explain: also give a verdict on every entity.
+        notes: remarks to pass on in the report.
+        resamples: draws of the bootstrap interval; 0: no interval.
+        unanswered: true for texts without any prediction.
+        names: under which strings the files have the entities of gold and of predictions; default: those of the text.
+
+    Returns:
+        values ``precision recall f1`` (0 to 1) and the counts ``texts gold predicted right found``, a table of types,
+        worst F1 first.
+
+    Raises:
+        UserError: unknown metric.
+    """
+    if metric not in METRICS:
+        raise UserError(f"no scoring variant is called {metric!r}", field="metric", mend=f"use {' or '.join(METRICS)}")
+    remarks = list(notes)
+    sides = [[list(entities) for _, entities in gold], [list(entities) for entities in predictions]]
+    if metric == "seqeval":
+        sides = _stated(sides, remarks)
+    names = names or [({}, {})] * len(gold)
+    types, counts = _counted(
+        [
+            (_keys(a, text, metric, own), _keys(b, text, metric, theirs))
+            for (text, _), a, b, (own, theirs) in zip(gold, *sides, names, strict=True)
+        ]
+    )
+    by_type = {
+        name: PRFScore(right, predicted, right, wanted)
+        for name, (right, predicted, wanted) in zip(types, counts.sum(0).tolist(), strict=True)
+    }
+    values = sum(by_type.values(), PRFScore()).values(len(gold))
+    if metric == "cluener":
+        known = [n for n, name in enumerate(types) if by_type[name].gold]
+        macro = _macro(counts.sum(0)[None, known])
+        values |= {name: float(x[0]) for name, x in zip(("precision", "recall", "f1"), macro, strict=True)}
+        interval = _macro_interval(counts[:, known], resamples) if resamples else None
+        if extra := [name for name in types if not by_type[name].gold]:
+            remarks.append(f"predictions have types that gold lacks, which the mean leaves out: {', '.join(extra)}")
+    else:
+        texts = counts.sum(1).tolist()
+        interval = f1_interval((PRFScore(r, p, r, g) for r, p, g in texts), resamples=resamples)
+    definition = {"seqeval": _SEQEVAL.format(scheme=scheme.upper()), "span": _SPAN, "cluener": _CLUENER}[metric]
+    verdicts: list[Verdict] = []
+    if explain:
+        for n, ((text, _), a, b) in enumerate(zip(gold, *sides, strict=True)):
+            verdicts += explain_text(text, a, b, metric, answered=not (unanswered and unanswered[n]))
+    return Report(
+        metric=metric,
+        definition=definition,
+        values=values,
+        tables=[prf_table("Types, worst first", "type", by_type)],
+        interval=interval,
+        notes=remarks,
+        verdicts=verdicts,
+    )
+
+
+def _stated(sides: list[list[list[Entity]]], remarks: list[str]) -> list[list[list[Entity]]]:
+    """What tags can state of gold and of predictions; ``remarks`` is told how many entities they cannot."""
+    flat = [[flatten(set(entities)) for entities in side] for side in sides]
+    for name, side, kept in zip(("gold", "predictions"), sides, flat, strict=True):
+        if lost := sum(len(set(a)) - len(b) for a, b in zip(side, kept, strict=True)):
+            remarks.append(f"{name}: {lost:,} entities overlap a longer one and are left out: tags cannot state both")
+    return flat
+
+
+def _counted(pairs: Sequence[tuple[set[Key], set[Key]]]) -> tuple[list[str], npt.NDArray[np.int64]]:
+    """The types of gold and predictions of each text, and (texts, types, 3) of right, predicted, gold."""
+    types = sorted({key[1] for pair in pairs for side in pair for key in side})
+    number = {name: n for n, name in enumerate(types)}
+    counts = np.zeros((len(pairs), len(types), 3), np.int64)
+    for n, (wanted, found) in enumerate(pairs):
+        for column, keys in enumerate((wanted & found, found, wanted)):
+            for key in keys:
+                counts[n, number[key[1]], column] += 1
+    return types, counts
+
+
+def _keys(entities: Iterable[Entity], text: str, metric: str, names: Names) -> set[Key]:
+    if metric == "cluener":
+        return {(names.get(e, text[e.start : e.end]), e.type) for e in entities}
+    return {((e.start, e.end), e.type) for e in entities}
+
+
+def _macro(totals: Floats) -> tuple[Floats, Floats, Floats]:
+    """Means over types of precision, recall and F1: totals (n, types, 3) of right, predicted, gold → (n,) each."""
+    right, predicted, wanted = np.moveaxis(totals.astype(np.float64), 2, 0)
+    precision = np.divide(right, predicted, out=np.zeros_like(right), where=predicted > 0)
+    recall = np.divide(right, wanted, out=np.zeros_like(right), where=wanted > 0)
+    both = precision + recall
+    f1 = np.divide(2 * precision * recall, both, out=np.zeros_like(both), where=both > 0)
+    count = max(1, totals.shape[1])
+    return precision.sum(1) / count, recall.sum(1) / count, f1.sum(1) / count
+
+
+def _macro_interval(
+    counts: Floats, resamples: int, level: float = 0.95, seed: int = 2019
+) -> tuple[float, float] | None:
+    """The percentile bootstrap interval of macro F1 when texts are drawn anew; counts (texts, types, 3)."""
+    texts = len(counts)
+    if not texts:
+        return None
+    draws = np.random.default_rng(seed)
+    flat = counts.reshape(texts, -1).astype(np.float64)
+    f1 = []
+    for _ in range(0, resamples, 100):  # a hundred at a time: the weights of all would be gigabytes
+        weights = draws.multinomial(texts, np.full(texts, 1 / texts), size=100)
+        f1.append(_macro((weights @ flat).reshape(100, *counts.shape[1:]))[2])
+    tail = (1 - level) / 2
+    low, high = np.quantile(np.concatenate(f1)[:resamples], [tail, 1 - tail])
+    return float(low), float(high)
+
+
+def score_paths(
+    gold: str | Path, predictions: str | Path, *, metric: str | None = None, explain: bool = False
+) -> Report:
+    """The score of a submission file: as :func:`score`, on files plain or packed.
+
+    Raises:
+        UserError: a file cannot be read, is not of gold's form, or gold holds no record.
+    """
+    wanted = read_for_scoring(gold)
+    if not len(wanted):
+        raise UserError("holds no record", file=gold, mend="bring the gold file of the texts you predicted on")
+    given = read_for_scoring(predictions)
+    pairs, notes = pair_up(wanted, given)
+    if not len(given):
+        notes.insert(0, f"{predictions} holds no record: every prediction is empty")
+    return score(
+        [(pair.text, sorted(pair.gold)) for pair in pairs],
+        [sorted(pair.entities or ()) for pair in pairs],
+        metric=metric or metric_of(wanted.form),
+        scheme=wanted.form if wanted.form in SCHEMES else "bio",
+        explain=explain,
+        notes=notes,
+        unanswered=[pair.entities is None for pair in pairs],
+        names=[(pair.gold, pair.entities or {}) for pair in pairs],
+    )

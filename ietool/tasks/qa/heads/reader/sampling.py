@@ -1,0 +1,107 @@
+"""What a training step sees: a question with a window of a passage."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import numpy as np
+import torch
+from datasets import Dataset, load_from_disk
+
+from ietool.tasks.qa.features.cooccurrence import COOCCURRENCE
+from ietool.tasks.qa.features.featurizer import Features
+from ietool.tasks.qa.heads.reader.rows import COLUMNS
+from ietool.tasks.qa.recipe import QaRecipe
+from ietool.training.batches import columns, pad
+from ietool.training.tables import ListColumn
+
+
+class QaTrainingSet:
+    """The pairs of question and passage, memory-mapped; windows are drawn by (seed, epoch, index) alone.
+
+    ``limit``: the first questions, with all their passages.
+    """
+
+    def __init__(self, recipe: QaRecipe, prepared: Path, *, limit: int | None = None) -> None:
+        self.recipe = recipe
+        data = load_from_disk(str(prepared / "train"))
+        assert isinstance(data, Dataset)
+        self.data = data
+        if limit is not None:
+            self.data = data.select(range(int(np.searchsorted(data.data.column("question").to_numpy(), limit))))
+        whole = self.data.data.column("length").to_numpy()[: len(self.data)]
+        self.lengths: Sequence[int] = np.minimum(whole, recipe.data.window)
+        self._labels = self.data.data.column("label").to_numpy()
+        self._columns = {name: ListColumn(data, name) for name in COLUMNS}
+        self.epoch = 0
+
+    def __len__(self) -> int:
+        return len(self.data)
+
+    def set_epoch(self, epoch: int) -> None:
+        self.epoch = epoch
+
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        random = Random(f"{self.recipe.training.seed}/{self.epoch}/{index}")
+        cell = {name: column[index] for name, column in self._columns.items()}
+        spans = cell["spans"].reshape(-1, 2)
+        start, end = self.window(len(cell["characters"]), spans, random)
+        features = Features(
+            (cell["question_characters"], cell["question_words"], cell["question_tags"]),
+            (cell["characters"], cell["words"], cell["tags"]),
+            cell["shared"].reshape(-1, COOCCURRENCE),
+        ).window(start, end)
+        kept = spans[(spans[:, 0] >= start) & (spans[:, 1] < end)] - start
+        return {"features": features, "spans": kept, "label": int(self._labels[index])}
+
+    def window(self, length: int, spans: np.ndarray, random: Random) -> tuple[int, int]:
+        """A half-open piece of a passage: the whole where it fits."""
+        size, sampling = self.recipe.data.window, self.recipe.sampling
+        if length <= size:
+            return 0, length
+        if random.random() < 0.5:
+            size = random.randint(max(1, int(size * sampling.shortest)), size)
+        low, high = 0, length - size
+        if len(spans) and random.random() < sampling.answer_windows:
+            start, last = spans[random.randrange(len(spans))].tolist()
+            if last - start < size:
+                low, high = max(low, last + 1 - size), min(high, start)
+        start = random.randint(low, high)
+        return start, start + size
+
+    def collate(self, items: list[dict[str, Any]]) -> dict[str, torch.Tensor]:
+        """One batch in the form that ``QaModel.forward`` takes."""
+        targets = [
+            place
+            for at, item in enumerate(items)
+            for place in {(at, at_, side) for span in item["spans"].tolist() for side, at_ in enumerate(span)}
+        ]
+        return {
+            **batch_of([item["features"] for item in items]),
+            "targets": columns(sorted(targets), 3),
+            "has_answer": torch.tensor([float(len(item["spans"]) > 0) for item in items]),
+            "label_targets": torch.tensor([item["label"] for item in items]),
+        }
+
+
+def batch_of(features: Sequence[Features]) -> dict[str, torch.Tensor]:
+    """The tensors that ``QaModel.read`` takes."""
+    longest = max(len(f.passage[0]) for f in features)
+    question = max(len(f.question[0]) for f in features)
+    shared = np.zeros((len(features), longest, COOCCURRENCE), np.uint8)
+    for row, f in zip(shared, features, strict=True):
+        row[: len(f.shared)] = f.shared
+    return {
+        "characters": pad([f.passage[0] for f in features], longest),
+        "lengths": torch.tensor([len(f.passage[0]) for f in features]),
+        "words": pad([f.passage[1] for f in features], longest),
+        "tags": pad([f.passage[2] for f in features], longest),
+        "shared": torch.from_numpy(shared),
+        "question": pad([f.question[0] for f in features], question),
+        "question_lengths": torch.tensor([len(f.question[0]) for f in features]),
+        "question_words": pad([f.question[1] for f in features], question),
+        "question_tags": pad([f.question[2] for f in features], question),
+    }

@@ -1,1 +1,0 @@
-"""Answers written into masks by a masked language model (kexue.fm 7148)."""

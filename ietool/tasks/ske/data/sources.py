@@ -1,0 +1,26 @@
+"""The names under which SKE 2019 and DuIE 2.0 were published."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from pathlib import Path
+
+from ietool.core.sources import FileNames, Sources
+
+NAMES = FileNames(
+    words={
+        "train": {"train", "training"},
+        "dev": {"dev", "valid", "validation", "val"},
+        "schema": {"schema", "schemas"},
+    },
+    examples={
+        "train": "train_data.json, duie_train.json, train.jsonl, train.json",
+        "dev": "dev_data.json, duie_dev.json, dev.jsonl, dev.json",
+        "schema": "all_50_schemas, duie_schema.json, schema.jsonl, schema.json",
+    },
+)
+
+
+def locate(folder: Path, needed: Collection[str] = ("train", "dev")) -> Sources:
+    """The files in a folder; the schema may be absent, since it can be told from the data. See :class:`FileNames`."""
+    return NAMES.locate(folder, needed)
