@@ -47,7 +47,7 @@ def train_steps(run: Path, steps: int, device_name: str) -> dict[str, Any]:
 
     info = open_run(run).info
     recipe = load_recipe(str(run / "recipe.yaml"), ["training.patience=0"])
-    prepared = Path(info.extra["prepared"])
+    prepared = Path(info.prepared)
     device = choose_device(device_name)
     precision = choose_precision(recipe.training.precision, device)
     data = get_task(recipe.task).training_set(recipe, prepared)

@@ -20,7 +20,7 @@ from ietool.tables import Table
 DONE = "prepared.json"
 
 
-FORMAT = 6
+FORMAT = 7
 """Raised when features of older versions must not be used any more."""
 
 
@@ -33,16 +33,17 @@ class Prepared:
     fresh: bool
 
 
-def fingerprint(task: Task, recipe: Recipe, sources: Sources, skip_bad: bool) -> str:
+def fingerprint(task: Task[Any], recipe: Recipe, sources: Sources, skip_bad: bool) -> str:
     """Identifies a preparation: what was read, by content, and the settings that features depend on."""
     digest = hashlib.blake2b(digest_size=8)
     settings = {key: getattr(recipe, key).model_dump(mode="json") for key in task.feature_sections}
     for key in task.feature_keys:
-        section, _, name = key.partition(".")
-        value = getattr(getattr(recipe, section), name, None)
+        value: Any = recipe
+        for name in key.split("."):
+            value = getattr(value, name, None)
         if value is not None:
-            settings[key] = {name: value}
-            if Path(str(value)).is_dir():
+            settings[key] = value
+            if key == "model.encoder.name" and Path(str(value)).is_dir():
                 digest.update(json.dumps([key, _look(Path(value))]).encode())
     settings |= {"format": FORMAT, "version": ietool.__version__, "task": task.name, "skip_bad": skip_bad}
     digest.update(json.dumps(settings, sort_keys=True).encode())

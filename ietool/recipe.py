@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt, ValidationInfo, field_validator
 
@@ -25,6 +25,55 @@ class WindowedSection(Section):
         if overlap >= info.data.get("window", overlap + 1):
             raise ValueError("must be less than data.window")
         return overlap
+
+
+class CharactersSection(Section):
+    """An encoder of our own, trained from scratch on characters. Tasks subclass it with its sizes."""
+
+    kind: Literal["characters"] = "characters"
+
+
+class DGCNNSection(CharactersSection):
+    """A stack of DGCNN blocks over embeddings of characters, words and parts of speech (kexue.fm 6671)."""
+
+    hidden_size: PositiveInt = Field(128, multiple_of=2)
+    dilations: list[PositiveInt] = Field(
+        default_factory=lambda: [1, 2, 5, 1, 2, 5, 1, 2, 5, 1, 1, 1], min_length=1, description="one block each"
+    )
+    positions: Annotated[int, Field(ge=0)] = Field(512, description="rows of the position table; 0: none")
+    embedding_dropout: Share = 0.25
+    gate_dropout: Share = 0.1
+    part_of_speech: bool = Field(
+        False, description="add an embedding of the word's part of speech (not in the article)"
+    )
+
+
+class PretrainedSection(Section):
+    """An encoder that transformers' ``AutoModel`` loads."""
+
+    kind: Literal["pretrained"] = "pretrained"
+    name: Annotated[str, Field(min_length=1)] = Field(
+        description="a folder, or a hub id such as hfl/chinese-roberta-wwm-ext"
+    )
+    cut_vocabulary: bool = Field(
+        False, description="keep of its tokens those that training texts hold: smaller and faster"
+    )
+
+
+def encoder_kind(value: Any) -> Any:
+    """What stands under ``model.encoder``, with its kind: ``characters`` (once ``dgcnn``) or the name of a pretrained
+    encoder may stand there alone."""
+    if isinstance(value, str):
+        own = value in ("characters", "dgcnn")
+        return {"kind": "characters"} if own else {"kind": "pretrained", "name": value}
+    if isinstance(value, dict) and "kind" not in value:
+        return {"kind": "pretrained" if "name" in value else "characters", **value}
+    return value
+
+
+def head_kind(value: Any) -> Any:
+    """What stands under ``model.head``: its kind may stand there alone."""
+    return {"kind": value} if isinstance(value, str) else value
 
 
 class Best(Section):

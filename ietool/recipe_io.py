@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, get_args, get_origin
+from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
-from rapidfuzz import fuzz
 
 from ietool import paths, yaml_io
 from ietool.errors import UserError
 from ietool.nearest import did_you_mean
-from ietool.recipe import Best, Recipe, Section
+from ietool.recipe import Best, Recipe
+from ietool.recipe_errors import explain, suggest
+from ietool.recipe_keys import SHORT, is_kind, section_of, set_kind, with_sections
 from ietool.registry import TASKS, get_task
+
+if TYPE_CHECKING:
+    from ietool.core.contract import Task
+
+Lines = dict[yaml_io.Path_, int]
+"""Place of a key in a file → its line."""
 
 _loaded: dict[str, Recipe] = {}
 """Recipes as their files have them, by name: what a run's overrides are compared with."""
@@ -59,11 +66,12 @@ def find_recipe(name_or_file: str | Path) -> Path:
 
 
 def load_recipe(name_or_file: str | Path, overrides: Sequence[str] = ()) -> Recipe:
-    """A validated recipe, of the class of its task.
+    """A validated recipe, of the class of its task and head.
 
     Args:
         name_or_file: a shipped recipe's name, a YAML file, or a run folder.
-        overrides: ``dotted.key=value`` each; the value is read as YAML, the last one of a key counts.
+        overrides: ``dotted.key=value`` each; the value is read as YAML, the last one of a key counts. A kind of head or
+            encoder that changes takes along those keys of the old one that it has too.
 
     Paths inside a recipe are relative to the working directory, wherever the file is.
 
@@ -76,21 +84,17 @@ def load_recipe(name_or_file: str | Path, overrides: Sequence[str] = ()) -> Reci
         raise UserError(
             "is no recipe: it should start with name: and task:", file=path, mend="see `ietool recipes show ske`"
         )
-    recipe = _validate(data, lines, path)
+    task = _task_of(data, lines, path)
+    data = with_sections(task, data)
+    recipe = _validate(task, data, lines, path)
     _loaded.setdefault(recipe.name, recipe)
-    if not overrides:
-        return recipe
-    changed: set[str] = set()
-    for text in overrides:
-        changed.add(_override(data, text, type(recipe)))
-    return _validate(data, lines, path, changed, recipe)
+    return _changed(task, recipe, data, lines, path, overrides) if overrides else recipe
 
 
 def change_recipe(recipe: Recipe, overrides: Sequence[str]) -> Recipe:
     """A recipe with ``dotted.key=value`` settings changed. Raises UserError as :func:`load_recipe`."""
     data = recipe.model_dump(mode="json")
-    changed = {_override(data, text, type(recipe)) for text in overrides}
-    return _validate(data, {}, Path(recipe.name), changed, recipe)
+    return _changed(get_task(recipe.task), recipe, data, {}, Path(recipe.name), overrides)
 
 
 def validate_file(path: Path) -> Recipe:
@@ -112,41 +116,73 @@ def base_of(recipe: Recipe) -> Recipe | None:
     return _loaded.get(recipe.name)
 
 
+def _task_of(data: dict[str, Any], lines: Lines, path: Path) -> Task[Any]:
+    task = data.get("task")
+    where = {"file": path, "line": lines.get(("task",)), "field": "task"}
+    if not isinstance(task, str):
+        tasks = ", ".join(name for name, _ in TASKS)
+        raise UserError("is missing", mend=f"write task: and one of {tasks}", **where)  # type: ignore[arg-type]
+    try:
+        return get_task(task)
+    except UserError as error:
+        raise UserError(error.message, mend=error.mend, **where) from None  # type: ignore[arg-type]
+
+
 def _validate(
+    task: Task[Any],
     data: dict[str, Any],
-    lines: dict[yaml_io.Path_, int],
+    lines: Lines,
     path: Path,
     changed: Set[str] = frozenset(),
     known: Recipe | None = None,
 ) -> Recipe:
     """The recipe of some data; ``known`` is the one before ``changed`` keys were."""
-    task = data.get("task")
-    if not isinstance(task, str):
-        tasks = ", ".join(name for name, _ in TASKS)
-        raise UserError(
-            "is missing", file=path, line=lines.get(("task",)), field="task", mend=f"write task: and one of {tasks}"
-        )
     try:
-        recipe_class = get_task(task).recipe_class
+        recipe_class: type[Recipe] = task.recipe_class(data)
     except UserError as error:
-        where = {} if "task" in changed else {"file": path, "line": lines.get(("task",))}
-        raise UserError(error.message, field="task", mend=error.mend, **where) from None  # type: ignore[arg-type]
+        if any(key.startswith("model.head") for key in changed):
+            raise UserError(error.message, field="--set model.head", mend=error.mend) from None
+        line = lines.get(("model", "head", "kind"), lines.get(("model", "head")))
+        raise UserError(error.message, file=path, line=line, field="model.head.kind", mend=error.mend) from None
     try:
         return recipe_class.model_validate(_without_empty_sections(data, recipe_class))
     except ValidationError as error:
-        raise _explain(error, recipe_class, lines, path, changed, known) from None
+        raise explain(error, task, recipe_class, data, lines, path, changed, known) from None
 
 
 def _without_empty_sections(data: dict[str, Any], recipe_class: type[Recipe]) -> dict[str, Any]:
     # "decode:" with every key commented out reads as null; the user means the defaults.
-    return {k: v for k, v in data.items() if v is not None or _section_of(recipe_class, k) is None}
+    return {k: v for k, v in data.items() if v is not None or section_of(recipe_class, k, {}) is None}
 
 
 # -- overrides
 
 
-def _override(data: dict[str, Any], text: str, recipe_class: type[Recipe]) -> str:
-    """Set one ``key=value`` in ``data``; gives the dotted key."""
+def _changed(
+    task: Task[Any], recipe: Recipe, data: dict[str, Any], lines: Lines, path: Path, overrides: Sequence[str]
+) -> Recipe:
+    settings = [_parsed(text, task) for text in overrides]
+    settings.sort(key=lambda setting: not is_kind(setting[0]))  # what a kind does not have is to be told, not dropped
+    for key, value in settings:
+        if key == "task":
+            data["task"] = value
+            task = _task_of_setting(value)
+        elif is_kind(key):
+            set_kind(task, data, key, value)
+        else:
+            _set(data, key, value, type(recipe))
+    return _validate(task, data, lines, path, {key for key, _ in settings}, recipe)
+
+
+def _task_of_setting(value: Any) -> Task[Any]:
+    try:
+        return get_task(str(value))
+    except UserError as error:
+        raise UserError(error.message, field="task", mend=error.mend) from None
+
+
+def _parsed(text: str, task: Task[Any]) -> tuple[str, Any]:
+    """The dotted key and the value of one ``key=value``; keys of recipes without sections mean what they became."""
     key, equals, raw = text.partition("=")
     key = key.strip()
     if not equals or not key:
@@ -155,6 +191,11 @@ def _override(data: dict[str, Any], text: str, recipe_class: type[Recipe]) -> st
         value, _ = yaml_io.parse(raw)
     except UserError as error:
         raise UserError(f"the value {raw!r} of --set cannot be read", field=key, mend="put it in quotes") from error
+    return task.former_keys.get(key, key), value
+
+
+def _set(data: dict[str, Any], key: str, value: Any, recipe_class: type[Recipe]) -> None:
+    """Set one dotted key in ``data``."""
     parts = key.split(".")
     place: Any = data
     for depth, part in enumerate(parts):
@@ -168,131 +209,16 @@ def _override(data: dict[str, Any], text: str, recipe_class: type[Recipe]) -> st
             index = part
             if not last and place.get(part) is None:
                 place[part] = {}
+            elif not last and tuple(parts[: depth + 1]) in SHORT:
+                place[part] = SHORT[tuple(parts[: depth + 1])](place[part])
         else:
             here = ".".join(parts[:depth])
-            mend = _suggest(key, recipe_class) or f"set {here} itself"
+            mend = suggest(key, recipe_class, data) or f"set {here} itself"
             raise UserError(f"{here} is a value and has no keys", field=key, mend=mend)
         if last:
             place[index] = value
         else:
             place = place[index]
-    return key
-
-
-# -- errors
-
-
-def _explain(
-    error: ValidationError,
-    recipe_class: type[Recipe],
-    lines: dict[yaml_io.Path_, int],
-    path: Path,
-    changed: Set[str],
-    known: Recipe | None,
-) -> UserError:
-    """The first of pydantic's errors as one line, with a count of the others."""
-    problems = error.errors(include_url=False, include_context=False)
-    # An unknown key often leaves a required one missing: the first is the cause.
-    problems.sort(key=lambda problem: problem["type"] != "extra_forbidden")
-    problem = problems[0]
-    place: yaml_io.Path_ = tuple(problem["loc"])
-    # Unions append the name of the branch to the place; keep what is in the file.
-    while place and place not in lines and problem["type"] not in ("missing", "extra_forbidden"):
-        if _dotted(place) in changed:
-            break
-        place = place[:-1]
-    dotted = _dotted(place) or _dotted(tuple(problem["loc"]))
-    if problem["type"] == "extra_forbidden":
-        message = "there is no such key"
-        mend = _suggest(dotted, recipe_class) or "see `ietool recipes show ske` for all keys"
-    elif problem["type"] == "missing":
-        message, mend = "is missing", "add the key"
-    else:
-        given = problem["input"]
-        shown = f", not {given!r}" if isinstance(given, str | int | float | bool | None) else ""
-        message = re.sub(r"^(Input|Value error,) ?|, unable to parse.*", "", problem["msg"])
-        message = re.sub(r"^is not a valid path.*", "should be a path", message)
-        message = message[:1].lower() + message[1:] + shown
-        mend = _usual(dotted, recipe_class, known) or "change the value"
-    if len(problems) > 1:
-        more = len(problems) - 1
-        message += f" (and {more} more {'problem' if more == 1 else 'problems'})"
-    if any(dotted == key or dotted.startswith(key + ".") or key.startswith(dotted + ".") for key in changed):
-        return UserError(message, field=f"--set {dotted}", mend=mend)
-    line = next((lines[place[:n]] for n in range(len(place), 0, -1) if place[:n] in lines), None)
-    return UserError(message, file=path, line=line, field=dotted or None, mend=mend)
-
-
-def _usual(key: str, recipe_class: type[Recipe], known: Recipe | None) -> str | None:
-    """What a key is for and the value that the recipe has, or else its default, for the mend of a wrong value."""
-    model: type[Section] | None = recipe_class
-    *sections, name = key.split(".")
-    for section in sections:
-        model = None if model is None else _section_of(model, section)
-    field = None if model is None else model.model_fields.get(name)
-    if field is None or field.is_required():
-        return None
-    about = f" ({field.description})" if field.description else ""
-    value: Any = known
-    for part in key.split("."):
-        value = getattr(value, part, None)
-    if known is not None:
-        return f"the recipe has {'null' if value is None else value}{about}"
-    default = field.get_default(call_default_factory=True)
-    return f"the default is {'null' if default is None else default}{about}"
-
-
-def _dotted(place: yaml_io.Path_) -> str:
-    return ".".join(map(str, place))
-
-
-def _suggest(key: str, recipe_class: type[Recipe]) -> str | None:
-    """``did you mean …?`` for an unknown dotted key; the keys of its section when nothing is near, None without one."""
-    head, _, name = key.rpartition(".")
-    best, best_score = None, 65.0
-    for candidate in keys_of(recipe_class):
-        candidate_head, _, candidate_name = candidate.rpartition(".")
-        score = fuzz.ratio(name.lower(), candidate_name.lower())
-        if name.lower() == "".join(word[:1] for word in candidate_name.split("_")):  # lr for learning_rate
-            score = 90.0
-        # Among like names the one in the same section is meant; the right name elsewhere still beats a poor one here.
-        score += 10 if candidate_head == head else 0
-        if score > best_score:
-            best, best_score = candidate, score
-    if best is not None:
-        return f"did you mean {best}?"
-    section: type[Section] = recipe_class
-    for part in head.split(".") if head else ():
-        inner = _section_of(section, part)
-        if inner is None:
-            return None
-        section = inner
-    return f"{head or 'a recipe'} has: {', '.join(section.model_fields)}"
-
-
-def keys_of(model: type[Section], prefix: str = "") -> Iterator[str]:
-    """Every dotted key of a recipe class, sections included."""
-    for name, field in model.model_fields.items():
-        yield prefix + name
-        section = _as_section(field.annotation)
-        if section is not None:
-            yield from keys_of(section, f"{prefix}{name}.")
-
-
-def _section_of(model: type[Section], name: str) -> type[Section] | None:
-    field = model.model_fields.get(name)
-    return None if field is None else _as_section(field.annotation)
-
-
-def _as_section(annotation: Any) -> type[Section] | None:
-    if isinstance(annotation, type) and issubclass(annotation, Section):
-        return annotation
-    if get_origin(annotation) not in (list, dict, tuple):
-        for part in get_args(annotation):
-            section = _as_section(part)
-            if section is not None:
-                return section
-    return None
 
 
 # -- save, compare, list

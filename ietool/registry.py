@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
-from ietool.core.contract import Task
 from ietool.errors import UserError
+
+if TYPE_CHECKING:
+    from ietool.core.contract import Task
 
 TASKS: list[tuple[str, str]] = [
     ("ske", "ietool.tasks.ske:SkeTask"),
@@ -23,12 +26,12 @@ def register(name: str, target: str) -> None:
     TASKS.append((name, target))
 
 
-def get_task(name: str) -> Task:
+def get_task(name: str) -> Task[Any]:
     """The task of that name. Raises UserError naming those there are."""
     for known, target in TASKS:
         if known == name:
             module, _, attribute = target.partition(":")
-            task: Task = getattr(import_module(module), attribute)()
+            task: Task[Any] = getattr(import_module(module), attribute)()
             return task
     known_names = ", ".join(known for known, _ in TASKS)
     raise UserError(f"no task is called {name!r}", field="task", mend=f"use one of: {known_names}")

@@ -43,7 +43,12 @@ _LOCK = ".training.lock"
 """Held by whoever trains in the folder; the system lets go of it when the process ends, however that comes."""
 
 LOGS = "tensorboard"
-_NO_MODEL = ("checkpoints", LOGS)
+DEV = "dev"
+"""What the finished model says of dev: its candidates, every item judged, the counts of every text."""
+_NO_MODEL = ("checkpoints", LOGS, DEV)
+
+FORMAT = 2
+"""Of the folders that this version makes."""
 
 LIBRARIES = ("torch", "transformers", "accelerate", "datasets", "numpy", "safetensors", "tokenizers", "rjieba")
 """Distributions whose versions a run records."""
@@ -51,7 +56,21 @@ LIBRARIES = ("torch", "transformers", "accelerate", "datasets", "numpy", "safete
 
 @dataclass
 class RunInfo:
-    """``run.json``. ``state`` is training, finished or interrupted; ``best`` has score, metric and epoch."""
+    """``run.json``.
+
+    Attributes:
+        state: training, finished or interrupted.
+        best: score, metric and epoch.
+        precision: in which it trains.
+        prepared: the folder of its features.
+        overfit: of a self-check the number of records; None: it trains on all.
+        base_model: the hub id of the encoder that training started from.
+        corpus: names of files by role, and the table of the corpus, for the model card.
+        tuned: settings of ``decode`` that were found on dev.
+        files: of the model, by their names within the folder, when the training was over.
+        members: folders of the runs that it is made of.
+        format: of the folder: 1 before recipes had sections for encoder and head, then :data:`FORMAT`.
+    """
 
     recipe: str
     task: str
@@ -64,7 +83,15 @@ class RunInfo:
     versions: dict[str, str | None] = field(default_factory=dict)
     process: int | None = None
     host: str = ""
-    extra: dict[str, Any] = field(default_factory=dict)
+    precision: str = ""
+    prepared: str = ""
+    overfit: int | None = None
+    base_model: str | None = None
+    corpus: dict[str, Any] = field(default_factory=dict)
+    tuned: list[str] = field(default_factory=list)
+    files: list[str] = field(default_factory=list)
+    members: list[str] = field(default_factory=list)
+    format: int = 1
 
 
 @dataclass(frozen=True)
@@ -126,6 +153,7 @@ def create_run(recipe: Recipe, output: Path | None = None, *, device: str = "", 
         versions=library_versions(),
         process=os.getpid(),
         host=socket.gethostname(),
+        format=FORMAT,
     )
     save_recipe(recipe, folder / RECIPE_FILE)
     _write(folder, info)
@@ -284,7 +312,7 @@ def latest_run(recipe: str) -> Path:
         UserError: there is none.
     """
     for entry in list_runs():
-        if entry.info.recipe == recipe and entry.has_weights and not entry.info.extra.get("overfit"):
+        if entry.info.recipe == recipe and entry.has_weights and not entry.info.overfit:
             return entry.folder
     raise UserError(
         f"no trained run of recipe {recipe!r} under {paths.runs_folder()}",
@@ -344,12 +372,21 @@ def _read(folder: Path) -> RunInfo | None:
     path = folder / RUN_FILE
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
+        data |= data.pop("extra", {})  # of format 1
+        version = data.get("format", 1)
         known = {f.name for f in fields(RunInfo)}
-        return RunInfo(**{key: value for key, value in data.items() if key in known})
+        info = RunInfo(**{key: value for key, value in data.items() if key in known})
     except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, ValueError, TypeError, AttributeError) as error:
         raise UserError(f"is damaged ({cause(error)})", file=path, mend=WHOLE) from None
+    if not isinstance(version, int) or version > FORMAT:
+        raise UserError(
+            f"is a run of format {version!r}; this version of ietool reads formats up to {FORMAT}",
+            file=path,
+            mend=f"update ietool (the run was made by {info.versions.get('ietool') or 'a newer one'})",
+        )
+    return info
 
 
 def _write(folder: Path, info: RunInfo) -> None:

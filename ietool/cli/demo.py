@@ -26,11 +26,15 @@ def demo_cli(
     from ietool.cli.score import show
     from ietool.cli.train import prepare_and_train
     from ietool.recipe_io import load_recipe
+    from ietool.recipe_keys import keys_of
     from ietool.registry import get_task
     from ietool.workflow.score import score_files
 
-    task = get_task(load_recipe(recipe).task)
-    loaded = load_recipe(recipe, [*task.demo, *(overrides or ())])
+    plain = load_recipe(recipe)
+    task = get_task(plain.task)
+    acting = set(keys_of(type(plain), plain.model_dump(mode="json")))
+    settings = [setting for setting in task.demo if setting.partition("=")[0] in acting]
+    loaded = load_recipe(recipe, [*settings, *(overrides or ())])
     corpus = paths.shipped_data(loaded.task)
     test = task.locate(corpus, needed=["test"]).files["test"]
 

@@ -10,8 +10,6 @@ import typer
 
 from ietool.cli.common import examples, print_json, say
 from ietool.cli.options import JsonOption
-from ietool.environment import resident_memory
-from ietool.tasks.el.lookup import lookup_table, stats_tables
 
 if TYPE_CHECKING:
     from ietool.tasks.el.kb.knowledge_base import KnowledgeBase
@@ -32,7 +30,9 @@ KBArgument = Annotated[
 @kb_app.command("stats", epilog=examples("ietool kb stats kb_data", "ietool kb stats runs/el/DATE-TIME --json"))
 def stats_cli(kb: KBArgument, json: JsonOption = False) -> None:
     """What it holds, its size, seconds and memory to open."""
+    from ietool.environment import resident_memory
     from ietool.report.render import console, render
+    from ietool.tasks.el.lookup import stats_tables
 
     opened, seconds = _open(kb)
     # What compiling needed is no measure of what opening needs.
@@ -70,7 +70,7 @@ def lookup_cli(
     folders and run folders. Of a name that is not there the nearest ones are told.
     """
     from ietool.report.render import console, render
-    from ietool.tasks.el.lookup import annotations_beside, look_up
+    from ietool.tasks.el.lookup import annotations_beside, look_up, lookup_table
 
     opened, _ = _open(kb)
     annotations = annotations_beside(opened)

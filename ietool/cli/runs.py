@@ -58,7 +58,7 @@ def runs_cli(
         changed = ", ".join(f"{key}={value}" for key, value in info.differences.items())
         score = best.get("score")
         shown = None if score is None else f"{score:.4f} {best.get('metric', '')}".strip()
-        records = info.extra.get("overfit")
+        records = info.overfit
         if shown and records:
             shown += f" on its own {records} records"
         rows.append((info.recipe, changed or "nothing", shown, _when(info.created), entry.state, str(entry.folder)))

@@ -81,7 +81,7 @@ def score_cli(
     else:
         show(report, f"Score of {predictions} against gold {gold}", stderr=to_stdout)
     if explain is not None:
-        say(f"{len(report.verdicts):,} verdicts written to {explain}")
+        say(f"{len(report.outcomes):,} verdicts written to {explain}")
 
 
 def show(report: Report, title: str = "Score", *, stderr: bool = False) -> None:

@@ -26,7 +26,7 @@ from ietool.processes import is_main_process, process_count
 
 if TYPE_CHECKING:
     from ietool.recipe import Recipe
-    from ietool.workflow.train import Outcome
+    from ietool.workflow.train import Trained
 
 
 def train_cli(
@@ -114,7 +114,7 @@ def prepare_and_train(
     overwrite: bool = False,
     overfit: int | None = None,
     skip_bad: bool = False,
-) -> Outcome:
+) -> Trained:
     """Prepare, then train with the growing table on standard output."""
     from ietool.cli.epochs import EpochTable
     from ietool.cli.prepare import announce

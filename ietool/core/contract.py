@@ -1,30 +1,39 @@
 """The contract that every task fills in.
 
-A task is a folder with the rooms ``data features model decode score`` and one :class:`Task` in its ``__init__``, which
+A task is a folder with the rooms ``data features heads prepare score`` and one :class:`Task` in its ``__init__``, which
 imports a room only when a command enters it: nothing heavy is loaded to list recipes or to score.
 
     competition files ──read──▶ examples ──prepare──▶ features on disk ──training_set──▶ batches ──build_model──▶
-    scores ──predictor──▶ predictions ──format──▶ submission file ──score──▶ report
+    scores ──reader──▶ candidates ──decoder──▶ predictions ──format──▶ submission file ──score──▶ report
 """
 
 from __future__ import annotations
 
+import json
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
+from ietool.core.heads import Head
 from ietool.core.sources import Sources
+from ietool.errors import WHOLE, UserError
 from ietool.files import Line, read_lines
+from ietool.nearest import did_you_mean
 from ietool.progress import Progress, no_progress
-from ietool.recipe import Recipe
+from ietool.recipe import Recipe, head_kind
 from ietool.scoring.report import Report
 from ietool.tables import Table
-from ietool.training.sets import TrainingSet
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
+
+    from ietool.core.predicting import Decoder, Predictor, Reader
+    from ietool.training.sets import TrainingSet
+
+R = TypeVar("R", bound=Recipe)
+"""The recipe class of a task."""
 
 
 @dataclass
@@ -37,28 +46,13 @@ class PrepareReport:
     rejected: int = 0
 
 
-class Predictor(Protocol):
-    """A trained model with all it needs to read texts: examples in, predictions out, in order, streaming."""
-
-    highest_probability: float
-    """The highest probability seen since the last reset: tells a silent model from one below its threshold."""
-
-    @property
-    def notes(self) -> Sequence[str]:
-        """What the user should know of the model with these settings, and of the texts read so far."""
-        ...
-
-    def predict(self, inputs: Iterable[Any]) -> Iterator[Any]:
-        """Yield one prediction per input, in order, holding only a bounded number of inputs at once."""
-        ...
-
-
-class Task(ABC):
+class Task(ABC, Generic[R]):
     """One kind of competition. Stateless: every method gets what it needs."""
 
     name: ClassVar[str]
     title: ClassVar[str]
-    recipe_class: ClassVar[type[Recipe]] = Recipe
+    heads: ClassVar[tuple[Head, ...]]
+    """The table of heads, the default first."""
     scorers: ClassVar[tuple[str, ...]]
     """Names of the scoring variants, the default first."""
     score_options: ClassVar[tuple[str, ...]] = ()
@@ -69,17 +63,59 @@ class Task(ABC):
     """Roles that files may have besides."""
     feature_sections: ClassVar[tuple[str, ...]] = ("data",)
     """Sections of the recipe on which features depend: a change of them prepares anew."""
-    models: ClassVar[tuple[tuple[str, str], ...]] = ()
-    """(configuration, model), each as ``module:class``, of the models that a run folder may hold."""
-    feature_keys: ClassVar[tuple[str, ...]] = ("model.encoder",)
-    """Single keys on which they depend, where the recipe has them."""
+    feature_keys: ClassVar[tuple[str, ...]] = ("model.encoder.kind", "model.encoder.name", "model.head.kind")
+    """Single keys on which they depend, where the recipe has them. The oracle recall is that of a head's decoder."""
+    former_keys: ClassVar[Mapping[str, str]] = {}
+    """Dotted key of a recipe that had no sections for encoder and head → the key that it became."""
     epoch_scores: ClassVar[tuple[tuple[str, str], ...]] = (("P", "precision"), ("R", "recall"), ("F1", "f1"))
     """What the table of ``train`` shows of the dev score, three of (heading of up to 5 letters, name of the value);
     ``score`` is the primary value whatever its name. A value that the variant has not is shown as a dash."""
     demo: ClassVar[tuple[str, ...]] = ()
-    """``key=value`` settings of ``ietool demo``: what the small corpus that ships wants otherwise than the recipe."""
+    """``key=value`` settings of ``ietool demo``: what the small corpus that ships wants otherwise than the recipe.
+    Those that do not act for a recipe's head are left out."""
 
-    # -- files → examples (data.py)
+    # -- the table of heads
+
+    def head(self, recipe: R) -> Head:
+        """The head of a recipe."""
+        kind = getattr(getattr(getattr(recipe, "model", None), "head", None), "kind", self.heads[0].name)
+        return self.head_named(str(kind))
+
+    def head_named(self, name: str) -> Head:
+        """The head of that name. Raises UserError naming those there are."""
+        for head in self.heads:
+            if head.name == name:
+                return head
+        names = [head.name for head in self.heads]
+        mend = did_you_mean(name, names, f"use one of: {', '.join(names)}")
+        raise UserError(f"the task {self.name} has no head {name!r}", field="model.head.kind", mend=mend)
+
+    def recipe_class(self, data: Mapping[str, Any]) -> type[R]:
+        """The recipe class of a recipe's data: that of the head which it names, or of the first.
+
+        Raises:
+            UserError: there is no such head.
+        """
+        model = data.get("model")
+        head = head_kind(model.get("head")) if isinstance(model, dict) else None
+        kind = head.get("kind") if isinstance(head, dict) else None
+        chosen: type[R] = self.head_named(self.heads[0].name if kind is None else str(kind)).load("recipe")
+        return chosen
+
+    def head_of(self, settings: Mapping[str, Any]) -> Head | None:
+        """The head whose model a run folder holds, by the settings of its ``config.json``; None if it is of none."""
+        for head in self.heads:
+            if head.load("config").model_type == settings.get("model_type"):
+                return head
+        return None
+
+    def models(self) -> Iterator[tuple[Any, Any]]:
+        """(configuration, model) of all that a run folder may hold."""
+        for head in self.heads:
+            yield head.load("config"), head.load("model")
+
+    # -- files → examples (data/)
+
     @abstractmethod
     def locate(self, folder: Path, *, needed: Sequence[str]) -> Sources:
         """Find the competition's files in a folder.
@@ -112,10 +148,11 @@ class Task(ABC):
     def show(self, prediction: Any) -> Table:
         """A prediction as a table for the screen."""
 
-    # -- examples → features (features.py)
+    # -- examples → features (features/, prepare/)
+
     @abstractmethod
     def prepare(
-        self, recipe: Recipe, sources: Sources, folder: Path, *, rejects: Path | None, progress: Progress
+        self, recipe: R, sources: Sources, folder: Path, *, rejects: Path | None, progress: Progress
     ) -> PrepareReport:
         """Validate, encode and write features and everything a run must carry into ``folder``.
 
@@ -123,46 +160,77 @@ class Task(ABC):
         UserError. ``folder`` is empty and private: the caller renames it into place when all went well.
         """
 
-    # -- features → batches → model (features.py, model.py)
     @abstractmethod
-    def training_set(self, recipe: Recipe, prepared: Path, *, limit: int | None = None) -> TrainingSet:
-        """The training features, memory-mapped; only the first ``limit`` records with --overfit."""
-
-    @abstractmethod
-    def build_model(self, recipe: Recipe, prepared: Path) -> PreTrainedModel:
-        """A fresh model. Its ``forward(**batch)`` returns a dict with ``loss``."""
-
-    @abstractmethod
-    def save_assets(self, recipe: Recipe, prepared: Path, run: Path) -> None:
+    def save_assets(self, recipe: R, prepared: Path, run: Path) -> None:
         """Copy vocabulary, schema and the like into the run folder, so that it stands alone."""
 
     @abstractmethod
+    def gold(self, prepared: Path, split: str = "dev", limit: int | None = None) -> Sequence[Any]:
+        """The first examples of a prepared split, ``dev`` or ``train``: they are both what a model is asked on dev and
+        what its answers are judged by."""
+
+    # -- features → batches → model (heads/)
+
+    def training_set(self, recipe: R, prepared: Path, *, rows: Sequence[int] | None = None) -> TrainingSet:
+        """The training features, memory-mapped; of the records with some row numbers alone, if they are given."""
+        items: TrainingSet = self.head(recipe).load("items")(recipe, prepared, rows=rows)
+        return items
+
+    def build_model(self, recipe: R, prepared: Path) -> PreTrainedModel:
+        """A fresh model. Its ``forward(**batch)`` returns a dict with ``loss``."""
+        model: PreTrainedModel = self.head(recipe).load("build")(recipe, prepared)
+        return model
+
     def load_model(self, run: Path) -> PreTrainedModel:
-        """The model of a run folder, by :func:`ietool.nn.pretrained.open_pretrained`.
+        """The model of a run folder, of the head that its ``config.json`` tells.
 
-        Raises UserError if the folder's files are damaged.
+        Raises:
+            UserError: the folder's files are missing or damaged.
         """
+        from ietool.nn.pretrained import open_pretrained
 
-    # -- batches → predictions (decode.py)
-    @abstractmethod
-    def predictor(self, recipe: Recipe, model: PreTrainedModel, assets: Path) -> Predictor:
-        """A predictor on the model's device. ``assets`` is a run folder or a prepared folder."""
+        try:
+            settings = json.loads((run / "config.json").read_text(encoding="utf-8"))
+            head = self.head_of(settings)
+        except (OSError, ValueError, AttributeError):
+            settings, head = {}, self.heads[0]  # opening it says what is wrong
+        if head is None:
+            kind = settings.get("model_type")
+            raise UserError(f"is of an unknown model ({kind!r})", file=run / "config.json", mend=WHOLE)
+        return open_pretrained(head.load("model"), run)
+
+    # -- batches → candidates → predictions (heads/)
+
+    def reader(self, recipe: R, model: PreTrainedModel, assets: Path) -> Reader[Any]:
+        """What says what the model finds, on the model's device. ``assets`` is a run folder or a prepared folder.
+
+        Raises:
+            UserError: its files belong to another model.
+        """
+        reader: Reader[Any] = self.head(recipe).load("reader")(recipe, model, assets)
+        return reader
+
+    def decoder(self, recipe: R, assets: Path) -> Decoder[Any, Any]:
+        """What makes predictions of candidates; needs no model and no torch."""
+        decoder: Decoder[Any, Any] = self.head(recipe).load("decoder")(recipe, assets)
+        return decoder
+
+    def predictor(self, recipe: R, model: PreTrainedModel, assets: Path) -> Predictor[Any, Any]:
+        """Both together, with the recipe's settings of ``decode``."""
+        from ietool.core.predicting import Predictor
+
+        return Predictor(self.reader(recipe, model, assets), self.decoder(recipe, assets), recipe.decode)
 
     # -- evaluation during training
-    @abstractmethod
-    def dev_set(
-        self, recipe: Recipe, prepared: Path, *, split: str = "dev", limit: int | None = None
-    ) -> tuple[Sequence[Any], Any]:
-        """(inputs to predict on, gold in the form that ``evaluate`` takes) of a prepared split."""
 
     @abstractmethod
     def is_found(self, prediction: Any) -> bool:
         """Whether the prediction holds anything: a model that never finds anything is told apart from a poor one."""
 
-    def check(self, recipe: Recipe) -> None:  # noqa: B027 - most tasks have nothing to check
+    def check(self, recipe: R) -> None:
         """Raise UserError for what the recipe names and is not there, before a run is begun with it."""
 
-    def overfitting(self, recipe: Recipe, records: int) -> Recipe:
+    def overfitting(self, recipe: R, records: int) -> R:
         """The recipe for ``--overfit``: nothing that keeps a model from learning so many records by heart."""
         copy = recipe.model_copy(deep=True)
         training = copy.training
@@ -170,22 +238,41 @@ class Task(ABC):
         training.schedule, training.weight_decay = "constant_with_warmup", 0.0
         training.adversarial, training.r_drop, training.frozen_layers = 0.0, 0.0, 0
         training.batch_size = min(training.batch_size, max(1, records // 8))  # eight steps an epoch
+        model = getattr(copy, "model", None)
+        for section in (getattr(model, "encoder", None), getattr(model, "head", None)):
+            for key in type(section).model_fields if section is not None else ():
+                if key == "dropout" or key.endswith("_dropout"):
+                    setattr(section, key, 0.0)
         return copy
 
     @abstractmethod
-    def evaluate(self, recipe: Recipe, gold: Any, predictions: Sequence[Any], *, resamples: int = 0) -> Report:
-        """The official score of predictions made in this process, by the recipe's variant; with ``resamples``, its
-        bootstrap interval too."""
+    def evaluate(
+        self, recipe: R, gold: Sequence[Any], predictions: Sequence[Any], *, resamples: int = 0, outcomes: bool = False
+    ) -> Report:
+        """The official score of predictions made in this process, by the recipe's variant.
 
-    def tunes(self, recipe: Recipe, gold: Any) -> bool:
+        Args:
+            gold: from :meth:`gold`, beside ``predictions``.
+            resamples: draws of its bootstrap interval.
+            outcomes: whether the report tells of every item how it was judged.
+        """
+
+    def record(self, prediction: Any) -> dict[str, Any]:
+        """A prediction as plain data, as JSON has it: for servers and kept predictions."""
+        from dataclasses import asdict
+
+        return asdict(prediction)
+
+    def tunes(self, recipe: R, gold: Sequence[Any]) -> bool:
         """Whether thresholds of ``decode`` are to be found on dev when a training is over."""
         return False
 
-    def tune(self, recipe: Recipe, gold: Any, predictions: Sequence[Any]) -> Sequence[str]:
+    def tune(self, recipe: R, gold: Sequence[Any], predictions: Sequence[Any]) -> Sequence[str]:
         """``key=value`` settings of ``decode`` by which predictions on dev score best; the run's recipe gets them."""
         return ()
 
-    # -- files → score (score.py); must not import torch
+    # -- files → score (score/); must not import torch
+
     @abstractmethod
     def score(
         self,

@@ -1,22 +1,34 @@
-"""What the preparations of all tasks share: a scratch folder, bad records set aside, progress."""
+"""What the preparations of all tasks share: train is read once, kept whole with its row numbers, and its bad records,
+repeats and held-out texts are told apart on the way."""
 
 from __future__ import annotations
 
 import errno
 import sqlite3
 import tempfile
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from array import array
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
-from typing import Protocol, TypeVar
+from random import Random
+from typing import Generic, Protocol, TextIO, TypeVar
+
+import numpy as np
+import numpy.typing as npt
 
 from ietool.errors import UserError
 from ietool.files import OnBad
 from ietool.progress import Progress
-from ietool.records import Rejects
+from ietool.records import Rejects, SeenTexts, count_lines, digest
+from ietool.text.characters import fold
 
 EVERY = 256
 """Records between two words of progress."""
+
+GROUPS = "groups.npy"
+"""Of a prepared folder: a number for every record of train; records of one number are near-duplicates of each other."""
 
 
 class Placed(Protocol):
@@ -26,13 +38,25 @@ class Placed(Protocol):
     def line(self) -> int: ...
 
 
-class Counts(Protocol):
+class SplitCounts(Protocol):
+    """What is counted of one file."""
+
+    records: int
+    """Valid records, repeated ones included."""
+    rejected: int
+    duplicates: int
+    conflicting: int
+    """Repeated records with other gold than the first."""
+
+
+class CountsRejected(Protocol):
     """Counts over a file, that of bad records among them."""
 
     rejected: int
 
 
 Record = TypeVar("Record", bound=Placed)
+E = TypeVar("E")
 
 
 @contextmanager
@@ -49,7 +73,7 @@ def scratch_folder(folder: Path) -> Iterator[Path]:
             raise OSError(errno.ENOSPC, f"scratch file: {error}") from None
 
 
-def rejecting(rejects: Rejects | None, counts: Counts) -> OnBad | None:
+def rejecting(rejects: Rejects | None, counts: CountsRejected) -> OnBad | None:
     """What a reader does with bad records: count them and set them aside; None where the first one must raise."""
     if rejects is None:
         return None
@@ -71,3 +95,198 @@ def watched(records: Iterable[Record], progress: Progress, step: str, lines: int
         yield record
     if number >= EVERY:
         progress(step, lines or number, lines or number)
+
+
+@dataclass(frozen=True)
+class Kept(Generic[E]):
+    """How a task keeps its examples.
+
+    Attributes:
+        dump: an example as one line, without its end.
+        load: the example of such a line.
+        identity: what makes two records the same record, as a text.
+        gold: what belongs to it, as a text: repeated records with other gold are counted apart.
+        group: texts that near-duplicates share; records that share one never part in folds.
+    """
+
+    dump: Callable[[E], str]
+    load: Callable[[str], E]
+    identity: Callable[[E], str]
+    gold: Callable[[E], str]
+    group: Callable[[E], Sequence[str]]
+
+    def read(self, path: Path, rows: Iterable[int] | None = None) -> Iterator[E]:
+        """The examples of a kept file, or those of some row numbers, in the order of the file."""
+        wanted = None if rows is None else set(rows)
+        with path.open(encoding="utf-8", newline="\n") as lines:
+            for number, line in enumerate(lines):
+                if wanted is None or number in wanted:
+                    yield self.load(line)
+
+    def split(self, prepared: Path, split: str, limit: int | None = None) -> list[E]:
+        """The first examples of a prepared split, ``dev`` or ``train``."""
+        return list(islice(self.read(prepared / f"{split}.jsonl"), limit))
+
+
+def bare(text: str) -> str:
+    """A text without what near-duplicates differ in: case, width, blanks and punctuation."""
+    return "".join(c for c in fold(text) if c.isalnum()) or text
+
+
+@dataclass(frozen=True)
+class HoldOut:
+    """Which share of train becomes dev where no dev file is given; a text's fate follows from itself and the seed."""
+
+    share: float
+    seed: int
+
+    def holds(self, text: str) -> bool:
+        return Random(f"{self.seed}/{text}").random() < self.share
+
+
+class Groups:
+    """Which records belong together because they share a text, directly or through others.
+
+    The texts lie on disk, so that memory grows by four bytes a record alone.
+    """
+
+    def __init__(self, scratch: Path) -> None:
+        self._db = sqlite3.connect(scratch / "groups.sqlite")
+        self._db.executescript(
+            "PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; PRAGMA cache_size=-16384;"
+            "CREATE TABLE texts (hash BLOB PRIMARY KEY, row INTEGER) WITHOUT ROWID;"
+        )
+        self._parent = array("i")
+
+    def add(self, texts: Iterable[str]) -> None:
+        """The next record, with the texts by which it is known."""
+        row = len(self._parent)
+        self._parent.append(row)
+        for text in texts:
+            mark = digest(text)
+            if self._db.execute("INSERT OR IGNORE INTO texts VALUES (?, ?)", (mark, row)).rowcount != 1:
+                other = self._db.execute("SELECT row FROM texts WHERE hash = ?", (mark,)).fetchone()[0]
+                one, two = self._root(row), self._root(other)
+                self._parent[max(one, two)] = min(one, two)
+
+    def _root(self, row: int) -> int:
+        while self._parent[row] != row:
+            self._parent[row] = self._parent[self._parent[row]]
+            row = self._parent[row]
+        return row
+
+    def numbers(self) -> npt.NDArray[np.int32]:
+        """(records,): the number of each record's group, which is that of its first record."""
+        return np.array([self._root(row) for row in range(len(self._parent))], np.int32)
+
+    def close(self) -> None:
+        """Let go of the scratch file."""
+        self._db.close()
+
+
+class Intake(Generic[E]):
+    """The records of one preparation.
+
+    Args:
+        folder: the prepared folder; ``train.jsonl`` and ``dev.jsonl`` are written there, a record a line, and
+            ``groups.npy``.
+        scratch: gone afterwards.
+        rejects: the file of bad records; None: the first one raises.
+        kept: how the task keeps its examples.
+    """
+
+    def __init__(self, folder: Path, scratch: Path, rejects: Path | None, progress: Progress, kept: Kept[E]) -> None:
+        self.folder, self.scratch, self.progress, self.kept = folder, scratch, progress, kept
+        self.rejects = None if rejects is None else Rejects(rejects)
+        self.seen, self.groups = SeenTexts(scratch), Groups(scratch)
+        self.held = 0
+        """Records that were held out as dev."""
+        self.rows = 0
+        """Records of train that are kept."""
+
+    def close(self) -> None:
+        """Finish all files."""
+        self.seen.close()
+        self.groups.close()
+        if self.rejects is not None:
+            self.rejects.close()
+
+    def read(
+        self, path: Path, load: Callable[[OnBad | None], Iterator[E]], counts: SplitCounts, step: str
+    ) -> Iterator[E]:
+        """The good records of a file, counted, with progress by lines; bad ones go to the rejects, if there are any.
+
+        Args:
+            load: opens the records; it is given what is to be done with bad ones.
+        """
+        for example in watched(load(rejecting(self.rejects, counts)), self.progress, step, count_lines(path)):  # type: ignore[type-var]
+            counts.records += 1
+            yield example
+
+    def train(
+        self, records: Iterable[E], counts: SplitCounts, hold: HoldOut | None = None, *, once: bool = True
+    ) -> Iterator[E]:
+        """Keep the records of train and give those that are kept: the n-th has row number n.
+
+        Args:
+            hold: which records are set aside as dev instead, if any.
+            once: leave out repeated records, which are counted in any case.
+        """
+        kept = self.kept
+        with ExitStack() as stack:
+            out, aside = (
+                stack.enter_context(_create(path))
+                for path in (self.folder / "train.jsonl", self.scratch / "held.jsonl")
+            )
+            for example in records:
+                text, gold = digest(kept.identity(example)), digest(kept.gold(example))
+                if not self.seen.first_time(text, gold):
+                    counts.duplicates += 1
+                    counts.conflicting += self.seen.gold_of(text) != gold
+                    if once:
+                        continue
+                if hold is not None and hold.holds(kept.identity(example)):
+                    aside.write(kept.dump(example) + "\n")
+                    self.held += 1
+                    continue
+                out.write(kept.dump(example) + "\n")
+                self.groups.add(kept.group(example))
+                self.rows += 1
+                yield example
+        np.save(self.folder / GROUPS, self.groups.numbers())
+
+    def again(self) -> Iterator[E]:
+        """The kept records of train once more, from disk."""
+        return self.kept.read(self.folder / "train.jsonl")
+
+    def dev(self, records: Iterable[E] | None, counts: SplitCounts) -> Iterator[tuple[E, bool]]:
+        """Keep the records of dev, and tell of each whether it stands in train too.
+
+        Args:
+            records: of the dev file; None: those that were held out.
+        """
+        seen: set[bytes] = set()
+        source = self.kept.read(self.scratch / "held.jsonl") if records is None else records
+        with _create(self.folder / "dev.jsonl") as out:
+            for example in source:
+                out.write(self.kept.dump(example) + "\n")
+                text = digest(self.kept.identity(example))
+                counts.duplicates += text in seen
+                seen.add(text)
+                yield example, records is not None and self.seen.gold_of(text) is not None
+
+
+def nothing_held_out(path: Path) -> UserError:
+    """What is told where there is no dev file and train gives none."""
+    return UserError(
+        "gives no text to hold out as dev", file=path, mend="name a dev file with --dev FILE, or raise data.held_out"
+    )
+
+
+def held_out_note(count: int, what: str, share: float, seed: int) -> str:
+    """What is told where dev was held out: how many ``what`` of train."""
+    return f"no dev file was given: {count:,} {what} of train are held out (data.held_out={share:g}, seed {seed})"
+
+
+def _create(path: Path) -> TextIO:
+    return path.open("w", encoding="utf-8", newline="\n")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, ClassVar, Protocol, cast
+from typing import Any, ClassVar, cast
 
 import torch
 from torch import Tensor, nn
@@ -14,23 +14,11 @@ from ietool.errors import UserError
 from ietool.nn.dgcnn import DGCNNBlock
 from ietool.nn.embedding import MixedEmbedding
 from ietool.quiet import quiet
+from ietool.recipe import DGCNNSection, PretrainedSection
 from ietool.text.encoding import open_vectors
 from ietool.text.segmentation import TAGS
 from ietool.text.tokens import TokenReader, fetch_config, kept_tokens
-from ietool.text.units import DGCNN, UnitReader
-
-
-class EncoderSection(Protocol):
-    """What a recipe's ``model`` section says of the encoder."""
-
-    encoder: str
-    cut_vocabulary: bool
-    hidden_size: int
-    dilations: list[int]
-    positions: int
-    embedding_dropout: float
-    gate_dropout: float
-    part_of_speech: bool
+from ietool.text.units import UnitReader
 
 
 class EncoderConfig(PretrainedConfig):
@@ -139,13 +127,13 @@ def make_encoder(config: EncoderConfig) -> CharacterEncoder | PretrainedEncoder:
     return CharacterEncoder(config) if config.encoder is None else PretrainedEncoder(config)
 
 
-def encoder_settings(section: EncoderSection, reader: UnitReader, prepared: Path) -> dict[str, Any]:
+def encoder_settings(section: DGCNNSection | PretrainedSection, reader: UnitReader, prepared: Path) -> dict[str, Any]:
     """What an :class:`EncoderConfig` is told by a recipe and its prepared data.
 
     Raises:
         UserError: the encoder cannot be had.
     """
-    if section.encoder == DGCNN:
+    if isinstance(section, DGCNNSection):
         vectors = open_vectors(prepared)
         return {
             "characters": reader.size,
@@ -158,7 +146,7 @@ def encoder_settings(section: EncoderSection, reader: UnitReader, prepared: Path
             "embedding_dropout": section.embedding_dropout,
             "gate_dropout": section.gate_dropout,
         }
-    own = fetch_config(section.encoder)
+    own = fetch_config(section.name)
     plain, rows = _plain(own), 0
     if section.cut_vocabulary:
         kept = kept_tokens(prepared).tolist()
@@ -169,7 +157,9 @@ def encoder_settings(section: EncoderSection, reader: UnitReader, prepared: Path
     return {"encoder": plain, "token_rows": rows, "hidden_size": int(own.hidden_size)}
 
 
-def load_encoder(encoder: CharacterEncoder | PretrainedEncoder, section: EncoderSection, prepared: Path) -> None:
+def load_encoder(
+    encoder: CharacterEncoder | PretrainedEncoder, section: DGCNNSection | PretrainedSection, prepared: Path
+) -> None:
     """Put what is known before training into a fresh encoder: word vectors, or the pretrained weights.
 
     Raises:
@@ -180,7 +170,8 @@ def load_encoder(encoder: CharacterEncoder | PretrainedEncoder, section: Encoder
         if vectors is not None:
             encoder.embedding.fill(vectors)
         return
-    source = fetch(section.encoder, type(encoder))
+    assert isinstance(section, PretrainedSection)
+    source = fetch(section.name, type(encoder))
     _without_pooler(source)
     weights = source.state_dict()
     if encoder.row_of is not None:

@@ -50,7 +50,7 @@ def card(folder: Path) -> str:
         score=f"{best['score']:.4f}" if best else "",
         interval="–".join(f"{value:.4f}" for value in best.get("interval") or ()),
         epochs=_epochs(folder),
-        corpus=info.extra.get("corpus") or {},
+        corpus=info.corpus,
         encoder=encoder,
         parameters=f"{count_parameters(folder):,}",
         recipe=(folder / RECIPE_FILE).read_text(encoding="utf-8").rstrip("\n"),
@@ -85,8 +85,8 @@ def _front_matter(info: RunInfo) -> str:
         "library_name": "ietool",
         "tags": list(dict.fromkeys(("ietool", info.task, info.recipe))),
     }
-    if info.extra.get("base_model"):
-        front["base_model"] = info.extra["base_model"]
+    if info.base_model:
+        front["base_model"] = info.base_model
     if best:
         value = {"type": str(best["metric"]), "value": round(float(best["score"]), 4), "name": str(best["metric"])}
         result = {

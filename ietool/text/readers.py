@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path
 
-from ietool.text.units import DGCNN, TOKENIZER, UnitReader
+from ietool.text.units import TOKENIZER, UnitReader
 
 
 def open_reader(folder: Path) -> UnitReader:
@@ -24,26 +24,26 @@ def open_reader(folder: Path) -> UnitReader:
 
 
 def write_reader(
-    folder: Path, encoder: str, characters: Counter[str], min_count: int, word_vectors: Path | None
+    folder: Path, pretrained: str | None, characters: Counter[str], min_count: int, word_vectors: Path | None
 ) -> UnitReader:
     """Write what :func:`open_reader` reads, and give it.
 
     Args:
         folder: a prepared folder.
-        encoder: ``dgcnn``, or the folder or hub id of a pretrained encoder.
-        characters, min_count, word_vectors: as in :func:`ietool.text.encoding.write_vocabulary`, for ``dgcnn``.
+        pretrained: the folder or hub id of a pretrained encoder; None: the encoder reads characters.
+        characters, min_count, word_vectors: as in :func:`ietool.text.encoding.write_vocabulary`, for characters.
 
     Raises:
         UserError: the word vectors or the tokenizer cannot be read.
     """
-    if encoder == DGCNN:
+    if pretrained is None:
         from ietool.text.encoding import write_vocabulary
 
         write_vocabulary(folder, characters, min_count, word_vectors)
     else:
         from ietool.text.tokens import fetch_tokenizer
 
-        fetch_tokenizer(encoder).save(folder)
+        fetch_tokenizer(pretrained).save(folder)
     return open_reader(folder)
 
 

@@ -9,9 +9,6 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-DGCNN = "dgcnn"
-"""The name of the encoder that is trained from scratch, on characters."""
-
 TOKENIZER = "tokenizer_config.json"
 """The file by which a folder with a tokenizer is known."""
 

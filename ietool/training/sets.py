@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
 
 if TYPE_CHECKING:
     import torch
+
+RECORD = "record"
+"""The column of a training table that holds the row number of the record which a window was cut from."""
 
 
 class TrainingSet(Protocol):
@@ -22,3 +28,44 @@ class TrainingSet(Protocol):
     def __getitem__(self, index: int) -> Any: ...
     def set_epoch(self, epoch: int) -> None: ...
     def collate(self, items: list[Any]) -> dict[str, torch.Tensor]: ...
+
+
+class WindowTable:
+    """Base of training sets over ``train`` of a prepared folder: a memory-mapped table with a row a window.
+
+    Args:
+        lists: the list columns that :meth:`row` gives.
+        rows: numbers of the records whose windows are wanted; None: all.
+    """
+
+    def __init__(self, prepared: Path, lists: Sequence[str], rows: Sequence[int] | None = None) -> None:
+        from datasets import Dataset, load_from_disk
+
+        from ietool.training.tables import ListColumn
+
+        data = load_from_disk(str(prepared / "train"))
+        assert isinstance(data, Dataset)
+        self.data, self.table, self.epoch = data, data.data, 0
+        self._at: np.ndarray | None = None
+        lengths = self.table.column("length").to_numpy()
+        if rows is not None:
+            self._at = np.flatnonzero(np.isin(self.table.column(RECORD).to_numpy(), np.asarray(rows)))
+            lengths = lengths[self._at]
+        self.lengths: Sequence[int] = lengths
+        self._columns = {name: ListColumn(data, name) for name in lists}
+
+    def __len__(self) -> int:
+        return len(self.lengths)
+
+    def set_epoch(self, epoch: int) -> None:
+        """Told before each epoch, for sets that draw."""
+        self.epoch = epoch
+
+    def place(self, index: int) -> int:
+        """The row of the table that an item stands in."""
+        return index if self._at is None else int(self._at[index])
+
+    def row(self, index: int) -> dict[str, Any]:
+        """The list columns of an item, as views of the mapped file."""
+        at = self.place(index)
+        return {name: column[at] for name, column in self._columns.items()}

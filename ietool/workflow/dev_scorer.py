@@ -1,29 +1,40 @@
-"""The score of a model on dev, after each epoch."""
+"""The score of a model on dev, after each epoch; and what is kept of dev when a training is over."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+import shutil
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from transformers import PreTrainedModel
 
-from ietool.core.contract import Predictor, Task
+from ietool.core.candidates import Candidates, Floor, write_candidates
+from ietool.core.contract import Task
+from ietool.core.predicting import Predictor
+from ietool.files import atomic_text
+from ietool.progress import Progress
 from ietool.recipe import Recipe
 from ietool.recipe_io import change_recipe
+from ietool.runs import DEV
 from ietool.training.device import autocast
 
 RESAMPLES = 1000
 """Draws of the bootstrap interval of a dev score."""
+
+FLOOR = Floor(0.01)
+"""Above which the candidates of dev are kept."""
 
 
 class DevScorer:
     """Scores a model on the dev set by the recipe's official variant, whose name it learns from the first report."""
 
     def __init__(
-        self, task: Task, recipe: Recipe, inputs: Any, gold: Any, assets: Path, precision: str, *, tunes: bool = True
+        self, task: Task[Any], recipe: Recipe, gold: Sequence[Any], assets: Path, precision: str, *, tunes: bool = True
     ) -> None:
-        self.task, self.recipe, self.inputs, self.gold = task, recipe, inputs, gold
+        self.task, self.recipe, self.gold = task, recipe, gold
         self.assets, self.precision, self.metric = assets, precision, ""
         self.tunes = tunes and task.tunes(recipe, gold)
 
@@ -32,10 +43,10 @@ class DevScorer:
         predictions, _ = self._predict(model)
         return self.task.tune(self.recipe, self.gold, predictions)
 
-    def _predict(self, model: PreTrainedModel) -> tuple[list[Any], Predictor]:
+    def _predict(self, model: PreTrainedModel) -> tuple[list[Any], Predictor[Any, Any]]:
         predictor = self.task.predictor(self.recipe, model, self.assets)
         with autocast(model.device, self.precision):
-            return list(predictor.predict(self.inputs)), predictor
+            return list(predictor.predict(self.gold)), predictor
 
     def __call__(self, model: PreTrainedModel) -> tuple[dict[str, float], str]:
         predictions, predictor = self._predict(model)
@@ -53,3 +64,32 @@ class DevScorer:
         if not any(self.task.is_found(p) for p in predictions):
             note = f"nothing above the thresholds; highest probability {predictor.highest_probability:.3f}"
         return values, note
+
+
+def keep_dev(scorer: DevScorer, model: PreTrainedModel, run: Path, tuned: Sequence[str], progress: Progress) -> None:
+    """Write what a finished run says of dev into its folder ``dev``: candidates above :data:`FLOOR`, what became of
+    every item (``outcomes.jsonl``) and the counts of every text (``counts.npy``), by which runs are compared."""
+    task, recipe = scorer.task, change_recipe(scorer.recipe, tuned) if tuned else scorer.recipe
+    reader, decoder = task.reader(recipe, model, scorer.assets), task.decoder(recipe, scorer.assets)
+    predictions: list[Any] = []
+    part = run / f".{DEV}.part"
+    shutil.rmtree(part, ignore_errors=True)
+
+    def read() -> Iterator[Candidates]:
+        for item, found in reader.propose(scorer.gold, floor=FLOOR):
+            predictions.append(decoder.decode(item, found, recipe.decode))
+            if len(predictions) % 64 == 0:
+                progress("candidates of dev", len(predictions), len(scorer.gold))
+            yield found
+        progress("candidates of dev", len(predictions), len(predictions))
+
+    with autocast(model.device, scorer.precision):
+        write_candidates(part, reader.layout, FLOOR, read(), {"recipe": recipe.name, "input": "dev"})
+    report = task.evaluate(recipe, scorer.gold, predictions, outcomes=True)
+    with atomic_text(part / "outcomes.jsonl") as out:
+        for outcome in report.outcomes:
+            out.write(json.dumps(outcome.record(), ensure_ascii=False) + "\n")
+    if report.counts is not None:
+        np.save(part / "counts.npy", report.counts)
+    shutil.rmtree(run / DEV, ignore_errors=True)
+    part.rename(run / DEV)

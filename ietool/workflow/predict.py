@@ -19,7 +19,7 @@ from ietool.training.device import autocast, choose_device, choose_precision
 
 
 @dataclass(frozen=True)
-class Outcome:
+class Predicted:
     """Texts read, the seconds that reading, predicting and writing took, without loading the model, and remarks."""
 
     texts: int
@@ -118,7 +118,7 @@ def predict_file(
     batch_size: int | None = None,
     overrides: Sequence[str] = (),
     progress: Progress = no_progress,
-) -> Outcome:
+) -> Predicted:
     """Read ``source`` as a stream and write a submission; ``-`` stands for the standard streams.
 
     Raises:
@@ -141,4 +141,4 @@ def predict_file(
         for piece in loaded.task.submission(counted(), loaded.run, output):
             out.write(piece)
     progress("texts", done, done)
-    return Outcome(done, time.monotonic() - begin, loaded.notes)
+    return Predicted(done, time.monotonic() - begin, loaded.notes)

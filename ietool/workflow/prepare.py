@@ -25,7 +25,7 @@ from ietool.recipe_io import save_recipe
 from ietool.registry import get_task
 
 
-def find_sources(task: Task, data: Path | None, files: Mapping[str, Path]) -> Sources:
+def find_sources(task: Task[Any], data: Path | None, files: Mapping[str, Path]) -> Sources:
     """The files to prepare from: those named, the rest from ``data``, or the corpus that ships where neither is given.
 
     Raises:
@@ -118,7 +118,14 @@ def prepare(
 
 
 def _build(
-    task: Task, recipe: Recipe, sources: Sources, folder: Path, top: Path, mark: str, skip_bad: bool, progress: Progress
+    task: Task[Any],
+    recipe: Recipe,
+    sources: Sources,
+    folder: Path,
+    top: Path,
+    mark: str,
+    skip_bad: bool,
+    progress: Progress,
 ) -> Prepared:
     scratch = Path(tempfile.mkdtemp(prefix=".preparing-", dir=folder.parent))
     try:

@@ -14,7 +14,7 @@ from ietool.runs import RECIPE_FILE, RUN_FILE, model_files, open_run
 
 
 @dataclass(frozen=True)
-class Outcome:
+class Pushed:
     """The files of the model, by their names within the run, their bytes, and where they went; None: nowhere."""
 
     files: Sequence[str]
@@ -22,7 +22,7 @@ class Outcome:
     url: str | None
 
 
-def push(run: Path, repository: str, *, private: bool = True, dry: bool = False) -> Outcome:
+def push(run: Path, repository: str, *, private: bool = True, dry: bool = False) -> Pushed:
     """Write the model card anew and upload the run as one commit; the repository is made where it is not there.
 
     Args:
@@ -39,16 +39,16 @@ def push(run: Path, repository: str, *, private: bool = True, dry: bool = False)
             "was interrupted", "finish it with `ietool train … --resume`"
         )  # fmt: skip
         raise UserError(what, file=run, mend=mend)
-    if entry.info.extra.get("overfit"):
+    if entry.info.overfit:
         raise UserError("is a self-check by --overfit, no model", file=run, mend="push a run that was trained on all")
     _check_name(repository)
     write_card(run)
-    names = sorted({*entry.info.extra.get("files", model_files(run)), CARD})
+    names = sorted({*(entry.info.files or model_files(run)), CARD})
     # Only what the training wrote: predictions that stand in the folder may hold the competition's texts.
     names = [name for name in names if (run / name).is_file()]
     size = sum((run / name).stat().st_size for name in names)
     if dry:
-        return Outcome(names, size, None)
+        return Pushed(names, size, None)
 
     from huggingface_hub import CommitOperationAdd, HfApi
 
@@ -64,7 +64,7 @@ def push(run: Path, repository: str, *, private: bool = True, dry: bool = False)
         raise UserError(
             f"{repository!r} did not take the run ({reason})", mend="check the name, the network, and `hf auth login`"
         ) from None
-    return Outcome(names, size, str(made.commit_url))
+    return Pushed(names, size, str(made.commit_url))
 
 
 def _check_name(repository: str) -> None:
@@ -89,6 +89,7 @@ def _content(run: Path, name: str) -> str | bytes:
         info = json.loads(text)
         for key in ("command", "process", "host"):
             info.pop(key, None)
+        info.pop("prepared", None)
         info.get("extra", {}).pop("prepared", None)
         text = json.dumps(info, ensure_ascii=False, indent=2) + "\n"
     recipe, _, _ = yaml_io.read(run / RECIPE_FILE)

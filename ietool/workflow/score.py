@@ -59,7 +59,6 @@ def score_files(
     )
     if explain is not None:
         with atomic_text(explain) as out:
-            for verdict in report.verdicts:
-                line = {"text": verdict.text, "verdict": verdict.verdict, "rule": verdict.rule, **verdict.item}
-                out.write(json.dumps(line, ensure_ascii=False) + "\n")
+            for outcome in report.outcomes:
+                out.write(json.dumps(outcome.record(), ensure_ascii=False) + "\n")
     return report

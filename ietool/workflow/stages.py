@@ -64,7 +64,7 @@ class Stages:
 
     def __init__(
         self,
-        task: Task,
+        task: Task[Any],
         recipe: Recipe,
         run: Path,
         data: TrainingSet,
@@ -145,7 +145,7 @@ class Stages:
         self.on_epoch(row)
 
 
-def reload_best(task: Task, run: Path, stage: Path, seed: int) -> PreTrainedModel:
+def reload_best(task: Task[Any], run: Path, stage: Path, seed: int) -> PreTrainedModel:
     """The best weights of the stages before. They are set aside when the stage begins, since an interrupted epoch may
     have replaced those of the run; the seed is set so that a resumed stage repeats an uninterrupted one."""
     begin = stage / "begin"

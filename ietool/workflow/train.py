@@ -19,7 +19,7 @@ from ietool.errors import UserError
 from ietool.prepared import corpus_of
 from ietool.processes import is_main_process
 from ietool.progress import Progress, no_progress
-from ietool.recipe import Recipe
+from ietool.recipe import PretrainedSection, Recipe
 from ietool.recipe_io import load_recipe, save_recipe
 from ietool.registry import get_task
 from ietool.report.card import write_card
@@ -32,17 +32,16 @@ from ietool.runs import (
     unfinished_run,
     update_run,
 )
-from ietool.text.units import DGCNN
 from ietool.training.device import choose_device, choose_precision, confine
 from ietool.training.trainer import (
     EpochRow,
 )
-from ietool.workflow.dev_scorer import DevScorer
+from ietool.workflow.dev_scorer import DevScorer, keep_dev
 from ietool.workflow.stages import OVERFIT_TARGET, Stages, best_row, make_ready
 
 
 @dataclass(frozen=True)
-class Outcome:
+class Trained:
     """A finished training: ``best`` has score, metric, stage and epoch, ``fitted`` says how a self-check went, else
     None, ``tuned`` are the settings of ``decode`` that were found on dev."""
 
@@ -64,7 +63,7 @@ def train(
     overwrite: bool = False,
     on_epoch: Callable[[EpochRow], None] = lambda row: None,
     progress: Progress = no_progress,
-) -> Outcome:
+) -> Trained:
     """Train and keep the best weights in a run folder.
 
     Args:
@@ -94,19 +93,26 @@ def train(
     if prepared is None:
         raise ValueError("a new run needs a prepared folder")
     set_seed(recipe.training.seed)
-    data = task.training_set(recipe, prepared, limit=overfit)
+    data = task.training_set(recipe, prepared, rows=None if overfit is None else range(overfit))
     model = _build(task, recipe, prepared, progress, dropout=overfit is None)
     if run is None:  # only now: what cannot be trained leaves no run behind, and overwrites none
         run = _new_run(recipe, output, chosen, overwrite=overwrite)
-    inputs, gold = task.dev_set(recipe, prepared, split="dev" if overfit is None else "train", limit=overfit)
-    scorer = DevScorer(task, recipe, inputs, gold, prepared, precision, tunes=overfit is None)
+    gold = task.gold(prepared, "dev" if overfit is None else "train", overfit)
+    scorer = DevScorer(task, recipe, gold, prepared, precision, tunes=overfit is None)
     with training_in(run) if is_main_process() else nullcontext():
         if is_main_process():
             task.save_assets(recipe, prepared, run)
-            extra: dict[str, Any] = {"precision": precision, "prepared": str(prepared.resolve()), "overfit": overfit}
-            extra |= {"base_model": _base_model(recipe), "corpus": corpus_of(prepared)}
             # A resumed run may stand elsewhere than it began: what was known of the encoder then still holds.
-            update_run(run, state="training", extra=extra | _known(run, "base_model"))
+            base = open_run(run, weights=False).info.base_model or _base_model(recipe)
+            update_run(
+                run,
+                state="training",
+                precision=precision,
+                prepared=str(prepared.resolve()),
+                overfit=overfit,
+                base_model=base,
+                corpus=corpus_of(prepared),
+            )
         stages = Stages(task, recipe, run, data, scorer, chosen, precision, overfit is not None, on_epoch, progress)
         if resume:
             stages.rewind()
@@ -119,10 +125,10 @@ def train(
         tuned = _finish(stages, chosen) if is_main_process() else ()
     best = best_row(stages.state)
     fitted = None if overfit is None else best.get("score", 0.0) >= OVERFIT_TARGET
-    return Outcome(run, best, stages.state.rows, fitted, tuned)
+    return Trained(run, best, stages.state.rows, fitted, tuned)
 
 
-def _build(task: Task, recipe: Recipe, prepared: Path, progress: Progress, *, dropout: bool) -> PreTrainedModel:
+def _build(task: Task[Any], recipe: Recipe, prepared: Path, progress: Progress, *, dropout: bool) -> PreTrainedModel:
     """A fresh model, ready to train; a self-check wants no dropout."""
     progress("make the model", 0, None)  # which may mean fetching an encoder from the hub
     model = task.build_model(recipe, prepared)
@@ -134,32 +140,31 @@ def _build(task: Task, recipe: Recipe, prepared: Path, progress: Progress, *, dr
     return model
 
 
-def _known(run: Path, key: str) -> dict[str, Any]:
-    """What a run has recorded under one key, if anything."""
-    extra = open_run(run, weights=False).info.extra
-    return {key: extra[key]} if key in extra else {}
-
-
 def _finish(stages: Stages, device: torch.device) -> Sequence[str]:
-    """Write what a run has when its stages are over: settings found on dev, which it gives, its state and its card."""
-    task, run, best = stages.task, stages.run, best_row(stages.state)
+    """Write what a run has when its stages are over: settings found on dev, which it gives, what the best weights say
+    of dev, its state and its card."""
+    run, best, scorer = stages.run, best_row(stages.state), stages.scorer
     tuned: Sequence[str] = ()
-    if best and stages.scorer.tunes:
-        tuned = stages.scorer.tune(task.load_model(run).to(device).eval())  # type: ignore[arg-type]
-        save_recipe(load_recipe(str(run / RECIPE_FILE), tuned), run / RECIPE_FILE)
+    if best and stages.stop_at is None:
+        model = stages.task.load_model(run).to(device).eval()  # type: ignore[arg-type]
+        if scorer.tunes:
+            tuned = scorer.tune(model)
+            save_recipe(load_recipe(str(run / RECIPE_FILE), tuned), run / RECIPE_FILE)
+        keep_dev(scorer, model, run, tuned, stages.progress)
     shutil.rmtree(stages.checkpoints, ignore_errors=True)
-    info = update_run(run, state="finished", best=best)
+    update_run(run, state="finished", best=best, tuned=list(tuned))
     if best:
-        info = update_run(run, extra=info.extra | {"tuned": list(tuned)})
         write_card(run)
-        update_run(run, extra=info.extra | {"files": model_files(run)})
+        update_run(run, files=model_files(run))
     return tuned
 
 
 def _base_model(recipe: Recipe) -> str | None:
     """The hub id of the encoder that training starts from; None if it comes from a folder, or starts from nothing."""
-    encoder = getattr(getattr(recipe, "model", None), "encoder", DGCNN)
-    return None if encoder == DGCNN or Path(encoder).exists() else str(encoder)
+    encoder = getattr(getattr(recipe, "model", None), "encoder", None)
+    if not isinstance(encoder, PretrainedSection) or Path(encoder.name).exists():
+        return None
+    return encoder.name
 
 
 def _begun(run: Path) -> tuple[Recipe, Path, int | None, str]:
@@ -170,11 +175,11 @@ def _begun(run: Path) -> tuple[Recipe, Path, int | None, str]:
     entry = open_run(run, weights=False)
     if entry.state == "finished":
         raise UserError("is finished already", file=run, mend="leave out --resume to train anew")
-    prepared = Path(str(entry.info.extra.get("prepared", "")))
-    if not entry.info.extra or not prepared.is_dir():
+    info = entry.info
+    prepared = Path(info.prepared)
+    if not info.prepared or not prepared.is_dir():
         raise UserError("cannot go on: its prepared data is gone", file=run, mend="leave out --resume to train anew")
-    extra = entry.info.extra
-    return load_recipe(str(run / RECIPE_FILE)), prepared, extra.get("overfit"), str(extra["precision"])
+    return load_recipe(str(run / RECIPE_FILE)), prepared, info.overfit, info.precision
 
 
 def _new_run(recipe: Recipe, output: Path | None, device: torch.device, *, overwrite: bool) -> Path:

@@ -177,7 +177,7 @@ def test_score_says_which_file_is_gold(folder: Path, capsys: pytest.CaptureFixtu
 def test_a_self_check_is_not_the_latest_run(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run = folder / "runs" / "mine"
     info = json.loads((run / "run.json").read_text(encoding="utf-8"))
-    info |= {"state": "finished", "best": {"score": 0.99, "metric": "duie2"}, "extra": {"overfit": 16}}
+    info |= {"state": "finished", "best": {"score": 0.99, "metric": "duie2"}, "overfit": 16}
     (run / "run.json").write_text(json.dumps(info), encoding="utf-8")
     (run / "model.safetensors").touch()
     assert app_module.run(["predict", "--recipe", "ske", "--text", "字"]) == 2

@@ -31,7 +31,7 @@ def run(tmp_path: Path) -> Path:
     (folder / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
     corpus = {"files": {"train": "tr`ain|.json"}, "columns": ["", "train"], "rows": [["records", 1234], ["a|b", None]]}
     best = {"score": 0.5, "metric": "duie2", "stage": 1, "epoch": 2, "interval": [0.4, 0.6]}
-    update_run(folder, state="finished", best=best, extra={"corpus": corpus, "precision": "fp32"})
+    update_run(folder, state="finished", best=best, corpus=corpus, precision="fp32")
     return folder
 
 
@@ -65,11 +65,11 @@ def test_card_escapes_what_it_is_told(run: Path) -> None:
 def test_encoder_from_a_hub_is_the_base_model(run: Path) -> None:
     recipe = (run / "recipe.yaml").read_text(encoding="utf-8")
     (run / "recipe.yaml").write_text(recipe.replace("encoder: dgcnn", "encoder: some/encoder"), encoding="utf-8")
-    update_run(run, extra={"base_model": "some/encoder"})  # as the training knew it
+    update_run(run, base_model="some/encoder")  # as the training knew it
     front, body = front_and_body(card(run))
     assert front["base_model"] == "some/encoder" and "`some/encoder`" in body
     (run / "recipe.yaml").write_text(recipe.replace("encoder: dgcnn", "encoder: /my/encoder"), encoding="utf-8")
-    update_run(run, differences={"model.encoder": "/my/encoder"}, extra={"base_model": None})
+    update_run(run, differences={"model.encoder": "/my/encoder"}, base_model=None)
     front, body = front_and_body(card(run))
     assert "base_model" not in front
     # Where it lies on this machine is nobody's business.
@@ -77,7 +77,7 @@ def test_encoder_from_a_hub_is_the_base_model(run: Path) -> None:
 
 
 def test_self_check_says_that_it_is_no_model(run: Path) -> None:
-    update_run(run, extra={"overfit": 32})
+    update_run(run, overfit=32)
     text = card(run)
     assert "no model to use" in text and "same 32 records" in text and "Not recorded" in text
 
@@ -90,7 +90,7 @@ def test_push_dry_run_lists_the_model_alone(run: Path, capsys: pytest.CaptureFix
     assert told["files"] == ["README.md", "metrics.jsonl", "model.safetensors", "recipe.yaml", "run.json"]
     assert told["url"] is None and told["bytes"] > 0
     # What was written into the folder after the training is not the model's.
-    update_run(run, extra={"files": ["model.safetensors", "recipe.yaml"]})
+    update_run(run, files=["model.safetensors", "recipe.yaml"])
     (run / "result.json").write_text("{}", encoding="utf-8")
     assert app_module.run(["push", str(run), "me/model", "--dry-run"]) == 0
     assert capsys.readouterr().out.splitlines() == ["README.md", "model.safetensors", "recipe.yaml"]
@@ -128,7 +128,7 @@ def test_push_tells_nothing_of_the_machine(tmp_path: Path, monkeypatch: pytest.M
     run = create_run(recipe, tmp_path / "run", device="cpu")
     save_file({"a": np.zeros(2, np.float32)}, run / "model.safetensors")
     (run / "config.json").write_text(json.dumps({"encoder": {"_name_or_path": str(encoder)}}), encoding="utf-8")
-    update_run(run, state="finished", extra={"prepared": str(tmp_path / "secret place")})
+    update_run(run, state="finished", prepared=str(tmp_path / "secret place"))
     sent: dict[str, bytes] = {}
 
     class Api:
@@ -158,7 +158,7 @@ def test_push_takes_finished_runs_alone(run: Path, capsys: pytest.CaptureFixture
     update_run(run, state="interrupted")
     assert app_module.run(["push", str(run), "me/model", "--dry-run"]) == 2
     assert "was interrupted" in capsys.readouterr().err
-    update_run(run, state="finished", extra={"overfit": 6})
+    update_run(run, state="finished", overfit=6)
     assert app_module.run(["push", str(run), "me/model", "--dry-run"]) == 2
     assert "self-check" in capsys.readouterr().err
 

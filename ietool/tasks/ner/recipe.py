@@ -5,9 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, PositiveInt
+from pydantic import BeforeValidator, Field, PositiveInt
 
-from ietool.recipe import Recipe, Section, Share, WindowedSection
+from ietool.recipe import (
+    DGCNNSection,
+    PretrainedSection,
+    Recipe,
+    Section,
+    Share,
+    WindowedSection,
+    encoder_kind,
+)
 
 
 class DataSection(WindowedSection):
@@ -30,36 +38,37 @@ class DataSection(WindowedSection):
     held_out_seed: Annotated[int, Field(ge=0)] = Field(42, description="which share that is")
 
 
-class ModelSection(Section):
-    """The network: an encoder, and a CRF or a GlobalPointer on it."""
+class EncoderSection(DGCNNSection):
+    """The encoder from scratch."""
 
-    head: Literal["crf", "globalpointer"] = Field(
-        "crf", description="crf: one tag a unit; globalpointer: a score for every span, so that nested ones fit"
+    dilations: list[PositiveInt] = Field(
+        default_factory=lambda: [1, 2, 5, 1, 2, 5, 1, 1, 1], min_length=1, description="one block each"
     )
-    encoder: str = Field("dgcnn", description="dgcnn, or a folder or hub id that AutoModel loads")
-    cut_vocabulary: bool = Field(
-        False, description="keep only those rows of a pretrained token embedding that the training texts need"
-    )
-    hidden_size: PositiveInt = Field(128, multiple_of=2, description="of dgcnn")
-    dilations: list[PositiveInt] = Field(default_factory=lambda: [1, 2, 5, 1, 2, 5, 1, 1, 1], min_length=1)
-    positions: Annotated[int, Field(ge=0)] = Field(0, description="rows of dgcnn's position table; 0: none")
-    embedding_dropout: Share = 0.25
-    gate_dropout: Share = 0.1
-    part_of_speech: bool = Field(True, description="add an embedding of the word's part of speech (dgcnn)")
-    head_dropout: Share = Field(0.1, description="dropout on what the head reads")
-    tags: Literal["bio", "bioes"] = Field("bioes", description="the scheme that the CRF works in, whatever the files')")
-    transition_scale: Annotated[float, Field(gt=0)] = Field(
-        1.0, description="the CRF's transitions learn so many times as fast as the rest of the head"
-    )
-    head_size: PositiveInt = Field(64, multiple_of=2, description="length of GlobalPointer's queries and keys")
+    positions: Annotated[int, Field(ge=0)] = Field(0, description="rows of the position table; 0: none")
+    part_of_speech: bool = Field(True, description="add an embedding of the word's part of speech")
+
+
+Encoder = Annotated[EncoderSection | PretrainedSection, Field(discriminator="kind"), BeforeValidator(encoder_kind)]
+
+
+class HeadSection(Section):
+    """What every head has."""
+
+    kind: str
+    dropout: Share = Field(0.1, description="dropout on what the head reads")
+
+
+class ModelSection(Section):
+    """The network: an encoder, and a head on it."""
+
+    encoder: Encoder = Field(default_factory=EncoderSection)
+    head: HeadSection
 
 
 class DecodeSection(Section):
     """From scores to entities."""
 
-    threshold: Share | None = Field(
-        None, description="least probability of an entity; null: none for the CRF, whose best path decides, else 0.5"
-    )
+    threshold: Share = Field(0.5, description="what the probability of an entity must exceed")
     batch_size: PositiveInt = 64
 
 
@@ -70,9 +79,25 @@ class ScoreSection(Section):
 
 
 class NerRecipe(Recipe):
-    """Named entities."""
+    """Named entities. Each head's recipe narrows ``model`` and ``decode`` to what acts for it."""
 
     data: DataSection = Field(default_factory=DataSection)
-    model: ModelSection = Field(default_factory=ModelSection)
+    model: ModelSection
     decode: DecodeSection = Field(default_factory=DecodeSection)
     score: ScoreSection = Field(default_factory=ScoreSection)
+
+
+FORMER_KEYS = {
+    "model.cut_vocabulary": "model.encoder.cut_vocabulary",
+    "model.hidden_size": "model.encoder.hidden_size",
+    "model.dilations": "model.encoder.dilations",
+    "model.positions": "model.encoder.positions",
+    "model.embedding_dropout": "model.encoder.embedding_dropout",
+    "model.gate_dropout": "model.encoder.gate_dropout",
+    "model.part_of_speech": "model.encoder.part_of_speech",
+    "model.head_dropout": "model.head.dropout",
+    "model.tags": "model.head.tags",
+    "model.transition_scale": "model.head.transition_scale",
+    "model.head_size": "model.head.size",
+}
+"""See :attr:`ietool.core.contract.Task.former_keys`."""

@@ -13,7 +13,7 @@ from ietool.tasks.ner.data.schemes import SCHEMES
 from ietool.tasks.ner.features.featurizer import Labels
 
 if TYPE_CHECKING:
-    from ietool.tasks.ner.heads.predictor import Recognised
+    from ietool.tasks.ner.heads.decoder import Recognised
 
 
 def format_prediction(prediction: Recognised, assets: Path) -> str:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from ietool.errors import WHOLE, UserError, cause
+from ietool.tasks.ner.data.example import Example
 from ietool.tasks.ner.recipe import NerRecipe
 from ietool.text.readers import copy_reader, open_reader
 from ietool.text.units import UnitReader, Units
@@ -70,6 +71,10 @@ class Featurizer:
     @classmethod
     def open(cls, recipe: NerRecipe, folder: Path) -> Featurizer:
         return cls(open_reader(folder), recipe.data.window, recipe.data.overlap)
+
+    def cut(self, examples: Sequence[Example]) -> Iterator[tuple[int, Piece]]:
+        """The windows of some examples, each with the number of its example."""
+        return ((piece.text, piece) for piece in self.pieces([example.text for example in examples]))
 
     def pieces(self, texts: Sequence[str]) -> list[Piece]:
         """The windows of some texts, in order; those without any unit that stands for characters are left out.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -12,23 +13,31 @@ Found = tuple[int, int, int, float]
 """(start, end, number of the type, probability) of an entity, in characters of the text."""
 
 
-def owned(windows: Sequence[tuple[int, int]], found: Sequence[Iterable[Found]]) -> list[Found]:
-    """The entities of a text from those of its windows, each once.
+def owners(
+    windows: Sequence[tuple[int, int]], starts: npt.NDArray[np.integer], ends: npt.NDArray[np.integer]
+) -> npt.NDArray[np.int64]:
+    """Which window of a text has the say in each of some spans: (n,).
 
-    Where two windows overlap, the earlier one has the say up to the middle of what they share: an entity counts if its
-    own middle lies there. So one of up to half an overlap is seen with context on both sides, and what the edge of a
+    Where two windows overlap, the earlier one has the say up to the middle of what they share: a span is its own if the
+    span's middle lies there. So one of up to half an overlap is seen with context on both sides, and what the edge of a
     window cut in two is left out, as long as all of it is shorter than the overlap.
 
     Args:
         windows: [start, end) of each, in order.
-        found: the entities of each.
+        starts, ends: (n,) of the spans, half-open.
     """
+    # Twice the places, so that middles are whole numbers.
+    borders = [end + start for (_, end), (start, _) in pairwise(windows)]
+    found: npt.NDArray[np.int64] = np.searchsorted(borders, starts.astype(np.int64) + ends, side="right")
+    return found
+
+
+def owned(windows: Sequence[tuple[int, int]], found: Sequence[Iterable[Found]]) -> list[Found]:
+    """The entities of a text from those of its windows, each once; see :func:`owners`."""
     kept: dict[tuple[int, int, int], float] = {}
-    for n, ((start, end), entities) in enumerate(zip(windows, found, strict=True)):
-        low = 0.0 if n == 0 else (start + windows[n - 1][1]) / 2
-        high = float("inf") if n == len(windows) - 1 else (windows[n + 1][0] + end) / 2
+    for n, entities in enumerate(found):
         for a, b, kind, probability in entities:
-            if low <= (a + b) / 2 < high:
+            if owners(windows, np.array([a]), np.array([b]))[0] == n:
                 kept[a, b, kind] = max(probability, kept.get((a, b, kind), 0.0))
     return [(*key, probability) for key, probability in sorted(kept.items())]
 
@@ -56,8 +65,23 @@ def without_overlaps(found: Iterable[Found]) -> list[Found]:
     return sorted(kept)
 
 
-Array = npt.NDArray[np.float64]
-
-
-UnitRow = tuple[int, int, int, float]
-"""(first unit, the one behind the last, number of the type, probability)."""
+def best_apart(found: Sequence[Found], least: float) -> list[Found]:
+    """The set of entities that do not overlap with the greatest sum of what each is above ``least``: where several
+    models are averaged, no path says which spans go together."""
+    able = sorted((f for f in found if f[3] > least), key=lambda f: (f[1], f[0], f[2]))
+    ends = [f[1] for f in able]
+    best = [0.0]  # of the first n entities
+    taken: list[int] = []  # where the n-th is taken, how many come before it
+    for n, (start, _, _, probability) in enumerate(able):
+        before = bisect_right(ends, start, 0, n)
+        with_it = best[before] + probability - least
+        taken.append(before if with_it > best[-1] else -1)
+        best.append(max(with_it, best[-1]))
+    kept, n = [], len(able)
+    while n:
+        if taken[n - 1] >= 0:
+            kept.append(able[n - 1])
+            n = taken[n - 1]
+        else:
+            n -= 1
+    return sorted(kept)

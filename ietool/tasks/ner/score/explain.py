@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Hashable, Iterator
 from typing import Any
 
-from ietool.scoring.report import Verdict
+from ietool.scoring.report import Outcome
 from ietool.tasks.ner.data.reading import Entity
 
 
 def explain_text(
-    text: str, gold: Collection[Entity], found: Collection[Entity], metric: str, *, answered: bool
-) -> Iterator[Verdict]:
+    key: Hashable, text: str, gold: Collection[Entity], found: Collection[Entity], metric: str, *, answered: bool
+) -> Iterator[Outcome]:
     """The verdicts on one text: its predictions by place, then the gold entities that none hits.
 
     ``right``, ``spurious`` and ``missed`` add up to the scores, but under ``cluener``, where a name counts once however
@@ -24,15 +24,19 @@ def explain_text(
             return one.type == other.type and text[one.start : one.end] == text[other.start : other.end]
         return one == other
 
+    def outcome(entity: Entity, verdict: str, why: str) -> Outcome:
+        spans = [(entity.type, entity.start, entity.end)]
+        return Outcome(key, text, verdict, why, _item(entity, text), spans=spans)
+
     for entity in sorted(set(found)):
         if any(same(entity, other) for other in gold):
-            yield Verdict(text, "right", _item(entity, text), "the name stands in gold" if names else "exact")
+            yield outcome(entity, "right", "the name stands in gold" if names else "exact")
         else:
-            yield Verdict(text, "spurious", _item(entity, text), "not in gold: " + _nearest(entity, gold, text, "gold"))
+            yield outcome(entity, "spurious", "not in gold: " + _nearest(entity, gold, text, "gold"))
     for entity in sorted(set(gold)):
         if not any(same(entity, other) for other in found):
             why = _nearest(entity, found, text, "the prediction") if answered else "the text has no prediction"
-            yield Verdict(text, "missed", _item(entity, text), "missed: " + why)
+            yield outcome(entity, "missed", "missed: " + why)
 
 
 def _item(entity: Entity, text: str) -> dict[str, Any]:

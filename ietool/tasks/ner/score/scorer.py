@@ -12,17 +12,15 @@ import numpy as np
 import numpy.typing as npt
 
 from ietool.errors import UserError
-from ietool.scoring.intervals import f1_interval
+from ietool.scoring.intervals import bootstrap, prf_measures
 from ietool.scoring.prf import PRFScore
-from ietool.scoring.report import Report, Verdict
+from ietool.scoring.report import Counts, Outcome, Report
 from ietool.scoring.tables import prf_table
 from ietool.tasks.ner.data.forms.recognise import CLUENER
 from ietool.tasks.ner.data.reading import Entity, flatten
 from ietool.tasks.ner.data.schemes import SCHEMES
 from ietool.tasks.ner.score.explain import explain_text
 from ietool.tasks.ner.score.files import pair_up, read_for_scoring
-
-Floats = npt.NDArray[np.floating | np.integer]
 
 METRICS = ("seqeval", "span", "cluener")
 """The variants there are."""
@@ -106,29 +104,31 @@ def score(
         for name, (right, predicted, wanted) in zip(types, counts.sum(0).tolist(), strict=True)
     }
     values = sum(by_type.values(), PRFScore()).values(len(gold))
+    flat, measures = counts.sum(1), prf_of_three
     if metric == "cluener":
         known = [n for n, name in enumerate(types) if by_type[name].gold]
-        macro = _macro(counts.sum(0)[None, known])
-        values |= {name: float(x[0]) for name, x in zip(("precision", "recall", "f1"), macro, strict=True)}
-        interval = _macro_interval(counts[:, known], resamples) if resamples else None
+        flat, measures = counts[:, known].reshape(len(gold), -1), _macro
+        values |= {name: float(x) for name, x in _macro(flat.sum(0)).items()}
         if extra := [name for name in types if not by_type[name].gold]:
             remarks.append(f"predictions have types that gold lacks, which the mean leaves out: {', '.join(extra)}")
-    else:
-        texts = counts.sum(1).tolist()
-        interval = f1_interval((PRFScore(r, p, r, g) for r, p, g in texts), resamples=resamples)
+    flat = flat.astype(np.float64)
     definition = {"seqeval": _SEQEVAL.format(scheme=scheme.upper()), "span": _SPAN, "cluener": _CLUENER}[metric]
-    verdicts: list[Verdict] = []
+    outcomes: list[Outcome] = []
+    keys = list(enumerate(text for text, _ in gold))
     if explain:
         for n, ((text, _), a, b) in enumerate(zip(gold, *sides, strict=True)):
-            verdicts += explain_text(text, a, b, metric, answered=not (unanswered and unanswered[n]))
+            outcomes += explain_text(keys[n], text, a, b, metric, answered=not (unanswered and unanswered[n]))
     return Report(
         metric=metric,
         definition=definition,
         values=values,
         tables=[prf_table("Types, worst first", "type", by_type)],
-        interval=interval,
+        interval=bootstrap(flat, measures, resamples=resamples).get("f1"),
         notes=remarks,
-        verdicts=verdicts,
+        keys=keys,
+        counts=flat,
+        measures=measures,
+        outcomes=outcomes,
     )
 
 
@@ -159,33 +159,16 @@ def _keys(entities: Iterable[Entity], text: str, metric: str, names: Names) -> s
     return {((e.start, e.end), e.type) for e in entities}
 
 
-def _macro(totals: Floats) -> tuple[Floats, Floats, Floats]:
-    """Means over types of precision, recall and F1: totals (n, types, 3) of right, predicted, gold → (n,) each."""
-    right, predicted, wanted = np.moveaxis(totals.astype(np.float64), 2, 0)
-    precision = np.divide(right, predicted, out=np.zeros_like(right), where=predicted > 0)
-    recall = np.divide(right, wanted, out=np.zeros_like(right), where=wanted > 0)
-    both = precision + recall
-    f1 = np.divide(2 * precision * recall, both, out=np.zeros_like(both), where=both > 0)
-    count = max(1, totals.shape[1])
-    return precision.sum(1) / count, recall.sum(1) / count, f1.sum(1) / count
+def prf_of_three(sums: Counts) -> dict[str, Counts]:
+    """Micro precision, recall and F1 from sums (…, 3) of right, predicted, gold."""
+    return prf_measures(sums[..., [0, 1, 0, 2]])
 
 
-def _macro_interval(
-    counts: Floats, resamples: int, level: float = 0.95, seed: int = 2019
-) -> tuple[float, float] | None:
-    """The percentile bootstrap interval of macro F1 when texts are drawn anew; counts (texts, types, 3)."""
-    texts = len(counts)
-    if not texts:
-        return None
-    draws = np.random.default_rng(seed)
-    flat = counts.reshape(texts, -1).astype(np.float64)
-    f1 = []
-    for _ in range(0, resamples, 100):  # a hundred at a time: the weights of all would be gigabytes
-        weights = draws.multinomial(texts, np.full(texts, 1 / texts), size=100)
-        f1.append(_macro((weights @ flat).reshape(100, *counts.shape[1:]))[2])
-    tail = (1 - level) / 2
-    low, high = np.quantile(np.concatenate(f1)[:resamples], [tail, 1 - tail])
-    return float(low), float(high)
+def _macro(sums: Counts) -> dict[str, Counts]:
+    """Means over types of precision, recall and F1, from sums (…, types × 3) of right, predicted, gold."""
+    every = prf_of_three(sums.reshape(*sums.shape[:-1], -1, 3))
+    count = max(1, sums.shape[-1] // 3)
+    return {name: values.sum(-1) / count for name, values in every.items()}
 
 
 def score_paths(

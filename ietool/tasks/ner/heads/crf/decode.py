@@ -1,16 +1,32 @@
-"""Probabilities of spans under a linear chain."""
+"""What a linear chain says of spans: how probable each is over all paths, and which the best path has."""
 
 from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from ietool.core.candidates import PRODUCT, Candidates, Floor, Layout
+from ietool.tasks.ner.features.featurizer import Labels
+from ietool.tasks.ner.heads.crf.recipe import CRFRecipe
 from ietool.tasks.ner.heads.crf.tagset import TagSet
-from ietool.tasks.ner.heads.merging import Array
+from ietool.tasks.ner.heads.decoder import NerDecoder
+from ietool.tasks.ner.heads.merging import Found, best_apart
+
+Floats = npt.NDArray[np.float64]
+Places = npt.NDArray[np.int64]
+
+LAYOUT = Layout(("start", "end", "type"), ("probability", "path"), ("probability",))
+"""``path`` is 1 for spans of the best path, else 0; of several models the share of those whose best path has it."""
+
+EVEN = 0.5
+"""What a span must be above, where several models are averaged and no threshold is given."""
 
 
-class PathProbability:
-    """How probable an entity of the best path is: the share of all paths that have it.
+class SpanProbability:
+    """How probable a span is: the share of all paths that have it.
 
     Args:
         transitions: (K, K).
@@ -19,22 +35,85 @@ class PathProbability:
     """
 
     def __init__(
-        self, tagset: TagSet, transitions: Array, emissions: Array, before: Array, behind: Array, partition: float
+        self, tagset: TagSet, transitions: Floats, emissions: Floats, before: Floats, behind: Floats, partition: float
     ) -> None:
         self.tagset, self.transitions, self.emissions = tagset, transitions, emissions
         self.before, self.behind, self.partition = before, behind, partition
+        # Scores of going on within an entity of each type, up to a unit: (K types, L).
+        inner = [tagset.number("I", kind) for kind in range(tagset.types)]
+        self.within = np.cumsum(emissions[:, inner] + transitions[inner, inner], 0).T
 
-    def of(self, path: npt.NDArray[np.int64], first: int, end: int, kind: int) -> float:
-        """That of the entity in units ``[first, end)`` of the path."""
-        tags, last = path[first:end], end - 1
-        walked = self.before[first, tags[0]] - self.partition
-        walked += (
-            self.transitions[tags[:-1], tags[1:]].sum() + self.emissions[np.arange(first + 1, end), tags[1:]].sum()
-        )
-        probability = np.exp(walked + self.behind[last, tags[-1]])
-        if self.tagset.scheme == "bio" and end < len(self.emissions):
-            # In BIO these tags may also be the beginning of a longer entity.
-            inner = self.tagset.number("I", kind)
-            onward = self.transitions[tags[-1], inner] + self.emissions[end, inner] + self.behind[end, inner]
-            probability -= np.exp(walked + onward)
-        return float(min(1.0, max(0.0, probability)))
+    def of(self, first: Places, end: Places, kind: Places) -> Floats:
+        """(n,): of entities in the units ``[first, end)``, each of its type."""
+        last, count = end - 1, end - first
+        scheme, step, e = self.tagset.scheme, self.transitions, self.emissions
+        begin, inner = self.tagset.number("B", 0) + self.tagset.width * kind, self._tag("I", kind)
+        # BIOES: B I … I E, or S alone; BIO: B I … I.
+        only = begin if scheme == "bio" else self._tag("S", kind)
+        final = inner if scheme == "bio" else self._tag("E", kind)
+        score = self.before[first, np.where(count == 1, only, begin)]
+        two = last > first
+        i, j, b, f = first[two], last[two], begin[two], final[two]
+        inside = inner[two]
+        third = j > i + 1
+        walked = np.where(third, step[b, inside] + e[np.minimum(i + 1, j), inside], step[b, f])
+        middle = self.within[kind[two], np.maximum(j - 1, i + 1)] - self.within[kind[two], np.minimum(i + 1, j)]
+        walked = walked + np.where(third, middle + step[inside, f], 0.0) + e[j, f]
+        score = score.copy()
+        score[two] += walked
+        probability: Floats = np.exp(score - self.partition + self.behind[last, np.where(count == 1, only, final)])
+        if scheme == "bio":
+            # These tags may also be the beginning of a longer entity.
+            on = end < len(e)
+            at, tag, after = end[on], np.where(count == 1, only, final)[on], inner[on]
+            onward = step[tag, after] + e[at, after] + self.behind[at, after]
+            probability[on] -= np.exp(score[on] - self.partition + onward)
+        return np.clip(probability, 0.0, 1.0)
+
+    def above(self, floor: float) -> tuple[Places, Places, Places, Floats]:
+        """(first, end, type, probability) of all spans whose probability exceeds ``floor``.
+
+        No span is more probable than its first tag or its last: few of the L² are looked at.
+        """
+        single = np.exp(self.before + self.behind - self.partition)
+        found = []
+        for kind in range(self.tagset.types):
+            tags = [[self.tagset.number(letter, kind) for letter in letters] for letters in self._ends()]
+            starts, ends = (np.flatnonzero(single[:, mine].sum(1) > floor) for mine in tags)
+            first, last = (grid.reshape(-1) for grid in np.meshgrid(starts, ends, indexing="ij"))
+            able = first <= last
+            found.append(np.stack([first[able], last[able] + 1, np.full(int(able.sum()), kind)]))
+        first, end, kinds = np.concatenate(found, 1).astype(np.int64)
+        probability = self.of(first, end, kinds)
+        kept = probability > floor
+        return first[kept], end[kept], kinds[kept], probability[kept]
+
+    def _ends(self) -> tuple[str, str]:
+        """Letters of a first unit and of a last one."""
+        return ("B", "BI") if self.tagset.scheme == "bio" else ("BS", "ES")
+
+    def _tag(self, letter: str, kind: Places) -> Places:
+        return self.tagset.number(letter, 0) + self.tagset.width * kind
+
+
+class CRFDecoder(NerDecoder):
+    """The best path decides; where several models are averaged, the best set of spans apart from one another."""
+
+    layout = LAYOUT
+    flat = True
+
+    def floor(self, decode: Any) -> Floor:
+        return Floor(parts={PRODUCT: decode.threshold, "path": 0.0})
+
+    def chosen(self, found: Candidates, decode: Any) -> list[Found]:
+        probability, path = found.parts.T
+        rows = [(*row, p) for row, p in zip(found.rows.tolist(), probability.tolist(), strict=True)]
+        if found.models > 1:
+            return best_apart(rows, decode.threshold or EVEN)
+        kept = ((path > 0) & (probability >= np.float32(decode.threshold))).tolist()
+        return [row for row, is_kept in zip(rows, kept, strict=True) if is_kept]
+
+
+def open_decoder(recipe: CRFRecipe, assets: Path) -> CRFDecoder:
+    """A decoder with the types that a run folder or prepared folder carries."""
+    return CRFDecoder(Labels.load(assets).types)

@@ -1,0 +1,160 @@
+"""From inputs to predictions: a head's reader says what its model finds, a decoder draws the line.
+
+inputs ──cut──▶ windows ──read in batches of like length──▶ candidates ──decode──▶ predictions
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
+from typing import Any, ClassVar, Generic, Protocol, TypeVar
+
+from ietool.core.candidates import Candidates, Floor, Layout
+from ietool.recipe import Section
+
+In = TypeVar("In")
+Out = TypeVar("Out")
+Asked = TypeVar("Asked", contravariant=True)
+Said = TypeVar("Said", covariant=True)
+Window = TypeVar("Window")
+Raw = TypeVar("Raw")
+
+
+class Reader(Protocol[In]):
+    """A model with all it needs to say what it finds in a text; it knows no threshold but the floor it is given."""
+
+    layout: ClassVar[Layout]
+    most: int
+    """At most so many rows a text are proposed, the most probable ones."""
+    highest_probability: float
+    """The highest probability of anything seen so far: tells a silent model from one below its thresholds."""
+
+    @property
+    def notes(self) -> Sequence[str]:
+        """What the user should know of the model with these settings, and of the texts read so far."""
+        ...
+
+    def propose(self, inputs: Iterable[In], *, floor: Floor) -> Iterator[tuple[In, Candidates]]:
+        """Each input, in order, with everything above the floor; a bounded number of inputs is held at once."""
+        ...
+
+    def score(self, inputs: Iterable[tuple[In, Candidates]]) -> Iterator[tuple[In, Candidates]]:
+        """The same rows of each input, with what this model says of them: 0 where it can say nothing."""
+        ...
+
+
+class Decoder(Protocol[Asked, Said]):
+    """From candidates to a prediction: pure, numpy alone. It holds names and rules, and no threshold."""
+
+    layout: ClassVar[Layout]
+
+    def floor(self, decode: Any) -> Floor:
+        """What a row needs at least to be of use with these settings of ``decode``."""
+        ...
+
+    def decode(self, item: Asked, found: Candidates, decode: Any) -> Said:
+        """The prediction that these settings make of the candidates, which may lie below them."""
+        ...
+
+
+class Predictor(Generic[In, Out]):
+    """A reader and a decoder with the settings of a recipe: inputs in, predictions out."""
+
+    def __init__(self, reader: Reader[In], decoder: Decoder[In, Out], decode: Section) -> None:
+        self.reader, self.decoder, self.settings = reader, decoder, decode
+        self.capped = 0
+        """Texts of which candidates were left out, because there were too many."""
+
+    @property
+    def highest_probability(self) -> float:
+        """As the reader has it."""
+        return self.reader.highest_probability
+
+    @property
+    def notes(self) -> Sequence[str]:
+        """Those of the reader, and whether it found more than a text may have."""
+        if not self.capped:
+            return tuple(self.reader.notes)
+        cap = (
+            f"{self.capped:,} texts have more than {self.reader.most:,} candidates above the thresholds: the most "
+            "probable ones were taken (a model that finds everything has learnt nothing, or the thresholds are too low)"
+        )
+        return (*self.reader.notes, cap)
+
+    def predict(self, inputs: Iterable[In]) -> Iterator[Out]:
+        """One prediction per input, in order; a bounded number of inputs is held at once."""
+        for _, prediction in self.decided(inputs):
+            yield prediction
+
+    def decided(self, inputs: Iterable[In]) -> Iterator[tuple[Candidates, Out]]:
+        """Each prediction with the candidates that it was made of, which are those above the thresholds alone."""
+        decode, floor = self.decoder.decode, self.decoder.floor(self.settings)
+        for item, found in self.reader.propose(inputs, floor=floor):
+            self.capped += found.capped > 0
+            yield found, decode(item, found, self.settings)
+
+
+def read_in_pools(
+    inputs: Iterable[In],
+    cut: Callable[[Sequence[In]], Iterable[tuple[int, Window]]],
+    size: Callable[[Window], int],
+    read: Callable[[Sequence[Window]], Sequence[Raw]],
+    *,
+    batch_size: int,
+    pool: int = 16,
+    chunk: Callable[[Iterable[In], int], Iterator[list[In]]] | None = None,
+) -> Iterator[tuple[In, list[Raw]]]:
+    """Read inputs window by window, in batches of windows of like length, and give back what belongs to each input.
+
+    Memory is bounded by ``pool`` batches of windows and what is read of one input, however many windows that has.
+
+    Args:
+        cut: the windows of some inputs, each with the number of its input among them, in order; may be lazy.
+        size: by which windows are put together; the shortest are read first.
+        read: a batch of windows → what is said of each.
+        batch_size: windows of a batch.
+        pool: batches whose windows are sorted together.
+        chunk: how many inputs are cut at once; default: as many as a pool has windows.
+
+    Yields:
+        Each input, in order, with what was read of its windows, in their order.
+    """
+    limit = batch_size * pool
+    for some in (chunk or _chunks)(inputs, limit):
+        read_of: list[list[Raw]] = [[] for _ in some]
+        waiting: list[tuple[int, Window]] = []
+        done = 0
+        for number, window in cut(some):
+            if len(waiting) >= limit:
+                _read(waiting, size, read, batch_size, read_of)
+                waiting = []
+                # The windows so far are read; the input that the next one belongs to may go on.
+                while done < number:
+                    yield some[done], read_of[done]
+                    read_of[done] = []
+                    done += 1
+            waiting.append((number, window))
+        _read(waiting, size, read, batch_size, read_of)
+        yield from zip(some[done:], read_of[done:], strict=True)
+
+
+def _chunks(inputs: Iterable[In], limit: int) -> Iterator[list[In]]:
+    stream = iter(inputs)
+    while some := list(islice(stream, limit)):
+        yield some
+
+
+def _read(
+    waiting: Sequence[tuple[int, Window]],
+    size: Callable[[Window], int],
+    read: Callable[[Sequence[Window]], Sequence[Raw]],
+    batch_size: int,
+    read_of: Sequence[list[Raw]],
+) -> None:
+    order = sorted(range(len(waiting)), key=lambda n: size(waiting[n][1]))
+    found: dict[int, Raw] = {}
+    for at in range(0, len(order), batch_size):
+        numbers = order[at : at + batch_size]
+        found.update(zip(numbers, read([waiting[n][1] for n in numbers]), strict=True))
+    for n, (number, _) in enumerate(waiting):
+        read_of[number].append(found[n])

@@ -1,0 +1,34 @@
+"""Picking what lies above a floor out of dense scores, at most so much of a text, before any Python object is made."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+
+class Above(NamedTuple):
+    """What lies above a floor: ``text`` (n,) and ``place`` (n,) of each in a (B, N) tensor, in that order, its
+    ``value`` (n,); and ``left_out`` (B,), how many of a text were left out because there were too many."""
+
+    text: Tensor
+    place: Tensor
+    value: Tensor
+    left_out: Tensor
+
+
+def above(scores: Tensor, floor: float, most: int) -> Above:
+    """The scores that exceed ``floor``, of each text the ``most`` highest.
+
+    Args:
+        scores: (B, N); what must not be found is −∞ or below the floor.
+    """
+    hit = scores > floor
+    counts = hit.sum(1)
+    if int(counts.max()) > most:
+        # Positions again in the order in which they stand, so that the cap changes nothing but the number.
+        place = scores.masked_fill(~hit, -torch.inf).topk(most, dim=1).indices.sort(1).values
+        hit = torch.zeros_like(hit).scatter_(1, place, hit.gather(1, place))
+    text, place = hit.nonzero().unbind(1)
+    return Above(text, place, scores[text, place], (counts - most).clamp_min(0))

@@ -1,0 +1,71 @@
+"""From candidates to entities: no model here, and no torch."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from ietool.core.candidates import Candidates, Floor, Layout
+from ietool.tasks.ner.data.example import Entity, Example
+from ietool.tasks.ner.data.forms.recognise import CLUENER
+from ietool.tasks.ner.heads.merging import Found, widened, without_overlaps
+
+
+@dataclass(frozen=True)
+class FoundEntity:
+    """``text == source[start:end]``, its type, and how probable the model holds it."""
+
+    text: str
+    start: int
+    end: int
+    type: str
+    probability: float
+
+
+@dataclass(frozen=True)
+class Recognised:
+    """The entities of one text, by place."""
+
+    example: Example
+    entities: tuple[FoundEntity, ...]
+
+    @property
+    def plain(self) -> list[Entity]:
+        """Without text and probability, as gold has them."""
+        return [Entity(e.start, e.end, e.type) for e in self.entities]
+
+
+class NerDecoder(ABC):
+    """Names the types, and keeps apart what tags could not state together.
+
+    Args:
+        types: names of the types, by number.
+    """
+
+    layout: ClassVar[Layout]
+    flat: ClassVar[bool]
+    """Whether entities never overlap."""
+
+    def __init__(self, types: Sequence[str]) -> None:
+        self.types = types
+
+    @abstractmethod
+    def floor(self, decode: Any) -> Floor:
+        """As in :class:`ietool.core.predicting.Decoder`."""
+
+    @abstractmethod
+    def chosen(self, found: Candidates, decode: Any) -> list[Found]:
+        """The entities of a text by place, as these settings choose them."""
+
+    def decode(self, item: Example, found: Candidates, decode: Any) -> Recognised:
+        """As in :class:`ietool.core.predicting.Decoder`."""
+        entities = self.chosen(found, decode)
+        if item.tokens:
+            entities = widened(entities, item.tokens)
+        # One tag a place: what two windows say of one place cannot both be written.
+        if self.flat or item.form not in ("", CLUENER):
+            entities = without_overlaps(entities)
+        text, types = item.text, self.types
+        return Recognised(item, tuple(FoundEntity(text[a:b], a, b, types[kind], p) for a, b, kind, p in entities))

@@ -1,0 +1,29 @@
+"""What a GlobalPointer is taught: the spans that are entities."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ietool.tasks.ner.heads.globalpointer.recipe import PointerRecipe
+from ietool.tasks.ner.heads.sampling import NerTrainingSet, inputs_of
+from ietool.training.batches import columns
+
+
+class PointerTrainingSet(NerTrainingSet):
+    """Windows with spans."""
+
+    def __init__(self, recipe: PointerRecipe, prepared: Path, *, rows: Sequence[int] | None = None) -> None:
+        super().__init__(prepared, rows)
+
+    def collate(self, items: list[dict[str, Any]]) -> dict[str, torch.Tensor]:
+        """One batch in the form that ``PointerModel.forward`` takes."""
+        places = [
+            (at, kind, first, behind - 1)
+            for at, item in enumerate(items)
+            for first, behind, kind in item["rows"].tolist()
+        ]
+        return inputs_of(items) | {"positives": columns(places, 4)}

@@ -1,0 +1,165 @@
+"""What a model finds in texts, whatever its head: windows read in batches of like length, merged by who has the say."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import ClassVar, Generic, NamedTuple, TypeVar
+
+import numpy as np
+import torch
+
+from ietool.core.candidates import Candidates, Floor, Layout, capped
+from ietool.core.fit import check_fit
+from ietool.core.predicting import read_in_pools
+from ietool.tasks.ner.data.example import Example
+from ietool.tasks.ner.features.featurizer import LABELS, Featurizer, Labels, Piece
+from ietool.tasks.ner.heads.base import NerModel
+from ietool.tasks.ner.heads.merging import owners
+from ietool.tasks.ner.heads.sampling import inputs_of, item_of
+from ietool.tasks.ner.recipe import NerRecipe
+from ietool.text.windows import HasText, batches
+
+POOL_CHARACTERS = 1 << 18
+"""At most so many characters are turned into tokens at once, some 450 bytes each."""
+
+MOST = 1024
+"""Candidates of a text, at most."""
+
+Model = TypeVar("Model", bound=NerModel)
+Text = TypeVar("Text", bound=HasText)
+W = TypeVar("W")
+Raw = TypeVar("Raw")
+
+
+class _Asked(NamedTuple):
+    """A text whose rows are to be scored."""
+
+    example: Example
+    given: Candidates
+
+    @property
+    def text(self) -> str:
+        return self.example.text
+
+
+class _Window(NamedTuple):
+    """A window and the rows that it has the say in: their numbers, and as units."""
+
+    piece: Piece
+    at: np.ndarray
+    rows: np.ndarray
+
+
+class NerReader(ABC, Generic[Model]):
+    """A model with the tokenizer beside it; heads say what a batch of windows holds.
+
+    Raises:
+        UserError: the files of ``assets`` belong to another model.
+    """
+
+    layout: ClassVar[Layout]
+    most = MOST
+
+    def __init__(self, recipe: NerRecipe, model: Model, assets: Path, *, pool: int = 16) -> None:
+        self.model, self.featurizer = model, Featurizer.open(recipe, assets)
+        self.types = len(Labels.load(assets).types)
+        self.batch_size, self.pool = recipe.decode.batch_size, pool
+        self.highest_probability = 0.0
+        self.notes: Sequence[str] = ()
+        further = {LABELS: self.types != model.config.types, "recipe.yaml": not self.fits(recipe)}
+        check_fit(assets, self.featurizer.reader, model.config, further)
+
+    def fits(self, recipe: NerRecipe) -> bool:
+        """Whether the model is one that the recipe makes."""
+        return True
+
+    @abstractmethod
+    def found(self, h: torch.Tensor, inside: torch.Tensor, floor: Floor) -> list[Candidates]:
+        """What each of a batch of windows holds above the floor: rows (first unit, the one behind the last, type).
+
+        Args:
+            h: (B, T, H).
+            inside: (B, T) bool, true for units that stand for characters.
+        """
+
+    @abstractmethod
+    def parts(self, h: torch.Tensor, inside: torch.Tensor, rows: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """What is said of rows as :meth:`found` gives them, (n, 3) of each window: (n, parts)."""
+
+    @torch.inference_mode()
+    def propose(self, inputs: Iterable[Example], *, floor: Floor) -> Iterator[tuple[Example, Candidates]]:
+        """As in :class:`ietool.core.predicting.Reader`."""
+
+        def read(pieces: Sequence[Piece]) -> list[tuple[Piece, Candidates]]:
+            found = self.found(*self._encode(pieces), floor)
+            return [
+                (p, _in_characters(p, capped(self.layout, f, self.most))) for p, f in zip(pieces, found, strict=True)
+            ]
+
+        for example, windows in self._pools(inputs, self.featurizer.cut, lambda piece: len(piece.units), read):
+            yield example, capped(self.layout, self._merged(windows), self.most)
+
+    @torch.inference_mode()
+    def score(self, inputs: Iterable[tuple[Example, Candidates]]) -> Iterator[tuple[Example, Candidates]]:
+        """As in :class:`ietool.core.predicting.Reader`."""
+
+        def cut(some: Sequence[_Asked]) -> Iterator[tuple[int, _Window]]:
+            pieces: list[list[Piece]] = [[] for _ in some]
+            for number, piece in self.featurizer.cut([asked.example for asked in some]):
+                pieces[number].append(piece)
+            for number, (asked, mine) in enumerate(zip(some, pieces, strict=True)):
+                rows = asked.given.rows
+                whose = owners([(p.start, p.end) for p in mine], rows[:, 0], rows[:, 1])
+                for n, piece in enumerate(mine):
+                    at = np.flatnonzero(whose == n)
+                    spans = piece.units.spans_of(rows[at, :2] - piece.start)
+                    can = spans[:, 0] >= 0
+                    units = np.concatenate([spans[can], rows[at[can], 2:]], 1).astype(np.int32)
+                    yield number, _Window(piece, at[can], units)
+
+        def read(windows: Sequence[_Window]) -> list[tuple[np.ndarray, np.ndarray]]:
+            parts = self.parts(*self._encode([w.piece for w in windows]), [w.rows for w in windows])
+            return [(w.at, values) for w, values in zip(windows, parts, strict=True)]
+
+        stream = (_Asked(example, given) for example, given in inputs)
+        for asked, windows in self._pools(stream, cut, lambda w: len(w.piece.units), read):
+            parts = np.zeros((len(asked.given), len(self.layout.parts)), np.float32)
+            for at, values in windows:
+                parts[at] = values
+            yield asked.example, replace(asked.given, parts=parts, models=1)
+
+    def _pools(
+        self,
+        inputs: Iterable[Text],
+        cut: Callable[[Sequence[Text]], Iterable[tuple[int, W]]],
+        size: Callable[[W], int],
+        read: Callable[[Sequence[W]], Sequence[Raw]],
+    ) -> Iterator[tuple[Text, list[Raw]]]:
+        return read_in_pools(
+            inputs, cut, size, read, batch_size=self.batch_size, pool=self.pool,
+            chunk=lambda stream, limit: batches(stream, POOL_CHARACTERS, limit),
+        )  # fmt: skip
+
+    def _encode(self, pieces: Sequence[Piece]) -> tuple[torch.Tensor, torch.Tensor]:
+        batch = {name: x.to(self.model.device) for name, x in inputs_of([item_of(p.units) for p in pieces]).items()}
+        return self.model.encode(batch["ids"], batch["lengths"], batch["words"], batch["tags"]), batch["inside"]
+
+    def _merged(self, windows: Sequence[tuple[Piece, Candidates]]) -> Candidates:
+        """The candidates of a text from those of its windows, each once and by place."""
+        if not windows:
+            return Candidates.none(self.layout)
+        cuts = [(piece.start, piece.end) for piece, _ in windows]
+        kept = [owners(cuts, f.rows[:, 0], f.rows[:, 1]) == n for n, (_, f) in enumerate(windows)]
+        rows = np.concatenate([f.rows[k] for (_, f), k in zip(windows, kept, strict=True)])
+        parts = np.concatenate([f.parts[k] for (_, f), k in zip(windows, kept, strict=True)])
+        order = np.lexsort(rows.T[::-1])
+        return Candidates(rows[order], parts[order], windows[0][1].whole, sum(f.capped for _, f in windows))
+
+
+def _in_characters(piece: Piece, found: Candidates) -> Candidates:
+    units, rows = piece.units, found.rows
+    places = [units.starts[rows[:, 0]] + piece.start, units.ends[rows[:, 1] - 1] + piece.start, rows[:, 2]]
+    return Candidates(np.stack(places, 1).astype(np.int32), found.parts, found.whole, found.capped)
