@@ -13,7 +13,7 @@ import pytest
 from ietool.errors import UserError
 from ietool.tasks.ner.data.reading import Entity, Example
 from ietool.tasks.ner.features.featurizer import Featurizer, Labels
-from ietool.tasks.ner.features.labelling import APART, OVERLAP, TOKEN, TYPE
+from ietool.tasks.ner.prepare.labelling import APART, OVERLAP, TOKEN, TYPE
 from ietool.tasks.ner.heads.crf.tagset import TagSet
 from ietool.tasks.ner.heads.sampling import NerTrainingSet
 from ietool.tasks.ner.prepare.preparation import read_split
