@@ -25,7 +25,7 @@ def _write(path: Path, value: Any) -> None:
     path.write_text(json.dumps(value, ensure_ascii=False), encoding="utf-8")
 
 
-def duie2(folder: Path, train_size: int = 80) -> list[str]:
+def duie2(folder: Path, train_size: int) -> list[str]:
     """Triples with slots. All corpora give the texts of train, from which an encoder's vocabulary is made."""
     train = _lines("ske", "train.jsonl", 0, train_size)
     _write_lines(folder / "train.json", train)
@@ -35,23 +35,29 @@ def duie2(folder: Path, train_size: int = 80) -> list[str]:
     return [r["text"] for r in train]
 
 
-def ske2019(folder: Path, train_size: int = 60) -> list[str]:
-    """Triples of strings."""
-    train = _lines("ske2019", "train_data.json", 0, train_size)
-    test = _lines("ske2019", "test1_data.json", 0, 20)
-    dev = _lines("ske2019", "dev_data.json", 0, 20)
+def ske2019(folder: Path, train_size: int) -> list[str]:
+    """Triples of strings: the same texts as they are in the older form, without further slots."""
+    train = [_older(r) for r in _lines("ske", "train.jsonl", 0, train_size)]
     _write_lines(folder / "train_data.json", train)
-    _write_lines(folder / "dev_data.json", dev)
-    _write_lines(folder / "test.json", test + dev)
+    _write_lines(folder / "dev_data.json", [_older(r) for r in _lines("ske", "dev.jsonl", 0, 20)])
+    _write_lines(folder / "test.json", [_older(r) for r in _lines("ske", "test.jsonl", 0, 50)])
     _write_lines(folder / "all_50_schemas", _lines("ske2019", "all_50_schemas", 0, 99))
     return [r["text"] for r in train]
 
 
+def _older(record: dict[str, Any]) -> dict[str, Any]:
+    triples = [
+        triple | {"object": triple["object"]["@value"], "object_type": triple["object_type"]["@value"]}
+        for triple in record["spo_list"]
+    ]
+    return record | {"spo_list": triples}
+
+
 def _known_entities(corpus: str, name: str, texts: Sequence[str]) -> list[dict[str, Any]]:
-    """The entities of which a text holds a name, with their first facts: the compiled base goes into each run."""
+    """The entities of which a text holds a name, with the beginnings of their first facts: each run has them all."""
     joined = "\n".join(texts).lower()
     return [
-        entity | {"data": entity["data"][:2]}
+        entity | {"data": [fact | {"object": fact["object"][:40]} for fact in entity["data"][:2]]}
         for entity in _lines(corpus, name, 0, 10_000)
         if any(word.lower() in joined for word in (entity["subject"], *entity["alias"]))
     ]
@@ -67,7 +73,7 @@ def _linking(folder: Path, corpus: str, kb: str, parts: dict[str, list[dict[str,
     return [*(r["text"] for r in parts["train"]), *told[:100]]
 
 
-def ccks2019(folder: Path, train_size: int = 80) -> list[str]:
+def ccks2019(folder: Path, train_size: int) -> list[str]:
     """Mentions and what they mean."""
     parts = {
         "train": _lines("el", "train.jsonl", 0, train_size),
@@ -77,7 +83,7 @@ def ccks2019(folder: Path, train_size: int = 80) -> list[str]:
     return _linking(folder, "el", "kb_data", parts)
 
 
-def ccks2020(folder: Path, train_size: int = 60) -> list[str]:
+def ccks2020(folder: Path, train_size: int) -> list[str]:
     """The same with the types of what the knowledge base lacks."""
     dev = _lines("el2020", "dev.json", 0, 20)
     parts = {
@@ -88,7 +94,7 @@ def ccks2020(folder: Path, train_size: int = 60) -> list[str]:
     return _linking(folder, "el2020", "kb.json", parts)
 
 
-def cluener(folder: Path, train_size: int = 100) -> list[str]:
+def cluener(folder: Path, train_size: int) -> list[str]:
     """Named entities as JSON lines, and the test file as tokens too."""
     train, test = _lines("ner", "train.jsonl", 0, train_size), _lines("ner", "test.jsonl", 0, 50)
     _write_lines(folder / "train.json", train)
@@ -98,7 +104,7 @@ def cluener(folder: Path, train_size: int = 100) -> list[str]:
     return [r["text"] for r in train]
 
 
-def bmes(folder: Path, train_size: int = 100) -> list[str]:
+def bmes(folder: Path, train_size: int) -> list[str]:
     """Named entities as a token and its tag a line, and the test file as JSON lines too."""
     train, test = _lines("ner", "train.jsonl", 0, train_size), _lines("ner", "test.jsonl", 0, 50)
     (folder / "train.char.bmes").write_text(_tagged(train, "BMES"), encoding="utf-8")
@@ -138,7 +144,7 @@ def _texts_of(questions: Iterable[dict[str, Any]]) -> list[str]:
     return [text for q in questions for text in (q["question"], *(p["passage"] for p in q["passages"]))]
 
 
-def webqa(folder: Path, train_size: int = 40) -> list[str]:
+def webqa(folder: Path, train_size: int) -> list[str]:
     """Questions with lists of passages; and questions of SQuAD's form to read besides."""
     train = _questions("train.json", 0, train_size)
     _write(folder / "train.json", train)
@@ -148,7 +154,7 @@ def webqa(folder: Path, train_size: int = 40) -> list[str]:
     return _texts_of(train)
 
 
-def squad(folder: Path, train_size: int = 7) -> list[str]:
+def squad(folder: Path, train_size: int) -> list[str]:
     """Questions of SQuAD's form, some without an answer; and lists of passages to read besides."""
     whole = json.loads((SHIPPED / "qa" / "squad.json").read_text(encoding="utf-8"))
     for name, part in (("train", whole["data"][:train_size]), ("dev", whole["data"][7:]), ("inputs", whole["data"])):
@@ -159,7 +165,7 @@ def squad(folder: Path, train_size: int = 7) -> list[str]:
     return [*(paragraph["context"] for paragraph in paragraphs), *asked]
 
 
-def dureader2(folder: Path, train_size: int = 20) -> list[str]:
+def dureader2(folder: Path, train_size: int) -> list[str]:
     """Questions with documents, long answers and labels: all there are, since they are few."""
     records = _lines("qa", "dureader2.jsonl", 0, 99)
     _write_lines(folder / "train.json", (records[::2] + records[1::4])[:train_size])

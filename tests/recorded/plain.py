@@ -9,7 +9,7 @@ from typing import Any
 RELATIVE, ABSOLUTE = 1e-4, 1e-5
 """How far numbers may differ: nothing on the machine that recorded them, roundings elsewhere."""
 
-CANDIDATES = 6
+CANDIDATES = 4
 """Of the many answers to a question so many are written down; of the others their number and what they add up to."""
 
 

@@ -6,6 +6,7 @@ to make a test pass: what cannot read them cannot read those either.
 
 from __future__ import annotations
 
+import gzip
 import json
 import shutil
 import sys
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.recorded import flows
+from tests.recorded.settings import SETTINGS
 
 EXPECTED = Path(__file__).parent / "expected"
 
@@ -25,15 +27,18 @@ def expected_of(name: str) -> Path:
 
 def make_run(name: str, work: Path) -> None:
     """Train a model that finds something, and keep its run folder without what tells of this machine."""
-    asked = flows.SETTINGS[name]
+    asked = SETTINGS[name]
     flows.make_data(name, work, asked.records)
-    flows.train(name, work, (*asked.small, *asked.well))
-    run, kept = work / "run", flows.run_of(name)
+    flows.train(name, work, asked.well)
+    run, kept = work / "run", flows.kept_run(name)
     shutil.rmtree(kept, ignore_errors=True)
     shutil.copytree(run, kept, ignore=shutil.ignore_patterns(".*", "checkpoints"))
+    for path in list(kept.rglob("names.daac")):
+        path.with_name(path.name + flows.PACKED).write_bytes(gzip.compress(path.read_bytes(), mtime=0))
+        path.unlink()
     path = kept / "run.json"
     about = json.loads(path.read_text(encoding="utf-8"))
-    about |= {"command": ["ietool", "train", "--recipe", name], "process": None, "host": ""}
+    about |= {"command": ["ietool", "train", "--recipe", flows.recipe_of(name)], "process": None, "host": ""}
     about["extra"]["prepared"] = "prepared"
     path.write_text(json.dumps(about, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
 
@@ -43,6 +48,7 @@ def record(name: str, work: Path) -> dict[str, Any]:
     flows.make_data(name, work)
     found = {
         "first_steps": flows.first_steps(name, work),
+        "other_models": flows.other_models(name, work),
         "short_training": flows.short_training(name, work),
         "predictions": flows.predictions(name, work),
         "submissions": flows.digests(flows.submissions(name, work)),

@@ -12,6 +12,7 @@ import pytest
 from tests.recorded import flows
 from tests.recorded.plain import differences
 from tests.recorded.record import expected_of
+from tests.recorded.settings import OTHER_MODELS
 
 SHOWN = 12
 """Differences that a failing test tells of."""
@@ -45,6 +46,11 @@ recipes = pytest.mark.parametrize("name", list(flows.FLOWS))
 @recipes
 def test_preparation_and_the_first_steps(name: str, work: Callable[[str], Path]) -> None:
     same(name, "first_steps", flows.first_steps(name, work(name)))
+
+
+@pytest.mark.parametrize("name", sorted({flow for flow, _ in OTHER_MODELS.values()}))
+def test_the_first_steps_of_other_models(name: str, work: Callable[[str], Path]) -> None:
+    same(name, "other_models", flows.other_models(name, work(name)))
 
 
 @recipes
