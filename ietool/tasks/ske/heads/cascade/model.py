@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ietool.nn.norm import ConditionalLayerNorm
-from ietool.tasks.ske.heads.stages.config import CascadeConfig
+from ietool.tasks.ske.heads.base import SkeConfig, filled, settings_of
+from ietool.tasks.ske.heads.cascade.recipe import CascadeRecipe
 from ietool.tasks.ske.heads.stages.model import TwoStageModel
+
+
+class CascadeConfig(SkeConfig):
+    """Sizes of :class:`CascadeModel`."""
+
+    model_type = "ietool-ske-cascade"
+
+    def __init__(self, subject_power: float = 2.0, object_power: float = 4.0, **kwargs: Any) -> None:
+        self.subject_power, self.object_power = subject_power, object_power
+        super().__init__(**kwargs)
 
 
 class CascadeModel(TwoStageModel):
@@ -53,3 +67,10 @@ class CascadeModel(TwoStageModel):
             logits = logits.index_put(object_marks, self.object_known[object_marks[2]].float(), accumulate=True)
         logits = logits.unflatten(-1, (2, self.config.labels))
         return logits, [(self.config.object_power - 1.0) * F.logsigmoid(logits)]
+
+
+def build(recipe: CascadeRecipe, prepared: Path) -> CascadeModel:
+    """A fresh model of the recipe's sizes."""
+    head = recipe.model.head
+    own = {"subject_power": head.subject_power, "object_power": head.object_power}
+    return filled(CascadeModel(CascadeConfig(**own, **settings_of(recipe, prepared))), recipe, prepared)

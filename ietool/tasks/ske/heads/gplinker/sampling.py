@@ -1,4 +1,4 @@
-"""Batches of GPLinker: padded ids, and targets and marks as sparse indices."""
+"""What GPLinker is taught: spans and links, and marks, as sparse indices."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from typing import Any
 
 import torch
 
-from ietool.tasks.ske.heads.stages.batches import text_batch
+from ietool.tasks.ske.heads.sampling import SkeTrainingSet, text_batch
 from ietool.training.batches import columns
 
 
 def link_batch(items: list[dict[str, Any]], labels: int, *, priors: bool) -> dict[str, torch.Tensor]:
-    """What :meth:`LinkModel.forward` takes; ``labels`` is R."""
+    """What :meth:`ietool.tasks.ske.heads.gplinker.model.LinkModel.forward` takes; ``labels`` is R."""
     entities: set[tuple[int, int, int, int]] = set()
     links: tuple[set[tuple[int, int, int, int]], ...] = (set(), set(), set(), set())
     for at, item in enumerate(items):
@@ -31,3 +31,11 @@ def link_batch(items: list[dict[str, Any]], labels: int, *, priors: bool) -> dic
         batch["head_marks"] = columns(sorted(links[2]), 4)
         batch["tail_marks"] = columns(sorted(links[3]), 4)
     return batch
+
+
+class LinkTrainingSet(SkeTrainingSet):
+    """Windows with all their triples."""
+
+    def collate(self, items: list[dict[str, Any]]) -> dict[str, torch.Tensor]:
+        """One batch in the form that ``LinkModel.forward`` takes."""
+        return link_batch(items, len(self.featurizer.schema.labels), priors=self.recipe.model.priors)

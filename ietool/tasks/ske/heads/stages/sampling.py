@@ -1,14 +1,17 @@
-"""Batches: padded ids, and targets and marks as sparse indices."""
+"""What heads are taught that find subjects first: sampled subjects; targets and marks as sparse indices."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from random import Random
 from typing import Any
 
 import numpy as np
 import torch
 
-from ietool.training.batches import columns, pad
+from ietool.tasks.ske.heads.sampling import SkeTrainingSet, text_batch
+from ietool.tasks.ske.heads.stages.recipe import StageRecipe
+from ietool.training.batches import columns
 
 
 def prior_marks(
@@ -39,7 +42,7 @@ def prior_marks(
 
 
 def stage_batch(items: list[dict[str, Any]], labels: int, *, priors: bool) -> dict[str, torch.Tensor]:
-    """What :meth:`TwoStageModel.forward` takes; ``labels`` is R."""
+    """What :meth:`ietool.tasks.ske.heads.stages.model.TwoStageModel.forward` takes; ``labels`` is R."""
     subject_targets: set[tuple[int, int, int]] = set()
     object_targets: set[tuple[int, int, int, int]] = set()
     pairs: list[tuple[int, int, int]] = []
@@ -74,7 +77,29 @@ def stage_batch(items: list[dict[str, Any]], labels: int, *, priors: bool) -> di
     return batch
 
 
-def text_batch(items: list[dict[str, Any]]) -> dict[str, torch.Tensor]:
-    lengths = [len(item["ids"]) for item in items]
-    padded = {name: pad([item[name] for item in items], max(lengths)) for name in ("ids", "words", "tags")}
-    return padded | {"lengths": torch.tensor(lengths)}
+class StageTrainingSet(SkeTrainingSet):
+    """Windows with some of their subjects."""
+
+    recipe: StageRecipe
+
+    def drawn(self, index: int, random: Random) -> dict[str, Any]:
+        item = super().drawn(index, random)
+        item["pairs"] = self._subjects(item["rows"], random)
+        return item
+
+    def _subjects(self, rows: list[list[int]], random: Random) -> list[tuple[int, int]]:
+        """Up to ``sampling.subjects`` spans [start, end); an end drawn anew may make a wrong one, without objects."""
+        gold = sorted({(r[0], r[1]) for r in rows})
+        if not gold:
+            return []
+        ends = sorted({end for _, end in gold})
+        chosen = []
+        for start, end in random.sample(gold, min(self.recipe.sampling.subjects, len(gold))):
+            if random.random() < self.recipe.sampling.wrong_subjects:
+                end = random.choice([e for e in ends if e > start])
+            chosen.append((start, end))
+        return list(dict.fromkeys(chosen))
+
+    def collate(self, items: list[dict[str, Any]]) -> dict[str, torch.Tensor]:
+        """One batch in the form that ``TwoStageModel.forward`` takes."""
+        return stage_batch(items, len(self.featurizer.schema.labels), priors=self.recipe.model.priors)

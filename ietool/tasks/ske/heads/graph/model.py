@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -9,8 +12,22 @@ from torch import Tensor, nn
 from ietool.nn.attention import SelfAttention
 from ietool.nn.dgcnn import Conv1d
 from ietool.nn.encoder import CharacterEncoder
-from ietool.tasks.ske.heads.stages.config import GraphConfig
+from ietool.tasks.ske.heads.base import SkeConfig, filled, settings_of
+from ietool.tasks.ske.heads.graph.recipe import GraphRecipe
 from ietool.tasks.ske.heads.stages.model import TwoStageModel
+
+
+class GraphConfig(SkeConfig):
+    """Sizes of :class:`GraphModel`."""
+
+    model_type = "ietool-ske"
+
+    def __init__(
+        self, attention_heads: int = 8, attention_head_size: int = 16, subject_points: int = 6, **kwargs: Any
+    ) -> None:
+        self.attention_heads, self.attention_head_size = attention_heads, attention_head_size
+        self.subject_points = subject_points
+        super().__init__(**kwargs)
 
 
 class TwoGates(nn.Module):
@@ -193,3 +210,10 @@ class GraphModel(TwoStageModel):
         logits = self.object_out(z).float().unflatten(-1, (2, self.config.labels))
         by_character = F.logsigmoid(self.any_object(z).float()) + encoded["entity"][sentence]
         return logits, [by_character.unsqueeze(-1), encoded["presence"][sentence][:, None, None, :]]
+
+
+def build(recipe: GraphRecipe, prepared: Path) -> GraphModel:
+    """A fresh model of the recipe's sizes."""
+    head = recipe.model.head
+    own = {name: getattr(head, name) for name in ("attention_heads", "attention_head_size", "subject_points")}
+    return filled(GraphModel(GraphConfig(**own, **settings_of(recipe, prepared))), recipe, prepared)
