@@ -9,7 +9,7 @@ import numpy as np
 from ietool.core.survey import OracleCounts
 from ietool.tasks.qa.data.question import Question
 from ietool.tasks.qa.features.locate import BORDERS, LONG
-from ietool.tasks.qa.prepare.survey import Spans
+from ietool.tasks.qa.heads.training_rows import Spans
 from ietool.text.tokens import TokenReader
 
 BATCH = 512
@@ -31,7 +31,7 @@ class TokenSurvey:
         self.longest = longest
         self.seen: set[int] = set()
         self._texts: dict[str, int] = {}
-        self._answers: list[tuple[OracleCounts, list[tuple[int, list[tuple[int, int]]]]]] = []
+        self._answers: list[tuple[OracleCounts, list[tuple[int, Sequence[tuple[int, int]]]]]] = []
 
     def add(self, question: Question, passages: Sequence[int], answers: Spans, counts: OracleCounts) -> None:
         """A question with the ``passages`` whose tokens count as seen; it is lost in ``counts`` where none of its
