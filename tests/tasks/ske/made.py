@@ -3,41 +3,93 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
+from copy import copy
 from pathlib import Path
 from typing import Any
 from unittest import mock
 
 import torch
-from ietool.tasks.ske.heads.opening import build_model
-from ietool.tasks.ske.heads.stages.cascade import CascadeModel
-from ietool.tasks.ske.heads.stages.graph import GraphModel
 from torch import Tensor
 
 from ietool import paths
+from ietool.core.predicting import Predictor
 from ietool.nn.encoder import PretrainedEncoder
 from ietool.nn.global_pointer import NEVER
 from ietool.recipe_io import load_recipe, save_recipe
+from ietool.recipe_keys import keys_of
 from ietool.runs import create_run, update_run
 from ietool.tasks.ske import SkeTask
+from ietool.tasks.ske.data.example import Example
+from ietool.tasks.ske.features.featurizer import Features
+from ietool.tasks.ske.heads.assembly import Extraction, SpanRow
 from ietool.tasks.ske.heads.base import SkeModel
+from ietool.tasks.ske.heads.cascade.model import CascadeModel
 from ietool.tasks.ske.heads.gplinker.model import LinkModel
+from ietool.tasks.ske.heads.graph.model import GraphModel
 from ietool.tasks.ske.recipe import SkeRecipe
 from ietool.training.trainer import save_weights
 from ietool.workflow.prepare import prepare
 from tests.tiny_encoder import make_encoder_folder
 
 SMALL = (
-    "model.hidden_size=16", "model.dilations=[1,2,5]", "model.attention_heads=2", "model.attention_head_size=4",
-    "model.positions=40", "data.window=48", "data.overlap=16", "data.min_char_count=1",
+    "model.encoder.hidden_size=16", "model.encoder.dilations=[1,2,5]", "model.encoder.positions=40",
+    "model.head.attention_heads=2", "model.head.attention_head_size=4",
+    "data.window=48", "data.overlap=16", "data.min_char_count=1",
     "decode.rules=null", "decode.triple=0.1",
     "decode.batch_size=8", "training.epochs=1", "training.batch_size=8", "training.precision=fp32",
 )  # fmt: skip
 
 
 def small_recipe(*more: str, name: str = "ske") -> SkeRecipe:
-    recipe = load_recipe(name, [*SMALL, *more])
+    """A recipe with what of ``SMALL`` acts for its head and encoder, and more settings."""
+    kinds = [setting for setting in more if setting.startswith(("model.head=", "model.encoder="))]
+    plain = load_recipe(name, kinds)
+    acting = set(keys_of(type(plain), plain.model_dump(mode="json")))
+    small = [setting for setting in SMALL if setting.partition("=")[0] in acting]
+    recipe = load_recipe(name, [*kinds, *small, *(setting for setting in more if setting not in kinds)])
     assert isinstance(recipe, SkeRecipe)
     return recipe
+
+
+Opened = Predictor[Example, Extraction]
+
+
+def open_predictor(recipe: SkeRecipe, model: SkeModel, assets: Path) -> Opened:
+    return SkeTask().predictor(recipe, model, assets)
+
+
+def asked(predictor: Opened, **decode: object) -> Opened:
+    """The same with other settings of ``decode``."""
+    return Predictor(predictor.reader, predictor.decoder, predictor.settings.model_copy(update=decode))
+
+
+def read_otherwise(predictor: Opened, **changes: object) -> Opened:
+    """The same with a reader of other attributes."""
+    reader = copy(predictor.reader)
+    for name, value in changes.items():
+        setattr(reader, name, value)
+    return Predictor(reader, predictor.decoder, predictor.settings)
+
+
+def uncapped(predictor: Opened) -> Opened:
+    """The same that may find any number of rows, which random weights do."""
+    limits = {name: 10**9 for name in ("most", "subjects", "spans") if hasattr(predictor.reader, name)}
+    return read_otherwise(predictor, **limits)
+
+
+def rows_of(predictor: Opened, features: Sequence[Features]) -> list[list[SpanRow]]:
+    """What is found above the thresholds in each of some windows, in units."""
+    reader: Any = predictor.reader
+    decoder: Any = predictor.decoder
+    with torch.inference_mode():
+        found = reader.found(features, decoder.floor(predictor.settings))
+    kept, probability = decoder.chosen(found.parts, predictor.settings)
+    rows: list[list[SpanRow]] = [[] for _ in features]
+    for n, p in zip(kept.tolist(), probability.tolist(), strict=True):
+        a, b, label, c, d = found.rows[n].tolist()
+        rows[found.at[n]].append((a, b, label, c, d, p))
+    return rows
 
 
 def head_of_corpus(folder: Path, train: int = 60, dev: int = 20) -> Path:
@@ -65,7 +117,7 @@ def loud_model(recipe: SkeRecipe, prepared: Path, seed: int = 5) -> SkeModel:
     """Random weights so large that probabilities spread from 0 to 1, and gates that are mostly open. Of a pretrained
     encoder the weights stay."""
     torch.manual_seed(seed)
-    model = build_model(recipe, prepared)
+    model: Any = SkeTask().build_model(recipe, prepared)
     kept = {id(p) for p in model.encoder.parameters()} if isinstance(model.encoder, PretrainedEncoder) else set()
     with torch.no_grad():
         for name, p in model.named_parameters():
@@ -79,7 +131,8 @@ def loud_model(recipe: SkeRecipe, prepared: Path, seed: int = 5) -> SkeModel:
                 gate.bias.add_(2.0)
     if isinstance(model, CascadeModel | LinkModel):
         _calibrate(model.eval())
-    return model.eval()
+    ready: SkeModel = model.eval()
+    return ready
 
 
 @torch.no_grad()

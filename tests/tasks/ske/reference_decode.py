@@ -1,6 +1,6 @@
 """Decoding as the article's code does it: one sentence at a time, one subject at a time, in Python loops.
 
-The twin of :class:`~ietool.tasks.ske.heads.predictor.SkePredictor`: the tests compare what the two find,
+The twin of the reader and decoder of two stages: the tests compare what the two find,
 ``benchmarks/ske_predict.py`` how fast. It shares with it what is not decoding: features, the model's own layers,
 windows and the assembly of triples.
 """
@@ -8,34 +8,35 @@ windows and the assembly of triples.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 import torch
 import torch.nn.functional as F
-from ietool.tasks.ske.heads.predictor import SkePredictor
 from torch import Tensor
 
+from ietool.core.predicting import Predictor
 from ietool.tasks.ske.data.example import Example
 from ietool.tasks.ske.features.featurizer import Features
-from ietool.tasks.ske.heads.assembly import Extraction, Scored, assemble
+from ietool.tasks.ske.heads.assembly import Extraction, SpanRow, assemble
 from ietool.text.windows import windows
 
 
 class ReferencePredictor:
-    """The loop, with the recipe, the weights and the features of a predictor."""
+    """The loop, with the settings, the weights and the features of a predictor."""
 
-    def __init__(self, predictor: SkePredictor) -> None:
-        self.predictor, self.recipe, self.model = predictor, predictor.recipe, predictor.model
-        self.labels = predictor.schema.labels
+    def __init__(self, predictor: Predictor[Example, Extraction]) -> None:
+        reader: Any = predictor.reader
+        self.reader, self.model, self.labels = reader, reader.model, reader.featurizer.schema.labels
+        self.settings: Any = predictor.settings
 
     @torch.inference_mode()
     def predict(self, inputs: Iterable[Example]) -> Iterator[Extraction]:
         """Extractions in the order of the inputs, before rules."""
-        data = self.recipe.data
         for example in inputs:
-            found: list[Scored] = []
-            halves: list[tuple[Scored, int]] = []
-            for begin, stop in windows(example.text, data.window, data.overlap) if example.text else ():
-                features = self.predictor.featurizer.encode(example.text[begin:stop])
+            found: list[SpanRow] = []
+            halves: list[tuple[SpanRow, int]] = []
+            for begin, stop in windows(example.text, self.reader.size, self.reader.overlap) if example.text else ():
+                features = self.reader.featurizer.encode(example.text[begin:stop])
                 for s0, s1, label, o0, o1, p in self.sentence(features):
                     (a, b), (c, d) = features.units.text_span(s0, s1), features.units.text_span(o0, o1)
                     row = (a + begin, b + begin, label, c + begin, d + begin, p)
@@ -49,7 +50,7 @@ class ReferencePredictor:
             yield Extraction(example.text, tuple(assemble(example.text, kept, self.labels)))
 
     @staticmethod
-    def is_half(row: Scored, at: int, found: list[Scored]) -> bool:
+    def is_half(row: SpanRow, at: int, found: list[SpanRow]) -> bool:
         """Whether another row differs in the span at one place alone, and has a longer one there."""
         for other in found:
             beside = row[2] == other[2] and row[3 - at : 5 - at] == other[3 - at : 5 - at]
@@ -58,14 +59,14 @@ class ReferencePredictor:
                 return True
         return False
 
-    def sentence(self, features: Features) -> Iterator[Scored]:
+    def sentence(self, features: Features) -> Iterator[SpanRow]:
         """Label spans of one sentence, in units; none begins or ends in a special token."""
-        decode, device = self.recipe.decode, self.model.device
+        decode, device = self.settings, self.model.device
         units = features.units
         length = len(units)
         prior = [tuple(row) for row in features.prior.tolist()]
         marks = None
-        if self.recipe.model.priors:
+        if self.reader.priors:
             known = sorted({(s0, 0) for s0, *_ in prior} | {(s1 - 1, 1) for _, s1, *_ in prior})
             marks = _columns([(0, *mark) for mark in known], device)
         encoded = self.model.encode(
@@ -92,9 +93,9 @@ class ReferencePredictor:
         self, encoded: dict[str, Tensor], start: int, end: int, prior: list[tuple[int, ...]]
     ) -> Iterator[tuple[int, int, int, float]]:
         """(label, start, end, probability) of the objects of one subject, its end inclusive."""
-        decode, device = self.recipe.decode, self.model.device
+        decode, device = self.settings, self.model.device
         marks = None
-        if self.recipe.model.priors:
+        if self.reader.priors:
             known = set()
             for s0, s1, label, o0, o1 in prior:
                 if (s0, s1 - 1) == (start, end):

@@ -11,7 +11,7 @@ from ietool.tasks.ske.data.reading import VALUE
 from ietool.tasks.ske.features.labelling import facts, label_rows, locate_names
 from ietool.tasks.ske.heads.assembly import assemble
 from ietool.tasks.ske.heads.stages.oracle import perfect_rows
-from ietool.tasks.ske.prepare.oracle import AMBIGUOUS, APART, NOT_IN_TEXT, SLOTS, Oracle, Piece
+from ietool.tasks.ske.prepare.oracle import AMBIGUOUS, APART, NOT_IN_TEXT, SLOTS, Oracle, Window
 
 LABELS = [("主演", VALUE), ("饰演", VALUE), ("饰演", "inWork")]
 NUMBER = {label: i for i, label in enumerate(LABELS)}
@@ -84,11 +84,11 @@ def test_perfect_rows(windows: list[list[tuple[int, int, int, int, int]]]) -> No
 
 
 def oracle(text: str, *triples: Triple, window: tuple[int, int] | None = None) -> OracleCounts:
-    counted = Oracle(LABELS, "duie2")
+    counted = Oracle(LABELS, "duie2", perfect_rows)
     start, end = window or (0, len(text))
     example = Example(text, triples)
     rows = label_rows(facts(triples, NUMBER), text[start:end])
-    counted.add([(example, [Piece(start, rows)])])
+    counted.add([(example, [Window(start, rows)])])
     return counted.counts
 
 

@@ -9,7 +9,7 @@ from random import Random
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ietool.tasks.ske.heads.assembly import ExtractedTriple, Scored, assemble
+from ietool.tasks.ske.heads.assembly import ExtractedTriple, SpanRow, assemble
 
 LABELS = [
     ("票房", "@value"),
@@ -32,14 +32,14 @@ rows = st.builds(
 )  # fmt: skip
 
 
-def distance(filler: Scored, value: Scored) -> int:
+def distance(filler: SpanRow, value: SpanRow) -> int:
     """As the docstring of ``assemble`` says it."""
     before = filler[3] < value[3]
     gap = value[3] - filler[4] if before else filler[3] - value[4]
     return max(gap, 0) * (1 if before else 3)
 
 
-def literal(text: str, found: list[Scored]) -> set[tuple[object, ...]]:
+def literal(text: str, found: list[SpanRow]) -> set[tuple[object, ...]]:
     """(subject, predicate, value, the set of each slot's nearest fillers), one value and one slot at a time."""
     triples = set()
     for subject, (predicate, slot), value in {(text[r[0] : r[1]], LABELS[r[2]], text[r[3] : r[4]]) for r in found}:
@@ -59,7 +59,7 @@ def literal(text: str, found: list[Scored]) -> set[tuple[object, ...]]:
 
 @settings(deadline=None)
 @given(st.lists(rows, max_size=14))
-def test_invariants(found: list[Scored]) -> None:
+def test_invariants(found: list[SpanRow]) -> None:
     made = assemble(TEXT, found, LABELS)
     expected = literal(TEXT, found)
     assert len(made) == len({(t.triple.subject, t.triple.predicate, t.triple.object[0]) for t in made}) == len(expected)
@@ -97,7 +97,7 @@ def at(text: str, name: str, nth: int = 0) -> tuple[int, int]:
 
 
 @given(st.lists(rows, max_size=14), st.randoms(use_true_random=False))
-def test_the_order_of_rows_does_not_matter(found: list[Scored], random: Random) -> None:
+def test_the_order_of_rows_does_not_matter(found: list[SpanRow], random: Random) -> None:
     """Windows come in batches with those of other texts, in the order of their lengths."""
     shuffled = random.sample(found, len(found))
     assert assemble(TEXT, shuffled, LABELS) == assemble(TEXT, found, LABELS)

@@ -4,31 +4,35 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 import torch.nn.functional as F
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from ietool.tasks.ske.heads.opening import open_predictor
-from ietool.tasks.ske.heads.predictor import SkePredictor
-from ietool.tasks.ske.heads.stages.cascade import CascadeModel
-from ietool.tasks.ske.heads.stages.config import CascadeConfig
 from torch import Tensor
 
 from ietool import paths
+from ietool.core.predicting import Predictor
 from ietool.nn.encoder import PretrainedEncoder
 from ietool.tasks.ske.data.example import Example
-from ietool.tasks.ske.heads.sampling import SkeTrainingSet
-from ietool.tasks.ske.heads.stages.decode import StageDecoder
+from ietool.tasks.ske.heads.cascade.model import CascadeConfig, CascadeModel
+from ietool.tasks.ske.heads.stages.sampling import StageTrainingSet
 from tests.tasks.ske.heads.test_decode import any_character, check_spans, same
 from tests.tasks.ske.made import (
+    Opened,
+    asked,
     encoder_of_corpus,
     head_of_corpus,
     loud_model,
+    open_predictor,
     prepare_small,
+    read_otherwise,
+    rows_of,
     small_recipe,
     texts_of,
+    uncapped,
 )
 from tests.tasks.ske.reference_decode import ReferencePredictor
 
@@ -165,7 +169,7 @@ def encoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module", params=["cascade-tokens", "cascade-dgcnn", "graph-tokens"])
-def predictor(request: pytest.FixtureRequest, encoder: Path, tmp_path_factory: pytest.TempPathFactory) -> SkePredictor:
+def predictor(request: pytest.FixtureRequest, encoder: Path, tmp_path_factory: pytest.TempPathFactory) -> Opened:
     head, _, kind = request.param.partition("-")
     folder = tmp_path_factory.mktemp("decode")
     settings_ = [f"model.head={head}", f"model.encoder={encoder if kind == 'tokens' else 'dgcnn'}"]
@@ -173,7 +177,7 @@ def predictor(request: pytest.FixtureRequest, encoder: Path, tmp_path_factory: p
     prepared = prepare_small(recipe, head_of_corpus(folder), folder)
     model = loud_model(recipe, prepared, seed=2 if request.param == "cascade-tokens" else 4).double()
     assert isinstance(model.encoder, PretrainedEncoder) == (kind == "tokens")
-    return open_predictor(recipe, model, prepared)
+    return uncapped(open_predictor(recipe, model, prepared))
 
 
 @pytest.fixture(scope="module")
@@ -181,20 +185,19 @@ def texts() -> list[str]:
     return texts_of(paths.shipped_data("ske") / "train.jsonl")[:30]
 
 
-def test_batched_finds_what_the_loop_finds(predictor: SkePredictor, texts: list[str]) -> None:
+def test_batched_finds_what_the_loop_finds(predictor: Opened, texts: list[str]) -> None:
     examples = [Example(text) for text in [*texts, "", texts[0].upper() + "ＡＢ🙂 Ok", "".join(texts[:5])]]
     found = list(predictor.predict(examples))
     assert same(found, list(ReferencePredictor(predictor).predict(examples))) > 50  # else it says nothing
     for extraction in found:
         check_spans(extraction)
-    other = SkePredictor(predictor.recipe.model_copy(deep=True), predictor.model, predictor.featurizer, pool_batches=2)
-    other.recipe.decode.batch_size = 3
+    other = read_otherwise(predictor, pool=2, batch_size=3)
     same(list(other.predict(examples)), found)
 
 
 @settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.text(any_character | st.sampled_from("aBc12Xy"), max_size=70), max_size=4))
-def test_any_text(predictor: SkePredictor, found: list[str]) -> None:
+def test_any_text(predictor: Opened, found: list[str]) -> None:
     examples = [Example(text) for text in found]
     predictions = list(predictor.predict(examples))
     for prediction in predictions:
@@ -202,16 +205,14 @@ def test_any_text(predictor: SkePredictor, found: list[str]) -> None:
     same(predictions, list(ReferencePredictor(predictor).predict(examples)))
 
 
-def test_no_span_touches_a_special_token(predictor: SkePredictor, texts: list[str]) -> None:
+def test_no_span_touches_a_special_token(predictor: Opened, texts: list[str]) -> None:
     """Even where everything is above the thresholds."""
-    decode = predictor.recipe.decode.model_copy(
-        update=dict.fromkeys(("subject_start", "subject_end", "object_start", "object_end", "triple"), 0.0)
-    )
-    labels = len(predictor.schema.labels)
-    decoder = StageDecoder(predictor.model, decode, labels, priors=predictor.recipe.model.priors)  # type: ignore[arg-type]
-    features = predictor.featurizer.encode_all(["山水", "《人》是", "林"], [()] * 3)
-    rows, highest = decoder.rows(features)
-    assert 0 < highest <= 1
+    everything = dict.fromkeys(("subject_start", "subject_end", "object_start", "object_end", "triple"), 0.0)
+    reader: Any = read_otherwise(predictor, highest_probability=0.0).reader
+    features = reader.featurizer.encode_all(["山水", "《人》是", "林"], [()] * 3)
+    labels = reader.labels
+    rows = rows_of(Predictor(reader, predictor.decoder, asked(predictor, **everything).settings), features)
+    assert 0 < reader.highest_probability <= 1
     for feature, mine in zip(features, rows, strict=True):
         inside = feature.units.inside
         # Every place is a start whose nearest end is itself.
@@ -221,12 +222,17 @@ def test_no_span_touches_a_special_token(predictor: SkePredictor, texts: list[st
             assert a < b and c < d and inside[a:b].all() and inside[c:d].all()
 
 
-def test_rows_of_training_are_names_of_the_text(predictor: SkePredictor, tmp_path: Path) -> None:
+def test_rows_of_training_are_names_of_the_text(predictor: Opened, encoder: Path, tmp_path: Path) -> None:
     """Spans of units stand for names, also after replacement; the items of a whole batch feed the model."""
-    recipe = predictor.recipe.model_copy(deep=True)
-    recipe.sampling.replacement = 0.7
+    reader: Any = predictor.reader
+    config = reader.model.config
+    head = "cascade" if config.model_type == "ietool-ske-cascade" else "graph"
+    recipe = small_recipe(
+        f"model.head={head}", f"model.encoder={encoder if config.encoder else 'dgcnn'}", "sampling.replacement=0.7",
+        name="ske-cascade" if head == "cascade" else "ske",
+    )  # fmt: skip
     prepared = prepare_small(recipe, head_of_corpus(tmp_path), tmp_path)
-    data = SkeTrainingSet(recipe, prepared)
+    data = StageTrainingSet(recipe, prepared)
     items = [data[i] for i in range(len(data))]
     count = 0
     for i in range(len(data)):
@@ -240,7 +246,7 @@ def test_rows_of_training_are_names_of_the_text(predictor: SkePredictor, tmp_pat
                 assert name and name == name.strip() and features.units.span_of(starts[first], ends[last - 1])
                 count += 1
     assert count > 100
-    model = predictor.model.float().train()
+    model = reader.model.float().train()
     loss = model(**data.collate(items[:16]))["loss"]
-    predictor.model.double().eval()
+    reader.model.double().eval()
     assert bool(torch.isfinite(loss))

@@ -5,25 +5,40 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from ietool.tasks.ske.heads.opening import open_predictor
-from ietool.tasks.ske.heads.predictor import SkePredictor, whole_names
 
+from ietool.core.candidates import Floor
 from ietool.errors import UserError
 from ietool.recipe_io import save_recipe
 from ietool.tasks.ske.data.example import Example
 from ietool.tasks.ske.features.featurizer import SCHEMA
 from ietool.tasks.ske.features.prior import NAMES, ROWS
-from ietool.tasks.ske.heads.assembly import ExtractedTriple, Extraction, Scored
+from ietool.tasks.ske.heads.assembly import ExtractedTriple, Extraction, whole_names
+from ietool.tasks.ske.heads.decoder import CUT_OBJECT
+from ietool.tasks.ske.heads.reader import Found
+from ietool.tasks.ske.recipe import SkeRecipe
 from ietool.text.encoding import CHARACTERS
 from ietool.text.spans import nearest_spans
 from ietool.text.windows import windows
-from tests.tasks.ske.made import head_of_corpus, loud_model, prepare_small, small_recipe, texts_of
+from tests.tasks.ske.made import (
+    Opened,
+    asked,
+    head_of_corpus,
+    loud_model,
+    open_predictor,
+    prepare_small,
+    read_otherwise,
+    rows_of,
+    small_recipe,
+    texts_of,
+    uncapped,
+)
 from tests.tasks.ske.reference_decode import ReferencePredictor
 
 any_character = st.sampled_from("《》ＡａA１, \n\t山水人的İ🙂是\u3000。") | st.characters(exclude_categories=["Cs"])
@@ -45,14 +60,20 @@ def test_nearest_spans_is_the_loop(starts: list[tuple[int, int]], ends: list[tup
 
 
 @pytest.fixture(scope="module", params=[True, False], ids=["priors", "no priors"])
-def predictor(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> SkePredictor:
+def predictor(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Opened:
     folder = tmp_path_factory.mktemp("decode")
     recipe = small_recipe(f"model.priors={str(request.param).lower()}", "model.part_of_speech=true")
     prepared = prepare_small(recipe, head_of_corpus(folder), folder)
     # Seeds whose weights find neither nothing nor everything. In double precision, since weights this wild carry what
     # the order of additions rounds off, which differs with the batch, up to the fourth digit.
     model = loud_model(recipe, prepared, seed=2 if request.param else 6).double()
-    return open_predictor(recipe, model, prepared)
+    return uncapped(open_predictor(recipe, model, prepared))
+
+
+def recipe_of(predictor: Opened) -> SkeRecipe:
+    """The recipe that it was made with."""
+    reader: Any = predictor.reader
+    return small_recipe(f"model.priors={str(reader.priors).lower()}", "model.part_of_speech=true")
 
 
 @pytest.fixture(scope="module")
@@ -76,28 +97,28 @@ def same(found: list[Extraction], expected: list[Extraction]) -> int:
     return sum(len(e.triples) for e in found)
 
 
-def test_batched_finds_what_the_loop_finds(predictor: SkePredictor, texts: list[str]) -> None:
+def test_batched_finds_what_the_loop_finds(predictor: Opened, texts: list[str]) -> None:
     examples = [Example(text) for text in texts]
     count = same(list(predictor.predict(examples)), list(ReferencePredictor(predictor).predict(examples)))
     assert count > 100  # else the comparison says nothing
 
 
-def test_batch_size_and_pool_do_not_matter(predictor: SkePredictor, texts: list[str]) -> None:
+def test_batch_size_and_pool_do_not_matter(predictor: Opened, texts: list[str]) -> None:
     examples = [Example(text) for text in texts[:20]]
-    other = SkePredictor(predictor.recipe.model_copy(deep=True), predictor.model, predictor.featurizer, pool_batches=2)
-    other.recipe.decode.batch_size = 3
+    other = read_otherwise(predictor, pool=2, batch_size=3)
     assert same(list(predictor.predict(examples)), list(other.predict(examples))) > 20
 
 
-def test_priors_reach_the_decoder(predictor: SkePredictor, texts: list[str]) -> None:
-    if not predictor.recipe.model.priors:
+def test_priors_reach_the_decoder(predictor: Opened, texts: list[str]) -> None:
+    reader: Any = predictor.reader
+    if not reader.priors:
         pytest.skip("without priors")
-    blind = predictor.featurizer.prior
+    blind = reader.featurizer.prior
     try:
-        predictor.featurizer.prior = None
+        reader.featurizer.prior = None
         without = list(predictor.predict([Example(text) for text in texts]))
     finally:
-        predictor.featurizer.prior = blind
+        reader.featurizer.prior = blind
     assert without != list(predictor.predict([Example(text) for text in texts]))
 
 
@@ -117,25 +138,35 @@ def _touches(t: ExtractedTriple, length: int) -> bool:
 
 
 def test_a_name_cut_by_a_window_is_not_found_beside_the_whole(
-    predictor: SkePredictor, monkeypatch: pytest.MonkeyPatch
+    predictor: Opened, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    data, name = predictor.recipe.data, "云州大学出版社"
-    text = "水" * (data.window - 4) + "山" + name + "水" * data.window
-    label = next(n for n, (_, slot) in enumerate(predictor.schema.labels) if slot == "@value")
+    reader: Any = predictor.reader
+    name = "云州大学出版社"
+    text = "水" * (reader.size - 4) + "山" + name + "水" * reader.size
+    label = next(n for n, (_, slot) in enumerate(reader.featurizer.schema.labels) if slot == "@value")
+    encode, read = reader.featurizer.encode_all, []
 
-    def stub(texts: Sequence[str]) -> list[list[Scored]]:
+    def encoded(texts: Sequence[str], known: object) -> object:
+        read.append(texts)
+        return encode(texts, known)
+
+    def stub(features: object, floor: object) -> Found:
         """Of each window what it has of the name, as the object of 山."""
-        rows: list[list[Scored]] = []
-        for part in texts:
+        at, rows = [], []
+        for number, part in enumerate(read[-1]):
             size = next((n for n in range(len(name), 2, -1) if name[:n] in part), 0)
-            at = part.find("山")
-            rows.append([(at, at + 1, label, at + 1, at + 1 + size, 0.9)] if size and at >= 0 else [])
-        return rows
+            place = part.find("山")
+            if size and place >= 0:
+                at.append(number)
+                rows.append((place, place + 1, label, place + 1, place + 1 + size))
+        parts = np.tile(np.array([0.9, 0.9, 0, 0.9, 0.9, 0], np.float32), (len(at), 1))
+        return Found(np.array(at), np.array(rows).reshape(-1, 5), parts, np.zeros(len(read[-1]), np.int64))
 
-    windowed = windows(text, data.window, data.overlap)
-    monkeypatch.setattr(predictor.featurizer, "encode_all", lambda texts, known: texts)
-    monkeypatch.setattr(predictor, "spans", stub)
-    assert [len(row) for row in stub([text[a:b] for a, b in windowed])].count(1) == 2  # whole, and its first half
+    monkeypatch.setattr(reader.featurizer, "encode_all", encoded)
+    monkeypatch.setattr(reader, "found", stub)
+    ((_, candidates),) = reader.propose([Example(text)], floor=Floor())
+    assert candidates.rows[:, 4].tolist().count(reader.size) == 1 and len(candidates) == 2  # its first half, and whole
+    assert sorted(candidates.rows[:, 5].tolist()) == [0, CUT_OBJECT]
     (found,) = predictor.predict([Example(text)])
     assert [t.slots[0][1].text for t in found.triples] == [name]
 
@@ -149,25 +180,28 @@ def test_halves_of_names() -> None:
     assert whole_names(turned, {(row, 0) for row in turned}) == turned[1:]
 
 
-def test_other_rules_than_those_of_the_run(predictor: SkePredictor, tmp_path: Path) -> None:
+def test_other_rules_than_those_of_the_run(predictor: Opened, tmp_path: Path) -> None:
     """What prediction asks for takes the place of what the run carries; what is not there is told."""
-    run = prepare_small(predictor.recipe, head_of_corpus(tmp_path), tmp_path)
-    recipe = predictor.recipe.model_copy(deep=True)
+    reader: Any = predictor.reader
+    recipe = recipe_of(predictor)
+    run = prepare_small(recipe, head_of_corpus(tmp_path), tmp_path)
     recipe.decode.rules, recipe.decode.apply_rules = "ske", True
     save_recipe(recipe, run / "recipe.yaml")
     (run / "rules.yaml").write_text("rules:\n- {kind: distinct, predicates: ['*']}\n", encoding="utf-8")
-    opened = open_predictor(recipe, predictor.model, run)
-    assert opened.rules is not None and len(opened.rules.rules) == 1
+    decoder: Any = open_predictor(recipe, reader.model, run).decoder
+    rules = decoder.rules_of(recipe.decode)
+    assert rules is not None and len(rules.rules) == 1
+    assert decoder.rules_of(recipe.decode.model_copy(update={"apply_rules": False})) is None
     recipe.decode.rules = str(tmp_path / "none.yaml")
     with pytest.raises(UserError, match="no rule file"):
-        open_predictor(recipe, predictor.model, run)
+        open_predictor(recipe, reader.model, run)
 
 
-def test_long_texts_are_windowed_and_merged(predictor: SkePredictor, texts: list[str]) -> None:
+def test_long_texts_are_windowed_and_merged(predictor: Opened, texts: list[str]) -> None:
     """What is found in a window alone is found in the long text, at the offset of the window."""
-    data = predictor.recipe.data
+    reader: Any = predictor.reader
     long = "".join(texts[:12])
-    cuts = windows(long, data.window, data.overlap)
+    cuts = windows(long, reader.size, reader.overlap)
     assert len(cuts) > 5
     (whole,) = predictor.predict([Example(long)])
     check_spans(whole)
@@ -183,13 +217,13 @@ def test_long_texts_are_windowed_and_merged(predictor: SkePredictor, texts: list
     assert not places  # and nothing stands where no window has it
     seen = {(t.subject.start, t.subject.end) for t in whole.triples if t.subject}
     # Beyond the first windows too.
-    assert max(at[0] for at in seen) > len(long) - 2 * data.window
+    assert max(at[0] for at in seen) > len(long) - 2 * reader.size
     assert same([whole], list(ReferencePredictor(predictor).predict([Example(long)]))) > 20
 
 
 @settings(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.text(any_character, max_size=70), max_size=5))
-def test_any_text(predictor: SkePredictor, found: list[str]) -> None:
+def test_any_text(predictor: Opened, found: list[str]) -> None:
     """Case, width, blanks, line ends and characters of two UTF-16 units come back as they were."""
     examples = [Example(text) for text in found]
     predictions = list(predictor.predict(examples))
@@ -198,32 +232,30 @@ def test_any_text(predictor: SkePredictor, found: list[str]) -> None:
     same(predictions, list(ReferencePredictor(predictor).predict(examples)))
 
 
-def test_case_and_width_are_kept(predictor: SkePredictor, texts: list[str]) -> None:
+def test_case_and_width_are_kept(predictor: Opened, texts: list[str]) -> None:
+    reader: Any = predictor.reader
     text = texts[0].replace("，", "ＡBc，")
     lower = text.replace("ＡBc", "ａbc")
     (found,), (folded,) = predictor.predict([Example(text)]), predictor.predict([Example(lower)])
     assert found.triples
     check_spans(found)
     # The model reads both as the same, so it finds the same places.
-    if not predictor.recipe.model.priors:
+    if not reader.priors:
         assert {t.subject and t.subject.start for t in found.triples} == {
             t.subject and t.subject.start for t in folded.triples
         }
 
 
-def test_nothing_from_nothing(predictor: SkePredictor) -> None:
+def test_nothing_from_nothing(predictor: Opened) -> None:
     assert list(predictor.predict([])) == []
     assert list(predictor.predict([Example("")])) == [Extraction("", ())]
     found = list(predictor.predict([Example(""), Example("山"), Example("")]))
     assert [e.text for e in found] == ["", "山", ""]
 
 
-def test_a_hundred_thousand_characters(predictor: SkePredictor, texts: list[str]) -> None:
+def test_a_hundred_thousand_characters(predictor: Opened, texts: list[str]) -> None:
     """Also where the text repeats itself, so that each name stands there thousands of times."""
-    recipe = predictor.recipe.model_copy(deep=True)
-    recipe.data.window, recipe.data.overlap = 320, 96
-    recipe.decode.subject_start, recipe.decode.object_start = 0.9999, 0.999
-    patient = SkePredictor(recipe, predictor.model, predictor.featurizer)
+    patient = read_otherwise(asked(predictor, subject_start=0.9999, object_start=0.999), size=320, overlap=96)
     text = (texts[0] * 4000)[:100_000]
     began = time.process_time()
     (found,) = patient.predict([Example(text)])
@@ -232,44 +264,45 @@ def test_a_hundred_thousand_characters(predictor: SkePredictor, texts: list[str]
     check_spans(found)
 
 
-def test_many_subjects_are_done_in_parts(predictor: SkePredictor, texts: list[str]) -> None:
+def test_many_subjects_are_done_in_parts(predictor: Opened, texts: list[str]) -> None:
     """The scores of all pairs at once would not fit; in parts they are the same."""
-    features = [predictor.featurizer.encode(text) for text in texts[:6]]
-    whole = predictor.spans(features)
-    objects, calls = predictor.model.objects, []
+    reader: Any = predictor.reader
+    features = [reader.featurizer.encode(text) for text in texts[:6]]
+    whole = rows_of(predictor, features)
+    objects, calls = reader.model.objects, []
 
     def counted(encoded: dict[str, torch.Tensor], sentence: torch.Tensor, *rest: torch.Tensor) -> object:
         calls.append(len(sentence))
-        return objects(encoded, sentence, *rest)  # type: ignore[arg-type]
+        return objects(encoded, sentence, *rest)
 
     features = features * 8
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(predictor.model, "objects", counted)
-        patch.setattr("ietool.tasks.ske.heads.stages.decode.SCORES", 40 * 2 * 48 * len(predictor.schema.labels))
-        many = predictor.spans(features)
+        patch.setattr(reader.model, "objects", counted)
+        patch.setattr("ietool.tasks.ske.heads.stages.reader.SCORES", 40 * 2 * 48 * reader.labels)
+        many = rows_of(predictor, features)
     assert len(calls) > 1 and max(calls) <= 40
     assert [len(rows) for rows in many] == [len(rows) for rows in whole] * 8
 
 
 @pytest.mark.parametrize("name", [CHARACTERS, SCHEMA])
-def test_files_of_another_model_are_refused(predictor: SkePredictor, tmp_path: Path, name: str) -> None:
-    recipe = predictor.recipe
+def test_files_of_another_model_are_refused(predictor: Opened, tmp_path: Path, name: str) -> None:
+    reader: Any = predictor.reader
+    recipe = recipe_of(predictor)
     other = prepare_small(recipe, head_of_corpus(tmp_path, train=30), tmp_path)
     if name == SCHEMA:
-        predictor.featurizer.reader.vocabulary.save(other / CHARACTERS)
+        reader.featurizer.reader.vocabulary.save(other / CHARACTERS)
         lines = (other / SCHEMA).read_text(encoding="utf-8").replace('"@value"', '"more": [], "@value"', 1)
         (other / SCHEMA).write_text(lines, encoding="utf-8")
     with pytest.raises(UserError, match=f"{name}: does not fit"):
-        open_predictor(recipe, predictor.model, other)
+        open_predictor(recipe, reader.model, other)
 
 
 @pytest.mark.parametrize("content", [None, b"", b"{\xff"])
 @pytest.mark.parametrize("name", [CHARACTERS, SCHEMA, NAMES, ROWS])
-def test_files_that_are_missing_or_damaged(
-    predictor: SkePredictor, tmp_path: Path, name: str, content: bytes | None
-) -> None:
-    recipe = predictor.recipe
-    if name in (NAMES, ROWS) and not recipe.model.priors:
+def test_files_that_are_missing_or_damaged(predictor: Opened, tmp_path: Path, name: str, content: bytes | None) -> None:
+    reader: Any = predictor.reader
+    recipe = recipe_of(predictor)
+    if name in (NAMES, ROWS) and not reader.priors:
         pytest.skip("a run without priors has no such file")
     damaged = prepare_small(recipe, head_of_corpus(tmp_path, train=30), tmp_path)
     if content is None:
@@ -277,7 +310,7 @@ def test_files_that_are_missing_or_damaged(
     else:
         (damaged / name).write_bytes(content)
     with pytest.raises(UserError) as caught:
-        open_predictor(recipe, predictor.model, damaged)
+        open_predictor(recipe, reader.model, damaged)
     told = str(caught.value)
     assert str(damaged / name) in told and " → " in told and "Errno" not in told
     assert "is missing" in told or content is not None

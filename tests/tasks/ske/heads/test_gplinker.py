@@ -12,27 +12,29 @@ import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from ietool.tasks.ske.heads.gplinker.batches import link_batch
-from ietool.tasks.ske.heads.gplinker.config import LinkConfig
-from ietool.tasks.ske.heads.opening import open_predictor
-from ietool.tasks.ske.heads.predictor import SkePredictor
 from torch import Tensor
 
 from ietool import paths
 from ietool.nn.global_pointer import EfficientGlobalPointer
 from ietool.tasks.ske.data.example import Example
 from ietool.tasks.ske.features.featurizer import Features
-from ietool.tasks.ske.heads.gplinker.decode import LinkDecoder, logit
-from ietool.tasks.ske.heads.gplinker.model import OBJECT, SUBJECT, LinkModel
-from ietool.tasks.ske.heads.sampling import SkeTrainingSet
-from ietool.tasks.ske.recipe import DecodeSection
+from ietool.tasks.ske.heads.gplinker.model import OBJECT, SUBJECT, LinkConfig, LinkModel
+from ietool.tasks.ske.heads.gplinker.reader import SPANS, LinkReader
+from ietool.tasks.ske.heads.gplinker.recipe import LinkDecodeSection
+from ietool.tasks.ske.heads.gplinker.sampling import LinkTrainingSet, link_batch
+from ietool.tasks.ske.recipe import SkeRecipe
 from tests.nn.test_global_pointer import dense_loss, turned, whole
 from tests.tasks.ske.heads.test_decode import any_character, check_spans, same
 from tests.tasks.ske.made import (
+    Opened,
+    asked,
     encoder_of_corpus,
     head_of_corpus,
     loud_model,
+    open_predictor,
     prepare_small,
+    read_otherwise,
+    rows_of,
     small_recipe,
     texts_of,
 )
@@ -180,18 +182,22 @@ def test_targets_by_hand() -> None:
 # -- decoding
 
 
-@pytest.fixture(scope="module", params=["tokens", "dgcnn", "tokens without priors"])
-def predictor(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> SkePredictor:
-    folder = tmp_path_factory.mktemp("decode")
-    encoder = "dgcnn" if request.param == "dgcnn" else str(encoder_of_corpus(folder))
-    priors = "without" not in request.param
-    recipe = small_recipe(
+def link_recipe(encoder: str, *more: str, priors: bool) -> SkeRecipe:
+    return small_recipe(
         f"model.encoder={encoder}",
         f"model.priors={str(priors).lower()}",
         "model.pointer_size=8",
         "decode.triple=0.02",
+        *more,
         name="ske-gplinker",
     )
+
+
+@pytest.fixture(scope="module", params=["tokens", "dgcnn", "tokens without priors"])
+def predictor(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Opened:
+    folder = tmp_path_factory.mktemp("decode")
+    encoder = "dgcnn" if request.param == "dgcnn" else str(encoder_of_corpus(folder))
+    recipe = link_recipe(encoder, priors="without" not in request.param)
     prepared = prepare_small(recipe, head_of_corpus(folder), folder)
     return open_predictor(recipe, loud_model(recipe, prepared, seed=4).double(), prepared)
 
@@ -207,7 +213,7 @@ def sigmoid(x: float) -> float:
 
 @torch.no_grad()
 def brute(
-    model: LinkModel, decode: DecodeSection, features: Features, labels: int, spans: int
+    model: LinkModel, decode: LinkDecodeSection, features: Features, labels: int, spans: int
 ) -> Iterator[tuple[Row, float]]:
     """Every pair of the ``spans`` best subjects and objects under every label."""
     units = features.units
@@ -248,19 +254,20 @@ share = st.sampled_from([0.0, 0.2, 0.5, 0.8, 1.0])
     st.sampled_from([0.0, 0.1, 0.5]), st.sampled_from([1, 3, 9]),
 )  # fmt: skip
 def test_decoder_is_brute_force(
-    predictor: SkePredictor, texts: list[str], numbers: list[int], length: int, entity: float, link: float,
+    predictor: Opened, texts: list[str], numbers: list[int], length: int, entity: float, link: float,
     triple: float, spans: int,
 ) -> None:  # fmt: skip
-    decode = predictor.recipe.decode.model_copy(update={"entity": entity, "link": link, "triple": triple})
-    labels = len(predictor.schema.labels)
-    model = predictor.model
-    assert isinstance(model, LinkModel)
-    features = predictor.featurizer.encode_all([texts[n][:length] for n in numbers], [()] * len(numbers))
+    few = read_otherwise(
+        asked(predictor, entity=entity, link=link, triple=triple), spans=spans, most=10**9, highest_probability=0.0
+    )
+    reader, decode = few.reader, few.settings
+    assert isinstance(reader, LinkReader) and isinstance(decode, LinkDecodeSection)
+    labels, model = reader.labels, reader.model
+    features = reader.featurizer.encode_all([texts[n][:length] for n in numbers], [()] * len(numbers))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("ietool.tasks.ske.heads.gplinker.decode.SPANS", spans)
-        patch.setattr("ietool.tasks.ske.heads.gplinker.decode.SCORES", 7 * labels)
-        rows, highest = LinkDecoder(model, decode, labels, priors=model.known is not None).rows(features)
-    assert 0 <= highest <= 1
+        patch.setattr("ietool.tasks.ske.heads.gplinker.reader.SCORES", 7 * labels)
+        rows = rows_of(few, features)
+    assert 0 <= reader.highest_probability <= 1
     for feature, mine in zip(features, rows, strict=True):
         expected = dict(brute(model, decode, feature, labels, spans))
         found = {(a, b, r, c, d): p for a, b, r, c, d, p in mine}
@@ -271,22 +278,19 @@ def test_decoder_is_brute_force(
             assert feature.units.inside[a:b].all() and feature.units.inside[c:d].all() and a < b and c < d
 
 
-def test_the_usual_limit_of_spans_holds(predictor: SkePredictor, texts: list[str]) -> None:
-    """A model that has learnt nothing finds every span: the best 256 of a text are linked, alone or beside others."""
-    decode = predictor.recipe.decode.model_copy(update={"entity": 0.0, "link": 0.9999, "triple": 0.0})
-    model = predictor.model
-    assert isinstance(model, LinkModel)
-    labels = len(predictor.schema.labels)
-    decoder = LinkDecoder(model, decode, labels, priors=model.known is not None)
-    features = predictor.featurizer.encode_all([texts[0][:48], "山水", texts[1][:40]], [()] * 3)
-    together, _ = decoder.rows(features)
+def test_the_usual_limit_of_spans_holds(predictor: Opened, texts: list[str]) -> None:
+    """A model that has learnt nothing finds every span: the best of a text are linked, alone or beside others."""
+    everything = asked(predictor, entity=0.0, link=0.9999, triple=0.0)
+    reader: Any = everything.reader
+    features = reader.featurizer.encode_all([texts[0][:48], "山水", texts[1][:40]], [()] * 3)
+    together = rows_of(everything, features)
     for feature, rows in zip(features, together, strict=True):
-        (alone,), _ = decoder.rows([feature])
+        (alone,) = rows_of(everything, [feature])
         assert {row[:5] for row in alone} == {row[:5] for row in rows}
-        assert len({row[:2] for row in rows}) <= 256 and len({row[3:5] for row in rows}) <= 256
+        assert len({row[:2] for row in rows}) <= SPANS and len({row[3:5] for row in rows}) <= SPANS
 
 
-def test_one_at_a_time_finds_the_same(predictor: SkePredictor, texts: list[str]) -> None:
+def test_one_at_a_time_finds_the_same(predictor: Opened, texts: list[str]) -> None:
     examples = [Example(text) for text in [*texts[:12], "", texts[0].upper() + "ＡＢ🙂 Ok", "".join(texts[:4])]]
     found = list(predictor.predict(examples))
     alone = [next(iter(predictor.predict([example]))) for example in examples]
@@ -297,26 +301,26 @@ def test_one_at_a_time_finds_the_same(predictor: SkePredictor, texts: list[str])
 
 @settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.text(any_character | st.sampled_from("aBc12Xy"), max_size=60), max_size=3))
-def test_any_text(predictor: SkePredictor, found: list[str]) -> None:
+def test_any_text(predictor: Opened, found: list[str]) -> None:
     for prediction in predictor.predict([Example(text) for text in found]):
         check_spans(prediction)
 
 
-def test_priors_reach_the_decoder(predictor: SkePredictor, texts: list[str]) -> None:
-    model = predictor.model
-    assert isinstance(model, LinkModel)
+def test_priors_reach_the_decoder(predictor: Opened, texts: list[str]) -> None:
+    every = read_otherwise(asked(predictor, entity=0.0, triple=0.0, link=0.95), spans=256, most=10**9)
+    reader = every.reader
+    assert isinstance(reader, LinkReader)
+    model = reader.model
     if model.known is None:
         pytest.skip("without priors")
-    decode = predictor.recipe.decode.model_copy(update={"entity": 0.0, "triple": 0.0, "link": 0.95})
-    decoder = LinkDecoder(model, decode, len(predictor.schema.labels), priors=True)
-    features = predictor.featurizer.encode_all([text[:18] for text in texts[:12]], [()] * 12)
+    features = reader.featurizer.encode_all([text[:18] for text in texts[:12]], [()] * 12)
     assert sum(len(f.prior) for f in features) > 2
     with torch.no_grad():
         before = model.known.clone()
         model.known.zero_()
-        plain = decoder.rows(features)[0]
+        plain = rows_of(every, features)
         model.known.fill_(30.0)
-        raised = decoder.rows(features)[0]
+        raised = rows_of(every, features)
         model.known.copy_(before)
     new = 0
     for f, rows, others in zip(features, raised, plain, strict=True):
@@ -330,11 +334,12 @@ def test_priors_reach_the_decoder(predictor: SkePredictor, texts: list[str]) -> 
     assert new > 2
 
 
-def test_training_items_are_taken(predictor: SkePredictor, tmp_path: Path) -> None:
-    recipe = predictor.recipe.model_copy(deep=True)
-    recipe.sampling.replacement = 0.5
+def test_training_items_are_taken(predictor: Opened, tmp_path: Path) -> None:
+    reader: Any = predictor.reader
+    encoder = "dgcnn" if reader.model.config.encoder is None else str(encoder_of_corpus(tmp_path))
+    recipe = link_recipe(encoder, "sampling.replacement=0.5", priors=reader.priors)
     prepared = prepare_small(recipe, head_of_corpus(tmp_path), tmp_path)
-    data = SkeTrainingSet(recipe, prepared)
+    data = LinkTrainingSet(recipe, prepared)
     items = [data[i] for i in range(16)]
     batch = data.collate(items)
     for name in ("head_targets", "tail_targets", "entity_targets"):
@@ -342,11 +347,6 @@ def test_training_items_are_taken(predictor: SkePredictor, tmp_path: Path) -> No
         assert rows == sorted(rows) and len({tuple(row) for row in rows}) == len(rows) > 0
         for at, _, i, j in rows:
             assert max(i, j) < batch["lengths"][at]
-    loss = predictor.model.float()(**batch)["loss"]
-    predictor.model.double()
+    loss = reader.model.float()(**batch)["loss"]
+    reader.model.double()
     assert bool(torch.isfinite(loss))
-
-
-def test_scores_of_probabilities() -> None:
-    assert logit(0.5) == 0 and logit(0.0) == -math.inf and logit(1.0) == math.inf
-    assert sigmoid(logit(0.3)) == pytest.approx(0.3)

@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 
 from ietool.core.sources import Sources
 from ietool.recipe_io import load_recipe
+from ietool.tasks.ske import SkeTask
 from ietool.tasks.ske.data.example import Example, Triple
 from ietool.tasks.ske.data.reading import VALUE
 from ietool.tasks.ske.heads.gplinker.oracle import perfect_links
-from ietool.tasks.ske.prepare.oracle import AMBIGUOUS, APART, BORDERS, Oracle, Piece
-from ietool.tasks.ske.prepare.preparation import prepare
+from ietool.tasks.ske.prepare.oracle import AMBIGUOUS, APART, BORDERS, Oracle, Window
 from ietool.tasks.ske.recipe import SkeRecipe
 from tests.tiny_encoder import make_encoder_folder
 
@@ -33,7 +33,7 @@ row_lists = st.lists(
 
 @given(st.lists(row_lists, max_size=3))
 def test_perfect_links(windows: list[list[Row]]) -> None:
-    for rows, found in zip(windows, perfect_links(windows), strict=True):
+    for rows, found in zip(windows, perfect_links(windows, 3), strict=True):
         assert set(rows) <= set(found) and len(found) == len(set(found))
         every = {
             (a, b, r, c, d)
@@ -47,8 +47,8 @@ def test_perfect_links(windows: list[list[Row]]) -> None:
 
 
 def counted(head: str, text: str, rows: list[Row], triples: list[Triple], split: tuple[Row, ...] = ()) -> Oracle:
-    oracle = Oracle(LABELS, "duie2", head)
-    oracle.add([(Example(text, tuple(triples)), [Piece(0, rows, split)])])
+    oracle = Oracle(LABELS, "duie2", SkeTask().head_named(head).load("decoder").perfect)
+    oracle.add([(Example(text, tuple(triples)), [Window(0, rows, split)])])
     return oracle
 
 
@@ -110,7 +110,7 @@ def run(folder: Path, *overrides: str) -> tuple[dict[str, Any], list[str]]:
     out = folder / "out"
     out.mkdir()
     sources = Sources({name: folder / f"{name}.json" for name in ("train", "dev")})
-    report = prepare(recipe, sources, out, rejects=None, progress=lambda *_: None)
+    report = SkeTask().prepare(recipe, sources, out, rejects=None, progress=lambda *_: None)
     return report.statistics, report.notes
 
 

@@ -12,22 +12,23 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from ietool.tasks.ske.heads.stages.batches import prior_marks
 
+from ietool.tasks.ske import SkeTask
 from ietool.tasks.ske.features.featurizer import Features
 from ietool.tasks.ske.features.prior import facts_of
-from ietool.tasks.ske.heads.sampling import SkeTrainingSet
+from ietool.tasks.ske.heads.stages.sampling import StageTrainingSet, prior_marks
 from ietool.text.characters import fold
 from ietool.training.batches import pad
+from ietool.training.sets import RECORD
 from tests.tasks.ske.made import head_of_corpus, prepare_small, small_recipe
 
 DIGEST = """
 import hashlib, sys
 from pathlib import Path
 from ietool.recipe_io import load_recipe
-from ietool.tasks.ske.sampling import SkeTrainingSet
+from ietool.tasks.ske.heads.stages.sampling import StageTrainingSet
 folder = Path(sys.argv[1])
-data = SkeTrainingSet(load_recipe(folder / "recipe.yaml"), folder)
+data = StageTrainingSet(load_recipe(folder / "recipe.yaml"), folder)
 digest = hashlib.sha256()
 for epoch in (0, 3):
     data.set_epoch(epoch)
@@ -51,8 +52,8 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return prepare_small(small_recipe(), folder, folder)
 
 
-def training_set(prepared: Path, *more: str) -> SkeTrainingSet:
-    return SkeTrainingSet(small_recipe(*more), prepared)
+def training_set(prepared: Path, *more: str) -> StageTrainingSet:
+    return StageTrainingSet(small_recipe(*more), prepared)
 
 
 def equal(a: dict[str, Any], b: dict[str, Any]) -> bool:
@@ -87,7 +88,7 @@ def test_items_do_not_follow_from_the_hash_seed(prepared: Path) -> None:
 
 
 @pytest.fixture
-def replaced(prepared: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[SkeTrainingSet, list[Any]]:
+def replaced(prepared: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[StageTrainingSet, list[Any]]:
     """A training set that always replaces, and (text, own facts, features) of each replaced item as it is drawn."""
     data = training_set(prepared, "sampling.replacement=1.0")
     encode, seen = data.featurizer.encode, []
@@ -101,7 +102,7 @@ def replaced(prepared: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[SkeTraini
     return data, seen
 
 
-def test_replacement_keeps_labels_right(replaced: tuple[SkeTrainingSet, list[Any]]) -> None:
+def test_replacement_keeps_labels_right(replaced: tuple[StageTrainingSet, list[Any]]) -> None:
     """Every fact of the new text stands at its labelled spans, every row states a fact, and no fact is lost."""
     data, seen = replaced
     changed = 0
@@ -126,7 +127,7 @@ def test_replacement_keeps_labels_right(replaced: tuple[SkeTrainingSet, list[Any
     assert changed > len(data)
 
 
-def test_replacement_draws_known_names(replaced: tuple[SkeTrainingSet, list[Any]]) -> None:
+def test_replacement_draws_known_names(replaced: tuple[StageTrainingSet, list[Any]]) -> None:
     data, seen = replaced
     index = data.featurizer.prior
     assert index is not None
@@ -138,7 +139,7 @@ def test_replacement_draws_known_names(replaced: tuple[SkeTrainingSet, list[Any]
             assert seen[0][1] & known  # the fact that was drawn is one of the training facts
 
 
-def test_own_facts_give_no_priors(replaced: tuple[SkeTrainingSet, list[Any]]) -> None:
+def test_own_facts_give_no_priors(replaced: tuple[StageTrainingSet, list[Any]]) -> None:
     """A fact that only this sentence supports must not reach its features, before and after replacement."""
     data, seen = replaced
     index = data.featurizer.prior
@@ -232,10 +233,19 @@ def test_a_text_without_triples_teaches_that_there_is_nothing(prepared: Path) ->
     assert batch["subject_targets"].shape == (3, 0) and batch["object_targets"].shape == (4, 0)
 
 
-def test_limit_keeps_the_first_records(prepared: Path) -> None:
-    whole, head = training_set(prepared), SkeTrainingSet(small_recipe(), prepared, limit=5)
-    assert len(head) == len(head.lengths) == 5
-    assert all(equal(whole[index], head[index]) for index in range(5))
+def test_rows_are_records(prepared: Path) -> None:
+    """All windows of the records asked for, and of no others."""
+    whole, head = training_set(prepared), StageTrainingSet(small_recipe(), prepared, rows=range(5))
+    record = whole.table.column(RECORD).to_numpy()
+    assert len(head) == len(head.lengths) == int((record < 5).sum()) >= 5
+    assert all(equal(whole[index], head[index]) for index in range(len(head)))
+    some = StageTrainingSet(small_recipe("sampling.replacement=0"), prepared, rows=[7, 3])
+    places = np.flatnonzero((record == 3) | (record == 7))
+    assert [some.place(index) for index in range(len(some))] == places.tolist()
+    texts = [example.text for example in SkeTask().gold(prepared, "train")]
+    for index, place in enumerate(places):
+        assert str(some._texts[some.place(index)]) in texts[record[place]]
+        assert some[index]["ids"].tolist() == whole._columns["ids"][int(place)].tolist()
 
 
 def test_marks_of_a_text_by_hand() -> None:

@@ -13,9 +13,9 @@ from datasets import load_from_disk
 
 from ietool.core.sources import Sources
 from ietool.recipe_io import load_recipe
+from ietool.tasks.ske import SkeTask
 from ietool.tasks.ske.features.featurizer import SCHEMA, Featurizer, copy_assets, read_assets_schema
 from ietool.tasks.ske.features.labelling import facts, label_rows
-from ietool.tasks.ske.prepare.preparation import prepare, read_split
 from ietool.tasks.ske.recipe import SkeRecipe
 from ietool.tasks.ske.writing import format_line
 from ietool.text.encoding import CHARACTERS
@@ -48,7 +48,7 @@ def run(folder: Path, count: int = 40, *overrides: str, progress: Any = lambda *
     out = folder / "out"
     out.mkdir()
     chosen = recipe(*overrides)
-    return chosen, out, prepare(chosen, sources, out, rejects=None, progress=progress)
+    return chosen, out, SkeTask().prepare(chosen, sources, out, rejects=None, progress=progress)
 
 
 @pytest.mark.parametrize("overrides", [(), ("data.window=24", "data.overlap=10"), ("data.occurrences=first",)])
@@ -57,7 +57,7 @@ def test_rows_are_what_encoding_one_by_one_gives(tmp_path: Path, overrides: tupl
     table = load_from_disk(str(out / "train")).with_format("numpy")
     featurizer = Featurizer.open(out, priors=True)
     at = 0
-    for example in read_split(out, "train", None):
+    for example in SkeTask().gold(out, "train"):
         stated = facts(example.triples, featurizer.labels)
         for start, end in windows(example.text, chosen.data.window, chosen.data.overlap):
             row, text = table[at], example.text[start:end]
@@ -90,8 +90,8 @@ def test_a_run_folder_opens_without_the_preparation(tmp_path: Path) -> None:
 def test_splits_are_kept_as_they_are(tmp_path: Path) -> None:
     _, out, _ = run(tmp_path)
     schema = read_assets_schema(out)
-    dev = read_split(out, "dev", None)
-    assert len(dev) == 6 and len(read_split(out, "dev", 2)) == 2 and len(read_split(out, "train", None)) == 40
+    dev = SkeTask().gold(out, "dev")
+    assert len(dev) == 6 and len(SkeTask().gold(out, "dev", 2)) == 2 and len(SkeTask().gold(out, "train")) == 40
     lines = (out / "dev.jsonl").read_text(encoding="utf-8").splitlines()
     assert [format_line(e.text, e.triples, schema) for e in dev] == lines
     assert not list(out.glob(".*"))  # no scratch

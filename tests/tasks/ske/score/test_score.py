@@ -176,10 +176,10 @@ class TestBoth:
 class TestExplanations:
     def rules(self, gold: list[Triple], predicted: list[Triple], metric: str = "ske2019", **options: Any) -> list[Any]:
         report = score({"文": gold}, {"文": predicted}, metric=metric, explain=True, **options)
-        return [(verdict.verdict, verdict.rule) for verdict in report.verdicts]
+        return [(outcome.verdict, outcome.kind) for outcome in report.outcomes]
 
     def test_not_asked_not_made(self) -> None:
-        assert not score({"文": [t("a", "p", "x")]}, {}, metric="duie2").verdicts
+        assert not score({"文": [t("a", "p", "x")]}, {}, metric="duie2").outcomes
 
     def test_right(self) -> None:
         assert self.rules([t("a", "p", "x")], [t("a", "p", "x")]) == [("right", "exact")]
@@ -215,8 +215,8 @@ class TestExplanations:
 
     def test_text_without_prediction(self) -> None:
         report = score({"文": [t("a", "p", "x")]}, {}, metric="duie2", explain=True)
-        assert report.verdicts[0].rule == "missed: the text has no prediction"
-        assert report.verdicts[0].item == {"subject": "a", "predicate": "p", "object": {"@value": "x"}}
+        assert report.outcomes[0].kind == "missed: the text has no prediction"
+        assert report.outcomes[0].item == {"subject": "a", "predicate": "p", "object": {"@value": "x"}}
 
     def test_a_duplicate_is_named(self) -> None:
         found = self.rules([t("a", "p", "x")], [t("a", "p", "x"), t("al", "p", "x")], alias={"al": {"a"}})
@@ -304,7 +304,7 @@ def test_agrees_with_the_literal_twin(data: st.DataObject, metric: str, alias: d
     for a, loc in ((alias, locations), (alias, {}), ({}, {})):
         report = score(gold, predicted, metric=metric, alias=a, locations=loc, explain=True, resamples=20)
         assert counts(report) == twin(gold, predicted, metric, a, loc)
-        tally = [sum(v.verdict == name for v in report.verdicts) for name in ("right", "spurious", "missed")]
+        tally = [sum(v.verdict == name for v in report.outcomes) for name in ("right", "spurious", "missed")]
         right, given_, found, wanted = counts(report)
         assert tally == [right, given_ - right, wanted - found]
         assert [sum(column) for column in zip(*[(r[4], r[5], r[6]) for r in report.tables[0].rows], strict=True)] in (
