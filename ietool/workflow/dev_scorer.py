@@ -68,7 +68,8 @@ class DevScorer:
 
 def keep_dev(scorer: DevScorer, model: PreTrainedModel, run: Path, tuned: Sequence[str], progress: Progress) -> None:
     """Write what a finished run says of dev into its folder ``dev``: candidates above :data:`FLOOR` or the recipe's
-    thresholds, what became of every item (``outcomes.jsonl``) and the counts of every text (``counts.npy``), by which runs are compared."""
+    thresholds, what became of every item (``outcomes.jsonl``) and the counts of every text (``counts.npy``), by which
+    runs are compared."""
     task, recipe = scorer.task, change_recipe(scorer.recipe, tuned) if tuned else scorer.recipe
     reader, decoder = task.reader(recipe, model, scorer.assets), task.decoder(recipe, scorer.assets)
     own = decoder.floor(recipe.decode).parts or {}

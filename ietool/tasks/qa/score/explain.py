@@ -12,8 +12,8 @@ _VERDICTS = {RIGHT: "right", PARTLY: "spurious", WRONG: "spurious", UNANSWERED: 
 def explain(question: Question, judged: Judged, metric: Metric, *, predicted: bool) -> Outcome:
     """The verdict on one answer: id, question, prediction, the reference that it was credited by, and what of it.
 
-    An answer that was credited in part is ``spurious``, one that was not given ``missed``; as plain data it has the word
-    of ``judged.OUTCOMES``. The text is the question.
+    An answer that was credited in part is ``spurious``, one that was not given ``missed``; as plain data it has the
+    word of ``judged.OUTCOMES``. The text is the question.
     """
     credited, rule = metric.credit(judged)
     if judged.outcome == UNANSWERED:
