@@ -14,6 +14,9 @@ Floats = npt.NDArray[np.float64]
 _BLOCK = 1 << 22
 """Numbers of a block of draws that are held at once."""
 
+_MANY = 1 << 12
+"""Distinct counts above which texts are drawn one by one, if most texts are unlike all others."""
+
 
 def bootstrap(
     counts: Floats,
@@ -26,7 +29,8 @@ def bootstrap(
     """The percentile interval of each measure when texts are drawn anew with replacement.
 
     Texts with equal counts are interchangeable, so the draw is made over the distinct counts: one multinomial a
-    resample, exact, and as fast for a million texts as for a hundred where counts are few.
+    resample, exact, and as fast for a million texts as for a hundred where counts are few. Where thousands of texts are
+    hardly ever alike, drawing the texts themselves is the same, and several times as fast.
 
     Args:
         counts: (texts, columns) of what adds up.
@@ -43,10 +47,15 @@ def bootstrap(
     kinds, sizes = np.unique(counts, axis=0, return_counts=True)  # (K, columns), (K,)
     random = np.random.default_rng(seed)
     sums = np.empty((resamples, counts.shape[1]))
-    step = max(1, _BLOCK // len(kinds))
-    for low in range(0, resamples, step):
-        high = min(low + step, resamples)
-        sums[low:high] = random.multinomial(len(counts), sizes / len(counts), size=high - low) @ kinds
+    if len(kinds) > _MANY and 4 * len(kinds) > len(counts):
+        for number in range(resamples):
+            times = np.bincount(random.integers(0, len(counts), size=len(counts)), minlength=len(counts))
+            sums[number] = times.astype(np.float64) @ counts
+    else:
+        step = max(1, _BLOCK // len(kinds))
+        for low in range(0, resamples, step):
+            high = min(low + step, resamples)
+            sums[low:high] = random.multinomial(len(counts), sizes / len(counts), size=high - low) @ kinds
     tail = (1 - level) / 2
     found = {}
     for name, values in measures(sums).items():

@@ -25,7 +25,7 @@ RESAMPLES = 1000
 """Draws of the bootstrap interval of a dev score."""
 
 FLOOR = Floor(0.01)
-"""Above which the candidates of dev are kept."""
+"""Above which the candidates of dev are kept, where a recipe's thresholds are not lower still."""
 
 
 class DevScorer:
@@ -67,16 +67,21 @@ class DevScorer:
 
 
 def keep_dev(scorer: DevScorer, model: PreTrainedModel, run: Path, tuned: Sequence[str], progress: Progress) -> None:
-    """Write what a finished run says of dev into its folder ``dev``: candidates above :data:`FLOOR`, what became of
-    every item (``outcomes.jsonl``) and the counts of every text (``counts.npy``), by which runs are compared."""
+    """Write what a finished run says of dev into its folder ``dev``: candidates above :data:`FLOOR` or the recipe's
+    thresholds, what became of every item (``outcomes.jsonl``) and the counts of every text (``counts.npy``), by which
+    runs are compared."""
     task, recipe = scorer.task, change_recipe(scorer.recipe, tuned) if tuned else scorer.recipe
     reader, decoder = task.reader(recipe, model, scorer.assets), task.decoder(recipe, scorer.assets)
+    own = decoder.floor(recipe.decode).parts or {}
+    # Of lower thresholds all that they let through is wanted: what is predicted here is what the run predicts.
+    low = {name: own[name] for name in reader.layout.product if own.get(name, FLOOR.default) < FLOOR.default}
+    floor = Floor(FLOOR.default, low or None)
     predictions: list[Any] = []
     part = run / f".{DEV}.part"
     shutil.rmtree(part, ignore_errors=True)
 
     def read() -> Iterator[Candidates]:
-        for item, found in reader.propose(scorer.gold, floor=FLOOR):
+        for item, found in reader.propose(scorer.gold, floor=floor):
             predictions.append(decoder.decode(item, found, recipe.decode))
             if len(predictions) % 64 == 0:
                 progress("candidates of dev", len(predictions), len(scorer.gold))
@@ -84,7 +89,7 @@ def keep_dev(scorer: DevScorer, model: PreTrainedModel, run: Path, tuned: Sequen
         progress("candidates of dev", len(predictions), len(predictions))
 
     with autocast(model.device, scorer.precision):
-        write_candidates(part, reader.layout, FLOOR, read(), {"recipe": recipe.name, "input": "dev"})
+        write_candidates(part, reader.layout, floor, read(), {"recipe": recipe.name, "input": "dev"})
     report = task.evaluate(recipe, scorer.gold, predictions, outcomes=True)
     with atomic_text(part / "outcomes.jsonl") as out:
         for outcome in report.outcomes:

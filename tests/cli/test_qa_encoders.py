@@ -18,7 +18,7 @@ from ietool.tasks.qa import QaTask
 from ietool.workflow.predict import load
 from tests.cli.conftest import complaint
 from tests.cli.conftest import output_of as printed
-from tests.tasks.qa.made import SMALL, WEATHER, dump, encoder_folder, fact, squad, webqa
+from tests.tasks.qa.made import WEATHER, dump, encoder_folder, fact, small, squad, webqa
 
 HEADS = ("span", "mlm")
 
@@ -29,8 +29,8 @@ class Trained(NamedTuple):
     runs: dict[str, Path]
 
 
-def settings(encoder: Path, *more: str) -> list[str]:
-    return [part for setting in (*SMALL, f"model.encoder={encoder}", *more) for part in ("--set", setting)]
+def settings(head: str, encoder: Path, *more: str) -> list[str]:
+    return [part for setting in (*small(head), f"model.encoder={encoder}", *more) for part in ("--set", setting)]
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +49,7 @@ def work(tmp_path_factory: pytest.TempPathFactory) -> Trained:
             ("mlm", "webqa", ("training.adversarial=0.5", "training.layer_decay=0.9")),
         ):
             arguments = ["train", "-r", f"qa-{head}", "--data", str(folder / form), "--output", str(runs[head])]
-            assert command([*arguments, "--device", "cpu", *settings(encoder, *more)]) == 0
+            assert command([*arguments, "--device", "cpu", *settings(head, encoder, *more)]) == 0
     return Trained(folder, encoder, runs)
 
 
@@ -134,7 +134,7 @@ def test_a_few_questions_are_learnt_by_heart(
 ) -> None:
     more = ("training.learning_rate=3e-3", "sampling.negatives=0.3", "training.max_grad_norm=1")
     printed(capsys, "train", "-r", f"qa-{head}", "--data", work.folder / "webqa", "--output", tmp_path / "run",
-            "--overfit", 4, "--device", "cpu", *settings(work.encoder, *more))  # fmt: skip
+            "--overfit", 4, "--device", "cpu", *settings(head, work.encoder, *more))  # fmt: skip
     best = json.loads((tmp_path / "run" / "run.json").read_text(encoding="utf-8"))["best"]
     assert best["score"] > 0.9
 
@@ -154,7 +154,7 @@ def test_answers_that_tokens_cannot_express_are_counted(
     told = {}
     for head, longest in (("span", 16), ("mlm", 16), ("span", 8)):
         shown = printed(capsys, "prepare", "-r", f"qa-{head}", "--train", source, "--dev", source, "--json", "--force",
-                        *settings(work.encoder, f"decode.longest={longest}"))  # fmt: skip
+                        *settings(head, work.encoder, f"decode.longest={longest}"))  # fmt: skip
         told[head, longest] = json.loads(shown)["statistics"]
     for split in ("train", "dev"):
         lost = told["span", 16][split]["oracle"]["lost"]
@@ -171,13 +171,15 @@ def test_answers_that_tokens_cannot_express_are_counted(
 @pytest.mark.parametrize(
     ("recipe", "more", "told"),
     [
-        ("qa-span", ["model.encoder=dgcnn"], "must be pretrained for model.head=span"),
-        ("qa-mlm", ["model.encoder=dgcnn"], "must be pretrained for model.head=mlm"),
-        ("qa", ["model.encoder=somebody/some-model"], "is of no use to the reader"),
+        ("qa-span", ["model.encoder=characters"], "should be 'pretrained', not 'characters'"),
+        ("qa-mlm", ["model.encoder=dgcnn"], "should be 'pretrained', not 'characters'"),
+        ("qa", ["model.encoder=somebody/some-model"], "acts with model.head=span and mlm"),
         ("qa-span", ["model.encoder=somebody/some-model"], "the hub did not give"),
         ("qa-mlm", ["model.encoder=somebody/some-model"], "the hub did not give"),
-        ("qa-mlm", ["model.masks=127"], "leave no room"),
-        ("qa-mlm", ["model.masks=0"], "model.masks"),
+        ("qa-mlm", ["model.head.masks=127"], "leave no room"),
+        ("qa-span", ["model.head.masks=9"], "acts with model.head=mlm"),
+        ("qa-mlm", ["decode.start=0.1"], "acts with model.head=reader and span"),
+        ("qa-mlm", ["model.masks=0"], "model.head.masks"),
         ("qa-span", ["sampling.negatives=1"], "sampling.negatives"),
     ],
 )
@@ -188,7 +190,8 @@ def test_head_and_encoder_that_do_not_fit_are_told_in_one_line(
 ) -> None:  # fmt: skip
     monkeypatch.chdir(tmp_path)
     arguments: list[Any] = [verb, "-r", recipe, "--data", work.folder / "squad"]
-    chosen = settings(work.encoder, *more) if recipe != "qa" else [part for m in more for part in ("--set", m)]
+    head = recipe.removeprefix("qa-")
+    chosen = settings(head, work.encoder, *more) if recipe != "qa" else [part for m in more for part in ("--set", m)]
     error = complaint(capsys, *arguments, *chosen)
     assert told in error
     assert not any(tmp_path.iterdir())
@@ -199,7 +202,7 @@ def test_an_encoder_without_its_language_model_is_told_before_anything_is_read(
 ) -> None:
     bare = encoder_folder(tmp_path / "bare", mlm=False)
     source = dump(tmp_path / "bad.json", [{"nothing": "of use"}])
-    error = complaint(capsys, "train", "-r", "qa-mlm", "--train", source, *settings(bare))
+    error = complaint(capsys, "train", "-r", "qa-mlm", "--train", source, *settings("mlm", bare))
     assert "lacks weights: cls.predictions" in error and "head of a masked language model" in error
 
 
@@ -213,5 +216,5 @@ def test_a_tokenizer_of_another_run_is_told(work: Trained, tmp_path: Path, capsy
         vocabulary["model"]["vocab"] = tokens | {f"more{n}": len(tokens) + n for n in range(3)}
         (other / "tokenizer.json").write_text(json.dumps(vocabulary), encoding="utf-8")
         error = complaint(capsys, "predict", "--run", other, work.folder / "webqa" / "test.json")
-        assert "tokenizer does not fit" in error
+        assert "tokenizer_config.json: does not fit the model beside it" in error
         shutil.rmtree(other)

@@ -11,6 +11,7 @@ from typing import NamedTuple
 from unittest import mock
 
 import torch
+from ietool.tasks.ner.heads.opening import build_model
 from torch import nn
 
 from ietool.core.contract import PrepareReport
@@ -23,7 +24,6 @@ from ietool.tasks.ner.data.forms.tokens import format_sentence
 from ietool.tasks.ner.data.reading import Entity, Example
 from ietool.tasks.ner.data.schemes import SCHEMES
 from ietool.tasks.ner.heads.base import NerModel
-from ietool.tasks.ner.heads.opening import build_model
 from ietool.tasks.ner.prepare.preparation import prepare
 from ietool.tasks.ner.recipe import NerRecipe
 from tests.tiny_encoder import make_encoder_folder

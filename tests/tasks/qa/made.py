@@ -8,7 +8,11 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
+from ietool.core.predicting import Predictor
 from ietool.recipe_io import load_recipe
+from ietool.tasks.qa import QaTask
+from ietool.tasks.qa.data.question import Question
+from ietool.tasks.qa.heads.voting import Answered
 from ietool.tasks.qa.recipe import QaRecipe
 from ietool.workflow.prepare import prepare
 from tests.tiny_encoder import make_encoder_folder
@@ -27,11 +31,16 @@ TEXTS = (
     "abcdefghij klmnop",
 )
 
-SMALL = (
+SMALL: tuple[str, ...] = (
     "data.window=64", "data.overlap=24", "data.question=32", "decode.longest=16", "decode.batch_size=4",
     "training.epochs=2", "training.batch_size=8", "training.precision=fp32", "training.learning_rate=2e-3",
-    "training.head_learning_rate=2e-3", "training.warmup_epochs=0", "model.masks=8",
+    "training.head_learning_rate=2e-3", "training.warmup_epochs=0",
 )  # fmt: skip
+
+
+def small(head: str) -> tuple[str, ...]:
+    """Settings of a small recipe of a head on a pretrained encoder."""
+    return (*SMALL, "model.head.masks=8") if head == "mlm" else SMALL
 
 
 def fact(number: int) -> tuple[str, str, str]:
@@ -74,10 +83,13 @@ def encoder_folder(path: Path, **more: Any) -> Path:
     return make_encoder_folder(path, TEXTS, **({"mlm": True} | more))
 
 
-def recipe_of(head: str, encoder: Path, *more: str) -> QaRecipe:
-    recipe = load_recipe(f"qa-{head}", [*SMALL, f"model.encoder={encoder}", *more])
-    assert isinstance(recipe, QaRecipe)
-    return recipe
+def recipe_of(head: str, encoder: Path, *more: str) -> Any:
+    return load_recipe(f"qa-{head}", [*small(head), f"model.encoder={encoder}", *more])
+
+
+def predictor_of(recipe: Any, reader: Any) -> Predictor[Question, Answered]:
+    """A reader with the decoder of its recipe."""
+    return Predictor(reader, QaTask().decoder(recipe, Path()), recipe.decode)
 
 
 def prepared_of(recipe: QaRecipe, folder: Path, train: Any = None) -> Path:

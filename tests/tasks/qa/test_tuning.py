@@ -7,10 +7,10 @@ import pytest
 from ietool.recipe_io import change_recipe
 from ietool.tasks.qa import QaTask
 from ietool.tasks.qa.data.reading import Passage, Question
-from ietool.tasks.qa.heads.voting import Answered, Candidate
-from ietool.tasks.qa.recipe import QaRecipe
+from ietool.tasks.qa.heads.reader.recipe import ReaderRecipe
+from ietool.tasks.qa.heads.voting import AnswerCandidate, Answered
 
-RECIPE = QaRecipe(name="qa", task="qa")
+RECIPE = ReaderRecipe(name="qa", task="qa")
 
 
 def question(number: int, answer: str | None) -> Question:
@@ -26,7 +26,7 @@ def question(number: int, answer: str | None) -> Question:
 
 
 def answered(number: int, probability: float, answer: str = "青瓷莲花尊") -> Answered:
-    return Answered(str(number), "展品是什么？", (Candidate(answer, probability, probability, 0, 5, 10),), answer)
+    return Answered(str(number), "展品是什么？", (AnswerCandidate(answer, probability, probability, 0, 5, 10),), answer)
 
 
 GOLD = [question(1, "青瓷莲花尊"), question(2, None), question(3, "青瓷莲花尊"), question(4, None)]

@@ -11,14 +11,14 @@ from hypothesis import given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
 
-from ietool.tasks.qa.heads.voting import Answered, Candidate
+from ietool.tasks.qa.heads.voting import AnswerCandidate, Answered
 from ietool.tasks.qa.score.files import read_predictions
 from ietool.tasks.qa.writing import candidates_line, write
 
 CANDIDATES = (
-    Candidate("青砖巷", 0.4000004, 0.7, 1, 3, 6),
-    Candidate("《云州》\t书\n", 0.2, 0.5, 0, 0, 7),
-    Candidate("何舟", 0.1, 0.3, 0, 9, 11),
+    AnswerCandidate("青砖巷", 0.4000004, 0.7, 1, 3, 6),
+    AnswerCandidate("《云州》\t书\n", 0.2, 0.5, 0, 0, 7),
+    AnswerCandidate("何舟", 0.1, 0.3, 0, 9, 11),
 )
 
 

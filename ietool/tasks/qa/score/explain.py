@@ -12,19 +12,19 @@ _VERDICTS = {RIGHT: "right", PARTLY: "spurious", WRONG: "spurious", UNANSWERED: 
 def explain(question: Question, judged: Judged, metric: Metric, *, predicted: bool) -> Outcome:
     """The verdict on one answer: id, question, prediction, the reference that it was credited by, and what of it.
 
-    ``outcome`` among its fields is one of ``judged.OUTCOMES``: an answer that was credited in part is ``spurious``, one
-    that was not given ``missed``. The text is the question.
+    An answer that was credited in part is ``spurious``, one that was not given ``missed``; as plain data it has the
+    word of ``judged.OUTCOMES``. The text is the question.
     """
     credited, rule = metric.credit(judged)
     if judged.outcome == UNANSWERED:
         rule = ("an empty answer" if predicted else "the question has no prediction") + f"; {rule}"
     item: dict[str, object] = {
+        "verdict": judged.outcome,
         "id": question.question_id,
         "question": question.text,
         "prediction": judged.prediction,
         "reference": judged.reference,
         "credited": credited,
-        "outcome": judged.outcome,
         **{name: round(value, 6) for name, value in judged.measures},
     }
     if judged.group:

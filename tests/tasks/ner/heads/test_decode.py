@@ -10,14 +10,14 @@ import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from ietool.tasks.ner.heads.opening import open_predictor
+from ietool.tasks.ner.heads.predictor import NerPredictor, Recognised
 from torch import nn
 
 from ietool.errors import UserError
 from ietool.tasks.ner.data.reading import Example
 from ietool.tasks.ner.features.featurizer import LABELS, Labels, Piece
 from ietool.tasks.ner.heads.merging import UnitRow, owned, widened, without_overlaps
-from ietool.tasks.ner.heads.opening import open_predictor
-from ietool.tasks.ner.heads.predictor import NerPredictor, Recognised
 from ietool.text.windows import windows
 from tests.tasks.ner.heads.test_model import Made, logsumexp, span_scores
 from tests.tasks.ner.made import encoder_folder, examples, loud_model, prepare_examples, small_recipe

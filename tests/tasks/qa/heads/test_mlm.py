@@ -14,17 +14,18 @@ from hypothesis import strategies as st
 from torch import Tensor
 from transformers import AutoConfig, AutoModelForMaskedLM, AutoTokenizer, BertForMaskedLM
 
+from ietool.core.candidates import Floor
 from ietool.errors import UserError
 from ietool.nn.pretrained import open_pretrained
 from ietool.tasks.qa import QaTask
 from ietool.tasks.qa.data.reading import Passage, Question
-from ietool.tasks.qa.heads.mlm.decode import MaskPredictor, follow, open_predictor
-from ietool.tasks.qa.heads.mlm.model import IGNORED, MaskConfig, MaskModel, build_model, check_encoder
-from ietool.tasks.qa.heads.mlm.reader import MaskReader
+from ietool.tasks.qa.heads.mlm.model import IGNORED, MaskConfig, MaskModel, build, check_encoder
+from ietool.tasks.qa.heads.mlm.reader import MaskReader, follow, open_reader
+from ietool.tasks.qa.heads.mlm.recipe import MaskRecipe
 from ietool.tasks.qa.heads.mlm.sampling import MaskTrainingSet
-from ietool.tasks.qa.heads.span.pieces import Piece, batch_of, encode
-from ietool.tasks.qa.recipe import QaRecipe
-from tests.tasks.qa.made import WEATHER, encoder_folder, fact, prepared_of, recipe_of
+from ietool.tasks.qa.heads.mlm.tokens import MaskTokens
+from ietool.tasks.qa.heads.pairs import PairWindow, batch_of, encode
+from tests.tasks.qa.made import WEATHER, encoder_folder, fact, predictor_of, prepared_of, recipe_of
 
 MASKS = 8
 CLOSE = {"rtol": 1e-4, "atol": 1e-5}
@@ -36,26 +37,28 @@ def encoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def recipe(encoder: Path) -> QaRecipe:
-    return recipe_of("mlm", encoder)
+def recipe(encoder: Path) -> MaskRecipe:
+    found = recipe_of("mlm", encoder)
+    assert isinstance(found, MaskRecipe)
+    return found
 
 
 @pytest.fixture(scope="module")
-def prepared(recipe: QaRecipe, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def prepared(recipe: MaskRecipe, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return prepared_of(recipe, tmp_path_factory.mktemp("data"))
 
 
 @pytest.fixture(scope="module")
-def reader(prepared: Path) -> MaskReader:
-    return MaskReader.of(prepared, MASKS)
+def reader(prepared: Path) -> MaskTokens:
+    return MaskTokens.of(prepared, MASKS)
 
 
 @pytest.fixture(scope="module")
-def model(recipe: QaRecipe, prepared: Path) -> MaskModel:
-    return build_model(recipe, prepared).eval()
+def model(recipe: MaskRecipe, prepared: Path) -> MaskModel:
+    return build(recipe, prepared).eval()
 
 
-def some_pieces(reader: MaskReader) -> list[Piece]:
+def some_pieces(reader: MaskTokens) -> list[PairWindow]:
     found = []
     for number in (0, 5, 10):
         question, passage, _ = fact(number)
@@ -66,7 +69,7 @@ def some_pieces(reader: MaskReader) -> list[Piece]:
 # -- the input
 
 
-def test_masks_stand_before_question_and_passage(encoder: Path, reader: MaskReader) -> None:
+def test_masks_stand_before_question_and_passage(encoder: Path, reader: MaskTokens) -> None:
     question, passage, _ = fact(8)
     (pair,) = reader.pairs([question], [passage])
     tokenizer = AutoTokenizer.from_pretrained(encoder)
@@ -80,12 +83,12 @@ def test_masks_stand_before_question_and_passage(encoder: Path, reader: MaskRead
         assert passage[pair.starts[at] : pair.ends[at]].lower() == token.removeprefix("##")
 
 
-def test_masks_and_pair_fit_into_the_positions(prepared: Path, reader: MaskReader) -> None:
+def test_masks_and_pair_fit_into_the_positions(prepared: Path, reader: MaskTokens) -> None:
     for piece in encode(reader, "云" * 30, WEATHER * 30, [(0, 13 * 30)], 12):
         assert len(piece.units) <= 128 and piece.passage.any()
     with pytest.raises(UserError, match="leave no room") as error:
-        MaskReader.of(prepared, 120)
-    assert error.value.field == "model.masks"
+        MaskTokens.of(prepared, 120)
+    assert error.value.field == "model.head.masks"
 
 
 # -- the model
@@ -94,7 +97,7 @@ def test_masks_and_pair_fit_into_the_positions(prepared: Path, reader: MaskReade
 class Twin:
     """One pair, read without padding by transformers' own model: what it says of each mask."""
 
-    def __init__(self, encoder: Path, piece: Piece) -> None:
+    def __init__(self, encoder: Path, piece: PairWindow) -> None:
         self.model = BertForMaskedLM.from_pretrained(encoder).eval()
         units = piece.units
         ids, types = (torch.from_numpy(row).long()[None] for row in (units.ids, units.types))
@@ -102,7 +105,7 @@ class Twin:
 
 
 @torch.no_grad()
-def test_a_batch_gives_what_one_pair_at_a_time_gives(encoder: Path, model: MaskModel, reader: MaskReader) -> None:
+def test_a_batch_gives_what_one_pair_at_a_time_gives(encoder: Path, model: MaskModel, reader: MaskTokens) -> None:
     pieces = some_pieces(reader)
     logits = model.read(**batch_of(pieces))
     assert logits.shape[:2] == (len(pieces), MASKS)
@@ -111,7 +114,7 @@ def test_a_batch_gives_what_one_pair_at_a_time_gives(encoder: Path, model: MaskM
 
 
 @torch.no_grad()
-def test_the_loss_is_the_mean_over_the_masks_that_count(encoder: Path, model: MaskModel, reader: MaskReader) -> None:
+def test_the_loss_is_the_mean_over_the_masks_that_count(encoder: Path, model: MaskModel, reader: MaskTokens) -> None:
     pieces = some_pieces(reader)[:3]
     targets = [[9, 12, 7, reader.stop], [reader.stop], []]
     rows = torch.tensor([row + [IGNORED] * (MASKS - len(row)) for row in targets])
@@ -125,7 +128,7 @@ def test_the_loss_is_the_mean_over_the_masks_that_count(encoder: Path, model: Ma
 
 
 @torch.no_grad()
-def test_divergence_counts_the_masks_that_count(model: MaskModel, reader: MaskReader) -> None:
+def test_divergence_counts_the_masks_that_count(model: MaskModel, reader: MaskTokens) -> None:
     targets = torch.full((2, MASKS), IGNORED)
     targets[0, :3], targets[1, 0] = 6, reader.stop
     first = model(targets=targets, **batch_of(some_pieces(reader)[:2]))
@@ -138,7 +141,7 @@ def test_divergence_counts_the_masks_that_count(model: MaskModel, reader: MaskRe
     assert model.divergence(first, first).item() == 0
 
 
-def test_is_the_same_model_when_opened_again(model: MaskModel, reader: MaskReader, tmp_path: Path) -> None:
+def test_is_the_same_model_when_opened_again(model: MaskModel, reader: MaskTokens, tmp_path: Path) -> None:
     model.save_pretrained(tmp_path)
     again, batch = open_pretrained(MaskModel, tmp_path), batch_of(some_pieces(reader))
     with torch.no_grad():
@@ -179,11 +182,11 @@ def test_any_masked_language_model_is_asked_for_the_masks_alone(kind: str, tmp_p
 
 
 def test_a_cut_vocabulary_says_the_same_of_what_is_left(
-    recipe: QaRecipe, prepared: Path, model: MaskModel, reader: MaskReader, tmp_path: Path
+    recipe: MaskRecipe, prepared: Path, model: MaskModel, reader: MaskTokens, tmp_path: Path
 ) -> None:
     cut = recipe.model_copy(deep=True)
-    cut.model.cut_vocabulary = True
-    small = build_model(cut, prepared).eval()
+    cut.model.encoder.cut_vocabulary = True
+    small = build(cut, prepared).eval()
     assert small.encoder.table.num_embeddings < model.encoder.table.num_embeddings
     pieces = some_pieces(reader)
     batch = batch_of(pieces)
@@ -269,7 +272,7 @@ def test_nothing_follows_a_token_that_no_answer_may_hold() -> None:
 # -- windows of a training
 
 
-def test_behind_the_masks_stands_the_answer_and_its_end(recipe: QaRecipe, prepared: Path, reader: MaskReader) -> None:
+def test_behind_the_masks_stands_the_answer_and_its_end(recipe: MaskRecipe, prepared: Path, reader: MaskTokens) -> None:
     data = MaskTrainingSet(recipe, prepared)
     items = [data[index] for index in range(len(data))]
     targets = data.collate(items)["targets"]
@@ -283,7 +286,7 @@ def test_behind_the_masks_stands_the_answer_and_its_end(recipe: QaRecipe, prepar
     item = items[0] | {"start": 0, "end": int(data.spans(items[0]["row"])[0][0]) + 1}  # cut within the answer
     assert set(data.collate([item])["targets"][0].tolist()) == {IGNORED}
     data.reader.masks = 1  # of an answer that is too long as many tokens as there are masks
-    (piece,) = data.pieces(items[:1])
+    (piece,) = data.pairs(items[:1])
     assert tokenizer.convert_ids_to_tokens(data.answer(items[0], piece)) == tokenizer.tokenize(fact(0)[2])[:1]
 
 
@@ -296,11 +299,12 @@ def questions() -> list[Question]:
 
 
 def test_questions_together_are_read_as_one_at_a_time(
-    recipe: QaRecipe, model: MaskModel, prepared: Path, encoder: Path
+    recipe: MaskRecipe, model: MaskModel, prepared: Path, encoder: Path
 ) -> None:
-    predictor = open_predictor(recipe, model, prepared)
-    assert isinstance(predictor, MaskPredictor)
-    together = list(MaskPredictor(recipe, model, predictor.reader, pool_batches=1).predict(questions()))
+    opened = open_reader(recipe, model, prepared)
+    assert isinstance(opened, MaskReader)
+    predictor = predictor_of(recipe, opened)
+    together = list(predictor_of(recipe, MaskReader(recipe, model, opened.tokens, pool=1)).predict(questions()))
     assert any(one.candidates for one in together)
     for question, found in zip(questions(), together, strict=True):
         (alone,) = predictor.predict([question])
@@ -314,12 +318,13 @@ def test_questions_together_are_read_as_one_at_a_time(
 
 @torch.no_grad()
 def test_a_window_reads_as_the_article_does(
-    recipe: QaRecipe, model: MaskModel, prepared: Path, encoder: Path, reader: MaskReader
+    recipe: MaskRecipe, model: MaskModel, prepared: Path, encoder: Path, reader: MaskTokens
 ) -> None:
-    predictor = open_predictor(recipe, model, prepared)
     pieces = some_pieces(reader)
-    rows, _ = predictor.spans(pieces)
-    for piece, found in zip(pieces, rows, strict=True):
+    said = open_reader(recipe, model, prepared).found(pieces, Floor())
+    for piece, one in zip(pieces, said, strict=True):
+        inner = (one.spans - piece.start).tolist()
+        found = [(*span, float(value)) for span, (value,) in zip(inner, one.parts, strict=True)]
         shares = Twin(encoder, piece).logits.softmax(-1).tolist()
         at = np.flatnonzero(piece.passage)
         units = piece.units

@@ -14,18 +14,21 @@ from hypothesis import settings as examples
 from hypothesis import strategies as st
 from torch import Tensor
 
+from ietool.core.predicting import Predictor
 from ietool.errors import UserError
 from ietool.recipe_io import load_recipe
 from ietool.tasks.qa.data.reading import Passage, Question
 from ietool.tasks.qa.features.featurizer import Featurizer
 from ietool.tasks.qa.features.labels import LABELS
-from ietool.tasks.qa.heads.reader.decode import SPANS, QaPredictor, best_spans, open_predictor
+from ietool.tasks.qa.heads.decoder import SPANS
 from ietool.tasks.qa.heads.reader.model import QaConfig, QaModel
+from ietool.tasks.qa.heads.reader.reader import CharacterReader, best_spans, open_reader
+from ietool.tasks.qa.heads.reader.recipe import ReaderRecipe
 from ietool.tasks.qa.heads.voting import Answered, vote
-from ietool.tasks.qa.recipe import QaRecipe
 from ietool.text.characters import CharVocabulary, fold
 from ietool.text.encoding import TextEncoder
 from ietool.text.segmentation import TAGS
+from tests.tasks.qa.made import predictor_of
 
 LETTERS = "始末青砖巷林满写了书在云州何舟雨水山，。"
 SMALL = ("data.window=32", "data.overlap=16", "decode.longest=8", "decode.batch_size=3")
@@ -35,9 +38,9 @@ def encoder() -> TextEncoder:
     return TextEncoder(CharVocabulary(LETTERS), None)
 
 
-def recipe_with(*overrides: str) -> QaRecipe:
+def recipe_with(*overrides: str) -> ReaderRecipe:
     recipe = load_recipe("qa", (*SMALL, *overrides))
-    assert isinstance(recipe, QaRecipe)
+    assert isinstance(recipe, ReaderRecipe)
     return recipe
 
 
@@ -65,10 +68,10 @@ class Marks:
         return spans * (0.5 + 0.1 * rain.clamp(max=4))[:, None, None] * inside
 
 
-def marked(*overrides: str, labels: bool = False, pool_batches: int = 16) -> QaPredictor:
+def marked(*overrides: str, labels: bool = False, pool: int = 16) -> Predictor[Question, Answered]:
     recipe = recipe_with(*overrides)
     model: Any = Marks(labels)
-    return QaPredictor(recipe, model, Featurizer(recipe, encoder()), pool_batches=pool_batches)
+    return predictor_of(recipe, CharacterReader(recipe, model, Featurizer(recipe, encoder()), pool=pool))
 
 
 def question(number: int, *passages: str, kind: str = "") -> Question:
@@ -94,7 +97,8 @@ SHARES = st.floats(0, 1, width=32)
 def test_best_spans_are_those_of_a_double_loop(
     p: list[list[tuple[float, float]]], longest: int, min_start: float, min_end: float, count: int
 ) -> None:
-    values, starts, ends = best_spans(torch.tensor(p), longest, min_start=min_start, min_end=min_end, count=count)
+    values, starts, last = best_spans(torch.tensor(p), longest, (min_start, min_end), count)
+    ends = last + 1
     assert values.shape == starts.shape == ends.shape
     for row, cells in enumerate(p):
         products = {}
@@ -102,9 +106,10 @@ def test_best_spans_are_those_of_a_double_loop(
             for b, (_, end) in enumerate(cells):
                 if 0 <= b - a < longest and start > min_start and end > min_end and start * end > 1e-40:
                     products[a, b + 1] = start * end
-        found = {(int(a), int(b)): v for v, a, b in zip(values[row].tolist(), starts[row], ends[row], strict=True)}
-        given_ = {span: v for span, v in found.items() if v > 1e-40}
-        assert len(given_) == min(count, len(products))
+        found = zip(values[row].tolist(), starts[row].tolist(), ends[row].tolist(), strict=True)
+        listed = [((a, b), v) for v, a, b in found if v > 1e-40]
+        given_ = dict(listed)
+        assert len(given_) == len(listed) == min(count, len(products))
         assert sorted(given_.values(), reverse=True) == pytest.approx(
             sorted(products.values(), reverse=True)[:count], rel=1e-6
         )
@@ -117,7 +122,9 @@ def test_best_spans_lie_inside() -> None:
     p = torch.zeros(2, 6, 2)
     p[0, :2] = 0.5  # a passage of two characters, padded
     p[1] = 0.4
-    values, _, ends = best_spans(p, 4)
+    values, _, last = best_spans(p, 4)
+    ends = last + 1
+    assert int(ends.max()) <= 6
     assert int((values[0] > 0).sum()) == 3 and ends[0][values[0] > 0].max() == 2
     assert ends[1][values[1] > 0].max() == 6
 
@@ -222,10 +229,10 @@ def gist(found: Answered) -> tuple[Any, ...]:
     )
 
 
-@pytest.mark.parametrize("pool_batches", [1, 2, 16])
-def test_questions_come_back_in_order_and_as_if_alone(pool_batches: int) -> None:
+@pytest.mark.parametrize("pool", [1, 2, 16])
+def test_questions_come_back_in_order_and_as_if_alone(pool: int) -> None:
     alone = [gist(found) for one in MANY for found in marked().predict([one])]
-    predictor = marked(pool_batches=pool_batches)
+    predictor = marked(pool=pool)
     assert [gist(found) for found in predictor.predict(MANY)] == alone
     assert [found[0] for found in alone] == [one.question_id for one in MANY]
     assert [found[1] for found in alone][:4] == ["始青砖巷末", "始书末", "始水末", ""]
@@ -249,9 +256,10 @@ def random_model() -> QaModel:
 def test_a_batch_answers_as_one_question_and_one_passage_at_a_time(random_model: QaModel, loss: str) -> None:
     random_model.config.loss = loss
     recipe = recipe_with("decode.voting=false", "decode.nbest=1000", "data.window=64", "data.overlap=32")
-    predictor = QaPredictor(recipe, random_model, Featurizer(recipe, encoder()))
+    predictor = predictor_of(recipe, CharacterReader(recipe, random_model, Featurizer(recipe, encoder())))
     voting = recipe_with("decode.nbest=1000", "data.window=64", "data.overlap=32", "decode.batch_size=7")
-    together = QaPredictor(voting, random_model, Featurizer(voting, encoder()), pool_batches=2).predict(MANY)
+    reader = CharacterReader(voting, random_model, Featurizer(voting, encoder()), pool=2)
+    together = predictor_of(voting, reader).predict(MANY)
     compared = 0
     for one, found in zip(MANY, together, strict=True):
         best: dict[str, list[float]] = {}
@@ -276,20 +284,26 @@ def test_a_batch_answers_as_one_question_and_one_passage_at_a_time(random_model:
 # -- memory
 
 
-class Watched(QaPredictor):
-    """Notes how much is held whenever it reads."""
+class Watched(CharacterReader):
+    """Notes how many windows are held whenever it reads, cut and not yet read."""
 
-    held: tuple[int, int] = (0, 0)
+    held, cut, done = 0, 0, 0
 
-    def _read(self, pool: Any, pieces: Any) -> None:
-        self.held = max(self.held[0], len(pieces)), max(self.held[1], len(pool))
-        super()._read(pool, pieces)
+    def windows(self, question: Question) -> Any:
+        for window in super().windows(question):
+            self.cut += 1
+            yield window
+
+    def found(self, windows: Any, floor: Any) -> Any:
+        self.held = max(self.held, self.cut - self.done)
+        self.done += len(windows)
+        return super().found(windows, floor)
 
 
 def test_no_more_is_held_than_the_pool_takes() -> None:
     recipe = recipe_with()
     model: Any = Marks()
-    predictor = Watched(recipe, model, Featurizer(recipe, encoder()), pool_batches=2)
+    reader = Watched(recipe, model, Featurizer(recipe, encoder()), pool=2)
     limit, taken = recipe.decode.batch_size * 2, 0
 
     def stream() -> Iterator[Question]:
@@ -298,10 +312,10 @@ def test_no_more_is_held_than_the_pool_takes() -> None:
             taken += 1
             yield question(number, *["雨始山末" + FILLER * (number % 3)] * (40 if number == 30 else 1 + number % 2))
 
-    for given_, answered in enumerate(predictor.predict(stream())):
+    for given_, answered in enumerate(predictor_of(recipe, reader).predict(stream())):
         assert answered.question_id == f"q{given_}" and answered.answer == "始山末"
         assert taken - given_ <= limit + 1
-    assert predictor.held[0] == limit and predictor.held[1] <= limit
+    assert limit <= reader.held <= limit + 1
     assert max(model.batches) == recipe.decode.batch_size
 
 
@@ -358,12 +372,12 @@ def test_the_highest_probability_is_kept() -> None:
 def test_features_of_another_model_are_refused(tmp_path: Any, random_model: QaModel) -> None:
     CharVocabulary(LETTERS[:-1]).save(tmp_path / "characters.txt")
     with pytest.raises(UserError, match="does not fit the model beside it"):
-        open_predictor(recipe_with(), random_model, tmp_path)
+        open_reader(recipe_with(), random_model, tmp_path)
     CharVocabulary(LETTERS).save(tmp_path / "characters.txt")
-    assert open_predictor(recipe_with(), random_model, tmp_path).recipe.data.window == 32
+    assert open_reader(recipe_with(), random_model, tmp_path).data.window == 32
     (tmp_path / "words.txt").write_text("云州\n", encoding="utf-8")
     with pytest.raises(UserError, match=r"words\.txt"):
-        open_predictor(recipe_with(), random_model, tmp_path)
+        open_reader(recipe_with(), random_model, tmp_path)
 
 
 def test_a_long_question_is_read_at_both_ends() -> None:

@@ -18,13 +18,14 @@ from ietool.errors import UserError
 from ietool.nn.pretrained import open_pretrained
 from ietool.tasks.qa import QaTask
 from ietool.tasks.qa.data.reading import Passage, Question
-from ietool.tasks.qa.heads.span.decode import SpanPredictor, best_spans, open_predictor
-from ietool.tasks.qa.heads.span.model import SpanConfig, SpanModel, build_model
-from ietool.tasks.qa.heads.span.pieces import Piece, batch_of, encode, fitting
+from ietool.tasks.qa.features.labels import LABELLED
+from ietool.tasks.qa.heads.pairs import PairWindow, batch_of, encode, fitting
+from ietool.tasks.qa.heads.span.model import SpanConfig, SpanModel, build
+from ietool.tasks.qa.heads.span.reader import SpanReader, best_spans, open_reader
+from ietool.tasks.qa.heads.span.recipe import SpanRecipe
 from ietool.tasks.qa.heads.span.sampling import SpanTrainingSet
-from ietool.tasks.qa.recipe import QaRecipe
 from ietool.text.tokens import TokenReader, fetch_tokenizer
-from tests.tasks.qa.made import TEXTS, WEATHER, encoder_folder, fact, prepared_of, recipe_of
+from tests.tasks.qa.made import TEXTS, WEATHER, encoder_folder, fact, predictor_of, prepared_of, recipe_of
 
 CLOSE = {"rtol": 1e-4, "atol": 1e-5}
 LONG = (WEATHER + "Ada Lin写于Tirol。") * 9
@@ -36,19 +37,23 @@ def encoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def recipe(encoder: Path) -> QaRecipe:
-    return recipe_of("span", encoder)
+def recipe(encoder: Path) -> SpanRecipe:
+    found = recipe_of("span", encoder)
+    assert isinstance(found, SpanRecipe)
+    return found
 
 
 @pytest.fixture(scope="module")
-def prepared(recipe: QaRecipe, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def prepared(recipe: SpanRecipe, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return prepared_of(recipe, tmp_path_factory.mktemp("data"))
 
 
 @pytest.fixture(scope="module")
-def model(recipe: QaRecipe, prepared: Path) -> SpanModel:
+def model(recipe: SpanRecipe, prepared: Path) -> SpanModel:
     torch.manual_seed(2)
-    model = build_model(recipe, prepared, labels=True)
+    (prepared / LABELLED).touch()
+    model = build(recipe, prepared)
+    (prepared / LABELLED).unlink()
     with torch.no_grad():
         model.span.weight.normal_()
         model.span.bias.normal_()
@@ -60,7 +65,7 @@ def reader(prepared: Path) -> TokenReader:
     return TokenReader.open(prepared)
 
 
-def some_pieces(reader: TokenReader) -> list[Piece]:
+def some_pieces(reader: TokenReader) -> list[PairWindow]:
     found = []
     for number in (0, 5, 10):
         question, passage, _ = fact(number)
@@ -74,7 +79,7 @@ def some_pieces(reader: TokenReader) -> list[Piece]:
 class Twin:
     """One pair, read without padding by the encoder itself, one choice at a time."""
 
-    def __init__(self, model: SpanModel, piece: Piece) -> None:
+    def __init__(self, model: SpanModel, piece: PairWindow) -> None:
         units = piece.units
         ids, types = (torch.from_numpy(row).long()[None] for row in (units.ids, units.types))
         h = model.encoder.backbone(input_ids=ids, token_type_ids=types).last_hidden_state[0]
@@ -159,10 +164,10 @@ def test_is_the_same_model_when_opened_again(model: SpanModel, reader: TokenRead
         QaTask().load_model(tmp_path)
 
 
-def test_a_cut_vocabulary_reads_the_same(recipe: QaRecipe, prepared: Path, reader: TokenReader) -> None:
+def test_a_cut_vocabulary_reads_the_same(recipe: SpanRecipe, prepared: Path, reader: TokenReader) -> None:
     cut = recipe.model_copy(deep=True)
-    cut.model.cut_vocabulary = True
-    full, small = (build_model(r, prepared, labels=False).eval() for r in (recipe, cut))
+    cut.model.encoder.cut_vocabulary = True
+    full, small = (build(r, prepared).eval() for r in (recipe, cut))
     assert small.encoder.table.num_embeddings < full.encoder.table.num_embeddings
     with torch.no_grad():
         for ours, theirs in zip(small.span.parameters(), full.span.parameters(), strict=True):
@@ -171,10 +176,10 @@ def test_a_cut_vocabulary_reads_the_same(recipe: QaRecipe, prepared: Path, reade
         torch.testing.assert_close(small.read(**batch)[0], full.read(**batch)[0], **CLOSE)
 
 
-def test_another_tokenizer_is_refused(recipe: QaRecipe, model: SpanModel, prepared: Path) -> None:
+def test_another_tokenizer_is_refused(recipe: SpanRecipe, model: SpanModel, prepared: Path) -> None:
     settings = dict(model.config.encoder or {}) | {"vocab_size": 9}
-    with pytest.raises(UserError, match="tokenizer does not fit"):
-        open_predictor(recipe, SpanModel(SpanConfig(encoder=settings)), prepared)
+    with pytest.raises(UserError, match=r"tokenizer_config\.json.* does not fit"):
+        open_reader(recipe, SpanModel(SpanConfig(encoder=settings)), prepared)
 
 
 # -- spans
@@ -218,7 +223,12 @@ def test_the_best_spans_are_those_of_all(
             tokens.append((at, at + size))
             at += size
         places.append(tokens)
-    found = best_spans(p, starts, ends, longest, min_start=least[0], min_end=least[1], count=count)
+    best = best_spans(p, starts, ends, longest, least, count)
+    begins, stops = starts.gather(1, best.first), ends.gather(1, best.last)
+    found = [
+        [(a, b, value) for a, b, value in zip(*row, strict=True) if value > 0]
+        for row in zip(begins.tolist(), stops.tolist(), best.values.tolist(), strict=True)
+    ]
     for cells, tokens, spans in zip(rows, places, found, strict=True):
         every = brute_force([[a, b] for a, b, _ in cells], tokens, longest, least)
         assert [value for *_, value in spans] == pytest.approx(every[:count])
@@ -289,7 +299,7 @@ def test_spans_that_tokens_do_not_show_are_widened_or_left_out(reader: TokenRead
 # -- windows of a training
 
 
-def test_windows_hold_their_answer_or_none(recipe: QaRecipe, prepared: Path) -> None:
+def test_windows_hold_their_answer_or_none(recipe: SpanRecipe, prepared: Path) -> None:
     recipe = recipe.model_copy(deep=True)
     recipe.data.window = 32  # less than the passages have
     data = SpanTrainingSet(recipe, prepared)
@@ -297,7 +307,7 @@ def test_windows_hold_their_answer_or_none(recipe: QaRecipe, prepared: Path) -> 
     items = [data[index] for index in range(len(data))]
     batch = data.collate(items)
     assert batch["known"].all()
-    pieces = data.pieces(items)
+    pieces = data.pairs(items)
     gold = {tuple(cell) for cell in batch["targets"].T.tolist()}
     for row, (item, piece) in enumerate(zip(items, pieces, strict=True)):
         assert item["end"] - item["start"] <= recipe.data.window
@@ -317,7 +327,7 @@ def test_windows_hold_their_answer_or_none(recipe: QaRecipe, prepared: Path) -> 
     assert [data[i]["start"] for i in range(len(data))] != [item["start"] for item in items]
 
 
-def test_an_answer_that_the_tokens_do_not_show_does_not_count(recipe: QaRecipe, prepared: Path) -> None:
+def test_an_answer_that_the_tokens_do_not_show_does_not_count(recipe: SpanRecipe, prepared: Path) -> None:
     data = SpanTrainingSet(recipe, prepared)
     items: list[dict[str, Any]] = [data[0]]
     spans = data.spans(items[0]["row"])
@@ -325,8 +335,8 @@ def test_an_answer_that_the_tokens_do_not_show_does_not_count(recipe: QaRecipe, 
     assert data.collate(items)["known"].tolist() == [0]
 
 
-def test_only_the_first_questions(recipe: QaRecipe, prepared: Path) -> None:
-    data = SpanTrainingSet(recipe, prepared, limit=5)
+def test_only_the_first_questions(recipe: SpanRecipe, prepared: Path) -> None:
+    data = SpanTrainingSet(recipe, prepared, rows=range(5))
     assert len(data.answering) == 5
     assert {data[i]["asked"] for i in range(len(data))} <= {fact(n)[0] for n in range(5)}
 
@@ -339,11 +349,13 @@ def questions() -> list[Question]:
     return [*found, Question("long", fact(1)[0], (Passage(LONG), Passage(""), Passage(fact(1)[1])))]
 
 
-def test_questions_together_are_read_as_one_at_a_time(recipe: QaRecipe, model: SpanModel, reader: TokenReader) -> None:
-    together = list(SpanPredictor(recipe, model, reader, pool_batches=1).predict(questions()))
+def test_questions_together_are_read_as_one_at_a_time(
+    recipe: SpanRecipe, model: SpanModel, reader: TokenReader
+) -> None:
+    together = list(predictor_of(recipe, SpanReader(recipe, model, reader, pool=1)).predict(questions()))
     assert [one.question_id for one in together] == [question.question_id for question in questions()]
     for question, found in zip(questions(), together, strict=True):
-        (alone,) = SpanPredictor(recipe, model, reader).predict([question])
+        (alone,) = predictor_of(recipe, SpanReader(recipe, model, reader)).predict([question])
         assert len(alone.candidates) == len(found.candidates) > 0
         for ours, theirs in zip(found.candidates, alone.candidates, strict=True):
             assert ours.score == pytest.approx(theirs.score, rel=1e-3)
@@ -351,9 +363,8 @@ def test_questions_together_are_read_as_one_at_a_time(recipe: QaRecipe, model: S
             assert question.passages[c.passage].text[c.start : c.end] == c.answer
 
 
-def test_a_long_passage_is_read_to_its_end(recipe: QaRecipe, model: SpanModel, reader: TokenReader) -> None:
-    predictor = SpanPredictor(recipe, model, reader)
-    pieces = [piece for _, _, piece in predictor.pieces(questions()[-1])]
+def test_a_long_passage_is_read_to_its_end(recipe: SpanRecipe, model: SpanModel, reader: TokenReader) -> None:
+    pieces = [piece for _, piece in SpanReader(recipe, model, reader).windows(questions()[-1])]
     assert max(piece.end for piece in pieces) == len(LONG) and len(pieces) > 4
     assert all(piece.end - piece.start <= recipe.data.window for piece in pieces)
 

@@ -14,12 +14,14 @@ from ietool.core.contract import PrepareReport
 from ietool.core.sources import Sources
 from ietool.errors import UserError
 from ietool.recipe_io import load_recipe
-from ietool.tasks.qa.data.reading import load_questions
+from ietool.tasks.qa import QaTask
+from ietool.tasks.qa.data.reading import Question, load_questions
 from ietool.tasks.qa.features.cooccurrence import COOCCURRENCE
 from ietool.tasks.qa.features.featurizer import Featurizer
+from ietool.tasks.qa.features.labels import LABELLED
+from ietool.tasks.qa.heads.reader.recipe import ReaderRecipe
 from ietool.tasks.qa.heads.reader.sampling import QaTrainingSet
-from ietool.tasks.qa.prepare.preparation import LABELLED, prepare, read_split
-from ietool.tasks.qa.recipe import QaRecipe
+from ietool.tasks.qa.prepare.preparation import KEPT
 
 BOOKS = ("青砖巷", "云州旧事", "雨水经", "山中书")
 PEOPLE = ("林满", "何舟", "Ada Lin")
@@ -72,7 +74,7 @@ def write(path: Path, records: list[dict[str, Any]]) -> Path:
 
 
 class Prepared(NamedTuple):
-    recipe: QaRecipe
+    recipe: ReaderRecipe
     folder: Path
     report: PrepareReport
 
@@ -93,14 +95,19 @@ def run(
 ) -> Prepared:
     folder.mkdir(parents=True, exist_ok=True)
     recipe = load_recipe("qa", ("data.window=32", "data.overlap=16", "data.min_char_count=1", *overrides))
-    assert isinstance(recipe, QaRecipe)
+    assert isinstance(recipe, ReaderRecipe)
     files = {"train": write(folder / "train.json", train)}
     if dev is not None:
         files["dev"] = write(folder / "dev.json", dev)
     out = folder / "out"
     out.mkdir()
     rejects = out / "rejects.jsonl" if skip_bad else None
-    return Prepared(recipe, out, prepare(recipe, Sources(files), out, rejects=rejects, progress=lambda *_: None))
+    report = QaTask().prepare(recipe, Sources(files), out, rejects=rejects, progress=lambda *_: None)
+    return Prepared(recipe, out, report)
+
+
+def read_split(folder: Path, split: str, limit: int | None) -> list[Question]:
+    return KEPT.split(folder, split, limit)
 
 
 def spans(row: dict[str, Any]) -> list[list[int]]:
@@ -115,7 +122,7 @@ def spans(row: dict[str, Any]) -> list[list[int]]:
 def test_every_occurrence_is_labelled_and_others_are_negative(tmp_path: Path) -> None:
     prepared = run(tmp_path, [webqa(n) for n in range(6)], [webqa(99)])
     rows = prepared.rows()
-    assert len(rows) == 12 and [int(row["question"]) for row in rows] == [n // 2 for n in range(12)]
+    assert len(rows) == 12 and [int(row["record"]) for row in rows] == [n // 2 for n in range(12)]
     featurizer = Featurizer.open(prepared.recipe, prepared.folder)
     for number in range(6):
         asked, passage, answer = fact(number)
@@ -361,9 +368,9 @@ def test_so_many_questions_are_those_of_the_head(tmp_path: Path) -> None:
     prepared = run(tmp_path, [squad(5, ("无此人", 0)), squad(0), squad(1), squad(2)], [squad(9)])
     head = read_split(prepared.folder, "train", 2)
     assert [q.question_id for q in head] == ["s0", "s1"]
-    data = QaTrainingSet(prepared.recipe, prepared.folder, limit=2)
+    data = QaTrainingSet(prepared.recipe, prepared.folder, rows=range(2))
     assert len(data) == len(data.lengths) == 2
     several = run(tmp_path / "several", [webqa(n) for n in range(4)], [webqa(9)])
-    data = QaTrainingSet(several.recipe, several.folder, limit=2)
+    data = QaTrainingSet(several.recipe, several.folder, rows=range(2))
     assert len(data) == 4 and data.collate([data[n] for n in range(4)])["has_answer"].tolist() == [0, 1, 0, 1]
-    assert len(QaTrainingSet(several.recipe, several.folder, limit=99)) == 8
+    assert len(QaTrainingSet(several.recipe, several.folder, rows=range(99))) == 8

@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ietool.errors import UserError
+from ietool.scoring.intervals import bootstrap
 from ietool.scoring.overlap import bag_f1, clipped_matches, longest_run, run_f1
 from ietool.scoring.report import Report
-from ietool.scoring.sums import intervals
 from ietool.tasks.qa.data.reading import Passage, Question
 from ietool.tasks.qa.score.dureader2 import closest_entities
 from ietool.tasks.qa.score.english import word_tokenize
@@ -344,8 +344,8 @@ def test_every_variant_says_how_it_counts_and_holds_the_right_answers_right(metr
     for name, value in report.values.items():
         if isinstance(value, float):
             assert value == pytest.approx(1.0, abs=1e-6), name
-    assert {verdict.verdict for verdict in report.verdicts} == {"right"}
-    assert all(verdict.item["credited"] for verdict in report.verdicts)
+    assert {outcome.verdict for outcome in report.outcomes} == {"right"}
+    assert all(outcome.item["credited"] for outcome in report.outcomes)
     nothing = scored(metric, gold, None, None, None)
     assert nothing.values[nothing.primary] == pytest.approx(0.0, abs=1e-6)
 
@@ -373,10 +373,10 @@ def test_the_order_of_gold_is_all_the_same_and_intervals_are_repeatable() -> Non
 
 def test_intervals_of_a_mean_are_those_of_statistics() -> None:
     rows = np.stack([np.arange(400) % 2, np.ones(400)], axis=1)
-    low, high = intervals(rows, lambda sums: {"mean": sums[..., 0] / sums[..., 1]}, resamples=2000)["mean"]
+    low, high = bootstrap(rows, lambda sums: {"mean": sums[..., 0] / sums[..., 1]}, resamples=2000)["mean"]
     width = 1.96 * math.sqrt(0.25 / 400)
     assert (low, high) == (pytest.approx(0.5 - width, abs=0.01), pytest.approx(0.5 + width, abs=0.01))
-    assert intervals(rows[:0], lambda sums: {}, resamples=10) == {}
+    assert bootstrap(rows[:0], lambda sums: {}, resamples=10) == {}
 
 
 def test_the_variant_is_told_from_the_question() -> None:

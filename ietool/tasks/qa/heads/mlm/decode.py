@@ -18,7 +18,7 @@ class MaskDecoder(QaDecoder):
     layout = LAYOUT
 
     def floor(self, decode: Any) -> Floor:
-        return Floor()
+        return Floor(parts={"answer": 0.0})
 
 
 def open_decoder(recipe: MaskRecipe, assets: Path) -> MaskDecoder:
