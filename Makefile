@@ -25,6 +25,7 @@ lint: $(STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy ietool
+	$(BIN)/lint-imports --no-cache
 
 install: $(STAMP)
 

@@ -23,13 +23,13 @@ from itertools import islice
 from pathlib import Path
 
 import torch
+from ietool.tasks.ske.heads.predictor import SkePredictor
 
 from ietool.files import read_lines
 from ietool.tasks.ske.data.example import Example
 from ietool.tasks.ske.data.reading import read_inputs
 from ietool.tasks.ske.data.sources import locate
 from ietool.tasks.ske.heads.assembly import Extraction
-from ietool.tasks.ske.heads.predictor import SkePredictor
 from ietool.training.device import autocast, choose_precision
 from ietool.workflow.predict import Loaded
 

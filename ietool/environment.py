@@ -10,7 +10,7 @@ from importlib import metadata, util
 from pathlib import Path
 from typing import Any
 
-import ietool
+from ietool.version import __version__
 
 DISTRIBUTION = "ietool"
 
@@ -19,7 +19,7 @@ def report() -> dict[str, Any]:
     """Versions, devices and missing pieces as plain data."""
     torch, torch_error = _import_torch()
     return {
-        "ietool": ietool.__version__,
+        "ietool": __version__,
         "python": platform.python_version(),
         "platform": platform.platform(),
         "versions": _versions(),
@@ -120,7 +120,7 @@ def _paths() -> dict[str, str]:
     from ietool import paths
 
     return {
-        "package": str(Path(ietool.__file__).parent),
+        "package": str(paths.package_folder()),
         "shipped": str(paths.shipped_root()),
         "runs": str(paths.runs_folder().absolute()),
         "prepared": str(paths.prepared_folder().absolute()),

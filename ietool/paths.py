@@ -10,6 +10,11 @@ from ietool.errors import UserError
 _PACKAGE = Path(__file__).resolve().parent
 
 
+def package_folder() -> Path:
+    """Where this very copy of the package lies."""
+    return _PACKAGE
+
+
 def shipped_root() -> Path:
     """The folder that holds ``recipes/`` and ``data/``: the top of a source checkout, or the wheel's copy of it."""
     checkout = _PACKAGE.parent

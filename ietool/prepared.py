@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import ietool
 from ietool.core.contract import PrepareReport, Task
 from ietool.core.sources import Sources
 from ietool.recipe import Recipe
 from ietool.tables import Table
+from ietool.version import __version__
 
 DONE = "prepared.json"
 
@@ -45,7 +45,7 @@ def fingerprint(task: Task[Any], recipe: Recipe, sources: Sources, skip_bad: boo
             settings[key] = value
             if key == "model.encoder.name" and Path(str(value)).is_dir():
                 digest.update(json.dumps([key, _look(Path(value))]).encode())
-    settings |= {"format": FORMAT, "version": ietool.__version__, "task": task.name, "skip_bad": skip_bad}
+    settings |= {"format": FORMAT, "version": __version__, "task": task.name, "skip_bad": skip_bad}
     digest.update(json.dumps(settings, sort_keys=True).encode())
     for key in task.feature_sections:
         for name, value in getattr(recipe, key):

@@ -97,15 +97,17 @@ def change_recipe(recipe: Recipe, overrides: Sequence[str]) -> Recipe:
     return _changed(get_task(recipe.task), recipe, data, {}, Path(recipe.name), overrides)
 
 
-def validate_file(path: Path) -> Recipe:
-    """The recipe of a file, or a UserError saying what is wrong with it."""
-    if path.is_dir():
+def validate(name_or_file: str) -> Recipe:
+    """The recipe of a file, a shipped recipe's name or a run folder, or a UserError saying what is wrong with it.
+
+    A file in the working folder goes before a shipped recipe of its name.
+    """
+    path = Path(name_or_file)
+    if path.is_dir() and not (path / "recipe.yaml").is_file():
         mend = f"name a file in it, for example {path / 'recipe.yaml'}"
         raise UserError("is a folder, a recipe file is needed", file=path, mend=mend)
-    if not path.is_file():
-        raise UserError("no such file", file=path, mend="check the path")
     # A bare name without ending would be looked up among the shipped recipes first.
-    return load_recipe(path if path.suffix in (".yaml", ".yml") else f"./{path}" if not path.is_absolute() else path)
+    return load_recipe(f"./{path}" if path.is_file() and not path.is_absolute() else name_or_file)
 
 
 def base_of(recipe: Recipe) -> Recipe | None:

@@ -7,6 +7,7 @@ from copy import deepcopy
 from typing import TYPE_CHECKING, Any, get_args, get_origin
 
 from ietool.recipe import Recipe, Section, encoder_kind, head_kind
+from ietool.registry import TASKS, get_task
 
 if TYPE_CHECKING:
     from ietool.core.contract import Task
@@ -53,6 +54,19 @@ def kind_of(section: type[Section]) -> str | None:
     """The ``kind`` of a section; None if it has none."""
     field = section.model_fields.get("kind")
     return None if field is None else str(field.default)
+
+
+def keys_like(name: str) -> list[str]:
+    """The dotted keys of any task's recipes whose last word is a given one (``epochs``, ``batch-size``), the nearest to
+    the top first, those of ``training`` before others."""
+    wanted = name.replace("-", "_").lower()
+    found: dict[str, None] = {}
+    for task in (get_task(task) for task, _ in TASKS):
+        for head in task.heads:
+            found |= dict.fromkeys(
+                key for key in keys_of(head.load("recipe")) if key == wanted or key.endswith(f".{wanted}")
+            )
+    return sorted(found, key=lambda key: (not key.startswith("training."), key.count("."), key))
 
 
 def is_kind(key: str) -> bool:

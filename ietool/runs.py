@@ -27,12 +27,12 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-import ietool
 from ietool import paths
 from ietool.errors import WHOLE, UserError, cause
 from ietool.files import atomic_text
 from ietool.recipe import Recipe
 from ietool.recipe_io import base_of, differences, save_recipe
+from ietool.version import __version__
 
 RUN_FILE = "run.json"
 RECIPE_FILE = "recipe.yaml"
@@ -115,7 +115,7 @@ class RunEntry:
 
 def library_versions() -> dict[str, str | None]:
     """Versions of Python, ietool and the libraries a model depends on; None where one is not installed."""
-    versions: dict[str, str | None] = {"python": platform.python_version(), "ietool": ietool.__version__}
+    versions: dict[str, str | None] = {"python": platform.python_version(), "ietool": __version__}
     for name in LIBRARIES:
         try:
             versions[name] = metadata.version(name)

@@ -131,8 +131,23 @@ def _usage_error(error: Any) -> int:
         say(context.get_help())
         return 2
     path = context.command_path if context is not None else "ietool"
-    say(f"error: {message.rstrip('.')} → see `{path} --help`")
+    mend = _as_setting(error, context) or f"see `{path} --help`"
+    say(f"error: {message.rstrip('.')} → {mend}")
     return int(getattr(error, "exit_code", 2))
+
+
+def _as_setting(error: Any, context: Any) -> str | None:
+    """How to give a key of recipes that was given as an option (``--epochs 1``), where the verb takes settings."""
+    option = getattr(error, "option_name", None)
+    takes = {name for parameter in getattr(context and context.command, "params", ()) for name in parameter.opts}
+    if type(error).__name__ != "NoSuchOption" or not isinstance(option, str) or "--set" not in takes:
+        return None
+    from ietool.recipe_keys import keys_like
+
+    keys = keys_like(option.lstrip("-").partition("=")[0])
+    if not keys:
+        return None
+    return f"it is a key of recipes: --set {keys[0]}=VALUE" + (f" (or {', '.join(keys[1:])})" if keys[1:] else "")
 
 
 def _silence_stdout() -> None:

@@ -53,13 +53,23 @@ def recipes_cli(context: typer.Context, json: JsonOption = False) -> None:
     render(Table("", ("name", "task", "title", "model", "best measured score"), rows, note), console())
 
 
-@recipes_app.command("show", epilog=examples("ietool recipes show ske", "ietool recipes show ske --json"))
-def show_cli(name: RecipeArgument, json: JsonOption = False) -> None:
-    """Print a recipe's file; with --json the resolved recipe."""
+@recipes_app.command("show", epilog=examples("ietool recipes show ske", "ietool recipes show ske --all"))
+def show_cli(
+    name: RecipeArgument,
+    everything: Annotated[
+        bool, typer.Option("--all", help="The resolved recipe: every key that acts, with what it means.")
+    ] = False,
+    json: JsonOption = False,
+) -> None:
+    """Print a recipe's file; with --all or --json the resolved recipe."""
     from ietool.recipe_io import find_recipe, load_recipe
+    from ietool.recipe_text import resolved
 
     if json:
         print_json(load_recipe(name))
+        return
+    if everything:
+        print(resolved(load_recipe(name)), end="")
         return
     print(find_recipe(name).read_text(encoding="utf-8-sig"), end="")
 
@@ -87,21 +97,22 @@ def copy_cli(
 
 
 @recipes_app.command(
-    "validate", epilog=examples("ietool recipes validate my.yaml", "ietool recipes validate my.yaml --json")
+    "validate", epilog=examples("ietool recipes validate my.yaml", "ietool recipes validate ske --json")
 )
 def validate_cli(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="A recipe file.")], json: JsonOption = False
+    recipe: Annotated[str, typer.Argument(metavar="NAME|FILE", help="A recipe file, a recipe's name, or a run.")],
+    json: JsonOption = False,
 ) -> None:
-    """Check a recipe file; exit code 2 and one line saying what is wrong, if it is."""
-    from ietool.recipe_io import base_of, differences, validate_file
+    """Check a recipe; exit code 2 and one line saying what is wrong, if it is."""
+    from ietool.recipe_io import base_of, differences, validate
 
-    recipe = validate_file(file)
-    base = base_of(recipe)
-    changed: dict[str, Any] = {} if base is None else differences(recipe, base)
+    loaded = validate(recipe)
+    base = base_of(loaded)
+    changed: dict[str, Any] = {} if base is None else differences(loaded, base)
     if json:
-        print_json({"valid": True, "name": recipe.name, "task": recipe.task, "differences": changed})
+        print_json({"valid": True, "name": loaded.name, "task": loaded.task, "differences": changed})
         return
-    print(f"{file}: a valid recipe for task {recipe.task}, named {recipe.name}")
+    print(f"{recipe}: a valid recipe for task {loaded.task}, named {loaded.name}")
     for key, value in changed.items():
         print(f"  differs from the recipe that ships: {key} = {value}")
 

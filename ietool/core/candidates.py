@@ -7,6 +7,7 @@ them, with the floor above which it holds everything.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -87,14 +88,20 @@ class Floor:
     Attributes:
         default: of every part that has no least value of its own.
         parts: name of a part, or :data:`PRODUCT` → least value.
+        ceilings: name of a part → what it must not exceed, where a high value speaks against a row.
     """
 
     default: float = 0.0
     parts: Mapping[str, float] | None = None
+    ceilings: Mapping[str, float] | None = None
 
     def of(self, name: str) -> float:
         """The least value of a part; of :data:`PRODUCT` 0 unless it is given."""
         return (self.parts or {}).get(name, 0.0 if name == PRODUCT else self.default)
+
+    def ceiling(self, name: str) -> float:
+        """What a part must not exceed; infinite unless it is given."""
+        return (self.ceilings or {}).get(name, math.inf)
 
 
 def strongest(probability: npt.NDArray[np.floating], most: int) -> npt.NDArray[np.int64]:
@@ -106,7 +113,10 @@ def strongest(probability: npt.NDArray[np.floating], most: int) -> npt.NDArray[n
     if len(probability) <= most:
         return np.arange(len(probability))
     # Of equally probable ones those that come first, so that the choice does not depend on the sorting.
-    return np.sort(np.argsort(-probability, kind="stable")[:most])
+    last = np.partition(probability, -most)[-most]
+    stays = probability > last
+    stays[np.flatnonzero(probability == last)[: most - np.count_nonzero(stays)]] = True
+    return np.flatnonzero(stays)
 
 
 def capped(layout: Layout, found: Candidates, most: int, worth: npt.NDArray[np.floating] | None = None) -> Candidates:

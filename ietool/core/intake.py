@@ -276,10 +276,10 @@ class Intake(Generic[E]):
                 yield example, records is not None and self.seen.gold_of(text) is not None
 
 
-def nothing_held_out(path: Path) -> UserError:
-    """What is told where there is no dev file and train gives none."""
+def nothing_held_out(path: Path, what: str = "text") -> UserError:
+    """What is told where there is no dev file and train gives none: no ``what``."""
     return UserError(
-        "gives no text to hold out as dev", file=path, mend="name a dev file with --dev FILE, or raise data.held_out"
+        f"gives no {what} to hold out as dev", file=path, mend="name a dev file with --dev FILE, or raise data.held_out"
     )
 
 

@@ -50,7 +50,7 @@ class FileNames:
 
         Args:
             folder: where the files are.
-            needed: roles that must be found; leave out those the user names himself.
+            needed: roles that must be found; without those that the user names.
 
         Raises:
             UserError: the folder is none, or a needed role is missing or could be filled by several files.
@@ -134,7 +134,7 @@ def _packed(path: Path) -> bool:
 class Sources:
     """The files that a preparation starts from, by role (``train``, ``dev``, ``schema``, ``kb`` …).
 
-    ``ambiguous``: roles for which a folder holds several files, with what to tell the user unless he names one.
+    ``ambiguous``: roles for which a folder holds several files, with what to tell the user unless one is named.
     """
 
     files: Mapping[str, Path]

@@ -87,7 +87,7 @@ class Loaded:
         predictions = iter(self.predictor.predict(inputs))
         end = object()
         while True:
-            # Entered anew for each: whoever reads the stream must not find his own computations in bf16.
+            # Entered anew for each: what you compute between two predictions must not run in bf16.
             with autocast(self.device, self.precision):
                 prediction = next(predictions, end)
             if prediction is end:

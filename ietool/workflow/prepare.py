@@ -159,7 +159,7 @@ def _build(
 def _writable(folder: Path, *, chosen: bool) -> None:
     """Raise UserError unless something can be written beside ``folder``: a lock there would be waited for, for ever.
 
-    ``chosen``: the user named the folder himself, otherwise it follows from where he works.
+    ``chosen``: the user named the folder; otherwise it follows from the working folder.
     """
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)

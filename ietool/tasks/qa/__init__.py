@@ -3,49 +3,90 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
-from ietool.core.contract import Predictor, PrepareReport, Task
+from ietool.core.contract import PrepareReport, Task
+from ietool.core.heads import Head
 from ietool.core.sources import Sources
 from ietool.files import Line
 from ietool.progress import Progress, no_progress
-from ietool.recipe import Recipe
 from ietool.scoring.report import Report
 from ietool.tables import Table
-from ietool.tasks.qa.recipe import QaRecipe
+from ietool.tasks.qa.recipe import FORMER_KEYS, QaRecipe
 from ietool.tasks.qa.score.metrics import SCORERS
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedModel
-
-    from ietool.tasks.qa.data.reading import Question
-    from ietool.tasks.qa.heads.reader.sampling import QaTrainingSet
-    from ietool.tasks.qa.heads.span.sampling import SpanTrainingSet
+    from ietool.tasks.qa.data.question import Question
     from ietool.tasks.qa.heads.voting import Answered
 
 
-class QaTask(Task):
-    """Reading comprehension."""
+@dataclass(frozen=True)
+class QaHead(Head):
+    """A head, and what its training table is made by.
+
+    Attributes:
+        rows: ``(recipe, folder) → TrainingRows``.
+    """
+
+    rows: str
+
+
+class QaTask(Task[QaRecipe]):
+    """Reading comprehension by a DGCNN reader, by start and end, or by masks."""
 
     name = "qa"
     title = "question answering"
-    recipe_class = QaRecipe
+    heads = (
+        QaHead(
+            "reader",
+            folder="ietool.tasks.qa.heads.reader",
+            recipe="recipe:ReaderRecipe",
+            config="model:QaConfig",
+            model="model:QaModel",
+            build="model:build",
+            items="sampling:QaTrainingSet",
+            reader="reader:open_reader",
+            decoder="decode:open_decoder",
+            rows="rows:CharacterRows",
+        ),
+        QaHead(
+            "span",
+            folder="ietool.tasks.qa.heads.span",
+            recipe="recipe:SpanRecipe",
+            config="model:SpanConfig",
+            model="model:SpanModel",
+            build="model:build",
+            items="sampling:SpanTrainingSet",
+            reader="reader:open_reader",
+            decoder="decode:open_decoder",
+            rows="rows:open_rows",
+        ),
+        QaHead(
+            "mlm",
+            folder="ietool.tasks.qa.heads.mlm",
+            recipe="recipe:MaskRecipe",
+            config="model:MaskConfig",
+            model="model:MaskModel",
+            build="model:build",
+            items="sampling:MaskTrainingSet",
+            reader="reader:open_reader",
+            decoder="decode:open_decoder",
+            rows="rows:open_rows",
+        ),
+    )
+    former_keys = FORMER_KEYS
     scorers = SCORERS
     epoch_scores = (("EM", "em"), ("F1", "f1"), ("score", "score"))
     roles = ("train",)
     further_roles = ("dev", "test", "train+zhidao", "dev+zhidao")
-    feature_sections = ("data",)
-    feature_keys = ("model.encoder", "model.head", "model.masks", "decode.longest")  # the oracle counts longer answers
-    models = (
-        ("ietool.tasks.qa.heads.reader.model:QaConfig", "ietool.tasks.qa.heads.reader.model:QaModel"),
-        ("ietool.tasks.qa.heads.span.model:SpanConfig", "ietool.tasks.qa.heads.span.model:SpanModel"),
-        ("ietool.tasks.qa.heads.mlm.model:MaskConfig", "ietool.tasks.qa.heads.mlm.model:MaskModel"),
-    )
+    # The oracle counts longer answers, and those of more tokens than there are masks.
+    feature_keys = (*Task.feature_keys, "model.head.masks", "decode.longest")
     # So few questions: a quick average, and patience costs more than it brings.
     demo = ("training.ema_decay=0.99", "training.epochs=8")
 
-    # -- data.py
+    # -- data/
 
     def locate(self, folder: Path, *, needed: Sequence[str]) -> Sources:
         from ietool.tasks.qa.data.sources import locate
@@ -81,103 +122,60 @@ class QaTask(Task):
         columns = ("answer", "score", "probability", "passage: at")
         return Table(prediction.question, columns, rows, note="" if prediction.answer else "no answer found")
 
-    # -- features.py
+    # -- features/, prepare/
 
     def prepare(
-        self, recipe: Recipe, sources: Sources, folder: Path, *, rejects: Path | None, progress: Progress
+        self, recipe: QaRecipe, sources: Sources, folder: Path, *, rejects: Path | None, progress: Progress
     ) -> PrepareReport:
         from ietool.tasks.qa.prepare.preparation import prepare
 
-        return prepare(cast(QaRecipe, recipe), sources, folder, rejects=rejects, progress=progress)
+        open_rows = self.head(recipe).load("rows")
+        return prepare(recipe, sources, folder, open_rows=open_rows, rejects=rejects, progress=progress)
 
-    def training_set(
-        self, recipe: Recipe, prepared: Path, *, limit: int | None = None
-    ) -> QaTrainingSet | SpanTrainingSet:
-        if _head(recipe) == "span":
-            from ietool.tasks.qa.heads.span.sampling import SpanTrainingSet
-
-            return SpanTrainingSet(cast(QaRecipe, recipe), prepared, limit=limit)
-        if _head(recipe) == "mlm":
-            from ietool.tasks.qa.heads.mlm.sampling import MaskTrainingSet
-
-            return MaskTrainingSet(cast(QaRecipe, recipe), prepared, limit=limit)
-        from ietool.tasks.qa.heads.reader.sampling import QaTrainingSet
-
-        return QaTrainingSet(cast(QaRecipe, recipe), prepared, limit=limit)
-
-    def save_assets(self, recipe: Recipe, prepared: Path, run: Path) -> None:
+    def save_assets(self, recipe: QaRecipe, prepared: Path, run: Path) -> None:
         from ietool.text.readers import copy_reader
 
         copy_reader(prepared, run)
 
-    # -- model.py
+    def gold(self, prepared: Path, split: str = "dev", limit: int | None = None) -> Sequence[Question]:
+        from ietool.tasks.qa.prepare.preparation import KEPT
 
-    def build_model(self, recipe: Recipe, prepared: Path) -> PreTrainedModel:
-        from ietool.tasks.qa.heads.opening import build
+        return KEPT.split(prepared, split, limit)
 
-        return build(cast(QaRecipe, recipe), prepared)
-
-    def load_model(self, run: Path) -> PreTrainedModel:
-        from ietool.tasks.qa.heads.opening import open_model
-
-        return open_model(run)
-
-    # -- decode.py
-
-    def predictor(self, recipe: Recipe, model: Any, assets: Path) -> Predictor:
-        if _head(recipe) == "span":
-            from ietool.tasks.qa.heads.span.decode import open_predictor as open_span_predictor
-
-            return open_span_predictor(cast(QaRecipe, recipe), model, assets)
-        if _head(recipe) == "mlm":
-            from ietool.tasks.qa.heads.mlm.decode import open_predictor as open_mask_predictor
-
-            return open_mask_predictor(cast(QaRecipe, recipe), model, assets)
-        from ietool.tasks.qa.heads.reader.decode import open_predictor
-
-        return open_predictor(cast(QaRecipe, recipe), model, assets)
-
-    # -- score.py
-
-    def dev_set(
-        self, recipe: Recipe, prepared: Path, *, split: str = "dev", limit: int | None = None
-    ) -> tuple[Sequence[Question], Sequence[Question]]:
-        from ietool.tasks.qa.prepare.preparation import read_split
-
-        questions = read_split(prepared, split, limit)
-        return questions, questions
+    # -- score/
 
     def is_found(self, prediction: Answered) -> bool:
         return bool(prediction.answer)
 
-    def overfitting(self, recipe: Recipe, records: int) -> Recipe:
-        copy = cast(QaRecipe, super().overfitting(recipe, records))
-        copy.model.embedding_dropout = copy.model.gate_dropout = copy.model.head_dropout = 0.0
-        return copy
-
     def evaluate(
-        self, recipe: Recipe, gold: Sequence[Question], predictions: Sequence[Answered], *, resamples: int = 0
+        self,
+        recipe: QaRecipe,
+        gold: Sequence[Question],
+        predictions: Sequence[Answered],
+        *,
+        resamples: int = 0,
+        outcomes: bool = False,
     ) -> Report:
         from ietool.tasks.qa.heads.voting import submitted
         from ietool.tasks.qa.score.files import Predicted
         from ietool.tasks.qa.score.scorer import metric_of, score
 
-        metric, decode = cast(QaRecipe, recipe).score.metric, cast(QaRecipe, recipe).decode
         found = {}
         for p in predictions:
-            answer = submitted(p.candidates, decode)
+            answer = submitted(p.candidates, recipe.decode)
             found[p.question_id] = Predicted((answer,) if answer else (), (p.label,) if p.label else ())
-        return score(gold, found, metric=metric_of(gold[0]) if metric == "auto" else metric, resamples=resamples)
+        metric = metric_of(gold[0]) if recipe.score.metric == "auto" else recipe.score.metric
+        return score(gold, found, metric=metric, explain=outcomes, resamples=resamples)
 
-    def tunes(self, recipe: Recipe, gold: Sequence[Question]) -> bool:
+    def tunes(self, recipe: QaRecipe, gold: Sequence[Question]) -> bool:
         from ietool.tasks.qa.tuning import is_wanted
 
-        return is_wanted(cast(QaRecipe, recipe), gold)
+        return is_wanted(recipe, gold)
 
-    def tune(self, recipe: Recipe, gold: Sequence[Question], predictions: Sequence[Answered]) -> Sequence[str]:
+    def tune(self, recipe: QaRecipe, gold: Sequence[Question], predictions: Sequence[Answered]) -> Sequence[str]:
         from ietool.tasks.qa.tuning import find_threshold
 
-        return find_threshold(cast(QaRecipe, recipe), gold, predictions)
+        return find_threshold(recipe, gold, predictions)
 
     def score(
         self,
@@ -192,7 +190,3 @@ class QaTask(Task):
         from ietool.tasks.qa.score.scorer import score_paths
 
         return score_paths(gold, predictions, metric=metric, explain=explain, progress=progress)
-
-
-def _head(recipe: Recipe) -> str:
-    return cast(QaRecipe, recipe).model.head

@@ -4,32 +4,64 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from ietool.core.contract import PrepareReport, Task
+from ietool.core.heads import Head
 from ietool.core.sources import Sources
 from ietool.files import Line
 from ietool.progress import Progress, no_progress
-from ietool.recipe import Recipe
 from ietool.scoring.report import Report
 from ietool.tables import Table
-from ietool.tasks.ske.recipe import SkeRecipe
+from ietool.tasks.ske.recipe import FORMER_KEYS, SkeRecipe
 
 if TYPE_CHECKING:
     from ietool.tasks.ske.data.example import Example
     from ietool.tasks.ske.data.reading import Schema
     from ietool.tasks.ske.heads.assembly import Extraction
-    from ietool.tasks.ske.heads.base import SkeModel
-    from ietool.tasks.ske.heads.predictor import SkePredictor
-    from ietool.tasks.ske.heads.sampling import SkeTrainingSet
 
 
-class SkeTask(Task):
+class SkeTask(Task[SkeRecipe]):
     """SKE 2019 and DuIE 2.0."""
 
     name = "ske"
     title = "triple extraction"
-    recipe_class = SkeRecipe
+    heads = (
+        Head(
+            "graph",
+            folder="ietool.tasks.ske.heads",
+            recipe="graph.recipe:GraphRecipe",
+            config="graph.model:GraphConfig",
+            model="graph.model:GraphModel",
+            build="graph.model:build",
+            items="stages.sampling:StageTrainingSet",
+            reader="stages.reader:StageReader",
+            decoder="stages.decode:StageDecoder",
+        ),
+        Head(
+            "cascade",
+            folder="ietool.tasks.ske.heads",
+            recipe="cascade.recipe:CascadeRecipe",
+            config="cascade.model:CascadeConfig",
+            model="cascade.model:CascadeModel",
+            build="cascade.model:build",
+            items="stages.sampling:StageTrainingSet",
+            reader="stages.reader:StageReader",
+            decoder="stages.decode:StageDecoder",
+        ),
+        Head(
+            "gplinker",
+            folder="ietool.tasks.ske.heads.gplinker",
+            recipe="recipe:LinkRecipe",
+            config="model:LinkConfig",
+            model="model:LinkModel",
+            build="model:build",
+            items="sampling:LinkTrainingSet",
+            reader="reader:LinkReader",
+            decoder="decode:LinkDecoder",
+        ),
+    )
+    former_keys = FORMER_KEYS
     further_roles = ("schema", "test")
     scorers = ("duie2", "ske2019")
     # What some 1,600 sentences want: more steps an epoch, a rate that stays up, an average over fewer steps.
@@ -39,17 +71,11 @@ class SkeTask(Task):
         "training.warmup_epochs=0.5",
         "training.schedule=constant_with_warmup",
         "training.ema_decay=0.99",
-        "model.head_dropout=0",
+        "model.head.dropout=0",
     )
     score_options = ("alias", "locations")
-    feature_keys = ("model.encoder", "model.head")  # the oracle recall is that of a head's decoder
-    models = (
-        ("ietool.tasks.ske.heads.stages.config:GraphConfig", "ietool.tasks.ske.heads.stages.graph:GraphModel"),
-        ("ietool.tasks.ske.heads.stages.config:CascadeConfig", "ietool.tasks.ske.heads.stages.cascade:CascadeModel"),
-        ("ietool.tasks.ske.heads.gplinker.config:LinkConfig", "ietool.tasks.ske.heads.gplinker.model:LinkModel"),
-    )
 
-    # -- data.py
+    # -- data/
 
     def locate(self, folder: Path, *, needed: Sequence[str]) -> Sources:
         from ietool.tasks.ske.data.sources import locate
@@ -86,78 +112,55 @@ class SkeTask(Task):
         columns = ("subject", "predicate", "object", "subject at", "object at", "probability")
         return Table(prediction.text, columns, rows, note="" if rows else "no triple found")
 
-    # -- features.py
+    # -- features/, prepare/
 
     def prepare(
-        self, recipe: Recipe, sources: Sources, folder: Path, *, rejects: Path | None, progress: Progress
+        self, recipe: SkeRecipe, sources: Sources, folder: Path, *, rejects: Path | None, progress: Progress
     ) -> PrepareReport:
         from ietool.tasks.ske.prepare.preparation import prepare
 
-        return prepare(cast(SkeRecipe, recipe), sources, folder, rejects=rejects, progress=progress)
+        perfect = self.head(recipe).load("decoder").perfect
+        return prepare(recipe, sources, folder, perfect=perfect, rejects=rejects, progress=progress)
 
-    def training_set(self, recipe: Recipe, prepared: Path, *, limit: int | None = None) -> SkeTrainingSet:
-        from ietool.tasks.ske.heads.sampling import SkeTrainingSet
-
-        return SkeTrainingSet(cast(SkeRecipe, recipe), prepared, limit=limit)
-
-    def save_assets(self, recipe: Recipe, prepared: Path, run: Path) -> None:
+    def save_assets(self, recipe: SkeRecipe, prepared: Path, run: Path) -> None:
         from ietool.tasks.ske.features.featurizer import copy_assets
 
-        copy_assets(cast(SkeRecipe, recipe), prepared, run)
+        copy_assets(recipe, prepared, run)
 
-    # -- model.py
+    def gold(self, prepared: Path, split: str = "dev", limit: int | None = None) -> Sequence[Example]:
+        from ietool.tasks.ske.prepare.preparation import kept
 
-    def build_model(self, recipe: Recipe, prepared: Path) -> SkeModel:
-        from ietool.tasks.ske.heads.opening import build_model
+        return kept(_schema(prepared)).split(prepared, split, limit)
 
-        return build_model(cast(SkeRecipe, recipe), prepared)
-
-    def load_model(self, run: Path) -> SkeModel:
-        from ietool.tasks.ske.heads.opening import open_model
-
-        return open_model(run)
-
-    # -- decode.py
-
-    def predictor(self, recipe: Recipe, model: Any, assets: Path) -> SkePredictor:
-        from ietool.tasks.ske.heads.opening import open_predictor
-
-        return open_predictor(cast(SkeRecipe, recipe), model, assets)
-
-    # -- score.py
-
-    def dev_set(
-        self, recipe: Recipe, prepared: Path, *, split: str = "dev", limit: int | None = None
-    ) -> tuple[Sequence[Example], Sequence[Example]]:
-        from ietool.tasks.ske.prepare.preparation import read_split
-
-        examples = read_split(prepared, split, limit)
-        return examples, examples
+    # -- score/
 
     def is_found(self, prediction: Extraction) -> bool:
         return bool(prediction.triples)
 
-    def check(self, recipe: Recipe) -> None:
+    def check(self, recipe: SkeRecipe) -> None:
         from ietool.tasks.ske.features.featurizer import find_rules
         from ietool.tasks.ske.rules.files import load_rules
 
-        rules = cast(SkeRecipe, recipe).decode.rules
-        if rules is not None:
-            load_rules(find_rules(rules))
+        if recipe.decode.rules is not None:
+            load_rules(find_rules(recipe.decode.rules))
 
-    def overfitting(self, recipe: Recipe, records: int) -> Recipe:
-        copy = cast(SkeRecipe, super().overfitting(recipe, records))
+    def overfitting(self, recipe: SkeRecipe, records: int) -> SkeRecipe:
+        copy = super().overfitting(recipe, records)
         copy.sampling.replacement = 0.0
-        model = copy.model
-        model.embedding_dropout = model.gate_dropout = model.head_dropout = 0.0
         return copy
 
     def evaluate(
-        self, recipe: Recipe, gold: Sequence[Example], predictions: Sequence[Extraction], *, resamples: int = 0
+        self,
+        recipe: SkeRecipe,
+        gold: Sequence[Example],
+        predictions: Sequence[Extraction],
+        *,
+        resamples: int = 0,
+        outcomes: bool = False,
     ) -> Report:
         from ietool.tasks.ske.score.scorer import score
 
-        metric = cast(SkeRecipe, recipe).score.metric
+        metric: str = recipe.score.metric
         if metric == "auto":
             form = next((e.form for e in gold if e.form), "duie2")
             metric = "ske2019" if form == "ske2019" else "duie2"
@@ -165,6 +168,7 @@ class SkeTask(Task):
             {e.text: e.triples for e in gold},
             {p.text: [t.triple for t in p.triples] for p in predictions},
             metric=metric,
+            explain=outcomes,
             resamples=resamples,
         )
 

@@ -5,9 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, PositiveInt
+from pydantic import BeforeValidator, Field, PositiveInt
 
-from ietool.recipe import Recipe, Section, Share, WindowedSection
+from ietool.recipe import (
+    DGCNNSection,
+    PretrainedSection,
+    Recipe,
+    Section,
+    Share,
+    WindowedSection,
+    encoder_kind,
+)
 
 
 class DataSection(WindowedSection):
@@ -26,41 +34,34 @@ class DataSection(WindowedSection):
     occurrences: Literal["all", "first"] = Field("all", description="which occurrences of a gold name are labelled")
 
 
-class ModelSection(Section):
-    """The network. H is ``hidden_size`` or that of the pretrained encoder."""
+class EncoderSection(DGCNNSection):
+    """The encoder from scratch."""
 
-    head: Literal["graph", "cascade", "gplinker"] = Field(
-        "graph", description="graph (kexue.fm 6671), cascade (7161) or gplinker (8888)"
-    )
-    encoder: str = Field("dgcnn", description="dgcnn, or a folder or hub id that transformers' AutoModel loads")
-    cut_vocabulary: bool = Field(
-        False, description="keep of a pretrained encoder's tokens those that training texts hold: smaller and faster"
-    )
-    subject_power: Annotated[float, Field(ge=1)] = Field(2.0, description="of the cascade's subject sigmoids")
-    object_power: Annotated[float, Field(ge=1)] = Field(4.0, description="of the cascade's object sigmoids")
-    pointer_size: PositiveInt = Field(64, multiple_of=2, description="of a GlobalPointer's queries and keys")
-    hidden_size: PositiveInt = Field(128, multiple_of=2)
-    dilations: list[PositiveInt] = Field(default_factory=lambda: [1, 2, 5, 1, 2, 5, 1, 2, 5, 1, 1, 1])
-    attention_heads: PositiveInt = 8
-    attention_head_size: PositiveInt = 16
     positions: PositiveInt = Field(512, description="rows of the position table")
-    subject_points: PositiveInt = Field(6, description="vectors read between a subject's start and end")
-    embedding_dropout: Share = 0.25
-    gate_dropout: Share = 0.1
-    head_dropout: Share = Field(0.0, description="dropout on what the two heads read; 0 in the article")
-    part_of_speech: bool = Field(
-        False, description="add an embedding of the word's part of speech (not in the article)"
-    )
+    part_of_speech: bool = Field(True, description="add an embedding of the word's part of speech (not in the article)")
+
+
+Encoder = Annotated[EncoderSection | PretrainedSection, Field(discriminator="kind"), BeforeValidator(encoder_kind)]
+
+
+class HeadSection(Section):
+    """What every head has."""
+
+    kind: str
+    dropout: Share = Field(0.0, description="dropout on what the head reads; 0 in the article")
+
+
+class ModelSection(Section):
+    """The network: an encoder, and a head on it."""
+
+    encoder: Encoder = Field(default_factory=EncoderSection)
+    head: HeadSection
     priors: bool = Field(True, description="features from the index of training triples")
 
 
 class SamplingSection(Section):
     """What a training step sees of a sentence."""
 
-    subjects: PositiveInt = Field(3, description="gold subjects per sentence and step")
-    wrong_subjects: Share = Field(
-        0.5, description="chance that a sampled subject's end is drawn anew, as in the article"
-    )
     replacement: Share = Field(
         0.5, description="chance of swapping one triple's names for those of another of its relation"
     )
@@ -69,13 +70,7 @@ class SamplingSection(Section):
 class DecodeSection(Section):
     """From probabilities to triples."""
 
-    subject_start: Share = 0.5
-    subject_end: Share = 0.4
-    object_start: Share = 0.5
-    object_end: Share = 0.4
-    triple: Share = Field(0.2, description="of the product of the four; 0 in the article")
-    entity: Share = Field(0.5, description="of gplinker: a span as subject or object")
-    link: Share = Field(0.5, description="of gplinker: first to first and last to last position, per label")
+    triple: Share = Field(0.2, description="of the product of the four, a triple's probability; 0 in the article")
     rules: str | None = Field(None, description="rule file: a name under recipes/rules or a path")
     apply_rules: bool = Field(True, description="the switch of the rule file")
     batch_size: PositiveInt = 64
@@ -88,10 +83,29 @@ class ScoreSection(Section):
 
 
 class SkeRecipe(Recipe):
-    """Triple extraction."""
+    """Triple extraction. Each head's recipe narrows ``model``, ``sampling`` and ``decode`` to what acts for it."""
 
     data: DataSection = Field(default_factory=DataSection)
-    model: ModelSection = Field(default_factory=ModelSection)
+    model: ModelSection
     sampling: SamplingSection = Field(default_factory=SamplingSection)
     decode: DecodeSection = Field(default_factory=DecodeSection)
     score: ScoreSection = Field(default_factory=ScoreSection)
+
+
+FORMER_KEYS = {
+    "model.cut_vocabulary": "model.encoder.cut_vocabulary",
+    "model.hidden_size": "model.encoder.hidden_size",
+    "model.dilations": "model.encoder.dilations",
+    "model.positions": "model.encoder.positions",
+    "model.embedding_dropout": "model.encoder.embedding_dropout",
+    "model.gate_dropout": "model.encoder.gate_dropout",
+    "model.part_of_speech": "model.encoder.part_of_speech",
+    "model.head_dropout": "model.head.dropout",
+    "model.attention_heads": "model.head.attention_heads",
+    "model.attention_head_size": "model.head.attention_head_size",
+    "model.subject_points": "model.head.subject_points",
+    "model.subject_power": "model.head.subject_power",
+    "model.object_power": "model.head.object_power",
+    "model.pointer_size": "model.head.pointer_size",
+}
+"""See :attr:`ietool.core.contract.Task.former_keys`."""

@@ -8,6 +8,9 @@ from typing import Any
 from unittest import mock
 
 import torch
+from ietool.tasks.ske.heads.opening import build_model
+from ietool.tasks.ske.heads.stages.cascade import CascadeModel
+from ietool.tasks.ske.heads.stages.graph import GraphModel
 from torch import Tensor
 
 from ietool import paths
@@ -18,9 +21,6 @@ from ietool.runs import create_run, update_run
 from ietool.tasks.ske import SkeTask
 from ietool.tasks.ske.heads.base import SkeModel
 from ietool.tasks.ske.heads.gplinker.model import LinkModel
-from ietool.tasks.ske.heads.opening import build_model
-from ietool.tasks.ske.heads.stages.cascade import CascadeModel
-from ietool.tasks.ske.heads.stages.graph import GraphModel
 from ietool.tasks.ske.recipe import SkeRecipe
 from ietool.training.trainer import save_weights
 from ietool.workflow.prepare import prepare

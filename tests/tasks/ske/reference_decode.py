@@ -11,12 +11,12 @@ from collections.abc import Iterable, Iterator
 
 import torch
 import torch.nn.functional as F
+from ietool.tasks.ske.heads.predictor import SkePredictor
 from torch import Tensor
 
 from ietool.tasks.ske.data.example import Example
 from ietool.tasks.ske.features.featurizer import Features
 from ietool.tasks.ske.heads.assembly import Extraction, Scored, assemble
-from ietool.tasks.ske.heads.predictor import SkePredictor
 from ietool.text.windows import windows
 
 

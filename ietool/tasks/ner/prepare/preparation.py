@@ -37,7 +37,7 @@ from ietool.recipe import PretrainedSection
 from ietool.tasks.ner.data.forms.recognise import CLUENER
 from ietool.tasks.ner.data.reading import Entity, Example, load_examples
 from ietool.tasks.ner.features.featurizer import Featurizer, Labels, Piece
-from ietool.tasks.ner.features.labelling import ORACLE_NOTE, Labeller, Rows
+from ietool.tasks.ner.prepare.labelling import ORACLE_NOTE, Labeller, Rows
 from ietool.tasks.ner.prepare.survey import Survey, corpus_table, notes, type_table
 from ietool.tasks.ner.recipe import NerRecipe
 from ietool.text.characters import fold

@@ -10,7 +10,7 @@ from ietool.text.characters import fold
 
 
 @dataclass(frozen=True)
-class Candidate:
+class AnswerCandidate:
     """An answer, as it stands in a passage first: ``passages[passage].text[start:end]``.
 
     Attributes:
@@ -40,7 +40,7 @@ class Answered:
 
     question_id: str
     question: str
-    candidates: tuple[Candidate, ...]
+    candidates: tuple[AnswerCandidate, ...]
     answer: str
     form: str = ""
     kind: str = ""
@@ -48,17 +48,17 @@ class Answered:
     nbest: int = 1
 
 
-def submitted(candidates: Sequence[Candidate], decode: DecodeSection) -> str:
+def submitted(candidates: Sequence[AnswerCandidate], decode: DecodeSection) -> str:
     """The answer of the best candidate; where it is not sure enough, or there is none, what stands for no answer."""
     sure = bool(candidates) and candidates[0].probability >= decode.no_answer
     return candidates[0].answer.strip() if sure else decode.none
 
 
-Scored = tuple[int, int, float]
+SpanRow = tuple[int, int, float]
 """A half-open span and its probability."""
 
 
-def vote(texts: Sequence[str], spans: Mapping[int, Sequence[Scored]], *, voting: bool = True) -> list[Candidate]:
+def vote(texts: Sequence[str], spans: Mapping[int, Sequence[SpanRow]], *, voting: bool = True) -> list[AnswerCandidate]:
     """The answers that the passages of a question propose, best first (kexue.fm 5409).
 
     Of a passage counts, for each string, its best span. A string with the values v in those passages that have it
@@ -82,5 +82,5 @@ def vote(texts: Sequence[str], spans: Mapping[int, Sequence[Scored]], *, voting:
         values = [place[0] for place in places]
         value, passage, start, end = max(places, key=lambda place: (place[0], -place[1]))
         score = sum(v * v for v in values) / (sum(values) + 1) if voting else value
-        candidates.append(Candidate(texts[passage][start:end], score, value, passage, start, end))
+        candidates.append(AnswerCandidate(texts[passage][start:end], score, value, passage, start, end))
     return sorted(candidates, key=lambda c: (-c.score, -c.probability, c.passage, c.start))

@@ -14,10 +14,10 @@ from ietool.tasks.qa.features.locate import EMPTY, LONG, MISSING, REASONS, UNREA
 from ietool.text.characters import fold
 from ietool.text.matching import occurrences
 
-ORACLE_NOTE = "answerable questions one of whose accepted answers is a span that the reader may give"
-
 Spans = dict[int, list[tuple[int, int]]]
 """Index of a passage → half-open spans of its characters."""
+
+ORACLE_NOTE = "answerable questions one of whose accepted answers is a span that the reader may give"
 
 
 @dataclass
@@ -26,6 +26,8 @@ class Survey:
 
     records: int = 0
     rejected: int = 0
+    duplicates: int = 0
+    conflicting: int = 0
     passages: int = 0
     read: int = 0
     answering: int = 0

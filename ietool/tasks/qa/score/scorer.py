@@ -1,4 +1,4 @@
-"""The scorers of question answering: what is done around a variant, whose rules stand in ``metric_….py``.
+"""The scorers of question answering: what is done around a variant, whose rules stand in a file of its own.
 
 Pure: questions and predictions in, a report out. No heavy imports.
 """
@@ -14,11 +14,12 @@ import numpy as np
 
 from ietool.errors import UserError
 from ietool.progress import Progress, no_progress
-from ietool.scoring.report import Report, Verdict
-from ietool.scoring.sums import intervals
+from ietool.scoring.intervals import bootstrap
+from ietool.scoring.report import Outcome, Report
 from ietool.tables import Cell, Table
 from ietool.tasks.qa.data.reading import Question, load_questions
 from ietool.tasks.qa.score.explain import explain as explain_answer
+from ietool.tasks.qa.score.explain import key_of
 from ietool.tasks.qa.score.files import Predicted, read_predictions
 from ietool.tasks.qa.score.judged import OUTCOMES, PARTLY, RIGHT, UNANSWERED, WRONG, Judged, Metric, Sums
 from ietool.tasks.qa.score.metrics import SCORERS, metric_by_name
@@ -46,9 +47,10 @@ def metric_of(question: Question) -> str:
 
 @dataclass
 class _Tally:
-    """What is added up while questions stream by: numbers only, no texts but one example an outcome."""
+    """What is added up while questions stream by: numbers, ids and questions, no passages."""
 
     rows: list[np.ndarray] = field(default_factory=list)
+    keys: list[tuple[str, str]] = field(default_factory=list)
     groups: dict[str, tuple[int, Sums]] = field(default_factory=dict)
     outcomes: dict[str, int] = field(default_factory=lambda: dict.fromkeys(OUTCOMES, 0))
     examples: dict[str, str] = field(default_factory=dict)
@@ -65,6 +67,7 @@ class _Tally:
         self.missing += not predicted
         sums = np.array([one.sums for one in judged], dtype=np.float64)
         self.rows.append(sums.sum(axis=0))
+        self.keys.append(key_of(question))
         self.items += len(judged)
         for one, row in zip(judged, sums, strict=True):
             self.outcomes[one.outcome] += 1
@@ -105,18 +108,18 @@ def score(
     """
     variant = metric_by_name(metric)
     tally = _Tally()
-    verdicts: list[Verdict] = []
+    outcomes: list[Outcome] = []
     for question in gold:
         predicted = predictions.get(question.question_id)
         judged = variant.judge(question, predicted)
         tally.add(question, judged, predicted=predicted is not None)
         if explain:
-            verdicts += [explain_answer(question, one, variant, predicted=predicted is not None) for one in judged]
+            outcomes += [explain_answer(question, one, variant, predicted=predicted is not None) for one in judged]
     if not tally.rows:
         what = "gold has no question" if not tally.ids else f"none of the {len(tally.ids):,} questions of gold counts"
         raise UserError(f"{what} under {metric}", mend="bring the gold file with its references, or name a --metric")
     rows = np.stack(tally.rows)
-    found = intervals(rows, variant.values, resamples=resamples)
+    found = bootstrap(rows, variant.values, resamples=resamples)
     values = {name: float(value) for name, value in variant.values(rows.sum(axis=0)).items()}
     unknown = [question_id for question_id in predictions if question_id not in tally.ids]
     tables = [_measures(values, found), _groups(variant, tally), _outcomes(tally, unknown)]
@@ -135,7 +138,10 @@ def score(
         tables=[table for table in tables if table.rows],
         interval=found.get(variant.primary),
         notes=[*notes, *_notes(tally, unknown, predictions)],
-        verdicts=verdicts,
+        keys=tally.keys,
+        counts=rows,
+        measures=variant.values,
+        outcomes=outcomes,
     )
 
 

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from pathlib import Path
+from typing import Any, ClassVar, TypeVar
 
 from torch import nn
 from transformers import PreTrainedModel
 
-from ietool.nn.encoder import EncoderConfig, make_encoder
+from ietool.nn.encoder import EncoderConfig, encoder_settings, load_encoder, make_encoder
+from ietool.tasks.ske.data.schema import Schema
+from ietool.tasks.ske.features.featurizer import SCHEMA
+from ietool.tasks.ske.recipe import SkeRecipe
+from ietool.text.readers import open_reader
 
 
 class SkeConfig(EncoderConfig):
@@ -34,3 +39,23 @@ class SkeModel(PreTrainedModel):
 
     def get_input_embeddings(self) -> nn.Module:
         return self.encoder.table
+
+
+Model = TypeVar("Model", bound=SkeModel)
+
+
+def settings_of(recipe: SkeRecipe, prepared: Path) -> dict[str, Any]:
+    """What a :class:`SkeConfig` is told by a recipe and its prepared data. Raises UserError if the encoder cannot be
+    had."""
+    return {
+        "labels": len(Schema.load(prepared / SCHEMA).labels),
+        "priors": recipe.model.priors,
+        "head_dropout": recipe.model.head.dropout,
+        **encoder_settings(recipe.model.encoder, open_reader(prepared), prepared),
+    }
+
+
+def filled(model: Model, recipe: SkeRecipe, prepared: Path) -> Model:
+    """A fresh model with the prepared word vectors or the pretrained weights in place."""
+    load_encoder(model.encoder, recipe.model.encoder, prepared)
+    return model

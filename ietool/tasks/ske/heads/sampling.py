@@ -1,4 +1,4 @@
-"""What a training step sees: sampled subjects, replaced names, sparse targets."""
+"""What a training step sees of a sentence, whatever the head: the sentence as it is, or with names replaced."""
 
 from __future__ import annotations
 
@@ -9,53 +9,44 @@ from typing import Any
 
 import numpy as np
 import torch
-from datasets import Dataset, load_from_disk
 
 from ietool.tasks.ske.features.featurizer import Featurizer, unit_rows
 from ietool.tasks.ske.features.labelling import label_rows
 from ietool.tasks.ske.features.prior import facts_of
-from ietool.tasks.ske.heads.gplinker.batches import link_batch
-from ietool.tasks.ske.heads.stages.batches import stage_batch
 from ietool.tasks.ske.recipe import SkeRecipe
-from ietool.training.tables import ListColumn
+from ietool.training.batches import pad
+from ietool.training.sets import WindowTable
 
 # Private-use characters stand for the two names while the text around them is rewritten.
 _SUBJECT, _OBJECT = "\ue000", "\ue001"
 
 
-class SkeTrainingSet:
-    """The training windows, memory-mapped; each item is drawn anew every epoch, by (seed, epoch, index) alone."""
+class SkeTrainingSet(WindowTable):
+    """The training windows, memory-mapped; each item is drawn anew every epoch, by (seed, epoch, index) alone. Heads
+    add what they are taught.
 
-    def __init__(self, recipe: SkeRecipe, prepared: Path, *, limit: int | None = None) -> None:
+    Args:
+        rows: numbers of the records whose windows are wanted; None: all.
+    """
+
+    def __init__(self, recipe: SkeRecipe, prepared: Path, *, rows: Sequence[int] | None = None) -> None:
+        super().__init__(prepared, ("ids", "words", "tags", "starts", "ends", "spans", "prior"), rows)
         self.recipe = recipe
-        data = load_from_disk(str(prepared / "train"))
-        assert isinstance(data, Dataset)
-        self.data = data if limit is None else data.select(range(min(limit, len(data))))
-        self.lengths: Sequence[int] = self.data.data.column("length").to_numpy()[: len(self.data)]
-        self._texts = self.data.data.column("text")
-        self._columns = {
-            name: ListColumn(data, name) for name in ("ids", "words", "tags", "starts", "ends", "spans", "prior")
-        }
+        self._texts = self.table.column("text")
         self.featurizer = Featurizer.open(prepared, priors=recipe.model.priors or recipe.sampling.replacement > 0)
         index = self.featurizer.prior
         self._facts = index.by_label() if index is not None else {}
-        self.epoch = 0
-
-    def __len__(self) -> int:
-        return len(self.data)
-
-    def set_epoch(self, epoch: int) -> None:
-        self.epoch = epoch
 
     def __getitem__(self, index: int) -> dict[str, Any]:
-        sampling = self.recipe.sampling
-        random = Random(f"{self.recipe.training.seed}/{self.epoch}/{index}")
-        item: dict[str, Any] = {name: column[index] for name, column in self._columns.items()}
+        return self.drawn(index, Random(f"{self.recipe.training.seed}/{self.epoch}/{index}"))
+
+    def drawn(self, index: int, random: Random) -> dict[str, Any]:
+        """An item as chance has it: its names replaced, or as they stand."""
+        item = self.row(index)
         item["prior"] = item["prior"].reshape(-1, 5)
         item["rows"] = item.pop("spans").reshape(-1, 5).tolist()
-        if item["rows"] and random.random() < sampling.replacement:
-            item = self._replaced(str(self._texts[index]), item, random) or item
-        item["pairs"] = self._subjects(item["rows"], random)
+        if item["rows"] and random.random() < self.recipe.sampling.replacement:
+            item = self._replaced(str(self._texts[self.place(index)]), item, random) or item
         return item
 
     def _replaced(self, text: str, item: dict[str, Any], random: Random) -> dict[str, Any] | None:
@@ -91,20 +82,9 @@ class SkeTrainingSet:
             "ids": units.ids, "words": units.words, "tags": units.tags, "prior": features.prior, "rows": rows.tolist(),
         }  # fmt: skip
 
-    def _subjects(self, rows: list[list[int]], random: Random) -> list[tuple[int, int]]:
-        """Up to ``sampling.subjects`` spans [start, end); an end drawn anew may make a wrong one, without objects."""
-        gold = sorted({(r[0], r[1]) for r in rows})
-        if not gold:
-            return []
-        ends = sorted({end for _, end in gold})
-        chosen = []
-        for start, end in random.sample(gold, min(self.recipe.sampling.subjects, len(gold))):
-            if random.random() < self.recipe.sampling.wrong_subjects:
-                end = random.choice([e for e in ends if e > start])
-            chosen.append((start, end))
-        return list(dict.fromkeys(chosen))
 
-    def collate(self, items: list[dict[str, Any]]) -> dict[str, torch.Tensor]:
-        """One batch in the form that the ``forward`` of the recipe's model takes."""
-        make = link_batch if self.recipe.model.head == "gplinker" else stage_batch
-        return make(items, len(self.featurizer.schema.labels), priors=self.recipe.model.priors)
+def text_batch(items: list[dict[str, Any]]) -> dict[str, torch.Tensor]:
+    """``ids``, ``words``, ``tags`` (B, L) and ``lengths`` (B,) of some items."""
+    lengths = [len(item["ids"]) for item in items]
+    padded = {name: pad([item[name] for item in items], max(lengths)) for name in ("ids", "words", "tags")}
+    return padded | {"lengths": torch.tensor(lengths)}

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from ietool.core.survey import OracleCounts
 from ietool.tasks.ske.data.example import Example, Triple
 from ietool.tasks.ske.features.labelling import Row, locate_names
 from ietool.tasks.ske.heads.assembly import assemble
-from ietool.tasks.ske.heads.gplinker.oracle import perfect_links
-from ietool.tasks.ske.heads.stages.oracle import perfect_rows
-from ietool.tasks.ske.score.judge import Rules
+from ietool.tasks.ske.score.judge import Matching
 from ietool.text.characters import fold
 
 NOT_IN_TEXT = "not in the text"
@@ -24,7 +22,11 @@ REASONS = (NOT_IN_TEXT, APART, BORDERS, AMBIGUOUS, SLOTS)
 ORACLE_NOTE = "what a model without a fault would reach: its labels, cut into windows, go through the decoder and back"
 
 
-class Piece(NamedTuple):
+Perfect = Callable[[Sequence[Sequence[Row]], int], list[list[Row]]]
+"""See :meth:`ietool.tasks.ske.heads.decoder.SkeDecoder.perfect`."""
+
+
+class Window(NamedTuple):
     """A window of a text: where it starts, and its label rows, counted from there; ``split`` are those that the units
     cannot express."""
 
@@ -39,24 +41,22 @@ class Oracle:
     Args:
         labels: those of the schema.
         metric: decides when triples are the same.
-        head: of the model whose decoder is meant.
+        perfect: of the decoder that is meant.
     """
 
-    def __init__(self, labels: Sequence[tuple[str, str]], metric: str, head: str = "graph") -> None:
-        self.labels, self.head = labels, head
+    def __init__(self, labels: Sequence[tuple[str, str]], metric: str, perfect: Perfect) -> None:
+        self.labels, self.perfect = labels, perfect
         self.counts = OracleCounts(REASONS)
-        self._key = Rules(metric).key
+        self._key = Matching(metric).key
         self._number = {label: i for i, label in enumerate(labels)}
 
-    def add(self, texts: Sequence[tuple[Example, Sequence[Piece]]]) -> None:
+    def add(self, texts: Sequence[tuple[Example, Sequence[Window]]]) -> None:
         """Count some texts, with their windows and labels."""
-        windows = [piece.rows for _, pieces in texts for piece in pieces]
-        linked = self.head == "gplinker"
-        decoded = iter(perfect_links(windows) if linked else perfect_rows(windows, len(self.labels)))
-        for example, pieces in texts:
+        decoded = iter(self.perfect([window.rows for _, windows in texts for window in windows], len(self.labels)))
+        for example, windows in texts:
             rows = {
                 (a + start, b + start, label, c + start, d + start, 1.0)
-                for start, *_ in pieces
+                for start, *_ in windows
                 for a, b, label, c, d in next(decoded)
             }
             found = {self._key(t.triple) for t in assemble(example.text, sorted(rows), self.labels)}
@@ -68,9 +68,9 @@ class Oracle:
             facts = {(r[0], r[1], r[2], r[3], r[4]) for r in rows}
             for triple in example.triples:
                 if self._key(triple) not in found:
-                    self.counts.lost[self._reason(triple, example.text, pieces, facts)] += 1
+                    self.counts.lost[self._reason(triple, example.text, windows, facts)] += 1
 
-    def _reason(self, triple: Triple, text: str, pieces: Sequence[Piece], decoded: set[Row]) -> str:
+    def _reason(self, triple: Triple, text: str, windows: Sequence[Window], decoded: set[Row]) -> str:
         spans = locate_names([triple.subject, *(value for _, value in triple.object)], text)
         if triple.subject not in spans or any(value not in spans for _, value in triple.object):
             return NOT_IN_TEXT
@@ -85,8 +85,8 @@ class Oracle:
 
         for slot, value in triple.object:
             label = self._number[triple.predicate, slot]
-            if not any(means(row, start, label, value) for start, rows, _ in pieces for row in rows):
-                split = any(means(row, start, label, value) for start, _, rows in pieces for row in rows)
+            if not any(means(row, start, label, value) for start, rows, _ in windows for row in rows):
+                split = any(means(row, start, label, value) for start, _, rows in windows for row in rows)
                 return BORDERS if split else APART
             if not any(means(row, 0, label, value) for row in decoded):
                 return AMBIGUOUS

@@ -45,16 +45,16 @@ class SplitStatistics:
     lengths: Lengths = field(default_factory=Lengths)
     relations: Counter[str] = field(default_factory=Counter)
 
-    def add(self, example: Example, pieces: Sequence[Features], unknown: int) -> None:
+    def add(self, example: Example, windows: Sequence[Features], unknown: int) -> None:
         """Count one text and the features of its windows, in which ``unknown`` is the id of all that is unknown."""
         self.texts += 1
         self.without_triples += not example.triples
-        self.windows += len(pieces)
-        self.windowed += len(pieces) > 1
+        self.windows += len(windows)
+        self.windowed += len(windows) > 1
         self.lengths.add(example.text)
         self.relations.update(triple.predicate for triple in example.triples)
-        for piece in pieces:
-            units = piece.units
+        for window in windows:
+            units = window.units
             self.characters += int(units.ends.max(initial=0))
             self.unknown += int((units.ends - units.starts)[units.ids == unknown].sum())
             self.with_vector += int(np.count_nonzero(units.words))
@@ -125,7 +125,7 @@ def relation_table(splits: Mapping[str, SplitStatistics], predicates: Sequence[s
 
 
 def notes(splits: Mapping[str, SplitStatistics], overlap: Overlap, window: int) -> list[str]:
-    """What the user should know before he trains, one sentence each."""
+    """What the user should know before you train, one sentence each."""
     found = []
     for name, s in splits.items():
         if s.duplicates:

@@ -5,42 +5,48 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from typing import Any
 
-from ietool.scoring.report import Verdict
+from ietool.scoring.report import Outcome
 from ietool.tasks.ske.data.example import VALUE, Triple
-from ietool.tasks.ske.score.judge import EXACT, Judged, Key, Rules
+from ietool.tasks.ske.score.judge import EXACT, Judged, Key, Matching
 
 
-def explain_text(text: str, judged: Judged, rules: Rules, *, answered: bool) -> Iterator[Verdict]:
-    """The verdicts on one text: its predictions in file order, then the gold triples that none hits.
+def explain_text(text: str, judged: Judged, matching: Matching, *, answered: bool) -> Iterator[Outcome]:
+    """What became of each triple of one text: its predictions in file order, then the gold triples that none hits.
 
     ``right``, ``spurious`` and ``missed`` add up to the scores; ``duplicate`` (only under an alias dictionary) marks
     predictions that count nowhere.
     """
+
+    def outcome(verdict: str, triple: Triple, why: str, other: Triple | None = None) -> Outcome:
+        beside = None if other is None or other == triple else _item(other, matching)
+        return Outcome(text, text, verdict, why, _item(triple, matching), beside)
+
     for key, triple in judged.predicted.items():
         rule = judged.right.get(key)
         if rule is None:
-            yield Verdict(text, "spurious", _item(triple, rules), "not in gold: " + _nearest(key, judged.gold, "gold"))
+            why, near = _nearest(key, judged.gold, "gold")
+            yield outcome("spurious", triple, f"not in gold: {why}", None if near is None else judged.gold[near])
         elif rule == EXACT and triple != judged.gold[key]:
-            yield Verdict(text, "right", _item(triple, rules), "exact after lower-casing and taking 《》 off")
+            yield outcome("right", triple, "exact after lower-casing and taking 《》 off", judged.gold[key])
         else:
-            yield Verdict(text, "right", _item(triple, rules), rule)
+            yield outcome("right", triple, rule)
     for key, earlier in judged.duplicates.items():
-        rule = f"alias of an earlier prediction, counts once: {_words(earlier)}"
-        yield Verdict(text, "duplicate", _item(Triple(*key), rules), rule)
-    every = [*judged.predicted, *judged.duplicates]
+        why = f"alias of an earlier prediction, counts once: {_words(earlier)}"
+        yield outcome("duplicate", Triple(*key), why, judged.predicted[earlier])
+    every = judged.predicted | {key: Triple(*key) for key in judged.duplicates}
     for key, triple in judged.gold.items():
         if key not in judged.found:
-            why = "the text has no prediction" if not answered else _nearest(key, every, "the prediction")
-            yield Verdict(text, "missed", _item(triple, rules), "missed: " + why)
+            why, near = _nearest(key, every, "the prediction") if answered else ("the text has no prediction", None)
+            yield outcome("missed", triple, f"missed: {why}", None if near is None else every[near])
 
 
-def _item(triple: Triple, rules: Rules) -> dict[str, Any]:
-    return {"subject": triple.subject, "predicate": triple.predicate, "object": _object(triple.object, rules)}
+def _item(triple: Triple, matching: Matching) -> dict[str, Any]:
+    return {"subject": triple.subject, "predicate": triple.predicate, "object": _object(triple.object, matching)}
 
 
-def _object(slots: tuple[tuple[str, str], ...], rules: Rules) -> Any:
+def _object(slots: tuple[tuple[str, str], ...], matching: Matching) -> Any:
     """An object as the variant's files write it."""
-    return dict(slots)[VALUE] if rules.metric == "ske2019" else dict(slots)
+    return dict(slots)[VALUE] if matching.metric == "ske2019" else dict(slots)
 
 
 def _words(key: Key) -> str:
@@ -51,35 +57,37 @@ def _slots(slots: tuple[tuple[str, str], ...]) -> str:
     return ", ".join(value if slot == VALUE else f"{slot}={value}" for slot, value in slots)
 
 
-def _nearest(key: Key, others: Collection[Key], side: str) -> str:
-    """How ``key`` differs from the nearest of the ``others``, which are those of ``side``."""
+def _nearest(key: Key, others: Collection[Key], side: str) -> tuple[str, Key | None]:
+    """How ``key`` differs from the nearest of the ``others``, which are those of ``side``; and that one, if any is
+    near."""
     subject, predicate, slots = key
     value = dict(slots).get(VALUE, "")
-    ranked: list[tuple[int, str]] = []
+    ranked: list[tuple[int, str, Key]] = []
     for other in others:
         other_subject, other_predicate, other_slots = other
         other_value = dict(other_slots).get(VALUE, "")
         if predicate == other_predicate:
             same_subject, same_value = subject == other_subject, value == other_value
             if same_subject and same_value:
-                ranked.append((0, f"slots differ: {side} has {_slots(other_slots)}"))
+                ranked.append((0, f"slots differ: {side} has {_slots(other_slots)}", other))
             elif same_subject and _overlap(value, other_value):
-                ranked.append((1, f"boundary of the object differs: {side} has {other_value}"))
+                ranked.append((1, f"boundary of the object differs: {side} has {other_value}", other))
             elif same_value and _overlap(subject, other_subject):
-                ranked.append((1, f"boundary of the subject differs: {side} has {other_subject}"))
+                ranked.append((1, f"boundary of the subject differs: {side} has {other_subject}", other))
             elif (subject, value) == (other_value, other_subject):
-                ranked.append((2, f"subject and object stand the other way round in {side}"))
+                ranked.append((2, f"subject and object stand the other way round in {side}", other))
             elif same_subject:
-                ranked.append((4, f"object differs: {side} has {other_value}"))
+                ranked.append((4, f"object differs: {side} has {other_value}", other))
             elif same_value:
-                ranked.append((4, f"subject differs: {side} has {other_subject}"))
+                ranked.append((4, f"subject differs: {side} has {other_subject}", other))
             else:
-                ranked.append((5, f"the predicate is there, with other names: {side} has {_words(other)}"))
+                ranked.append((5, f"the predicate is there, with other names: {side} has {_words(other)}", other))
         elif subject == other_subject and slots == other_slots:
-            ranked.append((3, f"subject and object right, predicate {other_predicate} in {side}"))
+            ranked.append((3, f"subject and object right, predicate {other_predicate} in {side}", other))
     if ranked:
-        return min(ranked, key=lambda pair: pair[0])[1]
-    return f"no triple with this predicate in {side}"
+        _, why, near = min(ranked, key=lambda one: one[0])
+        return why, near
+    return f"no triple with this predicate in {side}", None
 
 
 def _overlap(one: str, other: str) -> bool:

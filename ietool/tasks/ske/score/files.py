@@ -1,6 +1,6 @@
 """Reading what is scored: gold and submission files, and the dictionaries of other names.
 
-Apart from ``data.py`` because the organisers' scripts read more loosely than training may: a text may be empty, a
+Apart from ``data/`` because the organisers' scripts read more loosely than training may: a text may be empty, a
 predicate unknown, an object's slot an empty string that still counts as a slot.
 """
 
@@ -20,7 +20,7 @@ _FORMAT = 'write {"text": …, "spo_list": […]} a line, each triple with subje
 
 
 @dataclass(frozen=True)
-class Scored:
+class ScoringFile:
     """A file to be scored.
 
     Attributes:
@@ -37,7 +37,7 @@ class Scored:
         return self.records - len(self.triples)
 
 
-def read_for_scoring(path: str | Path, metric: str) -> Scored:
+def read_for_scoring(path: str | Path, metric: str) -> ScoringFile:
     """Read gold or predictions, plain, gzip or zip (every member), in the form that ``metric`` scores.
 
     Raises:
@@ -75,7 +75,7 @@ def read_for_scoring(path: str | Path, metric: str) -> Scored:
         triples.pop(text, None)
         triples[text] = tuple(found)
         records += 1
-    return Scored(triples, records)
+    return ScoringFile(triples, records)
 
 
 def _complain(spo: Any, metric: str, at: str, file: str, line: int) -> UserError:

@@ -23,7 +23,7 @@ def normalise(name: str) -> str:
 
 
 @dataclass(frozen=True)
-class Rules:
+class Matching:
     """The rules of one variant: ``ske2019`` or ``duie2``, with the user's dictionaries.
 
     ``alias`` maps a name to its other names. ``locations`` (``ske2019`` only) maps a gold object to names of places
@@ -109,36 +109,36 @@ class Judged:
     found: set[Key]
 
 
-def judge(gold: Sequence[Triple], predicted: Sequence[Triple], rules: Rules) -> Judged:
+def judge(gold: Sequence[Triple], predicted: Sequence[Triple], matching: Matching) -> Judged:
     """Compare the predictions of one text with its gold triples."""
     wanted: dict[Key, Triple] = {}
     for triple in gold:
-        wanted.setdefault(rules.key(triple), triple)
+        wanted.setdefault(matching.key(triple), triple)
     given: dict[Key, Triple] = {}
     for triple in predicted:
-        given.setdefault(rules.key(triple), triple)
-    if rules.plain:
+        given.setdefault(matching.key(triple), triple)
+    if matching.plain:
         right = {key: EXACT for key in given if key in wanted}
         return Judged(wanted, given, {}, right, set(right))
-    if rules.metric == "duie2":
+    if matching.metric == "duie2":
         # Gold is a set too under this variant: names of one thing count once.
-        wanted = _merge(wanted, rules)[0]
-    kept, duplicates = _merge(given, rules)
+        wanted = _merge(wanted, matching)[0]
+    kept, duplicates = _merge(given, matching)
     right = {}
     for key in kept:
-        hits = [rule for other in wanted if (rule := rules.match(key, other))]
+        hits = [rule for other in wanted if (rule := matching.match(key, other))]
         if hits:
             right[key] = EXACT if EXACT in hits else hits[0]
-    found = {other for other in wanted if any(rules.match(key, other) for key in given)}
+    found = {other for other in wanted if any(matching.match(key, other) for key in given)}
     return Judged(wanted, kept, duplicates, right, found)
 
 
-def _merge(triples: dict[Key, Triple], rules: Rules) -> tuple[dict[Key, Triple], dict[Key, Key]]:
+def _merge(triples: dict[Key, Triple], matching: Matching) -> tuple[dict[Key, Triple], dict[Key, Key]]:
     """(triples kept, duplicate → the one it repeats). A triple repeats an earlier kept one found by its aliases.
 
     The order of the file decides which is the earlier; the organisers' script for SKE 2019 leaves it to chance.
     """
-    aliases = Rules(rules.metric, rules.alias)
+    aliases = Matching(matching.metric, matching.alias)
     kept: dict[Key, Triple] = {}
     duplicates: dict[Key, Key] = {}
     for key, triple in triples.items():

@@ -1,6 +1,6 @@
 """The official scorers of SKE 2019 (``ske2019``) and DuIE 2.0 (``duie2``).
 
-Pure: mappings in, a report out. Rules after the organisers' scripts, see ``judge.py``; no heavy imports.
+Pure: mappings in, a report out. What matches follows the organisers' scripts, see ``judge.py``. No heavy imports.
 """
 
 from __future__ import annotations
@@ -10,14 +10,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ietool.errors import UserError
-from ietool.scoring.intervals import f1_interval
+from ietool.scoring.intervals import bootstrap, prf_counts, prf_measures
 from ietool.scoring.prf import PRFScore
-from ietool.scoring.report import Report, Verdict, coverage_notes
+from ietool.scoring.report import Outcome, Report, coverage_notes
 from ietool.scoring.tables import prf_table
 from ietool.tasks.ske.data.example import Triple
 from ietool.tasks.ske.score.explain import explain_text
 from ietool.tasks.ske.score.files import detect_metric, read_for_scoring, read_names
-from ietool.tasks.ske.score.judge import Judged, Names, Rules, judge
+from ietool.tasks.ske.score.judge import Judged, Matching, Names, judge
 
 __all__ = ["METRICS", "definition", "detect_metric", "read_for_scoring", "read_names", "score", "score_paths"]
 
@@ -87,15 +87,16 @@ def score(
         raise UserError(f"no scoring variant is called {metric!r}", field="metric", mend=f"use {' or '.join(METRICS)}")
     if locations and metric == "duie2":
         raise UserError("duie2 has no location dictionary", field="locations", mend="leave --locations out")
-    rules = Rules(metric, alias or {}, locations or {})
+    matching = Matching(metric, alias or {}, locations or {})
     per_text: list[PRFScore] = []
     counts = tuple[Counter[str], Counter[str], Counter[str], Counter[str]]((Counter(), Counter(), Counter(), Counter()))
-    verdicts: list[Verdict] = []
+    outcomes: list[Outcome] = []
     for text, triples in gold.items():
-        judged = judge(triples, predictions.get(text, ()), rules)
+        judged = judge(triples, predictions.get(text, ()), matching)
         per_text.append(_count(judged, counts))
         if explain:
-            verdicts += explain_text(text, judged, rules, answered=text in predictions)
+            outcomes += explain_text(text, judged, matching, answered=text in predictions)
+    by_text = prf_counts(per_text)
     hits, predicted, found, wanted = counts
     total = PRFScore(hits.total(), predicted.total(), found.total(), wanted.total())
     by_relation = {
@@ -105,10 +106,13 @@ def score(
         metric=metric,
         definition=definition(metric, alias=bool(alias), locations=bool(locations)),
         values=total.values(len(gold)),
-        tables=[prf_table("Relations, worst first", "relation", by_relation, found=not rules.plain)],
-        interval=f1_interval(per_text, resamples=resamples),
+        tables=[prf_table("Relations, worst first", "relation", by_relation, found=not matching.plain)],
+        interval=bootstrap(by_text, prf_measures, resamples=resamples).get("f1"),
         notes=[*notes, *coverage_notes(gold.keys(), predictions.keys())],
-        verdicts=verdicts,
+        keys=list(gold),
+        counts=by_text,
+        measures=prf_measures,
+        outcomes=outcomes,
     )
 
 

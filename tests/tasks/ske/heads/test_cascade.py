@@ -10,16 +10,16 @@ import torch
 import torch.nn.functional as F
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from ietool.tasks.ske.heads.opening import open_predictor
+from ietool.tasks.ske.heads.predictor import SkePredictor
+from ietool.tasks.ske.heads.stages.cascade import CascadeModel
+from ietool.tasks.ske.heads.stages.config import CascadeConfig
 from torch import Tensor
 
 from ietool import paths
 from ietool.nn.encoder import PretrainedEncoder
 from ietool.tasks.ske.data.example import Example
-from ietool.tasks.ske.heads.opening import open_predictor
-from ietool.tasks.ske.heads.predictor import SkePredictor
 from ietool.tasks.ske.heads.sampling import SkeTrainingSet
-from ietool.tasks.ske.heads.stages.cascade import CascadeModel
-from ietool.tasks.ske.heads.stages.config import CascadeConfig
 from ietool.tasks.ske.heads.stages.decode import StageDecoder
 from tests.tasks.ske.heads.test_decode import any_character, check_spans, same
 from tests.tasks.ske.made import (

@@ -11,6 +11,8 @@ import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from ietool.tasks.ske.heads.opening import open_predictor
+from ietool.tasks.ske.heads.predictor import SkePredictor, whole_names
 
 from ietool.errors import UserError
 from ietool.recipe_io import save_recipe
@@ -18,8 +20,6 @@ from ietool.tasks.ske.data.example import Example
 from ietool.tasks.ske.features.featurizer import SCHEMA
 from ietool.tasks.ske.features.prior import NAMES, ROWS
 from ietool.tasks.ske.heads.assembly import ExtractedTriple, Extraction, Scored
-from ietool.tasks.ske.heads.opening import open_predictor
-from ietool.tasks.ske.heads.predictor import SkePredictor, whole_names
 from ietool.text.encoding import CHARACTERS
 from ietool.text.spans import nearest_spans
 from ietool.text.windows import windows

@@ -12,18 +12,18 @@ import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from ietool.tasks.ske.heads.gplinker.batches import link_batch
+from ietool.tasks.ske.heads.gplinker.config import LinkConfig
+from ietool.tasks.ske.heads.opening import open_predictor
+from ietool.tasks.ske.heads.predictor import SkePredictor
 from torch import Tensor
 
 from ietool import paths
 from ietool.nn.global_pointer import EfficientGlobalPointer
 from ietool.tasks.ske.data.example import Example
 from ietool.tasks.ske.features.featurizer import Features
-from ietool.tasks.ske.heads.gplinker.batches import link_batch
-from ietool.tasks.ske.heads.gplinker.config import LinkConfig
 from ietool.tasks.ske.heads.gplinker.decode import LinkDecoder, logit
 from ietool.tasks.ske.heads.gplinker.model import OBJECT, SUBJECT, LinkModel
-from ietool.tasks.ske.heads.opening import open_predictor
-from ietool.tasks.ske.heads.predictor import SkePredictor
 from ietool.tasks.ske.heads.sampling import SkeTrainingSet
 from ietool.tasks.ske.recipe import DecodeSection
 from tests.nn.test_global_pointer import dense_loss, turned, whole

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 import torch
 import torch.nn.functional as F
+from ietool.tasks.ske.heads.stages.config import GraphConfig
+from ietool.tasks.ske.heads.stages.graph import GraphModel
 from torch import Tensor
 
 from ietool.nn.pointer import product_cross_entropy
-from ietool.tasks.ske.heads.stages.config import GraphConfig
-from ietool.tasks.ske.heads.stages.graph import GraphModel
 
 R = 5
 

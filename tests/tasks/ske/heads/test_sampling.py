@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from ietool.tasks.ske.heads.stages.batches import prior_marks
 
 from ietool.tasks.ske.features.featurizer import Features
 from ietool.tasks.ske.features.prior import facts_of
 from ietool.tasks.ske.heads.sampling import SkeTrainingSet
-from ietool.tasks.ske.heads.stages.batches import prior_marks
 from ietool.text.characters import fold
 from ietool.training.batches import pad
 from tests.tasks.ske.made import head_of_corpus, prepare_small, small_recipe

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from transformers import AutoModelForMaskedLM, PreTrainedModel
 
-from ietool.nn.encoder import EncoderConfig, EncoderSection, PretrainedEncoder, encoder_settings, fetch, load_encoder
-from ietool.tasks.qa.recipe import QaRecipe
+from ietool.nn.encoder import EncoderConfig, PretrainedEncoder, encoder_settings, fetch, load_encoder
+from ietool.tasks.qa.heads.mlm.recipe import MaskRecipe
 from ietool.text.readers import open_reader
 from ietool.training.adversarial import choice_divergence
 
@@ -56,7 +56,7 @@ class MaskedEncoder(PretrainedEncoder):
 
 
 class MaskModel(PreTrainedModel):
-    """What stands behind the masks of a :class:`MaskReader`. V rows of the vocabulary."""
+    """What stands behind the masks of :class:`MaskTokens`. V rows of the vocabulary."""
 
     config_class = MaskConfig
     base_model_prefix = "qa_mlm"
@@ -110,17 +110,15 @@ def check_encoder(name: str) -> None:
     fetch(name, MaskedEncoder)
 
 
-def build_model(recipe: QaRecipe, prepared: Path) -> MaskModel:
+def build(recipe: MaskRecipe, prepared: Path) -> MaskModel:
     """A fresh model with the pretrained weights in place.
 
     Raises:
         UserError: the encoder cannot be had, or has no head of a masked language model.
     """
-    # Of the section only what concerns pretrained encoders is looked at.
-    section = cast(EncoderSection, recipe.model)
-    settings = encoder_settings(section, open_reader(prepared), prepared)
-    model = MaskModel(MaskConfig(masks=recipe.model.masks, **settings))
-    load_encoder(model.encoder, section, prepared)
+    settings = encoder_settings(recipe.model.encoder, open_reader(prepared), prepared)
+    model = MaskModel(MaskConfig(masks=recipe.model.head.masks, **settings))
+    load_encoder(model.encoder, recipe.model.encoder, prepared)
     return model
 
 

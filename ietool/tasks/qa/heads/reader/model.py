@@ -14,9 +14,9 @@ from ietool.nn.attention import AdditivePooling
 from ietool.nn.dgcnn import DGCNNBlock
 from ietool.nn.embedding import MixedEmbedding
 from ietool.tasks.qa.features.cooccurrence import COOCCURRENCE, SCALE
-from ietool.tasks.qa.features.labels import LABELS
+from ietool.tasks.qa.features.labels import LABELLED, LABELS
 from ietool.tasks.qa.heads.reader.losses import choice_loss, focal_loss
-from ietool.tasks.qa.recipe import QaRecipe
+from ietool.tasks.qa.heads.reader.recipe import ReaderRecipe
 from ietool.text.encoding import TextEncoder, open_vectors
 from ietool.text.segmentation import TAGS
 
@@ -175,21 +175,27 @@ def _inside(ids: Tensor, lengths: Tensor) -> Tensor:
     return torch.arange(ids.shape[1], device=ids.device) < lengths[:, None]
 
 
-def build_model(recipe: QaRecipe, prepared: Path, labels: bool) -> QaModel:
-    """A fresh model of the recipe's sizes, with the prepared word vectors in place.
-
-    Args:
-        labels: whether train has labels of YES_NO questions.
-    """
-    encoder, vectors = TextEncoder.open(prepared), open_vectors(prepared)
+def build(recipe: ReaderRecipe, prepared: Path) -> QaModel:
+    """A fresh model of the recipe's sizes, with the prepared word vectors in place; it has labels where those of YES_NO
+    questions are in train."""
+    reader, vectors = TextEncoder.open(prepared), open_vectors(prepared)
+    encoder, head = recipe.model.encoder, recipe.model.head
     model = QaModel(
         QaConfig(
-            characters=len(encoder.vocabulary),
+            characters=reader.size,
             words=0 if vectors is None else len(vectors) + 1,
             word_size=0 if vectors is None else vectors.shape[1],
-            tags=len(TAGS) if recipe.model.part_of_speech else 0,
-            labels=len(LABELS) if labels else 0,
-            **recipe.model.model_dump(exclude={"part_of_speech", "head", "encoder", "cut_vocabulary", "masks"}),
+            tags=len(TAGS) if encoder.part_of_speech else 0,
+            labels=len(LABELS) if (prepared / LABELLED).is_file() else 0,
+            hidden_size=encoder.hidden_size,
+            question_dilations=encoder.question_dilations,
+            passage_dilations=encoder.passage_dilations,
+            embedding_dropout=encoder.embedding_dropout,
+            gate_dropout=encoder.gate_dropout,
+            head_dropout=head.dropout,
+            cooccurrence=head.cooccurrence,
+            aligned=head.aligned,
+            loss=head.loss,
         )
     )
     if vectors is not None:

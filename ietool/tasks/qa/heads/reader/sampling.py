@@ -9,44 +9,27 @@ from typing import Any
 
 import numpy as np
 import torch
-from datasets import Dataset, load_from_disk
 
 from ietool.tasks.qa.features.cooccurrence import COOCCURRENCE
 from ietool.tasks.qa.features.featurizer import Features
+from ietool.tasks.qa.heads.reader.recipe import ReaderRecipe
 from ietool.tasks.qa.heads.reader.rows import COLUMNS
-from ietool.tasks.qa.recipe import QaRecipe
 from ietool.training.batches import columns, pad
-from ietool.training.tables import ListColumn
+from ietool.training.sets import WindowTable
 
 
-class QaTrainingSet:
-    """The pairs of question and passage, memory-mapped; windows are drawn by (seed, epoch, index) alone.
+class QaTrainingSet(WindowTable):
+    """The pairs of question and passage, memory-mapped; windows are drawn by (seed, epoch, index) alone."""
 
-    ``limit``: the first questions, with all their passages.
-    """
-
-    def __init__(self, recipe: QaRecipe, prepared: Path, *, limit: int | None = None) -> None:
+    def __init__(self, recipe: ReaderRecipe, prepared: Path, *, rows: Sequence[int] | None = None) -> None:
+        super().__init__(prepared, tuple(COLUMNS), rows)
         self.recipe = recipe
-        data = load_from_disk(str(prepared / "train"))
-        assert isinstance(data, Dataset)
-        self.data = data
-        if limit is not None:
-            self.data = data.select(range(int(np.searchsorted(data.data.column("question").to_numpy(), limit))))
-        whole = self.data.data.column("length").to_numpy()[: len(self.data)]
-        self.lengths: Sequence[int] = np.minimum(whole, recipe.data.window)
-        self._labels = self.data.data.column("label").to_numpy()
-        self._columns = {name: ListColumn(data, name) for name in COLUMNS}
-        self.epoch = 0
-
-    def __len__(self) -> int:
-        return len(self.data)
-
-    def set_epoch(self, epoch: int) -> None:
-        self.epoch = epoch
+        self.lengths = np.minimum(self.lengths, recipe.data.window)  # type: ignore[assignment]
+        self._labels = self.table.column("label").to_numpy()
 
     def __getitem__(self, index: int) -> dict[str, Any]:
         random = Random(f"{self.recipe.training.seed}/{self.epoch}/{index}")
-        cell = {name: column[index] for name, column in self._columns.items()}
+        cell = self.row(index)
         spans = cell["spans"].reshape(-1, 2)
         start, end = self.window(len(cell["characters"]), spans, random)
         features = Features(
@@ -55,10 +38,10 @@ class QaTrainingSet:
             cell["shared"].reshape(-1, COOCCURRENCE),
         ).window(start, end)
         kept = spans[(spans[:, 0] >= start) & (spans[:, 1] < end)] - start
-        return {"features": features, "spans": kept, "label": int(self._labels[index])}
+        return {"features": features, "spans": kept, "label": int(self._labels[self.place(index)])}
 
     def window(self, length: int, spans: np.ndarray, random: Random) -> tuple[int, int]:
-        """A half-open piece of a passage: the whole where it fits."""
+        """A half-open window of a passage: the whole where it fits."""
         size, sampling = self.recipe.data.window, self.recipe.sampling
         if length <= size:
             return 0, length

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
-from ietool.nn.encoder import EncoderConfig, EncoderSection, encoder_settings, load_encoder, make_encoder
-from ietool.tasks.qa.features.labels import LABELS
-from ietool.tasks.qa.recipe import QaRecipe
+from ietool.nn.encoder import EncoderConfig, encoder_settings, load_encoder, make_encoder
+from ietool.tasks.qa.features.labels import LABELLED, LABELS
+from ietool.tasks.qa.heads.span.recipe import SpanRecipe
 from ietool.text.readers import open_reader
 from ietool.training.adversarial import choice_divergence
 
@@ -99,19 +99,14 @@ class SpanModel(PreTrainedModel):
         return choice_divergence(a, b) / len(a)
 
 
-def build_model(recipe: QaRecipe, prepared: Path, labels: bool) -> SpanModel:
-    """A fresh model with the pretrained weights in place.
-
-    Args:
-        labels: whether train has labels of YES_NO questions.
+def build(recipe: SpanRecipe, prepared: Path) -> SpanModel:
+    """A fresh model with the pretrained weights in place; it has labels where those of YES_NO questions are in train.
 
     Raises:
         UserError: the encoder cannot be had.
     """
-    # Of the section only what concerns pretrained encoders is looked at.
-    section = cast(EncoderSection, recipe.model)
-    settings = encoder_settings(section, open_reader(prepared), prepared)
-    count = len(LABELS) if labels else 0
-    model = SpanModel(SpanConfig(labels=count, head_dropout=recipe.model.head_dropout, **settings))
-    load_encoder(model.encoder, section, prepared)
+    settings = encoder_settings(recipe.model.encoder, open_reader(prepared), prepared)
+    labels = len(LABELS) if (prepared / LABELLED).is_file() else 0
+    model = SpanModel(SpanConfig(labels=labels, head_dropout=recipe.model.head.dropout, **settings))
+    load_encoder(model.encoder, recipe.model.encoder, prepared)
     return model

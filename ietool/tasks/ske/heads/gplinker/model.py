@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ietool.nn.global_pointer import EfficientGlobalPointer, Scores, multilabel_loss
-from ietool.tasks.ske.heads.base import SkeModel
-from ietool.tasks.ske.heads.gplinker.config import LinkConfig
+from ietool.tasks.ske.heads.base import SkeConfig, SkeModel, filled, settings_of
+from ietool.tasks.ske.heads.gplinker.recipe import LinkRecipe
 from ietool.training.adversarial import bernoulli_divergence
 
 SUBJECT, OBJECT = 0, 1
@@ -27,6 +29,16 @@ class Links:
     entity: Scores
     heads: Scores
     tails: Scores
+
+
+class LinkConfig(SkeConfig):
+    """Sizes of :class:`LinkModel`."""
+
+    model_type = "ietool-ske-gplinker"
+
+    def __init__(self, pointer_size: int = 64, **kwargs: Any) -> None:
+        self.pointer_size = pointer_size
+        super().__init__(**kwargs)
 
 
 class LinkModel(SkeModel):
@@ -86,3 +98,9 @@ class LinkModel(SkeModel):
         """How far two passes are apart, on the scale of the loss, over the labels that a sentence has."""
         one, other = (torch.cat([out[f"{name}_scores"].flatten() for name in _PARTS]) for out in (first, second))
         return bernoulli_divergence(one, other) / first["sentences"]
+
+
+def build(recipe: LinkRecipe, prepared: Path) -> LinkModel:
+    """A fresh model of the recipe's sizes."""
+    config = LinkConfig(pointer_size=recipe.model.head.pointer_size, **settings_of(recipe, prepared))
+    return filled(LinkModel(config), recipe, prepared)

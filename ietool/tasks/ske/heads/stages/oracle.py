@@ -13,7 +13,7 @@ from ietool.text.spans import nearest_spans
 def perfect_rows(windows: Sequence[Sequence[Row]], labels: int) -> list[list[Row]]:
     """What decoding gives for each window when every start and end probability is exactly the label.
 
-    As the predictor works: subject starts take the nearest end; then, for each subject span so found, the object starts
+    As the reader works: subject starts take the nearest end; then, for each subject span so found, the object starts
     of each of the ``labels`` labels take the nearest end. A span that no gold row has as its subject has no objects.
     """
     found: list[list[Row]] = [[] for _ in windows]

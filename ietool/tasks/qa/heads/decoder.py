@@ -1,0 +1,60 @@
+"""From candidates to an answer: no model here, and no torch."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from ietool.core.candidates import Candidates, Floor, Layout
+from ietool.tasks.qa.data.question import Question
+from ietool.tasks.qa.features.labels import LABELS
+from ietool.tasks.qa.heads.voting import Answered, SpanRow, submitted, vote
+
+SPANS = 20
+"""Spans of a window that are looked at, and candidates of a question that are kept."""
+
+
+class QaDecoder(ABC):
+    """Lets the passages vote for an answer. Rows are (passage, start, end), in characters of the passage."""
+
+    layout: ClassVar[Layout]
+
+    @abstractmethod
+    def floor(self, decode: Any) -> Floor:
+        """As in :class:`ietool.core.predicting.Decoder`."""
+
+    def kept(self, found: Candidates, decode: Any) -> npt.NDArray[np.bool_]:
+        """(n,): which rows may be an answer with these settings."""
+        sizes = found.rows[:, 2] - found.rows[:, 1]
+        kept: npt.NDArray[np.bool_] = (sizes <= decode.longest) & (self.layout.probability(found.parts) > 0)
+        return kept
+
+    def decode(self, item: Question, found: Candidates, decode: Any) -> Answered:
+        """As in :class:`ietool.core.predicting.Decoder`."""
+        kept = self.kept(found, decode)
+        spans: dict[int, list[SpanRow]] = {}
+        values = self.layout.probability(found.parts[kept]).tolist()
+        for (passage, start, end), value in zip(found.rows[kept].tolist(), values, strict=True):
+            spans.setdefault(passage, []).append((start, end, value))
+        voted = vote([passage.text for passage in item.passages], spans, voting=decode.voting)
+        candidates = voted[: max(SPANS, decode.nbest)]
+        return Answered(
+            item.question_id,
+            item.text,
+            tuple(candidates),
+            submitted(candidates, decode),
+            form=item.form,
+            kind=item.kind,
+            label=label_of(item, found),
+            nbest=decode.nbest,
+        )
+
+
+def label_of(question: Question, found: Candidates) -> str:
+    """The label of a YES_NO question; empty for others, and where the model has no labels."""
+    if question.kind != "YES_NO" or not len(found.whole) or found.whole.max() < 0:
+        return ""
+    return LABELS[int(found.whole.argmax())]

@@ -1,0 +1,113 @@
+"""From candidates to triples, whatever the head: no model here, and no torch."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, ClassVar, cast
+
+import numpy as np
+import numpy.typing as npt
+
+from ietool import yaml_io
+from ietool.core.candidates import Candidates, Floor, Layout, Parts
+from ietool.tasks.ske.data.example import Example
+from ietool.tasks.ske.data.schema import Schema
+from ietool.tasks.ske.features.featurizer import RULES, SCHEMA, find_rules
+from ietool.tasks.ske.features.labelling import Row
+from ietool.tasks.ske.heads.assembly import ExtractedTriple, Extraction, SpanRow, assemble, whole_names
+from ietool.tasks.ske.recipe import SkeRecipe
+from ietool.tasks.ske.rules.files import Rules, load_rules
+
+ROWS = ("subject_start", "subject_end", "label", "object_start", "object_end", "cut")
+"""What a row of every head states. ``cut``: :data:`CUT_SUBJECT` and :data:`CUT_OBJECT`, added up, where the span ends
+as its window does within the text, and may be the half of a name."""
+
+CUT_SUBJECT, CUT_OBJECT = 1, 2
+
+
+class SkeDecoder(ABC):
+    """Names the labels, joins slots to triples, and repairs these by rules.
+
+    Args:
+        assets: a run folder or prepared folder.
+
+    Raises:
+        UserError: its schema or rules are missing or damaged.
+    """
+
+    layout: ClassVar[Layout]
+
+    def __init__(self, recipe: SkeRecipe, assets: Path) -> None:
+        self.assets, self.schema = assets, Schema.load(assets / SCHEMA)
+        self._rules: dict[str, Rules] = {}
+        self.rules_of(recipe.decode)
+
+    @staticmethod
+    @abstractmethod
+    def perfect(windows: Sequence[Sequence[Row]], labels: int) -> list[list[Row]]:
+        """What would be found if every probability were 0 or 1, as the label rows have it: what this way of decoding
+        could reach at most.
+
+        Args:
+            windows: the label rows of each window.
+            labels: how many labels there are.
+        """
+
+    @abstractmethod
+    def floor(self, decode: Any) -> Floor:
+        """As in :class:`ietool.core.predicting.Decoder`."""
+
+    @abstractmethod
+    def chosen(self, parts: Parts, decode: Any) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
+        """Which rows these settings choose, and how probable each of them is."""
+
+    def decode(self, item: Example, found: Candidates, decode: Any) -> Extraction:
+        """As in :class:`ietool.core.predicting.Decoder`."""
+        kept, probability = self.chosen(found.parts, decode)
+        places = found.rows[kept]
+        rows: list[SpanRow] = [
+            (a, b, label, c, d, p)
+            for (a, b, label, c, d, _), p in zip(places.tolist(), probability.tolist(), strict=True)
+        ]
+        halves = {
+            (rows[n], at)
+            for at, bit in ((0, CUT_SUBJECT), (3, CUT_OBJECT))
+            for n in np.flatnonzero(places[:, 5] & bit).tolist()
+        }
+        triples = assemble(item.text, whole_names(rows, halves), self.schema.labels)
+        rules = self.rules_of(decode)
+        return Extraction(item.text, tuple(triples if rules is None else _ruled(rules, item.text, triples)))
+
+    def rules_of(self, decode: Any) -> Rules | None:
+        """The rules that these settings ask for; those that a run folder carries, where it has them.
+
+        Raises:
+            UserError: there are none of that name, or the file is none of rules.
+        """
+        name = decode.rules
+        if name is None or not decode.apply_rules:
+            return None
+        if name not in self._rules:
+            own = self.assets / RULES
+            path = own if own.is_file() and _carried(self.assets) == name else find_rules(name)
+            self._rules[name] = load_rules(path, set(self.schema.relations))
+        return self._rules[name]
+
+
+def _carried(run: Path) -> str | None:
+    """The name of the rules that a run folder carries; others may be asked for in prediction."""
+    recipe, _, _ = yaml_io.read(run / "recipe.yaml")
+    return cast(str | None, recipe["decode"]["rules"])
+
+
+def _ruled(rules: Rules, text: str, triples: list[ExtractedTriple]) -> list[ExtractedTriple]:
+    ruled = []
+    for triple, source in rules.apply(text, [t.triple for t in triples]):
+        origin = triples[source] if source is not None else None
+        if origin is not None and origin.triple == triple:
+            ruled.append(origin)
+        else:
+            ruled.append(ExtractedTriple(triple, origin.probability if origin else 0.0))
+    return ruled

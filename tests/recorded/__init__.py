@@ -1,0 +1,1 @@
+"""What the commands gave before the code was rearranged: recorded once, compared ever since."""
