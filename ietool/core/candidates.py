@@ -119,11 +119,15 @@ def strongest(probability: npt.NDArray[np.floating], most: int) -> npt.NDArray[n
     return np.flatnonzero(stays)
 
 
-def capped(layout: Layout, found: Candidates, most: int) -> Candidates:
-    """The candidates without the least probable beyond ``most``."""
+def capped(layout: Layout, found: Candidates, most: int, worth: npt.NDArray[np.floating] | None = None) -> Candidates:
+    """The candidates without those beyond ``most`` that are worth least: by default the least probable.
+
+    Args:
+        worth: (n,) of each row.
+    """
     if len(found) <= most:
         return found
-    kept = strongest(layout.probability(found.parts), most)
+    kept = strongest(layout.probability(found.parts) if worth is None else worth, most)
     return Candidates(
         found.rows[kept], found.parts[kept], found.whole, found.capped + len(found) - len(kept), found.models
     )

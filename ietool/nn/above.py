@@ -19,16 +19,18 @@ class Above(NamedTuple):
 
 
 def above(scores: Tensor, floor: float, most: int) -> Above:
-    """The scores that exceed ``floor``, of each text the ``most`` highest.
+    """The scores that exceed ``floor``, of each text the ``most`` highest; of equally high ones those that come first.
 
     Args:
         scores: (B, N); what must not be found is −∞ or below the floor.
+        most: 1 or more.
     """
     hit = scores > floor
     counts = hit.sum(1)
     if int(counts.max()) > most:
-        # Positions again in the order in which they stand, so that the cap changes nothing but the number.
-        place = scores.masked_fill(~hit, -torch.inf).topk(most, dim=1).indices.sort(1).values
-        hit = torch.zeros_like(hit).scatter_(1, place, hit.gather(1, place))
+        # topk chooses among equal scores as it likes: its lowest value is a border, of which the first ones are taken.
+        border = scores.masked_fill(~hit, -torch.inf).topk(most, dim=1).values[:, -1:]
+        above_it, on_it = hit & (scores > border), hit & (scores == border)
+        hit = above_it | (on_it & (on_it.cumsum(1) <= most - above_it.sum(1, keepdim=True)))
     text, place = hit.nonzero().unbind(1)
     return Above(text, place, scores[text, place], (counts - most).clamp_min(0))

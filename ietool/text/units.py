@@ -53,7 +53,7 @@ class Units:
         first[self.starts[at][::-1]] = at[::-1]
         last[self.ends[at]] = at
         found = np.stack([first[spans[:, 0]], last[spans[:, 1]]], 1)
-        bad = (found < 0).any(1) | (found[:, 1] < found[:, 0])
+        bad = (found < 0).any(1) | (found[:, 1] < found[:, 0]) | (spans < 0).any(1)
         found[:, 1] += 1
         found[bad] = -1
         return found

@@ -1,7 +1,7 @@
 """Files of entities, of every form: reading and validating them.
 
 The doors of the room. What an example is stands in ``example.py``, how a line is taken apart in ``forms``, under which
-names the files are published in ``sources.py``, and the reading of predictions in ``submission.py``.
+names the files are published in ``sources.py``, and the reading of predictions in ``score/files.py``.
 """
 
 from __future__ import annotations

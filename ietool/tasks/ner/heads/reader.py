@@ -26,7 +26,7 @@ POOL_CHARACTERS = 1 << 18
 """At most so many characters are turned into tokens at once, some 450 bytes each."""
 
 MOST = 1024
-"""Candidates of a text, at most."""
+"""Candidates of a text, at most; a text of more characters may have one a character."""
 
 Model = TypeVar("Model", bound=NerModel)
 Text = TypeVar("Text", bound=HasText)
@@ -89,18 +89,20 @@ class NerReader(ABC, Generic[Model]):
     def parts(self, h: torch.Tensor, inside: torch.Tensor, rows: Sequence[np.ndarray]) -> list[np.ndarray]:
         """What is said of rows as :meth:`found` gives them, (n, 3) of each window: (n, parts)."""
 
+    def worth(self, parts: np.ndarray) -> np.ndarray:
+        """(n,): by what rows are chosen where there are too many; parts (n, m)."""
+        return self.layout.probability(parts)
+
     @torch.inference_mode()
     def propose(self, inputs: Iterable[Example], *, floor: Floor) -> Iterator[tuple[Example, Candidates]]:
         """As in :class:`ietool.core.predicting.Reader`."""
 
         def read(pieces: Sequence[Piece]) -> list[tuple[Piece, Candidates]]:
             found = self.found(*self._encode(pieces), floor)
-            return [
-                (p, _in_characters(p, capped(self.layout, f, self.most))) for p, f in zip(pieces, found, strict=True)
-            ]
+            return [(p, _in_characters(p, self._capped(f, self.most))) for p, f in zip(pieces, found, strict=True)]
 
         for example, windows in self._pools(inputs, self.featurizer.cut, lambda piece: len(piece.units), read):
-            yield example, capped(self.layout, self._merged(windows), self.most)
+            yield example, self._capped(self._merged(windows), max(self.most, len(example.text)))
 
     @torch.inference_mode()
     def score(self, inputs: Iterable[tuple[Example, Candidates]]) -> Iterator[tuple[Example, Candidates]]:
@@ -115,6 +117,8 @@ class NerReader(ABC, Generic[Model]):
                 whose = owners([(p.start, p.end) for p in mine], rows[:, 0], rows[:, 1])
                 for n, piece in enumerate(mine):
                     at = np.flatnonzero(whose == n)
+                    if not len(at):
+                        continue
                     spans = piece.units.spans_of(rows[at, :2] - piece.start)
                     can = spans[:, 0] >= 0
                     units = np.concatenate([spans[can], rows[at[can], 2:]], 1).astype(np.int32)
@@ -155,8 +159,15 @@ class NerReader(ABC, Generic[Model]):
         kept = [owners(cuts, f.rows[:, 0], f.rows[:, 1]) == n for n, (_, f) in enumerate(windows)]
         rows = np.concatenate([f.rows[k] for (_, f), k in zip(windows, kept, strict=True)])
         parts = np.concatenate([f.parts[k] for (_, f), k in zip(windows, kept, strict=True)])
-        order = np.lexsort(rows.T[::-1])
-        return Candidates(rows[order], parts[order], windows[0][1].whole, sum(f.capped for _, f in windows))
+        order = np.lexsort((-self.worth(parts), *rows.T[::-1]))
+        rows, parts = rows[order], parts[order]
+        # A character may be several units, as bytes are: of spans of the same characters the strongest.
+        first = np.ones(len(rows), bool)
+        first[1:] = (rows[1:] != rows[:-1]).any(1)
+        return Candidates(rows[first], parts[first], windows[0][1].whole, sum(f.capped for _, f in windows))
+
+    def _capped(self, found: Candidates, most: int) -> Candidates:
+        return found if len(found) <= most else capped(self.layout, found, most, self.worth(found.parts))
 
 
 def _in_characters(piece: Piece, found: Candidates) -> Candidates:

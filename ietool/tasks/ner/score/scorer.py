@@ -107,7 +107,7 @@ def score(
     flat, measures = counts.sum(1), prf_of_three
     if metric == "cluener":
         known = [n for n, name in enumerate(types) if by_type[name].gold]
-        flat, measures = counts[:, known].reshape(len(gold), -1), _macro
+        flat, measures = counts[:, known].reshape(len(gold), 3 * len(known)), _macro
         values |= {name: float(x) for name, x in _macro(flat.sum(0)).items()}
         if extra := [name for name in types if not by_type[name].gold]:
             remarks.append(f"predictions have types that gold lacks, which the mean leaves out: {', '.join(extra)}")

@@ -2,59 +2,24 @@
 
 from __future__ import annotations
 
-import cmath
 import itertools
-import math
 from pathlib import Path
 
 import pytest
 import torch
-from torch import Tensor, nn
 from transformers import AutoModel
 
 import ietool.auto  # noqa: F401 - names our models to transformers
-from ietool.nn.global_pointer import EfficientGlobalPointer
-from ietool.tasks.ner import NerTask
 from ietool.tasks.ner.heads.base import NerModel
+from ietool.tasks.ner.heads.crf.model import CRFModel
 from ietool.tasks.ner.heads.crf.tagset import TagSet
-from ietool.tasks.ner.heads.sampling import NerTrainingSet
-from ietool.tasks.ner.recipe import NerRecipe
 from ietool.training.trainer import save_weights
-from tests.tasks.ner.made import encoder_folder, examples, loud_model, prepare_examples, small_recipe
-
-Item = dict[str, Tensor]
+from tests.tasks.ner.made import TASK, Made, encoder_folder, logsumexp, span_scores
 
 
-class Made:
-    """A recipe, its training set and a model."""
-
-    def __init__(self, folder: Path, name: str, *more: str) -> None:
-        self.recipe: NerRecipe = small_recipe(name, *more)
-        self.folder = prepare_examples(
-            self.recipe, folder, examples(20, nested=name != "ner-crf"), examples(3, seed=2)
-        ).folder
-        self.model: NerModel = loud_model(self.recipe, self.folder)
-        self.data = NerTrainingSet(self.recipe, self.folder)
-
-    def batch(self, *numbers: int) -> dict[str, Tensor]:
-        return self.data.collate([self.data[n] for n in numbers])
-
-    def alone(self, n: int) -> tuple[Tensor, list[int]]:
-        """(T, H) of one text without padding, and its units that stand for characters."""
-        batch = self.batch(n)
-        with torch.no_grad():
-            h = self.model.encode(batch["ids"], batch["lengths"], batch["words"], batch["tags"])[0]
-        return h, batch["inside"][0].nonzero().flatten().tolist()
-
-
-@pytest.fixture(scope="module", params=["dgcnn", "bert"])
+@pytest.fixture(scope="module", params=["characters", "bert"])
 def encoder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> str:
-    return "dgcnn" if request.param == "dgcnn" else str(encoder_folder(tmp_path_factory.mktemp("tiny") / "e"))
-
-
-def logsumexp(values: list[float]) -> float:
-    top = max(values)
-    return top + math.log(sum(math.exp(value - top) for value in values))
+    return "characters" if request.param == "characters" else str(encoder_folder(tmp_path_factory.mktemp("t") / "e"))
 
 
 # -- CRF
@@ -63,15 +28,15 @@ def logsumexp(values: list[float]) -> float:
 def scores_of(made: Made, n: int) -> list[list[float]]:
     """Scores of tags, unit by unit, special tokens left out."""
     h, inside = made.alone(n)
-    assert isinstance(made.model.out, nn.Linear)
+    assert isinstance(made.model, CRFModel)
     weight, bias = made.model.out.weight.detach(), made.model.out.bias.detach()
     return [[float(weight[k] @ h[at] + bias[k]) for k in range(len(bias))] for at in inside]
 
 
 def walk(made: Made, emissions: list[list[float]]) -> float:
     """The logarithm of the sum over all paths, one step after another."""
+    assert isinstance(made.model, CRFModel)
     crf = made.model.crf
-    assert crf is not None
     tags = range(len(crf.start))
     begin, follow, finish = crf.begin.tolist(), crf.follow.tolist(), crf.finish.tolist()
     start, steps, end = ((p.detach() * crf.scale).tolist() for p in (crf.start, crf.transitions, crf.end))
@@ -85,10 +50,11 @@ def walk(made: Made, emissions: list[list[float]]) -> float:
 
 @pytest.mark.parametrize("tags", ["bio", "bioes"])
 def test_the_crf_loss_is_the_literal_one(tmp_path: Path, encoder: str, tags: str) -> None:
-    made = Made(tmp_path, "ner-crf", f"model.encoder={encoder}", f"model.tags={tags}", "model.transition_scale=3")
+    made = Made(tmp_path, "ner-crf", f"model.encoder={encoder}", f"model.head.tags={tags}",
+                "model.head.transition_scale=3")  # fmt: skip
     numbers = [4, 0, 11, 7]
+    assert isinstance(made.model, CRFModel)
     crf, types = made.model.crf, TagSet(2, tags)
-    assert crf is not None
     start, steps, end = ((p.detach() * 3).tolist() for p in (crf.start, crf.transitions, crf.end))
     total, units = 0.0, 0
     for n in numbers:
@@ -111,29 +77,6 @@ def test_the_crf_loss_is_the_literal_one(tmp_path: Path, encoder: str, tags: str
 
 
 # -- GlobalPointer
-
-
-def span_scores(made: Made, n: int, kind: int) -> dict[tuple[int, int], float]:
-    """Scores of the spans of one type, (first, last) unit, one by one; the rotation as complex numbers."""
-    head = made.model.out
-    assert isinstance(head, EfficientGlobalPointer)
-    h, inside = made.alone(n)
-    size = head.head_size
-    z = head.projection(h)
-    bias = head.bias(z).T  # first of all types, then last of all types
-
-    def turned(vector: Tensor, at: int) -> list[complex]:
-        pairs = vector.tolist()
-        return [complex(pairs[k], pairs[k + 1]) * cmath.exp(1j * at * 10000 ** (-k / size)) for k in range(0, size, 2)]
-
-    found = {}
-    for i in inside:
-        for j in inside:
-            if i <= j:
-                q, k = turned(z[i, :size], i), turned(z[j, size:], j)
-                score = sum((a * b.conjugate()).real for a, b in zip(q, k, strict=True)) / math.sqrt(size)
-                found[i, j] = score + float(bias[kind, i]) + float(bias[head.types + kind, j])
-    return found
 
 
 def test_the_globalpointer_loss_is_the_literal_one(tmp_path: Path, encoder: str) -> None:
@@ -201,7 +144,9 @@ def test_divergence_is_that_of_the_distributions(tmp_path: Path, encoder: str, n
 
 @pytest.mark.parametrize("name", ["ner-crf", "ner-globalpointer"])
 def test_auto_model_opens_what_was_saved(tmp_path: Path, encoder: str, name: str) -> None:
-    made = Made(tmp_path, name, f"model.encoder={encoder}", "model.transition_scale=20", "model.cut_vocabulary=true")
+    more = ["model.encoder.cut_vocabulary=true"] if encoder != "characters" else []
+    more += ["model.head.transition_scale=20"] if name == "ner-crf" else []
+    made = Made(tmp_path, name, f"model.encoder={encoder}", *more)
     model = made.model.float()
     run = tmp_path / "run"
     run.mkdir()
@@ -209,15 +154,6 @@ def test_auto_model_opens_what_was_saved(tmp_path: Path, encoder: str, name: str
     batch = made.batch(0, 1)
     with torch.no_grad():
         wanted = model(**batch)["loss"]
-        for opened in (AutoModel.from_pretrained(run), NerTask().load_model(run)):
-            assert isinstance(opened, NerModel) and opened.config.head == model.config.head
+        for opened in (AutoModel.from_pretrained(run), TASK.load_model(run)):
+            assert isinstance(opened, NerModel) and type(opened) is type(model)
             torch.testing.assert_close(opened.eval()(**batch)["loss"], wanted)
-
-
-def test_forward_says_what_it_needs(tmp_path: Path) -> None:
-    for name, key in (("ner-crf", "targets"), ("ner-globalpointer", "positives")):
-        made = Made(tmp_path / name, name)
-        batch = made.batch(0)
-        del batch[key]
-        with pytest.raises(ValueError, match=f"needs {key}; to predict, use encode"):
-            made.model(**batch)

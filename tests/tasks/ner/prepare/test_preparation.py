@@ -10,14 +10,16 @@ from random import Random
 import numpy as np
 import pytest
 
+from ietool.core.intake import GROUPS
 from ietool.errors import UserError
 from ietool.tasks.ner.data.reading import Entity, Example
 from ietool.tasks.ner.features.featurizer import Featurizer, Labels
-from ietool.tasks.ner.prepare.labelling import APART, OVERLAP, TOKEN, TYPE
 from ietool.tasks.ner.heads.crf.tagset import TagSet
-from ietool.tasks.ner.heads.sampling import NerTrainingSet
-from ietool.tasks.ner.prepare.preparation import read_split
+from ietool.tasks.ner.prepare.labelling import APART, OVERLAP, TOKEN, TYPE
+from ietool.tasks.ner.prepare.preparation import KEPT
+from ietool.training.sets import RECORD
 from tests.tasks.ner.made import (
+    TASK,
     encoder_folder,
     examples,
     prepare_examples,
@@ -45,20 +47,20 @@ def placed(recipe_folder: Path, recipe: str, encoder: str, item: dict[str, np.nd
 
 
 @pytest.mark.parametrize("name", HEADS)
-@pytest.mark.parametrize("tokens", [False, True], ids=["dgcnn", "bert"])
+@pytest.mark.parametrize("tokens", [False, True], ids=["characters", "bert"])
 def test_rows_say_what_gold_says(tmp_path: Path, encoder: Path, name: str, tokens: bool) -> None:
-    chosen = str(encoder) if tokens else "dgcnn"
+    chosen = str(encoder) if tokens else "characters"
     recipe = small_recipe(name, f"model.encoder={chosen}")
     train = examples(30)
     prepared = prepare_examples(recipe, tmp_path, train, examples(6, seed=2))
     assert prepared.oracle("train") == prepared.oracle("dev") == {}
     assert prepared.report.statistics["train"]["oracle"]["spurious"] == 0
-    data = NerTrainingSet(recipe, prepared.folder)
+    data = TASK.training_set(recipe, prepared.folder)
     assert len(data) == len(train) == len(data.lengths)
     for n, example in enumerate(train):
         assert placed(prepared.folder, name, chosen, data[n], example.text) == set(example.entities)
     batch = data.collate([data[n] for n in range(5)])
-    tags = TagSet(2, recipe.model.tags)
+    tags = TagSet(2, "bioes")
     types = Labels.load(prepared.folder).types
     for n in range(5):
         count = int(batch["inside"][n].sum())
@@ -84,7 +86,7 @@ def test_tags_and_json_of_the_same_text_prepare_alike(tmp_path: Path) -> None:
         prepared = prepare_files(
             small_recipe(), folder, train=write(folder / "t", plain), dev=write(folder / "d", plain)
         )
-        data = NerTrainingSet(small_recipe(), prepared.folder)
+        data = TASK.training_set(small_recipe(), prepared.folder)
         rows.append([(data[n]["ids"].tolist(), data[n]["rows"].tolist()) for n in range(len(data))])
         assert prepared.report.statistics["train"]["forms"] == {("cluener", "bmes")[n]: len(plain)}
         assert Labels.load(prepared.folder).form == ("cluener", "bmes")[n]
@@ -131,7 +133,7 @@ def test_borders_within_a_subword_and_types_that_train_lacks(tmp_path: Path, enc
     assert lost >= 1
     assert prepared.oracle() == {TYPE: 1, TOKEN: lost}
     # Characters have no such borders.
-    again = prepare_examples(small_recipe(name), tmp_path / "dgcnn", examples(30), dev)
+    again = prepare_examples(small_recipe(name), tmp_path / "characters", examples(30), dev)
     assert again.oracle() == {TYPE: 1}
 
 
@@ -196,10 +198,8 @@ def test_counts_and_notes(tmp_path: Path) -> None:
     notes = " ".join(prepared.report.notes)
     assert "train: 2 records repeat a text, the first copy of each is used; 1 have other entities" in notes
     assert "1 texts of dev stand in train too" in notes
-    assert [e.text for e in read_split(prepared.folder, "dev", None)] == [
-        e.text for e in [some[2], *examples(3, seed=9)]
-    ] + ["雨停"]
-    assert read_split(prepared.folder, "train", 5) == [
+    assert [e.text for e in TASK.gold(prepared.folder)] == [e.text for e in [some[2], *examples(3, seed=9)]] + ["雨停"]
+    assert TASK.gold(prepared.folder, "train", 5) == [
         Example(e.text, e.entities, "cluener") for e in some[:5]
     ]  # fmt: skip
 
@@ -216,7 +216,7 @@ def test_a_share_is_held_out_where_there_is_no_dev(tmp_path: Path) -> None:
     prepared = prepare_files(
         small_recipe("ner-crf", "data.held_out=0.2"), tmp_path, train=write_json(tmp_path / "t", some)
     )
-    train, dev = (read_split(prepared.folder, split, None) for split in ("train", "dev"))
+    train, dev = (TASK.gold(prepared.folder, split) for split in ("train", "dev"))
     assert len(train) + len(dev) == 60 and 4 <= len(dev) <= 24
     assert {e.text for e in train}.isdisjoint(e.text for e in dev)
     assert any(f"{len(dev)} texts of train are held out (data.held_out=0.2" in note for note in prepared.report.notes)
@@ -240,3 +240,43 @@ def test_a_corpus_without_entities_is_refused(tmp_path: Path) -> None:
     path = write_json(tmp_path / "t", [Example("雨停"), Example("云州")])
     with pytest.raises(UserError, match="t: has no entity to learn from"):
         prepare_files(small_recipe(), tmp_path, train=path, dev=path)
+
+
+# -- what is kept
+
+
+@pytest.mark.parametrize("name", HEADS)
+def test_all_of_train_is_kept_with_row_numbers(tmp_path: Path, name: str) -> None:
+    long = Example("林满在云州，" * 20, tuple(Entity(at, at + 2, "人物") for at in range(0, 120, 6)))
+    some = [*examples(30), long, Example("Lin 林满。"), Example("lin林满"), Example("。！")]
+    train = write_json(tmp_path / "t", [*some[:20], some[3], *some[20:]])  # one stands twice
+    recipe = small_recipe(name)
+    prepared = prepare_files(recipe, tmp_path, train=train, dev=train)
+    kept = TASK.gold(prepared.folder, "train")
+    assert [(e.text, e.entities) for e in kept] == [(e.text, e.entities) for e in some]
+    assert list(KEPT.read(prepared.folder / "train.jsonl", [2, 30])) == [kept[2], kept[30]]
+    # A window knows its record.
+    data = TASK.training_set(recipe, prepared.folder)
+    records = data.table.column(RECORD).to_pylist()  # type: ignore[attr-defined]
+    assert sorted(set(records)) == list(range(len(some))) and records == sorted(records)
+    assert records.count(30) > 3
+    # Those that differ by case, width, blanks and punctuation alone are of one group.
+    groups = np.load(prepared.folder / GROUPS)
+    assert groups.tolist() == [*range(32), 31, 33]
+
+
+@pytest.mark.parametrize("name", HEADS)
+def test_a_training_set_of_some_records(tmp_path: Path, name: str) -> None:
+    long = Example("林满在云州，" * 20, tuple(Entity(at, at + 2, "人物") for at in range(0, 120, 6)))
+    recipe = small_recipe(name)
+    folder = prepare_examples(recipe, tmp_path, [*examples(6), long, *examples(9)[6:]], examples(3)).folder
+    every = TASK.training_set(recipe, folder)
+    records = every.table.column(RECORD).to_pylist()  # type: ignore[attr-defined]
+    for rows in ([], [6], [0, 6, 7], [8, 2], range(4), range(100)):
+        some = TASK.training_set(recipe, folder, rows=rows)
+        wanted = [n for n, record in enumerate(records) if record in rows]
+        assert len(some) == len(wanted) == len(some.lengths)
+        for n, at in enumerate(wanted):
+            assert some.lengths[n] == every.lengths[at]
+            assert {k: v.tolist() for k, v in some[n].items()} == {k: v.tolist() for k, v in every[at].items()}
+    assert len(TASK.training_set(recipe, folder, rows=[6])) > 3

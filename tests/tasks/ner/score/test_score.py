@@ -9,6 +9,7 @@ import sys
 import warnings
 from pathlib import Path
 
+import numpy as np
 import pytest
 import seqeval.metrics
 import seqeval.scheme
@@ -16,6 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ietool.errors import UserError
+from ietool.scoring.intervals import bootstrap
 from ietool.scoring.report import Report
 from ietool.tasks.ner.data.reading import Entity
 from ietool.tasks.ner.data.schemes import SCHEMES
@@ -106,21 +108,61 @@ def test_span_and_cluener_are_the_loops(pairs: list[tuple[list[Entity], list[Ent
 def test_verdicts_add_up(pairs: list[tuple[list[Entity], list[Entity]]], metric: str) -> None:
     gold, found = [(TEXT, a) for a, _ in pairs], [b for _, b in pairs]
     report = score(gold, found, metric=metric, explain=True, resamples=20)
-    kinds = [verdict.verdict for verdict in report.verdicts]
+    kinds = [outcome.verdict for outcome in report.outcomes]
     if metric != "cluener":
         assert kinds.count("right") == report.values["right"]
         assert kinds.count("right") + kinds.count("spurious") == report.values["predicted"]
         assert kinds.count("right") + kinds.count("missed") == report.values["gold"]
     perfect = score(gold, [a for a, _ in pairs], metric=metric, explain=True, resamples=0)
-    assert {v.verdict for v in perfect.verdicts} <= {"right"}
+    assert {o.verdict for o in perfect.outcomes} <= {"right"}
     assert perfect.values["f1"] == (1.0 if any(a for a, _ in pairs) else 0.0)
+
+
+@settings(max_examples=50)
+@given(sides, st.sampled_from(METRICS))
+def test_counts_of_texts_add_up(pairs: list[tuple[list[Entity], list[Entity]]], metric: str) -> None:
+    """Values and interval follow from them alone, so that runs can be compared text by text."""
+    gold, found = [(TEXT, a) for a, _ in pairs], [b for _, b in pairs]
+    report = score(gold, found, metric=metric, resamples=200)
+    assert report.counts is not None and report.measures is not None
+    assert len(report.counts) == len(report.keys) == len(pairs) == len(set(report.keys))
+    assert report.counts.dtype == np.float64
+    measured = report.measures(report.counts.sum(0))
+    for name in ("precision", "recall", "f1"):
+        assert measured[name] == pytest.approx(report.values[name], abs=1e-12)
+    assert report.interval == bootstrap(report.counts, report.measures, resamples=200)["f1"]
+    # Of a text alone too.
+    first = score(gold[:1], found[:1], metric=metric, resamples=0)
+    if metric != "cluener":  # of which the columns are the types of all gold
+        assert report.counts[0].tolist() == first.counts.tolist()[0]  # type: ignore[union-attr]
+
+
+def test_nothing_to_score() -> None:
+    for metric in METRICS:
+        report = score([], [], metric=metric, resamples=10)
+        assert values(report) == (0.0, 0.0, 0.0) and report.interval is None and not len(report.keys)
+
+
+def test_outcomes_are_records() -> None:
+    gold = [(TEXT, [Entity(0, 4, "机构"), Entity(8, 10, "人物")])]
+    report = score(gold, [[Entity(0, 4, "机构"), Entity(8, 9, "人物")]], metric="span", explain=True, resamples=0)
+    assert [o.key for o in report.outcomes] == [report.keys[0]] * 3
+    assert report.outcomes[0].record() == {
+        "text": TEXT, "verdict": "right", "rule": "exact", "entity": "云州大学", "type": "机构", "start": 0, "end": 4,
+        "spans": [["机构", 0, 4]],
+    }  # fmt: skip
+    assert [o.record()["rule"] for o in report.outcomes[1:]] == [
+        "not in gold: boundary differs: gold has 林满 (人物)",
+        "missed: boundary differs: the prediction has 林 (人物)",
+    ]
+    assert not score(gold, [[]], metric="span", resamples=0).outcomes
 
 
 def test_verdicts_say_what_differs() -> None:
     gold = [(TEXT, [Entity(0, 4, "机构"), Entity(5, 7, "地点"), Entity(8, 10, "人物")])]
     found = [[Entity(0, 4, "地点"), Entity(5, 6, "地点"), Entity(9, 12, "机构"), Entity(13, 15, "机构")]]
     report = score(gold, found, metric="span", explain=True, resamples=0)
-    assert [v.rule for v in report.verdicts if v.verdict == "spurious"] == [
+    assert [o.kind for o in report.outcomes if o.verdict == "spurious"] == [
         "not in gold: type differs: gold has 机构",
         "not in gold: boundary differs: gold has 云州 (地点)",
         "not in gold: boundary and type differ: gold has 林满 (人物)",
@@ -188,7 +230,7 @@ def test_an_empty_submission_scores_nothing(tmp_path: Path) -> None:
     ):
         report = score_paths(gold, empty, explain=True)
         assert report.values["recall"] == 0.0 and "holds no record" in report.notes[0]
-        assert [v.rule for v in report.verdicts] == ["missed: the text has no prediction"]
+        assert [o.kind for o in report.outcomes] == ["missed: the text has no prediction"]
         with pytest.raises(UserError, match="holds no record → bring the gold file"):
             score_paths(empty, gold)
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ietool.core.candidates import PRODUCT, Candidates, Floor, Layout
+from ietool.core.candidates import PRODUCT, Candidates, Floor, Layout, strongest
 from ietool.tasks.ner.features.featurizer import Labels
 from ietool.tasks.ner.heads.crf.recipe import CRFRecipe
 from ietool.tasks.ner.heads.crf.tagset import TagSet
@@ -19,10 +19,14 @@ Floats = npt.NDArray[np.float64]
 Places = npt.NDArray[np.int64]
 
 LAYOUT = Layout(("start", "end", "type"), ("probability", "path"), ("probability",))
-"""``path`` is 1 for spans of the best path, else 0; of several models the share of those whose best path has it."""
+"""``path`` is 1 for spans of the best path, which are proposed however improbable they are, else 0; of several models
+the share of those whose best path has it."""
 
 EVEN = 0.5
 """What a span must be above, where several models are averaged and no threshold is given."""
+
+_BLOCK = 1 << 17
+"""Spans whose probabilities are computed at once, about."""
 
 
 class SpanProbability:
@@ -70,23 +74,34 @@ class SpanProbability:
             probability[on] -= np.exp(score[on] - self.partition + onward)
         return np.clip(probability, 0.0, 1.0)
 
-    def above(self, floor: float) -> tuple[Places, Places, Places, Floats]:
-        """(first, end, type, probability) of all spans whose probability exceeds ``floor``.
+    def above(self, floor: float, most: int) -> tuple[Places, npt.NDArray[np.float32], int]:
+        """The spans whose probability exceeds ``floor``, the ``most`` most probable ones.
 
         No span is more probable than its first tag or its last: few of the L² are looked at.
+
+        Returns:
+            (n, 3) of first unit, the one behind the last, type; (n,) probabilities; how many more there are.
         """
         single = np.exp(self.before + self.behind - self.partition)
-        found = []
+        rows, probability = np.zeros((0, 3), np.int64), np.zeros(0, np.float32)
+        waiting: list[Places] = []
+        left_out = 0
         for kind in range(self.tagset.types):
             tags = [[self.tagset.number(letter, kind) for letter in letters] for letters in self._ends()]
             starts, ends = (np.flatnonzero(single[:, mine].sum(1) > floor) for mine in tags)
             first, last = (grid.reshape(-1) for grid in np.meshgrid(starts, ends, indexing="ij"))
             able = first <= last
-            found.append(np.stack([first[able], last[able] + 1, np.full(int(able.sum()), kind)]))
-        first, end, kinds = np.concatenate(found, 1).astype(np.int64)
-        probability = self.of(first, end, kinds)
-        kept = probability > floor
-        return first[kept], end[kept], kinds[kept], probability[kept]
+            waiting.append(np.stack([first[able], last[able] + 1, np.full(int(able.sum()), kind)], 1))
+            if kind + 1 < self.tagset.types and sum(map(len, waiting)) < _BLOCK:
+                continue
+            new = np.concatenate(waiting)
+            said = self.of(*new.T).astype(np.float32)
+            hit = said > np.float32(floor)
+            rows, probability = np.concatenate([rows, new[hit]]), np.concatenate([probability, said[hit]])
+            kept = strongest(probability, most)
+            left_out += len(rows) - len(kept)
+            rows, probability, waiting = rows[kept], probability[kept], []
+        return rows, probability, left_out
 
     def _ends(self) -> tuple[str, str]:
         """Letters of a first unit and of a last one."""

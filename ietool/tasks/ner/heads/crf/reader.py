@@ -27,7 +27,9 @@ class CRFReader(NerReader[CRFModel]):
         self.tagset = TagSet(self.types, model.config.tag_scheme)
 
     def fits(self, recipe: NerRecipe) -> bool:
-        return isinstance(recipe, CRFRecipe) and recipe.model.head.tags == self.model.config.tag_scheme
+        if not isinstance(recipe, CRFRecipe) or not isinstance(self.model, CRFModel):
+            return False
+        return recipe.model.head.tags == self.model.config.tag_scheme
 
     def found(self, h: torch.Tensor, inside: torch.Tensor, floor: Floor) -> list[Candidates]:
         # Of a floor under ``path`` the best path alone is wanted, which costs a hundredth.
@@ -35,26 +37,26 @@ class CRFReader(NerReader[CRFModel]):
         least = max(floor.of("probability"), floor.of(PRODUCT))
         found = []
         for chain, path, places in self._chains(h, inside):
-            on = np.array(self.tagset.decode(path.tolist()), np.int64).reshape(-1, 3)
-            first, end, kind = on.T
-            probability = chain.of(first, end, kind)
-            marks = np.ones(len(on))
-            kept = probability >= least
-            if not path_alone:
-                kept = probability > least
-                every = chain.above(least)
-                known = {tuple(row) for row in on.tolist()}
-                new = np.array([row not in known for row in zip(*(x.tolist() for x in every[:3]), strict=True)], bool)
-                first, end, kind, probability = (
-                    np.concatenate([mine[kept], other[new]])
-                    for mine, other in zip((first, end, kind, probability), every, strict=True)
-                )
-                marks = np.concatenate([marks[kept], np.zeros(int(new.sum()))])
-                kept = np.ones(len(marks), bool)
-            rows = np.stack([places[first], places[end - 1] + 1, kind], 1)[kept]
-            parts = np.stack([probability, marks], 1)[kept]
-            found.append(Candidates(rows.astype(np.int32), parts.astype(np.float32), np.zeros(0, np.float32)))
+            rows = np.array(self.tagset.decode(path.tolist()), np.int64).reshape(-1, 3)
+            probability = chain.of(*rows.T).astype(np.float32)
+            marks, left_out = np.ones(len(rows), np.float32), 0
+            if path_alone:
+                kept = probability >= np.float32(least)
+                rows, probability, marks = rows[kept], probability[kept], marks[kept]
+            else:
+                others, said, left_out = chain.above(least, self.most)
+                new = ~np.isin(_numbered(others, len(places)), _numbered(rows, len(places)))
+                left_out -= int((probability > np.float32(least)).sum() - (~new).sum())  # of the best path none is
+                rows, probability = np.concatenate([rows, others[new]]), np.concatenate([probability, said[new]])
+                marks = np.concatenate([marks, np.zeros(int(new.sum()), np.float32)])
+            spans = np.stack([places[rows[:, 0]], places[rows[:, 1] - 1] + 1, rows[:, 2]], 1).astype(np.int32)
+            found.append(Candidates(spans, np.stack([probability, marks], 1), np.zeros(0, np.float32), left_out))
         return found
+
+    def worth(self, parts: np.ndarray) -> np.ndarray:
+        """The best path before all others: it is what a decoder goes by."""
+        worth: np.ndarray = parts[:, 0] + 2.0 * parts[:, 1].astype(np.float64)
+        return worth
 
     def parts(self, h: torch.Tensor, inside: torch.Tensor, rows: Sequence[np.ndarray]) -> list[np.ndarray]:
         said = []
@@ -88,6 +90,11 @@ class CRFReader(NerReader[CRFModel]):
                 self.tagset, transitions, numbers[n, own], before[n, own], behind[n, own], float(partition[n])
             )
             yield chain, path[: len(places)], places
+
+
+def _numbered(rows: np.ndarray, length: int) -> np.ndarray:
+    """(n,): a number for each row (first unit, the one behind the last, type), another for every other row."""
+    return (rows[:, 2] * length + rows[:, 0]) * (length + 1) + rows[:, 1]
 
 
 def open_reader(recipe: CRFRecipe, model: CRFModel, assets: Path) -> CRFReader:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from ietool.core.candidates import Candidates, Floor
+from ietool.core.candidates import PRODUCT, Candidates, Floor
 from ietool.nn.above import above
 from ietool.tasks.ner.heads.globalpointer.decode import LAYOUT
 from ietool.tasks.ner.heads.globalpointer.model import PointerModel
@@ -23,7 +23,7 @@ class PointerReader(NerReader[PointerModel]):
     layout = LAYOUT
 
     def fits(self, recipe: NerRecipe) -> bool:
-        return isinstance(recipe, PointerRecipe)
+        return isinstance(recipe, PointerRecipe) and isinstance(self.model, PointerModel)
 
     def found(self, h: torch.Tensor, inside: torch.Tensor, floor: Floor) -> list[Candidates]:
         scores = self.model.spans(h, inside)
@@ -38,10 +38,12 @@ class PointerReader(NerReader[PointerModel]):
             hits = above(probability.flatten(1), floor.of("probability"), self.most)
             first, last = (x.cpu().numpy() for x in (hits.place // length, hits.place % length))
             at.append(hits.text.cpu().numpy())
-            rows.append(np.stack([first, last + 1, np.full(len(first), kind)], 1))
+            rows.append(np.stack([first, last + 1, np.full(len(first), kind)], 1).astype(np.int32))
             values.append(hits.value.float().cpu().numpy())
             left_out += hits.left_out.cpu().numpy()
-        text, row, value = np.concatenate(at), np.concatenate(rows).astype(np.int32), np.concatenate(values)
+        text, row, value = np.concatenate(at), np.concatenate(rows), np.concatenate(values)
+        reached = value >= np.float32(floor.of(PRODUCT))
+        text, row, value = text[reached], row[reached], value[reached]
         order = np.argsort(text, kind="stable")
         cuts = np.searchsorted(text[order], np.arange(1, texts))
         return [
