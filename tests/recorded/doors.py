@@ -13,10 +13,10 @@ from unittest import mock
 
 import numpy as np
 import torch
-from ietool.tasks.registry import get_task
 
 from ietool.cli.app import run
 from ietool.recipe_io import load_recipe
+from ietool.registry import get_task
 from ietool.workflow.predict import load
 
 
