@@ -45,7 +45,8 @@ def explain(
     dotted = _dotted(place) or _dotted(full)
     if problem["type"] == "extra_forbidden":
         message = "there is no such key"
-        mend = _of_another_head(dotted, task, recipe_class, data) or suggest(dotted, recipe_class, data)
+        mend = _of_another_kind(dotted, recipe_class, data) or _of_another_head(dotted, task, recipe_class, data)
+        mend = mend or suggest(dotted, recipe_class, data)
         mend = mend or "see `ietool recipes show ske --all` for all keys"
     elif problem["type"] == "missing":
         message, mend = "is missing", "add the key"
@@ -54,6 +55,7 @@ def explain(
         shown = f", not {given!r}" if isinstance(given, str | int | float | bool | None) else ""
         message = re.sub(r"^(Input|Value error,) ?|, unable to parse.*", "", problem["msg"])
         message = re.sub(r"^is not a valid path.*", "should be a path", message)
+        message = re.sub(r"valid dictionary or (instance of \w+|object to .*)", "section of keys", message)
         message = re.sub(r"^tag (.*) found using .* expected tags: (.*)$", r"\1 is none of \2", message)
         message = message[:1].lower() + message[1:] + shown
         mend = _usual(dotted, recipe_class, data, known) or "change the value"
@@ -92,6 +94,21 @@ def _of_another_head(key: str, task: Task[Any], recipe_class: type[Recipe], data
     return f"it acts with model.head={' and '.join(heads)}; {_own_keys(key, recipe_class, data)}"
 
 
+def _of_another_kind(key: str, recipe_class: type[Recipe], data: Mapping[str, Any]) -> str | None:
+    """For which other kinds of the section that a key stands in it acts, where there are such."""
+    head, _, name = key.rpartition(".")
+    *sections, own = head.split(".")
+    section: type[Section] | None = recipe_class
+    place: Any = data
+    for part in sections:
+        section = None if section is None else section_of(section, part, place if isinstance(place, dict) else {})
+        place = place.get(part) if isinstance(place, dict) else None
+    field = None if section is None else section.model_fields.get(own)
+    others = [] if field is None else [kind for kind in sections_in(field.annotation) if name in kind.model_fields]
+    kinds = " and ".join(str(kind_of(other)) for other in others)
+    return f"it acts with {head}.kind={kinds}; {_own_keys(key, recipe_class, data)}" if others else None
+
+
 def _own_keys(key: str, recipe_class: type[Recipe], data: Mapping[str, Any]) -> str | None:
     """The keys of the section that a dotted key stands in; None where there is no such section."""
     head = key.rpartition(".")[0]
@@ -115,6 +132,8 @@ def _usual(key: str, recipe_class: type[Recipe], data: Mapping[str, Any], known:
         model = None if model is None else section_of(model, section, place if isinstance(place, dict) else {})
         place = place.get(section) if isinstance(place, dict) else None
     field = None if model is None else model.model_fields.get(name)
+    if field is not None and sections_in(field.annotation):
+        return _own_keys(f"{key}.", recipe_class, {})
     if field is None or field.is_required():
         return None
     about = f" ({field.description})" if field.description else ""

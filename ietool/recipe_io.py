@@ -173,7 +173,9 @@ def _changed(
             set_kind(task, data, key, value)
         else:
             _set(data, key, value, type(recipe))
-    return _validate(task, data, lines, path, {key for key, _ in settings}, recipe)
+    # A kind changes all of its section.
+    changed = {key.removesuffix(".kind") if is_kind(key) else key for key, _ in settings}
+    return _validate(task, data, lines, path, changed, recipe)
 
 
 def _task_of_setting(value: Any) -> Task[Any]:

@@ -77,6 +77,8 @@ def is_kind(key: str) -> bool:
 def set_kind(task: Task[Any], data: dict[str, Any], key: str, value: Any) -> None:
     """Change the kind of a recipe's head or encoder, and take along what both kinds know.
 
+    A value that is the default of the old kind is left out where the new kind has another default.
+
     Args:
         key: ``model.head``, ``model.encoder``, or one of them with ``.kind``.
         value: the kind, or the whole section. An encoder's name makes it a pretrained one.
@@ -84,20 +86,46 @@ def set_kind(task: Task[Any], data: dict[str, Any], key: str, value: Any) -> Non
     Raises:
         UserError: there is no such head.
     """
-    before = set(keys_of(task.recipe_class(data), data))
+    before = _defaults(task.recipe_class(data), data)
     section = tuple(key.removesuffix(".kind").split("."))[1]
     short = SHORT["model", section]
     model = data.get("model")
     if not isinstance(model, dict):
         model = data["model"] = {}
     old, new = short(model.get(section)), short(value) if not key.endswith(".kind") else {"kind": value}
-    if isinstance(value, dict) and isinstance(new, dict):  # the whole of it is given
-        kept = dict(new)
-    else:
-        kept = {**old, **new} if isinstance(old, dict) and isinstance(new, dict) else new
-    model[section] = kept
-    after = set(keys_of(task.recipe_class(data), data))
-    _drop(data, before - after)
+    whole = isinstance(value, dict)
+    if not whole and isinstance(old, dict) and isinstance(new, dict):
+        new = {**old, **new}
+    model[section] = new
+    after = _defaults(task.recipe_class(data), data)
+    given = {f"model.{section}.{name}" for name in new} if whole else set()  # of these a wrong one is to be told
+    gone = {
+        known for known, default in before.items() if known not in after or after[known] != default == _at(data, known)
+    }
+    _drop(data, gone - given)
+
+
+def _defaults(model: type[Section], data: Mapping[str, Any]) -> dict[str, Any]:
+    """Every dotted key of a recipe class → its default; None for sections and for what has none."""
+    found = {}
+    for key in keys_of(model, data):
+        *sections, name = key.split(".")
+        owner, place = model, data
+        for part in sections:
+            inner = section_of(owner, part, place)
+            assert inner is not None
+            owner, held = inner, place.get(part)
+            place = held if isinstance(held, dict) else {}
+        field = owner.model_fields[name]
+        plain = not sections_in(field.annotation) and not field.is_required()
+        found[key] = field.get_default(call_default_factory=True) if plain else None
+    return found
+
+
+def _at(data: Any, key: str) -> Any:
+    for part in key.split("."):
+        data = data.get(part) if isinstance(data, dict) else None
+    return data
 
 
 def _drop(data: dict[str, Any], keys: set[str], prefix: str = "") -> None:
@@ -114,8 +142,9 @@ def with_sections(task: Task[Any], data: dict[str, Any]) -> dict[str, Any]:
     Such a recipe held the keys of all heads: those that do not act for its own are left out. Another recipe is given
     back as it is, so that a wrong key is told.
     """
-    former = task.former_keys
-    if not any(_has(data, key) for key in former):
+    former, model = task.former_keys, data.get("model")
+    today = isinstance(model, dict) and any(isinstance(model.get(name), dict) for name in ("encoder", "head"))
+    if today or not any(_has(data, key) for key in former):
         return data
     data = deepcopy(data)
     moved = [(new, _taken(data, old)) for old, new in former.items() if _has(data, old)]

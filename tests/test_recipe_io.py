@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from ietool.errors import UserError
 from ietool.recipe_io import differences, find_recipe, load_recipe, save_recipe
 
-HEAD = "name: mine\ntask: ske\n"
+HEAD = "name: mine\ntask: ner\n"
 
 
 def write(folder: Path, text: str) -> Path:
@@ -22,8 +22,8 @@ def write(folder: Path, text: str) -> Path:
 
 
 def test_shipped_by_name() -> None:
-    recipe = load_recipe("ske")
-    assert (recipe.name, recipe.task) == ("ske", "ske")
+    recipe = load_recipe("ner-crf")
+    assert (recipe.name, recipe.task) == ("ner-crf", "ner")
 
 
 def test_every_key_has_a_default(tmp_path: Path) -> None:
@@ -48,21 +48,22 @@ def test_byte_order_mark_and_crlf(tmp_path: Path) -> None:
         ("training.epochs=3", 3),
         ("training.tensorboard=true", True),
         ("training.schedule=linear", "linear"),
-        ("model.dilations=[1, 2, 5]", [1, 2, 5]),
+        ("model.encoder.dilations=[1, 2, 5]", [1, 2, 5]),
         ("data.word_vectors=vectors/words.txt", Path("vectors/words.txt")),
         ("data.word_vectors=null", None),
     ],
 )
 def test_overrides_are_typed(override: str, value: Any) -> None:
-    recipe: Any = load_recipe("ske", [override])
-    section, key = override.split("=")[0].split(".")
-    found = getattr(getattr(recipe, section), key)
+    recipe: Any = load_recipe("ner-crf", [override])
+    found = recipe
+    for key in override.split("=")[0].split("."):
+        found = getattr(found, key)
     assert (found, type(found)) == (value, type(value)) or (isinstance(value, Path) and found == value)
 
 
 def test_overrides_reach_into_lists_and_the_last_one_counts() -> None:
     recipe = load_recipe(
-        "ske",
+        "ner-crf",
         [
             "training.later_stages=[{epochs: 2, learning_rate: 1e-4}]",
             "training.later_stages.0.epochs=4",
@@ -91,8 +92,8 @@ def test_overrides_reach_into_lists_and_the_last_one_counts() -> None:
 )
 def test_wrong_overrides_are_one_line(override: str, words: tuple[str, ...]) -> None:
     with pytest.raises(UserError) as caught:
-        load_recipe("ske", [override])
-    assert "ske.yaml" not in str(caught.value)  # the file is right, the command line is wrong
+        load_recipe("ner-crf", [override])
+    assert "ner-crf.yaml" not in str(caught.value)  # the file is right, the command line is wrong
     assert all(word in str(caught.value) for word in words), str(caught.value)
 
 
@@ -109,9 +110,9 @@ def test_wrong_overrides_are_one_line(override: str, words: tuple[str, ...]) -> 
         (HEAD + "training:\n  later_stages:\n    - epochs: 2\n      rate: 1\n", 6, ("later_stages.0.rate",)),
         (HEAD + "3: x\n", 3, ("quotes",)),
         ("name: mine\n", None, ("task", "is missing")),
-        ("name: mine\ntask: sek\n", 2, ("no task is called 'sek'",)),
-        ("task: ske\n", None, ("name: is missing",)),
-        ("name: A B\ntask: ske\n", 1, ("name",)),
+        ("name: mine\ntask: nre\n", 2, ("no task is called 'nre'",)),
+        ("task: ner\n", None, ("name: is missing",)),
+        ("name: A B\ntask: ner\n", 1, ("name",)),
         ("", None, ("is no recipe",)),
         ("just words\n", None, ("is no recipe",)),
     ],
@@ -145,7 +146,7 @@ def test_unknown_names_and_missing_files() -> None:
 
 
 def test_save_and_load_again(tmp_path: Path) -> None:
-    recipe = load_recipe("ske", ["training.learning_rate=1e-5", "data.word_vectors=a b/词.txt"])
+    recipe = load_recipe("ner-crf", ["training.learning_rate=1e-5", "data.word_vectors=a b/词.txt"])
     save_recipe(recipe, tmp_path / "saved.yaml")
     assert load_recipe(tmp_path / "saved.yaml") == recipe
 
@@ -154,7 +155,7 @@ def test_save_and_load_again(tmp_path: Path) -> None:
 @example(rate=1.0, title="a\u2028b\r\ufeffc", seed=0)
 @given(rate=st.floats(1e-300, 1e300), title=st.text(), seed=st.integers(0, 2**70))
 def test_saving_loses_nothing(tmp_path_factory: pytest.TempPathFactory, rate: float, title: str, seed: int) -> None:
-    recipe = load_recipe("ske").model_copy(deep=True)
+    recipe = load_recipe("ner-crf").model_copy(deep=True)
     recipe.training.learning_rate, recipe.title, recipe.training.seed = rate, title, seed
     path = tmp_path_factory.mktemp("saved") / "saved.yaml"
     save_recipe(recipe, path)
@@ -162,12 +163,22 @@ def test_saving_loses_nothing(tmp_path_factory: pytest.TempPathFactory, rate: fl
 
 
 def test_differences() -> None:
-    base = load_recipe("ske")
-    recipe = load_recipe("ske", ["training.epochs=3", "model.dilations=[1]", "title=x", "training.learning_rate=0.001"])
-    assert differences(recipe, base) == {"training.epochs": 3, "model.dilations": [1]}
+    base = load_recipe("ner-crf")
+    recipe = load_recipe(
+        "ner-crf", ["training.epochs=3", "model.encoder.dilations=[1]", "title=x", "training.learning_rate=0.00005"]
+    )
+    assert differences(recipe, base) == {"training.epochs": 3, "model.encoder.dilations": [1]}
     assert differences(base, base) == {}
 
 
+def test_differences_of_another_kind() -> None:
+    recipe = load_recipe("ner-crf", ["model.head=globalpointer", "model.encoder=folder"])
+    found = differences(recipe, load_recipe("ner-crf"))
+    assert found["model.head.kind"] == "globalpointer" and found["model.encoder.name"] == "folder"
+    # What the base has and the recipe has not.
+    assert found["model.head.tags"] is None and found["model.encoder.hidden_size"] is None
+
+
 def test_run_folder_as_recipe(tmp_path: Path) -> None:
-    save_recipe(load_recipe("ske", ["training.seed=5"]), tmp_path / "recipe.yaml")
+    save_recipe(load_recipe("ner-crf", ["training.seed=5"]), tmp_path / "recipe.yaml")
     assert load_recipe(tmp_path).training.seed == 5

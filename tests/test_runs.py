@@ -26,16 +26,16 @@ def finish(folder: Path) -> Path:
 
 
 def test_default_folder_is_under_runs_and_never_taken_twice() -> None:
-    folders = [runs.create_run(load_recipe("ske")) for _ in range(3)]
+    folders = [runs.create_run(load_recipe("ner-crf")) for _ in range(3)]
     assert len(set(folders)) == 3
-    assert all(folder.parent == Path("runs/ske") for folder in folders)
+    assert all(folder.parent == Path("runs/ner-crf") for folder in folders)
 
 
 def test_a_run_says_what_it_is() -> None:
-    folder = runs.create_run(load_recipe("ske", ["training.epochs=3"]), Path("out"), device="cpu")
+    folder = runs.create_run(load_recipe("ner-crf", ["training.epochs=3"]), Path("out"), device="cpu")
     assert load_recipe(folder / "recipe.yaml").training.epochs == 3
     info = json.loads((folder / "run.json").read_text(encoding="utf-8"))
-    assert info["recipe"] == "ske"
+    assert info["recipe"] == "ner-crf"
     assert info["state"] == "training"
     assert info["differences"] == {"training.epochs": 3}
     assert info["device"] == "cpu"
@@ -43,7 +43,7 @@ def test_a_run_says_what_it_is() -> None:
 
 
 def test_a_recipe_of_ones_own_is_compared_with_its_file(tmp_path: Path) -> None:
-    (tmp_path / "own.yaml").write_text("name: own-recipe\ntask: ske\ntraining:\n  epochs: 9\n", encoding="utf-8")
+    (tmp_path / "own.yaml").write_text("name: own-recipe\ntask: ner\ntraining:\n  epochs: 9\n", encoding="utf-8")
     folder = runs.create_run(load_recipe("own.yaml", ["training.seed=3"]))
     assert runs.open_run(folder, weights=False).info.differences == {"training.seed": 3}
 
@@ -53,42 +53,42 @@ def test_output_that_is_something_else_is_left_alone() -> None:
     Path("thesis/chapter.txt").write_text("years of work", encoding="utf-8")
     for overwrite in (False, True):
         with pytest.raises(UserError, match="no run of ietool"):
-            runs.create_run(load_recipe("ske"), Path("thesis"), overwrite=overwrite)
+            runs.create_run(load_recipe("ner-crf"), Path("thesis"), overwrite=overwrite)
     assert Path("thesis/chapter.txt").read_text(encoding="utf-8") == "years of work"
     with pytest.raises(UserError, match="is a file"):
-        runs.create_run(load_recipe("ske"), Path("thesis/chapter.txt"))
+        runs.create_run(load_recipe("ner-crf"), Path("thesis/chapter.txt"))
 
 
 def test_output_that_is_a_run_is_kept_unless_told() -> None:
-    folder = finish(runs.create_run(load_recipe("ske"), Path("out")))
+    folder = finish(runs.create_run(load_recipe("ner-crf"), Path("out")))
     with pytest.raises(UserError, match="--overwrite"):
-        runs.create_run(load_recipe("ske"), folder)
+        runs.create_run(load_recipe("ner-crf"), folder)
     assert (folder / runs.WEIGHTS_FILE).exists()
-    runs.create_run(load_recipe("ske"), folder, overwrite=True)
+    runs.create_run(load_recipe("ner-crf"), folder, overwrite=True)
     assert not (folder / runs.WEIGHTS_FILE).exists()
 
 
 def test_unfinished_output_hints_at_resume() -> None:
-    runs.create_run(load_recipe("ske"), Path("out"))
+    runs.create_run(load_recipe("ner-crf"), Path("out"))
     with pytest.raises(UserError, match="--resume"):
-        runs.create_run(load_recipe("ske"), Path("out"))
+        runs.create_run(load_recipe("ner-crf"), Path("out"))
 
 
 def test_latest_run_has_weights() -> None:
-    with pytest.raises(UserError, match="ietool train --recipe ske"):
-        runs.latest_run("ske")
-    first = finish(runs.create_run(load_recipe("ske")))
-    second = finish(runs.create_run(load_recipe("ske"), Path("runs/by-name")))
-    third = runs.create_run(load_recipe("ske"))
-    assert runs.latest_run("ske") == second
-    assert runs.unfinished_run("ske") == third
+    with pytest.raises(UserError, match="ietool train --recipe ner-crf"):
+        runs.latest_run("ner-crf")
+    first = finish(runs.create_run(load_recipe("ner-crf")))
+    second = finish(runs.create_run(load_recipe("ner-crf"), Path("runs/by-name")))
+    third = runs.create_run(load_recipe("ner-crf"))
+    assert runs.latest_run("ner-crf") == second
+    assert runs.unfinished_run("ner-crf") == third
     assert {entry.folder for entry in runs.list_runs()} == {first, second, third}
     with pytest.raises(UserError):
         runs.latest_run("other")
 
 
 def test_update_is_whole_or_not_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
-    folder = runs.create_run(load_recipe("ske"))
+    folder = runs.create_run(load_recipe("ner-crf"))
     before = (folder / "run.json").read_text(encoding="utf-8")
 
     def full(descriptor: int) -> None:
@@ -104,7 +104,7 @@ def test_update_is_whole_or_not_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_killed_run_is_interrupted() -> None:
-    folder = runs.create_run(load_recipe("ske"))
+    folder = runs.create_run(load_recipe("ner-crf"))
     assert runs.open_run(folder, weights=False).state == "training"
     gone = subprocess.Popen([sys.executable, "-c", ""])
     gone.wait()
@@ -123,12 +123,81 @@ def test_folders_that_are_no_runs() -> None:
     with pytest.raises(UserError, match="damaged"):
         runs.open_run(Path("empty"))
     with pytest.raises(UserError, match="no weights yet"):
-        runs.open_run(runs.create_run(load_recipe("ske")))
+        runs.open_run(runs.create_run(load_recipe("ner-crf")))
 
 
 def test_damaged_runs_do_not_hide_the_others() -> None:
-    good = runs.create_run(load_recipe("ske"))
-    bad = Path("runs/ske/bad")
+    good = runs.create_run(load_recipe("ner-crf"))
+    bad = Path("runs/ner-crf/bad")
     bad.mkdir()
     (bad / "run.json").write_bytes(b"\xff\xfe")
     assert [entry.folder for entry in runs.list_runs()] == [good]
+
+
+# -- formats
+
+
+def test_a_run_says_its_format() -> None:
+    folder = runs.create_run(load_recipe("ner-crf"), Path("out"))
+    info = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+    assert info["format"] == runs.FORMAT == runs.open_run(folder, weights=False).info.format
+    assert "extra" not in info and info["tuned"] == info["files"] == info["members"] == []
+
+
+def test_runs_of_the_first_format_are_read() -> None:
+    """What had no field of its own stood under ``extra``."""
+    folder = runs.create_run(load_recipe("ner-crf"), Path("out"))
+    info = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+    former = {"precision": "fp32", "prepared": "/some/where", "overfit": 4, "corpus": {"files": {"train": "t.json"}},
+              "tuned": ["decode.threshold=0.4"], "files": ["config.json"], "base_model": "owner/name"}  # fmt: skip
+    for key in ("precision", "prepared", "overfit", "corpus", "tuned", "files", "base_model", "members", "format"):
+        del info[key]
+    (folder / "run.json").write_text(json.dumps(info | {"extra": former | {"other": 1}}), encoding="utf-8")
+    entry = runs.open_run(folder, weights=False)
+    assert entry.info.format == 1 and entry.info.recipe == "ner-crf"
+    assert {key: getattr(entry.info, key) for key in former} == former
+    # Changed, it is a run like others.
+    runs.update_run(folder, state="interrupted")
+    again = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+    assert again["precision"] == "fp32" and "extra" not in again and again["state"] == "interrupted"
+    del info["versions"]  # and without anything besides
+    (folder / "run.json").write_text(json.dumps(info), encoding="utf-8")
+    assert runs.open_run(folder, weights=False).info.overfit is None
+
+
+@pytest.mark.parametrize("version", [runs.FORMAT + 1, 99, "2", None, [1], 2.5])
+def test_a_format_that_is_not_known_is_told(version: object) -> None:
+    folder = finish(runs.create_run(load_recipe("ner-crf"), Path("out")))
+    info = json.loads((folder / "run.json").read_text(encoding="utf-8")) | {"format": version, "new": {"field": 1}}
+    (folder / "run.json").write_text(json.dumps(info), encoding="utf-8")
+    with pytest.raises(UserError) as caught:
+        runs.open_run(folder)
+    message = str(caught.value)
+    assert message.startswith(f"{folder / 'run.json'}: is a run of format {version!r}; this version of ietool reads")
+    assert (
+        f"up to {runs.FORMAT}" in message
+        and f"update ietool (the run was made by {info['versions']['ietool']})" in message
+    )
+    assert runs.list_runs(Path()) == []
+
+
+def test_extra_that_is_no_object_is_damage() -> None:
+    folder = runs.create_run(load_recipe("ner-crf"), Path("out"))
+    info = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+    for extra in ([1], "x", 3, None):
+        (folder / "run.json").write_text(json.dumps(info | {"extra": extra}), encoding="utf-8")
+        with pytest.raises(UserError, match=r"run\.json: is damaged"):
+            runs.open_run(folder, weights=False)
+
+
+# -- what belongs to the model
+
+
+def test_files_of_the_model() -> None:
+    folder = finish(runs.create_run(load_recipe("ner-crf"), Path("out")))
+    for name in ("config.json", "kb/names.arrow", "dev/candidates.arrow", "dev/outcomes.jsonl", "checkpoints/1/x",
+                 "tensorboard/events", ".training.lock", ".dev.part/counts.npy", "kb/.hidden"):  # fmt: skip
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).touch()
+    (folder / "link.txt").symlink_to(folder / "config.json")
+    assert runs.model_files(folder) == ["config.json", "kb/names.arrow", "model.safetensors", "recipe.yaml", "run.json"]

@@ -6,7 +6,6 @@ import json
 import shutil
 from collections import Counter
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -26,8 +25,7 @@ from ietool.nn.encoder import (
     load_encoder,
     make_encoder,
 )
-from ietool.recipe import TrainingSection
-from ietool.tasks.ske.recipe import ModelSection
+from ietool.recipe import PretrainedSection, TrainingSection
 from ietool.text.readers import write_reader
 from ietool.text.tokens import TokenReader, write_kept_tokens
 from ietool.training.optimiser import checkpoint_activations, depths, freeze, parameter_groups
@@ -49,7 +47,7 @@ def opened(folder: Path, prepared: Path, *, cut: bool = False) -> PretrainedEnco
     reader = write_reader(prepared, str(folder), Counter(), 1, None)
     assert isinstance(reader, TokenReader)
     write_kept_tokens(prepared, reader, SEEN)
-    section = ModelSection(encoder=str(folder), cut_vocabulary=cut)
+    section = PretrainedSection(name=str(folder), cut_vocabulary=cut)
     config = EncoderConfig(**encoder_settings(section, reader, prepared))
     made = make_encoder(EncoderConfig.from_dict(json.loads(config.to_json_string())))  # as config.json holds it
     load_encoder(made, section, prepared)
@@ -126,7 +124,7 @@ def test_padding_keeps_its_row_where_rows_were_cut(tmp_path: Path, padding: int)
     reader = write_reader(prepared, str(folder), Counter(), 1, None)
     assert isinstance(reader, TokenReader)
     write_kept_tokens(prepared, reader, kept)
-    section = ModelSection(encoder=str(folder), cut_vocabulary=True)
+    section = PretrainedSection(name=str(folder), cut_vocabulary=True)
     ours = make_encoder(EncoderConfig(**encoder_settings(section, reader, prepared)))
     load_encoder(ours, section, prepared)
     ids = torch.tensor([[2, *sorted(SEEN), 30, 39, 3]])
@@ -290,12 +288,11 @@ def test_the_head_of_a_masked_language_model_is_left_behind(tmp_path: Path) -> N
     torch.testing.assert_close(ours(ids, inside)[inside], reference(folder, ids, inside)[inside])
 
 
-def test_a_section_of_any_task_will_do(tmp_path: Path) -> None:
-    """What is asked of a recipe's section is no more than the protocol names."""
+def test_a_model_holds_the_settings_of_its_encoder(tmp_path: Path) -> None:
+    """So that it is built again without the folder it came from."""
     folder = make_encoder_folder(tmp_path / "tiny", TEXTS)
     reader = write_reader(tmp_path, str(folder), Counter(), 1, None)
-    section: Any = SimpleNamespace(encoder=str(folder), cut_vocabulary=False)
-    settings = encoder_settings(section, reader, tmp_path)
+    settings = encoder_settings(PretrainedSection(name=str(folder)), reader, tmp_path)
     assert settings["hidden_size"] == 16 and settings["token_rows"] == 0
     assert settings["encoder"]["model_type"] == "bert" and "dtype" not in settings["encoder"]
     rebuilt = BertModel(BertConfig(**settings["encoder"]))
