@@ -174,6 +174,16 @@ def dureader2(folder: Path, train_size: int) -> list[str]:
     return []
 
 
+def write_few(path: Path, target: Path, count: int) -> None:
+    """The first records of a file."""
+    text = path.read_text(encoding="utf-8")
+    if text.startswith("["):
+        _write(target, json.loads(text)[:count])
+    else:
+        between = "\n" if text.startswith("{") else "\n\n"
+        target.write_text(between.join(text.split(between)[:count]) + "\n", encoding="utf-8")
+
+
 Corpus = Callable[[Path, int], list[str]]
 """Writes so many records of train, and the other files, into a folder."""
 

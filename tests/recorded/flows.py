@@ -70,6 +70,9 @@ FLOWS: dict[str, Flow] = {
 STEPS, BATCH = 20, 8
 """Of the losses that are recorded."""
 
+FEW = 20
+"""Texts that are read where the decoder is asked for something else than the run's recipe."""
+
 RUNS = Path(__file__).parent / "runs"
 
 PACKED = ".gz"
@@ -103,6 +106,7 @@ def make_data(name: str, work: Path, records: int | None = None) -> None:
     flow = FLOWS[name]
     (work / "data").mkdir(parents=True)
     texts = flow.corpus(work / "data", records or flow.records)
+    corpora.write_few(work / "data" / flow.inputs[0], work / "data" / f"few-{flow.inputs[0]}", FEW)
     corpora.encoder(work / "encoder", texts, flow.mlm)
 
 
@@ -159,9 +163,6 @@ def short_training(name: str, work: Path) -> dict[str, Any]:
 
 # -- from a trained model to a score
 
-FEWER = 20
-"""Texts whose predictions are written down where the decoder is asked for something else; submissions have all."""
-
 
 def predictions(name: str, work: Path) -> dict[str, Any]:
     """What the recorded run finds, with all probabilities: by file and what its decoder is asked for."""
@@ -171,18 +172,18 @@ def predictions(name: str, work: Path) -> dict[str, Any]:
     with doors.working_in(work):
         for source, variant, settings in _asked(name):
             made, told = doors.predict(run, f"data/{source}", settings)
-            kept = made[:FEWER] if variant else made
-            found[_key(source, variant)] = {**told, "found": [PLAIN[flow.task](p) for p in kept]}
+            found[_key(source, variant)] = {**told, "found": [PLAIN[flow.task](p) for p in made]}
     return found
 
 
 def submissions(name: str, work: Path) -> dict[str, str]:
     """What ``predict`` writes, by the name of the file; the files are left in ``out/`` of the working folder."""
-    endings = dict(zip(FLOWS[name].inputs, FLOWS[name].endings, strict=True))
+    flow = FLOWS[name]
+    endings = dict(zip(flow.inputs, flow.endings, strict=True))
     run = old_run(name, work)
     with doors.working_in(work):
         for source, variant, settings in _asked(name):
-            for ending in endings[source][: 1 if variant else None]:
+            for ending in flow.endings[0][:1] if variant else endings[source]:
                 out = f"out/{_key(source, variant)}{ending}"
                 arguments = ("predict", "--run", run, f"data/{source}", "--output", out, "--device", "cpu")
                 doors.printed(*arguments, settings=settings)
@@ -218,12 +219,12 @@ def scores(name: str, work: Path) -> dict[str, Any]:
 
 
 def _asked(name: str) -> Iterator[tuple[str, str, Settings]]:
-    """(file, name of the settings, settings): every file as the recipe has it, the first one with others too."""
+    """(file, name of the settings, settings): every file as the recipe has it, some of the first with others."""
     inputs = FLOWS[name].inputs
     for source in inputs:
         yield source, "", ()
     for variant, settings in SETTINGS[name].decode.items():
-        yield inputs[0], variant, settings
+        yield f"few-{inputs[0]}", variant, settings
 
 
 def _key(source: str, variant: str) -> str:

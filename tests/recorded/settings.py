@@ -67,7 +67,7 @@ SETTINGS: dict[str, Asked] = {
     ),
     "ske-gplinker": Asked(
         (*_SMALL, *_TEXTS, *_ENCODER, *_CUT, "model.pointer_size=8"),
-        (*_SHORT, "training.adversarial=0.5", "training.r_drop=1"),
+        (*_SHORT, "training.adversarial=0.5"),
         (*_LONG, "training.epochs=40", "decode.entity=0.2", "decode.link=0.2"),
         250,
         {
