@@ -85,3 +85,13 @@ def losses(recipe_name: str, settings: Sequence[str], prepared: Path, steps: int
         torch.nn.utils.clip_grad_norm_(parameters, 1.0)
         optimiser.step()
     return {"model": begin, "losses": found}
+
+
+def loss_of(run_folder: Path, prepared: Path, batch_size: int) -> float:
+    """The loss of a trained model, without dropout, on what it learnt from first."""
+    recipe = load_recipe(str(run_folder))
+    task = get_task(recipe.task)
+    data = task.training_set(recipe, prepared)
+    batch = data.collate([data[index] for index in range(batch_size)])
+    with torch.inference_mode():
+        return float(task.load_model(run_folder).eval()(**batch)["loss"])

@@ -140,9 +140,9 @@ def train(name: str, work: Path, settings: Settings) -> None:
 
 
 def short_training(name: str, work: Path) -> dict[str, Any]:
-    """The epochs of a training without what the clock decides, what the run holds, and how sure its model is at most.
+    """The epochs of a training without what the clock decides, what the run holds, and what its weights are like.
 
-    Little more: what so small a model finds after two epochs is a matter of chance.
+    Of these a loss and how sure they are at most; what so small a model finds after two epochs is a matter of chance.
     """
     train(name, work, SETTINGS[name].short)
     run = work / "run"
@@ -150,14 +150,19 @@ def short_training(name: str, work: Path) -> dict[str, Any]:
     for row in rows:
         for key in ("seconds", "sentences_per_second"):
             row.pop(key)
-    with doors.working_in(work):
-        _, told = doors.predict(run, f"data/{FLOWS[name].inputs[0]}")
     about = json.loads((run / "run.json").read_text(encoding="utf-8"))
+    extra = about["extra"]
+    with doors.working_in(work):
+        _, told = doors.predict(run, f"data/few-{FLOWS[name].inputs[0]}")
+        loss = doors.loss_of(run, Path(extra["prepared"]), BATCH)
+    tuned = (setting.partition("=") for setting in extra["tuned"])
     return {
         "rows": rows,
-        "files": sorted(about["extra"]["files"]),
+        "files": sorted(extra["files"]),
         "best": about["best"],
+        "tuned": {key: json.loads(value) for key, _, value in tuned},
         "highest": told["highest"],
+        "loss": loss,
     }
 
 
