@@ -239,18 +239,30 @@ class StoredCandidates(Sequence[Candidates]):
             self.layout, self.floor = Layout(**layout), Floor(**data["floor"])
             self.about: Mapping[str, Any] = dict(data["about"])
             table = pa.ipc.open_file(pa.memory_map(str(folder / TABLE))).read_all()
-        except FileNotFoundError as error:
-            raise UserError(
-                "holds no candidates", file=folder, mend=f"{Path(str(error.filename)).name} is missing"
-            ) from None
+            self._columns = {
+                name: [(c.offsets.to_numpy(), c.values.to_numpy()) for c in table.column(name).chunks]
+                for name in ("rows", "parts", "whole")
+            }
+            self._capped, self._models = (table.column(name).to_numpy() for name in ("capped", "models"))
+            self._check()
+        except FileNotFoundError:
+            missing = next(name for name in (ABOUT, TABLE) if not (folder / name).is_file())
+            raise UserError("holds no candidates", file=folder, mend=f"{missing} is missing") from None
+        # pyarrow's errors are ValueErrors, LookupErrors and the like.
         except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
             raise UserError(f"holds damaged candidates ({cause(error)})", file=folder, mend=WHOLE) from None
-        self._columns = {
-            name: [(c.offsets.to_numpy(), c.values.to_numpy()) for c in table.column(name).chunks]
-            for name in ("rows", "parts", "whole")
-        }
-        self._capped, self._models = (table.column(name).to_numpy() for name in ("capped", "models"))
         self._first = np.cumsum([0, *(len(chunk) for chunk in table.column("capped").chunks)])
+
+    def _check(self) -> None:
+        """Raise ValueError where the table does not hold what the layout says."""
+        layout, columns = self.layout, self._columns
+        for (rows, numbers), (parts, values), (whole, further) in zip(*columns.values(), strict=True):
+            if not (numbers.dtype == np.int32 and values.dtype == further.dtype == np.float32):
+                raise ValueError("numbers of another kind")
+            count, left = np.divmod(np.diff(rows), len(layout.rows))
+            fits = not left.any() and (np.diff(parts) == count * len(layout.parts)).all()
+            if not fits or (np.diff(whole) != len(layout.whole)).any():
+                raise ValueError("rows or parts of another length than the layout says")
 
     def __len__(self) -> int:
         return len(self._capped)

@@ -6,6 +6,7 @@ from __future__ import annotations
 import errno
 import sqlite3
 import tempfile
+import unicodedata
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -130,7 +131,7 @@ class Kept(Generic[E]):
 
 def bare(text: str) -> str:
     """A text without what near-duplicates differ in: case, width, blanks and punctuation."""
-    return "".join(c for c in fold(text) if c.isalnum()) or text
+    return "".join(c for c in fold(unicodedata.normalize("NFKC", text)) if c.isalnum()) or text
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""A third task, as small as a task can be: which characters of a text are digits? It fills the contract, no more."""
+"""A further task, as small as a task can be: which characters of a text are digits? It fills the contract, no more."""
 
 from __future__ import annotations
 
@@ -6,29 +6,38 @@ import json
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ietool.core.contract import PrepareReport, Task
+from ietool.core.heads import Head
 from ietool.core.sources import Sources
 from ietool.errors import UserError
 from ietool.files import Line
 from ietool.progress import Progress, no_progress
-from ietool.recipe import Recipe
 from ietool.scoring.report import Report
 from ietool.tables import Table
 from tests.tasks.toy.data import Example, read_examples, read_gold
-
-if TYPE_CHECKING:
-    from tests.tasks.toy.decode import ToyPredictor
-    from tests.tasks.toy.features import ToyTrainingSet
-    from tests.tasks.toy.model import ToyModel
+from tests.tasks.toy.recipe import ToyRecipe
 
 
-class ToyTask(Task):
+class ToyTask(Task[ToyRecipe]):
     """Digits in texts."""
 
     name = "toy"
     title = "digits in texts"
+    heads = (
+        Head(
+            "table",
+            folder="tests.tasks.toy.heads",
+            recipe="table.recipe:TableRecipe",
+            config="table.model:TableConfig",
+            model="table.model:TableModel",
+            build="table.model:build",
+            items="sampling:ToyTrainingSet",
+            reader="reader:open_reader",
+            decoder="decoder:open_decoder",
+        ),
+    )
     scorers = ("digits",)
 
     def locate(self, folder: Path, *, needed: Sequence[str]) -> Sources:
@@ -38,11 +47,11 @@ class ToyTask(Task):
                 raise UserError(f"has no {role} file", file=folder, mend=f"add {path.name}")
         return Sources(found)
 
-    def read_inputs(self, lines: Iterable[Line]) -> Iterator[str]:
-        return (example.text for example in read_examples(lines))
+    def read_inputs(self, lines: Iterable[Line]) -> Iterator[Example]:
+        return read_examples(lines)
 
-    def input_of(self, text: str) -> str:
-        return text
+    def input_of(self, text: str) -> Example:
+        return Example(text, [])
 
     def format(self, prediction: Example, assets: Path) -> str:
         return json.dumps({"text": prediction.text, "digits": prediction.digits}, ensure_ascii=False)
@@ -51,53 +60,33 @@ class ToyTask(Task):
         return Table(prediction.text, ("at", "digit"), [(at, prediction.text[at]) for at in prediction.digits])
 
     def prepare(
-        self, recipe: Recipe, sources: Sources, folder: Path, *, rejects: Path | None, progress: Progress
+        self, recipe: ToyRecipe, sources: Sources, folder: Path, *, rejects: Path | None, progress: Progress
     ) -> PrepareReport:
         from tests.tasks.toy.features import prepare
 
         return prepare(sources, folder, progress)
 
-    def training_set(self, recipe: Recipe, prepared: Path, *, limit: int | None = None) -> ToyTrainingSet:
-        from tests.tasks.toy.features import ToyTrainingSet
-
-        return ToyTrainingSet(prepared, limit)
-
-    def build_model(self, recipe: Recipe, prepared: Path) -> ToyModel:
-        from tests.tasks.toy.features import vocabulary
-        from tests.tasks.toy.model import ToyConfig, ToyModel
-
-        return ToyModel(ToyConfig(characters=len(vocabulary(prepared))))
-
-    def save_assets(self, recipe: Recipe, prepared: Path, run: Path) -> None:
+    def save_assets(self, recipe: ToyRecipe, prepared: Path, run: Path) -> None:
         shutil.copyfile(prepared / "characters.txt", run / "characters.txt")
 
-    def load_model(self, run: Path) -> ToyModel:
-        from ietool.nn.pretrained import open_pretrained
-        from tests.tasks.toy.model import ToyModel
-
-        return open_pretrained(ToyModel, run)
-
-    def predictor(self, recipe: Recipe, model: Any, assets: Path) -> ToyPredictor:
-        from tests.tasks.toy.decode import ToyPredictor
-        from tests.tasks.toy.features import vocabulary
-
-        return ToyPredictor(model, vocabulary(assets))
-
-    def dev_set(
-        self, recipe: Recipe, prepared: Path, *, split: str = "dev", limit: int | None = None
-    ) -> tuple[Sequence[str], Mapping[str, list[int]]]:
-        gold = read_gold(prepared / f"{split}.jsonl", limit)
-        return list(gold), gold
+    def gold(self, prepared: Path, split: str = "dev", limit: int | None = None) -> Sequence[Example]:
+        return read_gold(prepared / f"{split}.jsonl", limit)
 
     def is_found(self, prediction: Example) -> bool:
         return bool(prediction.digits)
 
     def evaluate(
-        self, recipe: Recipe, gold: Mapping[str, list[int]], predictions: Sequence[Example], *, resamples: int = 0
+        self,
+        recipe: ToyRecipe,
+        gold: Sequence[Example],
+        predictions: Sequence[Example],
+        *,
+        resamples: int = 0,
+        outcomes: bool = False,
     ) -> Report:
         from tests.tasks.toy.score import score
 
-        return score(gold, {p.text: p.digits for p in predictions})
+        return score(gold, predictions)
 
     def score(
         self,

@@ -22,5 +22,6 @@ def read_examples(lines: Iterable[Line]) -> Iterator[Example]:
         yield Example(record["text"], record.get("digits", []))
 
 
-def read_gold(path: Path, limit: int | None = None) -> dict[str, list[int]]:
-    return {e.text: e.digits for e in islice(read_examples(read_lines(path)), limit)}
+def read_gold(path: Path, limit: int | None = None) -> list[Example]:
+    """Each text once."""
+    return list(islice({e.text: e for e in read_examples(read_lines(path))}.values(), limit))
