@@ -151,14 +151,13 @@ def short_training(name: str, work: Path) -> dict[str, Any]:
         for key in ("seconds", "sentences_per_second"):
             row.pop(key)
     about = json.loads((run / "run.json").read_text(encoding="utf-8"))
-    extra = about["extra"]
     with doors.working_in(work):
         _, told = doors.predict(run, f"data/few-{FLOWS[name].inputs[0]}")
-        loss = doors.loss_of(run, Path(extra["prepared"]), BATCH)
-    tuned = (setting.partition("=") for setting in extra["tuned"])
+        loss = doors.loss_of(run, Path(about["prepared"]), BATCH)
+    tuned = (setting.partition("=") for setting in about["tuned"])
     return {
         "rows": rows,
-        "files": sorted(extra["files"]),
+        "files": sorted(about["files"]),
         "best": about["best"],
         "tuned": {key: json.loads(value) for key, _, value in tuned},
         "highest": told["highest"],
@@ -212,7 +211,7 @@ def scores(name: str, work: Path) -> dict[str, Any]:
             doors.printed(
                 "score", "--recipe", recipe_of(name), f"data/{source}", files[0], "--explain", "verdicts.jsonl"
             )
-            found[f"{source} verdicts"] = hashlib.sha256(Path("verdicts.jsonl").read_bytes()).hexdigest()
+            found[f"{source} verdicts"] = hashlib.sha256(_verdicts(Path("verdicts.jsonl")).encode()).hexdigest()
         # The same file packed scores the same.
         with zipfile.ZipFile("packed.zip", "w") as archive:
             archive.write(f"out/{flow.inputs[0]}{flow.endings[0][0]}", "result")
@@ -221,6 +220,13 @@ def scores(name: str, work: Path) -> dict[str, Any]:
         )
     assert packed == found[f"{flow.inputs[0]}{flow.endings[0][0]} auto"]
     return found
+
+
+def _verdicts(path: Path) -> str:
+    """The lines of ``--explain`` without what has been added to them since."""
+    lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    kept = [{key: value for key, value in line.items() if key not in ("spans", "other")} for line in lines]
+    return "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in kept)
 
 
 def _asked(name: str) -> Iterator[tuple[str, str, Settings]]:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
 RELATIVE, ABSOLUTE = 1e-4, 1e-5
 """How far numbers may differ: nothing on the machine that recorded them, roundings elsewhere."""
+
+INTERVAL = re.compile(r"/interval\[\d\]|/(low|high)|/from|/to \(95 %\)$")
+"""Ends of bootstrap intervals."""
 
 CANDIDATES = 4
 """Of the many answers to a question so many are written down; of the others their number and what they add up to."""

@@ -39,7 +39,7 @@ def make_run(name: str, work: Path) -> None:
     path = kept / "run.json"
     about = json.loads(path.read_text(encoding="utf-8"))
     about |= {"command": ["ietool", "train", "--recipe", flows.recipe_of(name)], "process": None, "host": ""}
-    about["extra"]["prepared"] = "prepared"
+    about["prepared"] = "prepared"
     path.write_text(json.dumps(about, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.recorded import flows
-from tests.recorded.plain import differences
+from tests.recorded.plain import INTERVAL, differences
 from tests.recorded.record import expected_of
 from tests.recorded.settings import OTHER_MODELS
 
@@ -35,9 +35,16 @@ def work(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
 def same(name: str, station: str, found: Any) -> None:
     """Fail with the first differences from what was recorded."""
     recorded = json.loads(expected_of(name).read_text(encoding="utf-8"))[station]
-    lines = list(differences(recorded, flows.recorded(found), station))
+    lines = [line for line in differences(recorded, flows.recorded(found), station) if not drawn_anew(name, line)]
     more = f"\n… and {len(lines) - SHOWN} more" if len(lines) > SHOWN else ""
     assert not lines, "\n".join(["", *lines[:SHOWN]]) + more
+
+
+def drawn_anew(name: str, line: str) -> bool:
+    """Whether a line tells of an interval that was drawn in a way of its own when this was recorded: answers and means
+    over types are now drawn as all others are. What they are drawn from is compared."""
+    at = line.partition(": ")[0]
+    return bool(INTERVAL.search(at)) and (flows.FLOWS[name].task == "qa" or "cluener" in at)
 
 
 recipes = pytest.mark.parametrize("name", list(flows.FLOWS))
