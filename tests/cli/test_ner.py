@@ -15,27 +15,27 @@ import pytest
 from ietool.cli.app import run as ietool
 from ietool.workflow.predict import load
 from tests.cli.conftest import Ietool, Printed, complaint
-from tests.tasks.ner.made import encoder_folder, examples, write_json, write_tags
+from tests.tasks.ner.made import acting, encoder_folder, examples, write_json, write_tags
 
 LEARNING = (
-    "model.hidden_size=32", "model.dilations=[1,2]", "model.embedding_dropout=0.1", "model.head_size=16",
-    "model.transition_scale=3", "data.window=32", "data.overlap=12", "data.min_char_count=1", "training.epochs=3",
-    "training.batch_size=8", "training.learning_rate=5e-3", "training.head_learning_rate=1e-2",
-    "training.schedule=constant_with_warmup", "training.warmup_epochs=0", "training.ema_decay=0.9",
-    "training.evaluate_raw=false", "training.precision=fp32",
+    "model.encoder.hidden_size=32", "model.encoder.dilations=[1,2]", "model.encoder.embedding_dropout=0.1",
+    "model.head.size=16", "model.head.transition_scale=3", "data.window=32", "data.overlap=12",
+    "data.min_char_count=1", "training.epochs=3", "training.batch_size=8", "training.learning_rate=5e-3",
+    "training.head_learning_rate=1e-2", "training.schedule=constant_with_warmup", "training.warmup_epochs=0",
+    "training.ema_decay=0.9", "training.evaluate_raw=false", "training.precision=fp32",
 )  # fmt: skip
 
 RUNS = {
-    "crf-dgcnn": ("ner-crf", "json", False),
+    "crf-characters": ("ner-crf", "json", False),
     "crf-bert": ("ner-crf", "tags", True),
-    "gp-dgcnn": ("ner-globalpointer", "tags", False),
+    "gp-characters": ("ner-globalpointer", "tags", False),
     "gp-bert": ("ner-globalpointer", "json", True),
 }
 """Name → recipe, form of the files, on a pretrained encoder."""
 
 
-def settings(*more: str) -> list[str]:
-    return [part for setting in (*LEARNING, *more) for part in ("--set", setting)]
+def settings(recipe: str, *more: str) -> list[str]:
+    return [part for setting in acting(recipe, LEARNING, *more) for part in ("--set", setting)]
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +67,7 @@ def trained(work: Path) -> Callable[[str], Path]:
         if not folder.exists():
             more = [f"model.encoder={work / 'tiny'}"] if pretrained else []
             arguments = ["train", "-r", recipe, "--data", work / form, "--output", folder, "--device", "cpu"]
-            assert ietool([*map(str, arguments), *settings(*more)]) == 0
+            assert ietool([*map(str, arguments), *settings(recipe, *more)]) == 0
         return folder
 
     return run
@@ -122,20 +122,23 @@ def test_the_score_on_dev_is_that_of_the_training(
 
 def test_prepare_counts_names_the_form_and_is_instant_again(work: Path, printed: Printed) -> None:
     for form, name in (("json", "cluener"), ("tags", "bmes")):
-        told = json.loads(printed("prepare", "-r", "ner-crf", "--data", work / form, "--json", *settings()))
+        told = json.loads(printed("prepare", "-r", "ner-crf", "--data", work / form, "--json", *settings("ner-crf")))
         train = told["statistics"]["train"]
         assert train["texts"] == 160 and train["forms"] == {name: 160} and train["oracle"]["recall"] == 1.0
     assert (
-        json.loads(printed("prepare", "-r", "ner-crf", "--data", work / "json", "--json", *settings()))["fresh"]
+        json.loads(printed("prepare", "-r", "ner-crf", "--data", work / "json", "--json", *settings("ner-crf")))[
+            "fresh"
+        ]
         is False
     )
-    shown = printed("prepare", "-r", "ner-crf", "--data", work / "tags", *settings())
+    shown = printed("prepare", "-r", "ner-crf", "--data", work / "tags", *settings("ner-crf"))
     assert "Entities by type" in shown and "Oracle recall" in shown and "bmes" in shown
 
 
 def test_overfitting(work: Path, printed: Printed) -> None:
     for recipe in ("ner-crf", "ner-globalpointer"):
-        told = printed("train", "-r", recipe, "--data", work / "json", "--overfit", 8, "--device", "cpu", *settings())
+        told = printed("train", "-r", recipe, "--data", work / "json", "--overfit", 8, "--device", "cpu",
+                       *settings(recipe))  # fmt: skip
         assert "1.000 1.000 1.000" in told, told
 
 
@@ -143,13 +146,13 @@ def test_overfitting(work: Path, printed: Printed) -> None:
 
 
 def test_a_text_is_shown_as_a_table(trained: Callable[[str], Path], printed: Printed) -> None:
-    shown = printed("predict", "--run", trained("crf-dgcnn"), "--text", "林满在云州工作。")
+    shown = printed("predict", "--run", trained("crf-characters"), "--text", "林满在云州工作。")
     assert "林满在云州工作。" in shown and "probability" in shown and "人物" in shown
     assert "no entity found" in printed("predict", "--run", trained("gp-bert"), "--text", "。",
                                         "--set", "decode.threshold=0.999")  # fmt: skip
 
 
-@pytest.mark.parametrize("name", ["crf-dgcnn", "gp-dgcnn"])
+@pytest.mark.parametrize("name", ["crf-characters", "gp-characters"])
 def test_standard_streams(
     work: Path, trained: Callable[[str], Path], printed: Printed, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
@@ -163,9 +166,9 @@ def test_a_run_of_tags_reads_json_and_the_other_way(
     work: Path, trained: Callable[[str], Path], printed: Printed
 ) -> None:
     """The form of the input is kept; a run that learnt from JSON writes tags as BIO."""
-    printed("predict", "--run", trained("gp-dgcnn"), work / "json" / "test.json", "-o", work / "a.json")
+    printed("predict", "--run", trained("gp-characters"), work / "json" / "test.json", "-o", work / "a.json")
     assert len(lines(work / "a.json")) == 30
-    printed("predict", "--run", trained("crf-dgcnn"), work / "tags" / "test.char.bmes", "-o", work / "b.bio")
+    printed("predict", "--run", trained("crf-characters"), work / "tags" / "test.char.bmes", "-o", work / "b.bio")
     letters = {line.split(" ")[1][0] for line in (work / "b.bio").read_text(encoding="utf-8").split("\n") if line}
     assert letters == set("OBI")
 
@@ -174,7 +177,7 @@ def test_ids_are_kept_and_empty_texts_answered(
     work: Path, tmp_path: Path, trained: Callable[[str], Path], printed: Printed
 ) -> None:
     (tmp_path / "in").write_text('{"id": 0, "text": "林满在云州工作。"}\n{"id": "x", "text": ""}\n', encoding="utf-8")
-    printed("predict", "--run", trained("crf-dgcnn"), tmp_path / "in", "-o", tmp_path / "out")
+    printed("predict", "--run", trained("crf-characters"), tmp_path / "in", "-o", tmp_path / "out")
     found = lines(tmp_path / "out")
     assert [record["id"] for record in found] == [0, "x"] and found[1]["label"] == {} and "text" not in found[0]
     assert found[0]["label"]
@@ -185,7 +188,7 @@ def test_python_gives_what_the_command_gives(
 ) -> None:
     texts = [e.text for e in examples(10, seed=8)] + ["".join(e.text for e in examples(9, seed=9))]
     (tmp_path / "in").write_text("".join(json.dumps({"text": t}) + "\n" for t in texts), encoding="utf-8")
-    for name in ("crf-dgcnn", "gp-bert"):
+    for name in ("crf-characters", "gp-bert"):
         loaded = load(trained(name), "cpu")
         together = loaded.predict(texts)
         printed("predict", "--run", trained(name), tmp_path / "in", "-o", tmp_path / "out")
@@ -200,11 +203,11 @@ def test_python_gives_what_the_command_gives(
 def test_every_way_to_train_a_pretrained_encoder(work: Path, tmp_path: Path, printed: Printed) -> None:
     """Switches that meet the model in places of their own: cut vocabulary, FGM, R-Drop, layers, checkpointing."""
     small = write_json(tmp_path / "t", examples(24))
-    lower = ("training.layer_decay=0.9", "training.frozen_layers=1")
+    lower = ("training.layer_decay=0.9", "training.frozen_layers=1", "model.head.tags=bio")
     for recipe, more in (("ner-crf", lower), ("ner-globalpointer", ("training.adversarial=0.5",))):
         run = tmp_path / recipe
         printed("train", "-r", recipe, "--train", small, "--dev", small, "--output", run, "--device", "cpu",
-                *settings(f"model.encoder={work / 'tiny'}", "model.cut_vocabulary=true", "model.tags=bio",
+                *settings(recipe, f"model.encoder={work / 'tiny'}", "model.encoder.cut_vocabulary=true",
                           "training.r_drop=4", "training.gradient_checkpointing=true", "training.epochs=1",
                           *more))  # fmt: skip
         printed("predict", "--run", run, small, "-o", tmp_path / "out")
@@ -222,11 +225,11 @@ def test_bad_input_to_predict_leaves_no_output(
     tmp_path: Path, trained: Callable[[str], Path], capsys: pytest.CaptureFixture[str], content: str, told: str
 ) -> None:
     (tmp_path / "in").write_text(content, encoding="utf-8")
-    error = complaint(capsys, "predict", "--run", trained("crf-dgcnn"), tmp_path / "in", "-o", tmp_path / "out")
+    error = complaint(capsys, "predict", "--run", trained("crf-characters"), tmp_path / "in", "-o", tmp_path / "out")
     assert told in error and not (tmp_path / "out").exists()
 
 
-@pytest.mark.parametrize("name", ["crf-dgcnn", "crf-bert"])
+@pytest.mark.parametrize("name", ["crf-characters", "crf-bert"])
 def test_a_damaged_run_is_told(
     tmp_path: Path, trained: Callable[[str], Path], capsys: pytest.CaptureFixture[str], name: str
 ) -> None:
