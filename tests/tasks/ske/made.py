@@ -74,7 +74,7 @@ def read_otherwise(predictor: Opened, **changes: object) -> Opened:
 
 def uncapped(predictor: Opened) -> Opened:
     """The same that may find any number of rows, which random weights do."""
-    limits = {name: 10**9 for name in ("most", "subjects", "spans") if hasattr(predictor.reader, name)}
+    limits = {name: 10**9 for name in ("most", "subjects") if hasattr(predictor.reader, name)}
     return read_otherwise(predictor, **limits)
 
 

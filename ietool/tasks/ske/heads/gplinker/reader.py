@@ -24,6 +24,9 @@ SPANS = 128
 SCORES = 4_000_000
 """At most so many (pairs, R) scores are computed at once."""
 
+_NEAR = 1e-6
+"""Probabilities of many scores are first looked at with so much to spare."""
+
 Marks = tuple[Tensor, Tensor]
 """Links that the index knows, at their first and at their last positions: (4, n) of (text, label, i, j) each."""
 
@@ -54,7 +57,7 @@ class LinkReader(SkeReader[LinkModel]):
         head, tail = (
             x.gather(1, label[:, None])[:, 0] for x in self._links(links, self._marks(features), text, s0, s1, o0, o1)
         )
-        parts: Parts = torch.stack([subject, object_, head, tail], 1).sigmoid().float().cpu().numpy()
+        parts: Parts = _probability(torch.stack([subject, object_, head, tail], 1)).cpu().numpy()
         return parts
 
     def _best(self, links: Links, batch: TextBatch, kind: int, floor: float) -> Above:
@@ -66,9 +69,11 @@ class LinkReader(SkeReader[LinkModel]):
         scores = scores.masked_fill(~allowed, -math.inf)
         self.highest_probability = max(self.highest_probability, float(scores.max().sigmoid()))
         # Chosen by score: probabilities near 1 would be the same.
-        scores = scores.masked_fill(scores.sigmoid() <= floor, -math.inf)
-        spans = above(scores.flatten(1), -math.inf, self.spans)
-        return spans._replace(value=spans.value.sigmoid())
+        scores = scores.masked_fill(scores.sigmoid() <= floor - _NEAR, -math.inf)
+        text, place, value, left_out = above(scores.flatten(1), -math.inf, self.spans)
+        probability = _probability(value)
+        kept = probability > floor
+        return Above(text[kept], place[kept], probability[kept], left_out)
 
     def _linked(
         self, links: Links, features: Sequence[Features], subjects: Above, objects: Above, floor: Floor
@@ -91,11 +96,14 @@ class LinkReader(SkeReader[LinkModel]):
             text = subjects.text[left]
             s0, s1 = subjects.place[left] // length, subjects.place[left] % length
             o0, o1 = objects.place[right] // length, objects.place[right] % length
-            head, tail = (x.sigmoid() for x in self._links(links, marks, text, s0, s1, o0, o1))
-            pair, label = torch.nonzero((head > floor.of("head")) & (tail > floor.of("tail"))).unbind(1)
-            values = [subjects.value[left[pair]], objects.value[right[pair]], head[pair, label], tail[pair, label]]
+            head, tail = self._links(links, marks, text, s0, s1, o0, o1)
+            least = (floor.of("head"), floor.of("tail"))
+            near = (head.sigmoid() > least[0] - _NEAR) & (tail.sigmoid() > least[1] - _NEAR)
+            pair, label = torch.nonzero(near).unbind(1)
+            h, t = _probability(head[pair, label]), _probability(tail[pair, label])
+            values = [subjects.value[left[pair]], objects.value[right[pair]], h, t]
             probability = values[0].double() * values[1] * values[2] * values[3]
-            likely = torch.nonzero(probability >= floor.of(PRODUCT))[:, 0]
+            likely = torch.nonzero((h > least[0]) & (t > least[1]) & (probability >= floor.of(PRODUCT)))[:, 0]
             pair, label = pair[likely], label[likely]
             rows = torch.stack([text[pair], s0[pair], s1[pair] + 1, label, o0[pair], o1[pair] + 1], 1).cpu().numpy()
             parts = torch.stack([value[likely] for value in values], 1).float().cpu().numpy()
@@ -138,3 +146,9 @@ class LinkReader(SkeReader[LinkModel]):
             offset = torch.arange(len(n), device=text.device) - torch.repeat_interleave(count.cumsum(0) - count, count)
             out[n, marks[1][order[low[n] + offset]]] = 1.0
         return out
+
+
+def _probability(scores: Tensor) -> Tensor:
+    """float32, to the last digit the same wherever a score stands among others: sigmoids of single precision are
+    not."""
+    return scores.double().sigmoid().float()
