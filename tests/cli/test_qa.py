@@ -6,11 +6,13 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from ietool.cli.app import run as ietool
+from ietool.core.candidates import read_candidates
 from ietool.paths import shipped_data
-from ietool.runs import RECIPE_FILE
+from ietool.runs import DEV, RECIPE_FILE
 from ietool.workflow.predict import load
 from tests.cli.conftest import Ietool, Printed, complaint
 
@@ -183,6 +185,24 @@ def test_a_long_passage_is_read_to_its_end(work: Path) -> None:
         (found,) = loaded.predict([f"{record['question']}\t{text}"])
         assert all(text[c.start : c.end] == c.answer for c in found.candidates)
     assert any(c.start >= len(filler) for c in found.candidates)
+
+
+def test_a_run_keeps_what_it_says_of_dev(work: Path) -> None:
+    loaded, gold = load(work / "run", "cpu"), questions(work / "dev.json")
+    found = read_candidates(work / "run" / DEV)
+    assert found.layout.rows == ("passage", "start", "end") and len(found) == len(gold)
+    decoder = loaded.task.decoder(loaded.recipe, work / "run")
+    asked = list(loaded.task.open_inputs(str(work / "dev.json")))
+    for question, kept, answered in zip(asked, found, loaded.stream(asked), strict=True):
+        again = decoder.decode(question, kept, loaded.recipe.decode)
+        assert again.answer == answered.answer
+        for ours, theirs in zip(again.candidates, answered.candidates, strict=True):
+            assert ours.score == pytest.approx(theirs.score, rel=1e-3)
+    outcomes = lines((work / "run" / DEV / "outcomes.jsonl").read_text(encoding="utf-8"))
+    assert [one["id"] for one in outcomes] == [record["id"] for record in gold]
+    right, f1, count = np.load(work / "run" / DEV / "counts.npy").sum(0)
+    best = json.loads((work / "run" / "run.json").read_text(encoding="utf-8"))["best"]
+    assert (right + f1) / 2 / count == pytest.approx(best["score"])
 
 
 # -- other forms

@@ -79,8 +79,11 @@ def vote(texts: Sequence[str], spans: Mapping[int, Sequence[SpanRow]], *, voting
             found.setdefault(key, []).append(place)
     candidates = []
     for places in found.values():
-        values = [place[0] for place in places]
-        value, passage, start, end = max(places, key=lambda place: (place[0], -place[1]))
-        score = sum(v * v for v in values) / (sum(values) + 1) if voting else value
+        value, passage, start, end = places[0]
+        squares, total = value * value, value
+        if len(places) > 1:  # most strings stand in one passage alone
+            value, passage, start, end = max(places, key=lambda place: (place[0], -place[1]))
+            squares, total = sum(place[0] * place[0] for place in places), sum(place[0] for place in places)
+        score = squares / (total + 1) if voting else value
         candidates.append(AnswerCandidate(texts[passage][start:end], score, value, passage, start, end))
     return sorted(candidates, key=lambda c: (-c.score, -c.probability, c.passage, c.start))

@@ -42,6 +42,10 @@ from ietool.tasks.qa.prepare.survey import ORACLE_NOTE, Survey, corpus_table
 from ietool.tasks.qa.recipe import QaRecipe
 from ietool.training.tables import write_table
 
+TELLING = 16
+"""Letters and digits that a passage has at least where it puts questions into one group: shorter ones ("show all",
+"answer:") stand in documents on anything, and would make one group of all."""
+
 _EVERY = 64
 """Questions between two words of progress."""
 
@@ -61,7 +65,8 @@ def _load(line: str) -> Question:
 
 
 def _group(question: Question) -> list[str]:
-    return [bare(text) for text in (question.text, *(p.text for p in question.passages)) if text.strip()]
+    passages = (bare(passage.text) for passage in question.passages)
+    return [bare(question.text), *(text for text in passages if len(text) >= TELLING)]
 
 
 KEPT = Kept(_dump, _load, lambda q: q.text, lambda q: repr((q.answers, q.is_impossible)), _group)

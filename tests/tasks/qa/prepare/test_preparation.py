@@ -11,6 +11,7 @@ import pytest
 from datasets import load_from_disk
 
 from ietool.core.contract import PrepareReport
+from ietool.core.intake import GROUPS
 from ietool.core.sources import Sources
 from ietool.errors import UserError
 from ietool.recipe_io import load_recipe
@@ -264,6 +265,41 @@ def test_dev_and_the_head_of_train_come_back_whole(tmp_path: Path) -> None:
     assert read_split(prepared.folder, "train", None) == list(load_questions(tmp_path / "train.json"))
     assert read_split(prepared.folder, "dev", None) == list(load_questions(tmp_path / "dev.json"))
     assert [q.question_id for q in read_split(prepared.folder, "dev", 1)] == ["3"]
+
+
+def test_all_of_train_is_kept_what_is_learnt_from_first(tmp_path: Path) -> None:
+    train = [squad(0, ("无此人", 0)), squad(1), squad(2, is_impossible=True), squad(4, ("亦无", 0)), squad(5)]
+    prepared = run(tmp_path, train, [squad(9)])
+    kept = read_split(prepared.folder, "train", None)
+    assert [q.question_id for q in kept] == ["s1", "s2", "s5", "s0", "s4"]
+    assert [int(row["record"]) for row in prepared.rows()] == [0, 1, 2]
+    assert [q.question_id for q in KEPT.read(prepared.folder / "train.jsonl", [0, 3])] == ["s1", "s0"]
+    data = QaTrainingSet(prepared.recipe, prepared.folder, rows=[0, 2, 4])  # of the last there is nothing to learn
+    assert len(data) == len(data.lengths) == 2
+    whole = QaTrainingSet(prepared.recipe, prepared.folder)
+    np.testing.assert_array_equal(data[1]["features"].passage[0], whole[2]["features"].passage[0])
+    assert data[1]["label"] == whole[2]["label"]
+
+
+def test_questions_that_share_a_passage_are_of_one_group(tmp_path: Path) -> None:
+    same = squad(0)
+    same["qas"].append(squad(1, ("林满", 6))["qas"][0])
+    spaced = squad(2, ("林满", -1), context=same["context"].replace("，", " ,"))  # all but the same passage
+    prepared = run(tmp_path / "a", [same, spaced, squad(3), squad(5)], [squad(9)])
+    groups = np.load(prepared.folder / GROUPS)
+    kept = read_split(prepared.folder, "train", None)
+    assert [q.question_id for q in kept] == ["s0", "s1", "s2", "s3", "s5"]
+    assert groups.tolist() == [0, 0, 0, 3, 4]
+    # All lists have the short passage 云州多雨 in common, which tells nothing.
+    lists = run(tmp_path / "b", [webqa(0), webqa(7), webqa(0) | {"id": "again"}], [webqa(9)])
+    assert np.load(lists.folder / GROUPS).tolist() == [0, 1, 0]
+
+
+def test_held_out_questions_keep_the_order_of_the_file(tmp_path: Path) -> None:
+    train = [squad(n, ("无此人", 0)) if n % 3 else squad(n) for n in range(60)]
+    prepared = run(tmp_path, train, None, "data.held_out=0.4")
+    held = [int(q.question_id[1:]) for q in read_split(prepared.folder, "dev", None)]
+    assert held == sorted(held) and any(n % 3 for n in held)
 
 
 def test_nothing_to_learn_from_is_told(tmp_path: Path) -> None:

@@ -350,6 +350,32 @@ def test_every_variant_says_how_it_counts_and_holds_the_right_answers_right(metr
     assert nothing.values[nothing.primary] == pytest.approx(0.0, abs=1e-6)
 
 
+@pytest.mark.parametrize("metric", SCORERS)
+def test_values_follow_from_the_counts_of_the_questions(metric: str) -> None:
+    gold = [
+        asked(1, "可以去云州湖", kind="YES_NO", labels=("Yes",)),
+        asked(2, "林满和何舟", kind="ENTITY", entities=(("林满", "何舟"),)),
+        asked(3, "因为湖水很深", kind="DESCRIPTION"),
+    ]
+    given = [Predicted(("可以去湖",), ("Yes",)), Predicted(("何舟",), (), (("何舟",),)), None]
+    report = scored(metric, gold, *given, explain=True)
+    assert report.counts is not None and report.measures is not None
+    assert len(report.counts) == len(report.keys) > 0
+    assert set(report.keys) <= {(q.question_id, q.text) for q in gold}
+    values = report.measures(report.counts.sum(0))
+    assert {name: float(value) for name, value in values.items()} == {name: report.values[name] for name in values}
+    low, high = bootstrap(report.counts, report.measures, resamples=1000)[report.primary]
+    again = score(gold, {}, metric=metric, resamples=1000)
+    assert again.interval is not None and 0 <= low <= high <= 1
+    for outcome in report.outcomes:
+        word, line = outcome.verdict, outcome.record()
+        assert outcome.key in report.keys and line["rule"] == outcome.kind and line["text"] == outcome.text
+        assert {"right": "right", "partly": "spurious", "wrong": "spurious", "no answer given": "missed"}[
+            line["verdict"]
+        ] == word
+    assert not scored(metric, gold, *given).outcomes
+
+
 def test_unknown_ids_cost_nothing_and_are_told() -> None:
     gold = [asked(1, "甲")]
     report = score(gold, {"1": Predicted(("甲",)), "9": Predicted(("乙",))}, metric="cmrc2018", resamples=0)
