@@ -15,7 +15,7 @@ from ietool.errors import UserError
 from ietool.nearest import did_you_mean
 from ietool.recipe import Best, Recipe
 from ietool.recipe_errors import explain, suggest
-from ietool.recipe_keys import SHORT, is_kind, section_of, set_kind, with_sections
+from ietool.recipe_keys import SHORT, is_kind, section_of, set_kind, today, with_sections
 from ietool.registry import TASKS, get_task
 
 if TYPE_CHECKING:
@@ -165,7 +165,10 @@ def _changed(
 ) -> Recipe:
     settings = [_parsed(text, task) for text in overrides]
     settings.sort(key=lambda setting: not is_kind(setting[0]))  # what a kind does not have is to be told, not dropped
+    changed = set[str]()
     for key, value in settings:
+        key = key if is_kind(key) else today(task, data, key)
+        changed.add(key.removesuffix(".kind") if is_kind(key) else key)  # a kind changes all of its section
         if key == "task":
             data["task"] = value
             task = _task_of_setting(value)
@@ -173,8 +176,6 @@ def _changed(
             set_kind(task, data, key, value)
         else:
             _set(data, key, value, type(recipe))
-    # A kind changes all of its section.
-    changed = {key.removesuffix(".kind") if is_kind(key) else key for key, _ in settings}
     return _validate(task, data, lines, path, changed, recipe)
 
 
@@ -195,7 +196,8 @@ def _parsed(text: str, task: Task[Any]) -> tuple[str, Any]:
         value, _ = yaml_io.parse(raw)
     except UserError as error:
         raise UserError(f"the value {raw!r} of --set cannot be read", field=key, mend="put it in quotes") from error
-    return task.former_keys.get(key, key), value
+    new = task.former_keys.get(key, key)
+    return new if isinstance(new, str) else key, value  # of several the head decides, which may yet be set
 
 
 def _set(data: dict[str, Any], key: str, value: Any, recipe_class: type[Recipe]) -> None:

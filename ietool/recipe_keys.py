@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Set
 from copy import deepcopy
 from typing import TYPE_CHECKING, Any, get_args, get_origin
 
@@ -143,18 +143,19 @@ def with_sections(task: Task[Any], data: dict[str, Any]) -> dict[str, Any]:
     back as it is, so that a wrong key is told.
     """
     former, model = task.former_keys, data.get("model")
-    today = isinstance(model, dict) and any(isinstance(model.get(name), dict) for name in ("encoder", "head"))
-    if today or not any(_has(data, key) for key in former):
+    sectioned = isinstance(model, dict) and any(isinstance(model.get(name), dict) for name in ("encoder", "head"))
+    if sectioned or not any(_has(data, key) for key in former):
         return data
     data = deepcopy(data)
-    moved = [(new, _taken(data, old)) for old, new in former.items() if _has(data, old)]
+    moved = [(old, _taken(data, old)) for old in former if _has(data, old)]
     model = data.setdefault("model", {})
     for name in ("encoder", "head"):
         if name in model:
             model[name] = SHORT["model", name](model[name])
     recipe_class: type[Recipe] = task.recipe_class(data)
     own = set(keys_of(recipe_class, data))
-    for key, value in moved:
+    for old, value in moved:
+        key = _acting(former[old], own)
         if key in own:
             _put(data, key, value)
     every = set[str]()
@@ -162,6 +163,19 @@ def with_sections(task: Task[Any], data: dict[str, Any]) -> dict[str, Any]:
         every |= set(keys_of(head.load("recipe"), data))
     _drop(data, every - own)
     return data
+
+
+def today(task: Task[Any], data: Mapping[str, Any], key: str) -> str:
+    """What a key of a recipe without sections for encoder and head became in a recipe of this data; other keys are as
+    they are."""
+    new = task.former_keys.get(key, key)
+    return new if isinstance(new, str) else _acting(new, set(keys_of(task.recipe_class(data), data)))
+
+
+def _acting(new: str | tuple[str, ...], own: Set[str]) -> str:
+    """Of the keys that one became the one that a recipe has, whose keys are ``own``; the first where it has none."""
+    every = (new,) if isinstance(new, str) else new
+    return next((key for key in every if key in own), every[0])
 
 
 def _has(data: Any, key: str) -> bool:

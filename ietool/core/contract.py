@@ -65,8 +65,9 @@ class Task(ABC, Generic[R]):
     """Sections of the recipe on which features depend: a change of them prepares anew."""
     feature_keys: ClassVar[tuple[str, ...]] = ("model.encoder.kind", "model.encoder.name", "model.head.kind")
     """Single keys on which they depend, where the recipe has them. The oracle recall is that of a head's decoder."""
-    former_keys: ClassVar[Mapping[str, str]] = {}
-    """Dotted key of a recipe that had no sections for encoder and head → the key that it became."""
+    former_keys: ClassVar[Mapping[str, str | tuple[str, ...]]] = {}
+    """Dotted key of a recipe that had no sections for encoder and head → the key that it became; several, where heads
+    have it in different places."""
     epoch_scores: ClassVar[tuple[tuple[str, str], ...]] = (("P", "precision"), ("R", "recall"), ("F1", "f1"))
     """What the table of ``train`` shows of the dev score, three of (heading of up to 5 letters, name of the value);
     ``score`` is the primary value whatever its name. A value that the variant has not is shown as a dash."""

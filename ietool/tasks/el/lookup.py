@@ -24,7 +24,7 @@ DESCRIPTION = 60
 
 
 @dataclass(frozen=True)
-class Candidate:
+class KBCandidate:
     """An entity that has a name.
 
     Attributes:
@@ -61,7 +61,7 @@ class Lookup:
 
     name: str
     key: str
-    candidates: list[Candidate]
+    candidates: list[KBCandidate]
     strangers: dict[str, int] = field(default_factory=dict)
     annotated: int | None = None
     passed: int | None = None
@@ -99,7 +99,7 @@ def look_up(kb: KnowledgeBase, name: str, annotations: Annotations | None = None
     for entity in kb.entities(kb.candidates(number)):
         linked = None if habit is None else links.pop(entity.kb_id, 0)
         found.append(
-            Candidate(
+            KBCandidate(
                 name=name,
                 kb_id=entity.kb_id,
                 subject=entity.subject,

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, PositiveInt, ValidationError, ValidationInfo, field_validator
-from pydantic_core import InitErrorDetails, PydanticCustomError
+from pydantic import Field, PositiveInt
 
 from ietool.recipe import Recipe, Section, Share, WindowedSection
-from ietool.text.units import DGCNN
 
 
 class DataSection(WindowedSection):
@@ -24,7 +22,6 @@ class DataSection(WindowedSection):
     word_vectors: Path | None = Field(
         None, description="word2vec text or binary, gensim KeyedVectors, or a folder with vectors*.npy and words.txt"
     )
-    min_char_count: PositiveInt = Field(2, description="rarer characters of the training texts become [UNK]")
     name_filter: Annotated[float, Field(gt=0)] = Field(
         10.0, description="names whose (not annotated + 1) / (annotated + 1) in train reaches this are not looked for"
     )
@@ -40,76 +37,41 @@ class DataSection(WindowedSection):
     held_out: Share = Field(0.1, description="share of train that becomes dev where no dev file is given")
     held_out_seed: Annotated[int, Field(ge=0)] = Field(42, description="which share that is")
 
+    @property
+    def rarest(self) -> int:
+        """How often train and the knowledge base must hold a character for it to be known."""
+        return 2
 
-class ModelSection(Section):
-    """The network. H is ``hidden_size``, of head ``cross`` that of its encoder."""
 
-    head: Literal["joint", "cross"] = Field(
-        "joint", description="BiLSTM and description attention, or a pretrained encoder that reads text and description"
-    )
-    encoder: str = Field(
-        DGCNN,
-        description="which head joint must have; head cross needs a folder or hub id that AutoModel loads",
-    )
-    cut_vocabulary: bool = Field(
-        False, description="keep of a pretrained encoder's tokens those that train and the knowledge base hold"
-    )
-    hidden_size: PositiveInt = Field(128, multiple_of=2)
-    attention_heads: PositiveInt = 8
-    attention_head_size: PositiveInt = 16
-    embedding_dropout: Share = 0.3
-    head_dropout: Share = Field(0.4, description="dropout on what the heads read; none in the article")
-    part_of_speech: bool = Field(True, description="add an embedding of the word's part of speech; not in the article")
-    mentions: Literal["spans", "pointers"] = Field(
-        "spans", description="score every dictionary match, or start and end marks as in the article"
-    )
+class HeadSection(Section):
+    """What both heads have: layers on dictionary matches, and layers on (mention, candidate) pairs."""
+
+    kind: str
+    dropout: Share = Field(0.4, description="dropout on what the head reads; none in the article")
     habits: bool = Field(
-        True, description="tell the heads how often annotators took a name and linked it; not in the article"
+        True, description="tell the head how often annotators took a name and linked it; not in the article"
     )
     borders: bool = Field(
         True, description="learn besides where any annotated mention starts and ends, in the knowledge base or not"
     )
     description: Annotated[int, Field(ge=8, le=1024)] = Field(
-        128,
-        description="characters of a description that are encoded, of head cross as many tokens at most; the match "
-        "features see all of it",
+        128, description="characters of a description that are encoded; the match features see all of it"
     )
     description_choice: Literal["ranked", "front"] = Field(
         "ranked", description="which characters those are: the most telling pieces, or the first"
     )
-    query: Annotated[int, Field(ge=8, le=512)] = Field(
-        64, description="characters around a mention that head cross reads beside a description"
-    )
-    ranked: Literal["auto", "several", "every"] = Field(
-        "auto",
-        description="mentions whose candidates head cross ranks: those with several, or also with one, which may be "
-        "none; auto is every where data.nil is keep, else several",
-    )
 
-    @field_validator("encoder")
-    @classmethod
-    def _fits_the_head(cls, encoder: str, info: ValidationInfo) -> str:
-        head = info.data.get("head")
-        if head == "cross" and encoder == DGCNN:
-            raise ValueError("must be a pretrained encoder where model.head is cross")
-        if head == "joint" and encoder != DGCNN:
-            raise ValueError("must be dgcnn where model.head is joint (recipe el-cross has a pretrained one)")
-        return encoder
 
-    @field_validator("mentions")
-    @classmethod
-    def _can_be_had(cls, mentions: str, info: ValidationInfo) -> str:
-        if mentions == "pointers" and info.data.get("head") == "cross":
-            raise ValueError("must be spans where model.head is cross")
-        return mentions
+class ModelSection(Section):
+    """The network: an encoder, and a head on it."""
+
+    encoder: Any
+    head: HeadSection
 
 
 class SamplingSection(Section):
     """What a training step sees of the candidates."""
 
-    loss: Literal["listwise", "pair"] = Field(
-        "listwise", description="all sampled candidates of a mention at once, or one at random as in the article"
-    )
     mentions: PositiveInt = Field(4, description="mentions per text and step whose candidates are looked at")
     candidates: Annotated[int, Field(ge=2)] = Field(6, description="candidates per mention and step, the gold one in")
 
@@ -117,7 +79,7 @@ class SamplingSection(Section):
 class DecodeSection(Section):
     """From probabilities to linked mentions."""
 
-    mention: Share = Field(0.3, description="of a mention (spans), or of its start and its end (pointers)")
+    mention: Share = Field(0.3, description="of a mention")
     link: Share = Field(0.1, description="of the best candidate; below it the mention is dropped")
     joint: Share = Field(0.3, description="of mention and candidate together, the product; 0 in the article")
     restrict: Annotated[int, Field(ge=0)] = Field(
@@ -136,39 +98,30 @@ class ScoreSection(Section):
 
 
 class ElRecipe(Recipe):
-    """Entity linking."""
+    """Entity linking. Each head's recipe narrows the sections to what acts for it."""
 
     data: DataSection = Field(default_factory=DataSection)
-    model: ModelSection = Field(default_factory=ModelSection)
+    model: ModelSection
     sampling: SamplingSection = Field(default_factory=SamplingSection)
     decode: DecodeSection = Field(default_factory=DecodeSection)
     score: ScoreSection = Field(default_factory=ScoreSection)
 
-    @field_validator("model")
-    @classmethod
-    def _knows_none(cls, model: ModelSection, info: ValidationInfo) -> ModelSection:
-        data = info.data.get("data")
-        if model.head == "cross" and model.ranked == "several" and data is not None and data.nil == "keep":
-            raise _wrong("ranked", model.ranked, "must be every or auto where data.nil is keep")
-        return model
 
-    @field_validator("sampling")
-    @classmethod
-    def _fits_the_model(cls, sampling: SamplingSection, info: ValidationInfo) -> SamplingSection:
-        model = info.data.get("model")
-        if model is not None and model.head == "cross" and sampling.loss == "pair":
-            raise _wrong("loss", sampling.loss, "must be listwise where model.head is cross")
-        return sampling
-
-    @property
-    def fewest_ranked(self) -> int:
-        """Of head ``cross``: candidates that a mention needs for them to be ranked."""
-        ranked = self.model.ranked
-        every = self.data.nil == "keep" if ranked == "auto" else ranked == "every"
-        return 1 if every else 2
-
-
-def _wrong(key: str, given: str, message: str) -> ValidationError:
-    """That a key of a section does not go with another section."""
-    problem = InitErrorDetails(type=PydanticCustomError("value_error", message), loc=(key,), input=given)  # type: ignore[arg-type]
-    return ValidationError.from_exception_data("recipe", [problem])
+FORMER_KEYS: dict[str, str | tuple[str, ...]] = {
+    "model.cut_vocabulary": "model.encoder.cut_vocabulary",
+    "model.hidden_size": ("model.encoder.hidden_size", "model.head.size"),
+    "model.embedding_dropout": "model.encoder.embedding_dropout",
+    "model.part_of_speech": "model.encoder.part_of_speech",
+    "model.attention_heads": "model.head.attention_heads",
+    "model.attention_head_size": "model.head.attention_head_size",
+    "model.head_dropout": "model.head.dropout",
+    "model.mentions": "model.head.mentions",
+    "model.habits": "model.head.habits",
+    "model.borders": "model.head.borders",
+    "model.description": "model.head.description",
+    "model.description_choice": "model.head.description_choice",
+    "model.query": "model.head.query",
+    "model.ranked": "model.head.ranked",
+}
+"""See :attr:`ietool.core.contract.Task.former_keys`. ``hidden_size`` was, of head joint, the width of encoder and head,
+of head cross that of the head alone."""

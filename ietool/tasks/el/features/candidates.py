@@ -20,7 +20,7 @@ OVERLAPS = 3
 
 @dataclass(frozen=True)
 class Described:
-    """An entity as features: the chosen description, its ids, (M,) each and of head joint alone, and all that the match
+    """An entity as features: the chosen description, its ids, (M,) each and of characters alone, and all that the match
     features look into; ``type`` is its class and ``facts`` their number."""
 
     row: int

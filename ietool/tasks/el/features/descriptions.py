@@ -16,7 +16,7 @@ from ietool.text.characters import fold
 if TYPE_CHECKING:
     from ietool.progress import Progress
     from ietool.tasks.el.kb.knowledge_base import Entity, KnowledgeBase
-    from ietool.tasks.el.recipe import ModelSection
+    from ietool.tasks.el.recipe import HeadSection
 
 SENSE, ABSTRACT = "义项描述", "摘要"
 """Predicates of CCKS records: the sense in a few words, and the encyclopedia's opening paragraph."""
@@ -99,7 +99,7 @@ def entities_of(kb: KnowledgeBase) -> Iterator[list[Entity]]:
         yield kb.entities(range(first, min(first + _ENTITIES, kb.info.entities)))
 
 
-def count_descriptions(kb: KnowledgeBase, model: ModelSection, progress: Progress) -> tuple[Counter[str], Counter[str]]:
+def count_descriptions(kb: KnowledgeBase, head: HeadSection, progress: Progress) -> tuple[Counter[str], Counter[str]]:
     """(characters of all records; counts: ``characters``, ``chosen`` ones of them, records that are ``cut``)."""
     characters, described, done = Counter[str](), Counter[str](), 0
     for entities in entities_of(kb):
@@ -107,8 +107,8 @@ def count_descriptions(kb: KnowledgeBase, model: ModelSection, progress: Progres
             full = whole(entity)
             characters.update(full)
             described["characters"] += len(full)
-            described["chosen"] += len(describe(entity, model.description, model.description_choice))
-            described["cut"] += len(full) > model.description
+            described["chosen"] += len(describe(entity, head.description, head.description_choice))
+            described["cut"] += len(full) > head.description
         done += len(entities)
         progress("descriptions", done, kb.info.entities)
     return characters, described

@@ -14,7 +14,7 @@ from ietool.tasks.el.data.example import normalise
 from ietool.tasks.el.features.annotations import Annotations, Found, Habit
 from ietool.tasks.el.features.assets import ANNOTATIONS, KB
 from ietool.tasks.el.features.candidates import PRIORS, Described
-from ietool.tasks.el.features.descriptions import Choice, describe, short_values, whole
+from ietool.tasks.el.features.descriptions import describe, short_values, whole
 from ietool.tasks.el.features.signals import Known, match_signals
 from ietool.tasks.el.features.traits import NameTraits, read_types, type_class
 from ietool.tasks.el.kb.knowledge_base import KnowledgeBase
@@ -171,11 +171,11 @@ class Featurizer:
         return found
 
     def _describe(self, row: int) -> Described:
-        entity, model = self.kb.entity(row), self.recipe.model
-        choice: Choice = model.description_choice
+        entity, head = self.kb.entity(row), self.recipe.model.head
         full = whole(entity)
-        description = describe(entity, model.description, choice)
-        ids = self.encoder.ids(description if model.head == "joint" else "")
+        description = describe(entity, head.description, head.description_choice)
+        # Where the model reads tokens, it reads a description together with a text.
+        ids = self.encoder.ids(description if self.reader is self.encoder else "")
         kind = type_class(entity, self.types)
         return Described(
             row,

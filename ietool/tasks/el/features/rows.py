@@ -12,9 +12,14 @@ from ietool.tasks.el.features.annotations import Folds
 from ietool.tasks.el.features.featurizer import Featurizer
 from ietool.tasks.el.features.signals import SIGNALS
 from ietool.text.windows import windows
+from ietool.training.sets import RECORD
 
 UNKNOWN, NIL_ROW = -1, -2
 """In place of a gold entity's row: not said, or not in the knowledge base."""
+
+NO_RECORD = -1
+"""Row number of texts that are no records of train: those of a file of mentions without ids. They are learnt from where
+all of train is, or where their number is asked for too."""
 
 COLUMNS = {
     "ids": 1, "words": 1, "tags": 1, "matches": 3, "names": 2, "signals": SIGNALS, "labels": 1,
@@ -32,7 +37,7 @@ def gold_of(example: Example, nil: str) -> dict[tuple[int, int], str]:
 
 
 def encode(
-    featurizer: Featurizer, folds: Folds, example: Example, types: Mapping[str, int]
+    featurizer: Featurizer, folds: Folds, example: Example, types: Mapping[str, int], record: int
 ) -> Iterator[dict[str, Any]]:
     """The rows of one training text, one a window.
 
@@ -41,6 +46,7 @@ def encode(
         folds: those of each.
         example: the text.
         types: classes of NIL mentions.
+        record: number of the text among the records of train; :data:`NO_RECORD` if it is none.
     """
     data, kb = featurizer.recipe.data, featurizer.kb
     part = folds.part(example.text)
@@ -71,6 +77,7 @@ def encode(
             "mentions": mentions, "mention_units": mention_units, "borders": borders,
         }  # fmt: skip
         yield {
+            RECORD: record,
             "text": text,
             "length": len(units),
             "fold": part,
@@ -85,4 +92,5 @@ def table_columns() -> Any:
     from datasets import Sequence, Value
 
     lists = {name: Sequence(Value("float32" if name == "signals" else "int32")) for name in COLUMNS}
-    return Columns({"text": Value("string"), "length": Value("int32"), "fold": Value("int32"), **lists})
+    numbers = {RECORD: Value("int32"), "text": Value("string")}
+    return Columns({**numbers, "length": Value("int32"), "fold": Value("int32"), **lists})

@@ -14,7 +14,8 @@ from ietool.nn.pooling import span_vectors
 
 class MatchModel(PreTrainedModel):
     """Base of the models. A subclass makes the layers: ``kind``, an embedding of the classes of entities, the two
-    layers ``span_inner`` and ``span_outer``, and ``called``, a projection of a name's word vector, or None."""
+    layers ``span_inner`` and ``span_outer``, ``called``, a projection of a name's word vector, or None, and
+    ``nil_type``, which tells the type of a NIL, or None."""
 
     base_model_prefix = "el"
     config: Any
@@ -22,6 +23,7 @@ class MatchModel(PreTrainedModel):
     span_inner: nn.Linear
     span_outer: nn.Linear
     called: nn.Linear | None
+    nil_type: nn.Linear | None
 
     def _init_weights(self, module: nn.Module) -> None:
         """Layers initialise themselves; transformers must not do it again."""

@@ -1,6 +1,6 @@
 """The knowledge base: names in texts, candidates of names, entities of candidates. Compiled once, opened by memory map.
 
-A compiled knowledge base is a folder of standard parts (``kb_build.py`` writes it, ``kb_info.py`` says what is in it)
+A compiled knowledge base is a folder of standard parts (``build.py`` writes it, ``info.py`` says what is in it)
 that may be moved and copied: Arrow IPC files and a serialised automaton. Nothing in it is run, and damage is told.
 """
 
@@ -26,7 +26,7 @@ from ietool.tasks.el.kb.open import EntityFile, check_files, read_automaton, rea
 from ietool.tasks.el.kb.records import Entity
 from ietool.text.characters import fold, whole
 
-__all__ = ["Entity", "KBInfo", "KnowledgeBase", "Match", "compile_kb", "open_any"]
+__all__ = ["Entity", "EntityFile", "KBInfo", "KnowledgeBase", "Match", "compile_kb", "open_any", "open_entities"]
 
 FOLDER = "kb"
 """The compiled knowledge base in a prepared folder and in a run folder."""
@@ -154,10 +154,10 @@ def open_any(path: Path, *, progress: Progress = no_progress) -> KnowledgeBase:
     Raises:
         UserError: there is none at ``path``, or it is damaged, or the file has a bad record.
     """
+    compiled = _compiled_at(path)
+    if compiled is not None:
+        return KnowledgeBase.open(compiled)
     if path.is_dir():
-        for folder in (path, path / FOLDER):
-            if _is_compiled(folder):
-                return KnowledgeBase.open(folder)
         path = _file_in(path)
     if not path.is_file():
         raise UserError("no such file or folder", file=path, mend="check the path")
@@ -180,6 +180,21 @@ def open_any(path: Path, *, progress: Progress = no_progress) -> KnowledgeBase:
             if error.mend == SKIP:  # which only prepare can do
                 error.mend = "mend the record, or name the folder that `ietool prepare --skip-bad` makes"
             raise
+
+
+def open_entities(path: Path) -> EntityFile:
+    """The entities alone of what :func:`open_any` opens: what numbers stand for, without any name to look up.
+
+    Raises:
+        UserError: as :func:`open_any`.
+    """
+    folder = _compiled_at(path) or open_any(path).folder
+    return EntityFile(folder, KBInfo.load(folder))
+
+
+def _compiled_at(path: Path) -> Path | None:
+    """Where a compiled, a prepared or a run folder has its knowledge base; None if it is none of these."""
+    return next((folder for folder in (path, path / FOLDER) if _is_compiled(folder)), None)
 
 
 def _is_compiled(folder: Path) -> bool:

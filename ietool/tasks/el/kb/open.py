@@ -102,6 +102,11 @@ class EntityFile(Sequence[Entity]):
         batch, at = self._find(row)
         return batch[0][at]
 
+    def subject(self, row: int) -> str:
+        """The subject of a row alone."""
+        batch, at = self._find(row)
+        return batch[1][at]
+
     def _find(self, row: int) -> tuple[Any, int]:
         """The columns of the batch that a row is in, and its place there."""
         if not 0 <= row < len(self):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from ietool.core.intake import held_out_note
 from ietool.core.sources import Sources
 from ietool.tasks.el.kb.knowledge_base import KnowledgeBase
 from ietool.tasks.el.prepare.survey import Survey
@@ -38,11 +39,11 @@ def notes(
 
 
 def _descriptions(recipe: ElRecipe, kb: KnowledgeBase, described: Mapping[str, int]) -> str:
-    size = recipe.model.description
+    size = recipe.model.head.description
     told = (
         f"descriptions: {described['cut']:,} of {kb.info.entities:,} are longer than the {size} characters "
         f"that the network reads; of {described['characters']:,} characters it reads {described['chosen']:,} "
-        f"({recipe.model.description_choice}), and the match features look into all"
+        f"({recipe.model.head.description_choice}), and the match features look into all"
     )
     if "tokens" in described:
         cut = described["tokens_cut"]
@@ -58,10 +59,7 @@ def _texts(recipe: ElRecipe, splits: Mapping[str, Survey], extra: Survey, source
     elif "mentions" in sources.files:
         yield "mentions without ids: not used (data.extra_mentions)"
     if "dev" not in sources.files:
-        yield (
-            f"no dev file was given: {splits['dev'].records:,} texts of train are held out "
-            f"(data.held_out={data.held_out:g}, seed {data.held_out_seed})"
-        )
+        yield held_out_note(splits["dev"].records, "texts", data.held_out, data.held_out_seed)
     for name, split in splits.items():
         if split.unknown_ids:
             yield f"{name}: {split.unknown_ids:,} mentions have an id that the knowledge base lacks"

@@ -12,11 +12,11 @@ from ietool.scoring.prf import PRFScore
 from ietool.tables import Cell, Table
 from ietool.tasks.el.data.example import Example
 from ietool.tasks.el.features.featurizer import Featurizer
+from ietool.tasks.el.heads.vocabulary import CUT
 from ietool.text.matching import leftmost_longest
 from ietool.text.windows import windows
 
 NO_NAME = "its name is not in the knowledge base"
-CUT = "a token of the encoder lies across its border"
 FILTERED = "its name is filtered out"
 NO_CANDIDATE = "its id is no candidate of the name"
 RESTRICTED = "its id is dropped by the restriction to ids linked before"
@@ -29,10 +29,18 @@ AUTHORS_FILTER = 5.0
 
 
 @dataclass
+class Rejected:
+    """Bad records of the knowledge base."""
+
+    rejected: int = 0
+
+
+@dataclass
 class Survey:
     """The counts of one split.
 
     Attributes:
+        records: those that are used: of train each text once and without what is held out.
         matched: maximum matching before any filter, against the gold mentions.
         floors: filter threshold → (mentions, mentions with their entity) of maximum matching over the names that pass,
             each linked to the entity that train links the name to most often, else to the first candidate.
@@ -44,6 +52,7 @@ class Survey:
     records: int = 0
     rejected: int = 0
     duplicates: int = 0
+    conflicting: int = 0
     gold: int = 0
     nil: int = 0
     unknown_ids: int = 0

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ietool.tasks.el.features.annotations import Annotations
     from ietool.tasks.el.kb.knowledge_base import KnowledgeBase
 
-Candidates = Mapping[str, Sequence[str]]
+IdsOfNames = Mapping[str, Sequence[str]]
 """Normalised name → kb_ids of the entities that have it, in the order of the knowledge base."""
 
 Links = Mapping[str, Mapping[str, int]]
@@ -46,7 +46,7 @@ class Ambiguity:
         unreachable: those whose gold id is none of the candidates.
     """
 
-    candidates: Candidates
+    candidates: IdsOfNames
     links: Links | None = None
     texts: list[PRFScore] = field(default_factory=list)
     prior: int = 0
@@ -95,8 +95,8 @@ def _found(judged: Judged) -> Iterator[tuple[Place, set[str], bool]]:
         yield place, there, place in hit
 
 
-class KBCandidates(Mapping[str, Sequence[str]]):
-    """The :data:`Candidates` of an open knowledge base."""
+class IdsInKB(Mapping[str, Sequence[str]]):
+    """The :data:`IdsOfNames` of an open knowledge base."""
 
     def __init__(self, kb: KnowledgeBase) -> None:
         self._kb = kb

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from ietool.scoring.report import Verdict
+from ietool.scoring.report import Outcome
 from ietool.tasks.el.data.example import Mention
 from ietool.tasks.el.score.files import TextKey
 from ietool.tasks.el.score.judge import ENTITY, MISSED, TWICE, WRONG, Error, Judged
@@ -13,20 +13,26 @@ from ietool.tasks.el.score.judge import ENTITY, MISSED, TWICE, WRONG, Error, Jud
 _AROUND = 8  # characters shown on both sides of a mention
 
 
-def explain_text(key: TextKey, judged: Judged, metric: str, *, answered: bool) -> Iterator[Verdict]:
+def explain_text(key: TextKey, judged: Judged, metric: str, *, answered: bool) -> Iterator[Outcome]:
     """The verdicts on one text: right and wrong predictions, then the gold mentions that none hits.
 
     ``right``, ``spurious`` and ``missed`` add up to the scores.
     """
-    text_id, text = key
     for mention, gold in judged.right:
         rule = "exact" if mention.kb_id == gold.kb_id else f"its type is one of gold's {gold.kb_id}"
-        yield Verdict(text, "right", _item(text_id, mention), rule)
+        yield _outcome(key, "right", rule, mention, gold)
     for error in judged.wrong:
-        yield Verdict(text, "spurious", _item(text_id, error.mention), f"{error.kind}: {_why(error, WRONG, 'gold')}")
+        yield _outcome(key, "spurious", f"{error.kind}: {_why(error, WRONG, 'gold')}", error.mention, error.other)
     for error in judged.missed:
         why = "the text has no prediction" if not answered else _why(error, MISSED, "the prediction")
-        yield Verdict(text, "missed", _item(text_id, error.mention), f"{error.kind}: {why}")
+        yield _outcome(key, "missed", f"{error.kind}: {why}", error.mention, error.other)
+
+
+def _outcome(key: TextKey, verdict: str, rule: str, mention: Mention, other: Mention | None) -> Outcome:
+    text_id, text = key
+    theirs = None if other is None else _item(text_id, other)
+    spans = [("mention", mention.start, min(mention.end, len(text)))] if mention.start < len(text) else []
+    return Outcome(key, text, verdict, rule, _item(text_id, mention), theirs, spans)
 
 
 def in_context(text: str, error: Error, side: str) -> str:

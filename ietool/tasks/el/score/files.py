@@ -1,6 +1,6 @@
 """Reading what is scored: gold and submission files of CCKS 2019 and 2020 entity linking.
 
-Apart from ``data.py`` because the organisers' script reads more loosely than training may: a text may be empty, a
+Apart from ``data/`` because the organisers' script reads more loosely than training may: a text may be empty, a
 mention need not stand where it says. What that script refuses is refused here as well, with its place.
 """
 
@@ -23,7 +23,7 @@ _FORMAT = 'write {"text_id": "1", "text": …, "mention_data": […]} a line, ea
 
 
 @dataclass(frozen=True)
-class Scored:
+class ScoringFile:
     """A file to be scored.
 
     Attributes:
@@ -45,7 +45,7 @@ class Scored:
         return "ccks2020" if any(form_of(found) == "ccks2020" for found in self.mentions.values()) else "ccks2019"
 
 
-def read_for_scoring(path: str | Path) -> Scored:
+def read_for_scoring(path: str | Path) -> ScoringFile:
     """Read gold or predictions, plain, gzip or zip (every member).
 
     Raises:
@@ -73,7 +73,7 @@ def read_for_scoring(path: str | Path) -> Scored:
                 raise _complain_of_mention(entry, f"mention_data[{index}]", file, number)
             found.append(Mention(name, int(offset), kb_id))
         records += 1
-    return Scored(mentions, records)
+    return ScoringFile(mentions, records)
 
 
 def _complain_of_record(record: dict[str, Any], file: str, line: int) -> UserError:

@@ -5,16 +5,16 @@ Pure: mappings in, a report out. The rules are those of ``judge.py``; no heavy i
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ietool.errors import UserError
 from ietool.progress import Progress, no_progress
-from ietool.scoring.intervals import f1_interval
+from ietool.scoring.intervals import bootstrap, prf_counts, prf_measures
 from ietool.scoring.prf import PRFScore
-from ietool.scoring.report import Report, Verdict, coverage_notes
+from ietool.scoring.report import Outcome, Report, coverage_notes
 from ietool.tasks.el.data.example import Mention
-from ietool.tasks.el.score.ambiguity import Ambiguity, Candidates, KBCandidates, Links, links_of
+from ietool.tasks.el.score.ambiguity import Ambiguity, IdsInKB, IdsOfNames, Links, links_of
 from ietool.tasks.el.score.explain import explain_text
 from ietool.tasks.el.score.files import TextKey, read_for_scoring
 from ietool.tasks.el.score.judge import MISSED, WRONG, judge
@@ -49,7 +49,7 @@ def score(
     predictions: Mapping[TextKey, Sequence[Mention]],
     *,
     metric: str,
-    kb: Candidates | None = None,
+    kb: IdsOfNames | None = None,
     links: Links | None = None,
     explain: bool = False,
     notes: Sequence[str] = (),
@@ -64,7 +64,7 @@ def score(
         kb: the names of the knowledge base and what they may mean, to tell which misses are the dictionary's and how
             well ambiguous mentions are linked.
         links: what train links names to, to tell how well ambiguous mentions would be linked by that alone.
-        explain: also give a verdict on every mention.
+        explain: also tell of every mention how it was judged.
         notes: remarks to pass on in the report.
         resamples: draws of the bootstrap intervals; 0: none.
 
@@ -81,18 +81,18 @@ def score(
     if metric not in METRICS:
         raise UserError(f"no scoring variant is called {metric!r}", field="metric", mend=f"use {' or '.join(METRICS)}")
     sums = Sums(ambiguity=None if kb is None else Ambiguity(kb, links))
-    verdicts: list[Verdict] = []
-    keys: Iterable[TextKey] = gold
+    outcomes: list[Outcome] = []
+    keys: list[TextKey] = list(gold)
     if metric == "ccks2020":
         # The organisers' script goes through all predictions; what is on other texts is wrong.
-        keys = [*gold, *(key for key in predictions if key not in gold)]
+        keys += [key for key in predictions if key not in gold]
     for key in keys:
         judged = judge(gold.get(key, ()), predictions.get(key, ()), metric, kb, known=key in gold)
         sums.add(key[1], judged)
         if explain:
-            verdicts += explain_text(key, judged, metric, answered=key in predictions)
+            outcomes += explain_text(key, judged, metric, answered=key in predictions)
     total, places = sum(sums.total, PRFScore()), sum(sums.places, PRFScore())
-    interval = f1_interval(sums.total, resamples=resamples)
+    per_text = prf_counts(sums.total)
     accuracies, counts = _ambiguous_values(sums.ambiguity)
     tables = [
         stage_table(metric, sums, resamples),
@@ -119,9 +119,12 @@ def score(
             **counts,
         },
         tables=[table for table in tables if table.rows],
-        interval=interval,
+        interval=bootstrap(per_text, prf_measures, resamples=resamples).get("f1"),
         notes=[*notes, *_notes(gold, predictions, metric, sums)],
-        verdicts=verdicts,
+        keys=keys,
+        counts=per_text,
+        measures=prf_measures,
+        outcomes=outcomes,
     )
 
 
@@ -181,7 +184,7 @@ def score_paths(
         kb: a knowledge base, compiled or not, to tell which misses are the dictionary's and how well ambiguous mentions
             are linked; in a prepared folder or a run folder the annotators' statistics beside it tell what the prior
             would reach on these. A file is compiled once, and found again by its content.
-        explain: also give a verdict on every mention.
+        explain: also tell of every mention how it was judged.
         progress: told how far compiling is.
 
     Raises:
@@ -203,7 +206,7 @@ def score_paths(
             notes.append(what)
     if metric == "ccks2020" and (odd := [key[0] for key in given.mentions if not key[0].isdigit()]):
         notes.append(f"{len(odd):,} text_ids are no numbers ({odd[0]!r}), which the organisers' checker refuses")
-    candidates: Candidates | None = None
+    candidates: IdsOfNames | None = None
     links: Links | None = None
     if kb is not None:
         from ietool.tasks.el.kb.knowledge_base import open_any
@@ -212,7 +215,7 @@ def score_paths(
         opened = open_any(Path(kb), progress=progress)
         if opened.compiled_now:
             notes.append(f"{kb} was compiled into {opened.folder}, from where it is opened the next time")
-        candidates = KBCandidates(opened)
+        candidates = IdsInKB(opened)
         annotations = annotations_beside(opened)
         links = None if annotations is None else links_of(annotations)
     return score(

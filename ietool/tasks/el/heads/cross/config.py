@@ -7,7 +7,7 @@ from typing import Any
 from ietool.nn.encoder import EncoderConfig
 
 
-class ElCrossConfig(EncoderConfig):
+class CrossConfig(EncoderConfig):
     """Sizes of the cross encoder; ``words`` and ``word_size``: vectors of names."""
 
     model_type = "ietool-el-cross"

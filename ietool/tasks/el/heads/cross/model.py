@@ -10,24 +10,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import cast
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ietool.nn.encoder import EncoderSection, encoder_settings, load_encoder, make_encoder
+from ietool.nn.encoder import encoder_settings, load_encoder, make_encoder
 from ietool.nn.pooling import span_means, span_vectors
 from ietool.tasks.el.features.assets import read_nil_types
 from ietool.tasks.el.features.signals import SIGNALS
 from ietool.tasks.el.features.traits import read_types
-from ietool.tasks.el.heads.cross.config import ElCrossConfig
-from ietool.tasks.el.heads.cross.pairs import FACTS
-from ietool.tasks.el.heads.cross.tokenizing import check_room
+from ietool.tasks.el.heads.cross.config import CrossConfig
+from ietool.tasks.el.heads.cross.pairs import PAIR_FEATURES
+from ietool.tasks.el.heads.cross.recipe import CrossRecipe
+from ietool.tasks.el.heads.cross.vocabulary import check_room
 from ietool.tasks.el.heads.losses import border_loss, listwise_loss, log_partition
 from ietool.tasks.el.heads.matches import MatchModel
-from ietool.tasks.el.recipe import ElRecipe
 from ietool.text.encoding import open_vectors
 from ietool.text.tokens import TokenReader
 from ietool.training.adversarial import bernoulli_divergence
@@ -36,21 +35,21 @@ TOKENS = 4096
 """At most so many tokens of pairs, padding included, are encoded at once."""
 
 
-class ElCrossModel(MatchModel):
+class CrossModel(MatchModel):
     """Which dictionary matches are mentions, and which candidate a mention means.
 
     B texts of T tokens, n dictionary matches, m mentions, P (mention, candidate) pairs.
     """
 
-    config_class = ElCrossConfig
-    config: ElCrossConfig
+    config_class = CrossConfig
+    config: CrossConfig
     supports_gradient_checkpointing = True
 
-    def __init__(self, config: ElCrossConfig) -> None:
+    def __init__(self, config: CrossConfig) -> None:
         super().__init__(config)
         self.encoder = make_encoder(config)
         h, inner = self.encoder.size, config.head_size
-        signals, facts = (SIGNALS, FACTS) if config.habits else (0, 0)
+        signals, features = (SIGNALS, PAIR_FEATURES) if config.habits else (0, 0)
         self.kind = nn.Embedding(config.types + 1, config.type_size)
         self.span_inner = nn.Linear(3 * h + signals + config.type_size, inner)
         self.called = nn.Linear(config.word_size, inner, bias=False) if config.words else None
@@ -59,7 +58,7 @@ class ElCrossModel(MatchModel):
         self.register_buffer("word_vectors", vectors)
         self.span_outer = nn.Linear(inner, 1)
         self.borders = nn.Linear(h, 2) if config.borders else None
-        self.link_inner = nn.Linear(2 * h + facts + config.type_size, inner)
+        self.link_inner = nn.Linear(2 * h + features + config.type_size, inner)
         self.link_outer = nn.Linear(inner, 1)
         self.nil_type = nn.Linear(3 * h, config.nil_types) if config.nil_types else None
         self.post_init()
@@ -74,7 +73,7 @@ class ElCrossModel(MatchModel):
         return {"z": self._dropped(self.encoder(ids, inside)), "mask": inside}
 
     def link_logits(
-        self, ids: Tensor, token_types: Tensor, lengths: Tensor, spans: Tensor, types: Tensor, facts: Tensor
+        self, ids: Tensor, token_types: Tensor, lengths: Tensor, spans: Tensor, types: Tensor, pair_features: Tensor
     ) -> Tensor:
         """How well candidates fit: pairs of like length are encoded together.
 
@@ -83,7 +82,7 @@ class ElCrossModel(MatchModel):
             lengths: (P,).
             spans: (2, P) first and last token of the mention.
             types: (P,) classes of the candidates' types.
-            facts: (P, FACTS).
+            pair_features: (P, PAIR_FEATURES).
 
         Returns:
             (P,) logits.
@@ -97,7 +96,7 @@ class ElCrossModel(MatchModel):
             z = self._dropped(torch.cat([h[:, 0], span_means(h, torch.stack([at, start, end]))], -1))
             z = torch.cat([z, self.kind(types[rows])], -1)
             if self.config.habits:
-                z = torch.cat([z, facts[rows].to(z.dtype)], -1)
+                z = torch.cat([z, pair_features[rows].to(z.dtype)], -1)
             scores = self.link_outer(self._dropped(F.relu(self.link_inner(z)))).squeeze(-1)
             logits = logits.index_copy(0, rows, scores.float())
         return logits
@@ -119,7 +118,7 @@ class ElCrossModel(MatchModel):
         pair_mentions: Tensor,
         pair_spans: Tensor,
         entity_types: Tensor,
-        facts: Tensor,
+        pair_features: Tensor,
         link_targets: Tensor,
     ) -> dict[str, Tensor]:
         """The training loss.
@@ -131,7 +130,7 @@ class ElCrossModel(MatchModel):
             borders: (3, k) of text, first and last token of all annotated mentions.
             mentions: (3, m) of text, first and last token.
             type_targets: (m,) class of a NIL mention, −1 where there is none.
-            pair_…, entity_types, facts: as :func:`~ietool.tasks.el.heads.cross.pairs.pair_batch` gives them.
+            pair_…, entity_types: as :func:`~ietool.tasks.el.heads.cross.pairs.pair_batch` gives them.
             link_targets: (P,) 1 where the candidate is the gold entity; a mention without any is NIL.
 
         Returns:
@@ -143,7 +142,7 @@ class ElCrossModel(MatchModel):
         loss = mention_loss
         if self.borders is not None:
             loss = loss + border_loss(self.borders(encoded["z"]), borders, encoded["mask"])
-        links = self.link_logits(pair_ids, pair_types, pair_lengths, pair_spans, entity_types, facts)
+        links = self.link_logits(pair_ids, pair_types, pair_lengths, pair_spans, entity_types, pair_features)
         count = mentions.shape[1]
         link_loss = listwise_loss(links, pair_mentions, link_targets, count) if len(links) else loss.new_zeros(())
         loss = loss + link_loss
@@ -189,30 +188,29 @@ def _by_length(lengths: Tensor) -> Iterator[tuple[Tensor, int]]:
         yield torch.from_numpy(rows).to(lengths.device), longest
 
 
-def build_cross_model(recipe: ElRecipe, prepared: Path) -> ElCrossModel:
+def build(recipe: CrossRecipe, prepared: Path) -> CrossModel:
     """A fresh model on the recipe's encoder, the prepared vectors of names in place.
 
     Raises:
         UserError: the encoder cannot be had, or has no room for what the recipe wants read.
     """
-    # Of a pretrained encoder its name and the cut of its vocabulary alone are read.
-    section = cast(EncoderSection, recipe.model)
     vectors, reader = open_vectors(prepared), TokenReader.open(prepared)
-    check_room(recipe.model, reader)  # a preparation may have been made for less
-    model = ElCrossModel(
-        ElCrossConfig(
-            **encoder_settings(section, reader, prepared),
+    encoder, head = recipe.model.encoder, recipe.model.head
+    check_room(head, reader)  # a preparation may have been made for less
+    model = CrossModel(
+        CrossConfig(
+            **encoder_settings(encoder, reader, prepared),
             words=0 if vectors is None else len(vectors) + 1,
             word_size=0 if vectors is None else vectors.shape[1],
             nil_types=len(read_nil_types(prepared)) if recipe.data.nil == "keep" else 0,
             types=len(read_types(prepared)),
-            head_size=recipe.model.hidden_size,
-            head_dropout=recipe.model.head_dropout,
-            habits=recipe.model.habits,
-            borders=recipe.model.borders,
+            head_size=head.size,
+            head_dropout=head.dropout,
+            habits=head.habits,
+            borders=head.borders,
         )
     )
-    load_encoder(model.encoder, section, prepared)
+    load_encoder(model.encoder, encoder, prepared)
     if vectors is not None:
         assert isinstance(model.word_vectors, Tensor)
         model.word_vectors[1:] = torch.from_numpy(np.array(vectors))

@@ -10,19 +10,19 @@ import torch
 
 from ietool.tasks.el.features.candidates import OVERLAPS, PRIORS
 from ietool.tasks.el.heads.cross.marking import mark
-from ietool.tasks.el.heads.sampling import Linkable
+from ietool.tasks.el.heads.linkable import Linkable
 from ietool.text.tokens import PairUnits, TokenReader
 from ietool.training.batches import columns, pad
 
-FACTS = PRIORS + 2 * OVERLAPS
-"""Columns of :func:`pair_facts`."""
+PAIR_FEATURES = PRIORS + 2 * OVERLAPS
+"""Columns of :func:`pair_features`."""
 
 Link = tuple[str, Linkable]
 """A text as given, and a mention of it with its candidates."""
 
 
-def pair_facts(linked: Linkable) -> npt.NDArray[np.float32]:
-    """(candidates, FACTS): the priors; what the text outside the mention shares with each record, see
+def pair_features(linked: Linkable) -> npt.NDArray[np.float32]:
+    """(candidates, PAIR_FEATURES): the priors; what the text outside the mention shares with each record, see
     :func:`~ietool.tasks.el.features.candidates.overlap_features`: logarithms of the characters, and their shares
     of the text."""
     outside = np.ones(linked.overlaps.shape[1], np.float32)
@@ -50,7 +50,7 @@ def pair_batch(reader: TokenReader, links: Sequence[Link], query: int, descripti
     Returns:
         For P pairs of up to T tokens, ordered by mention: ``pair_ids`` and ``pair_types`` (P, T), ``pair_lengths``
         (P,), ``pair_mentions`` (P,) of m, ``pair_spans`` (2, P) first and last token of the mention, ``entity_types``
-        (P,) and ``facts`` (P, FACTS).
+        (P,) and ``pair_features`` (P, PAIR_FEATURES).
     """
     queries, descriptions, mentions, marks = [], [], [], []
     for number, (text, linked) in enumerate(links):
@@ -68,7 +68,7 @@ def pair_batch(reader: TokenReader, links: Sequence[Link], query: int, descripti
         spans.append((first, last - 1))
     lengths = [len(pair) for pair in pairs]
     longest = max(lengths, default=0)
-    facts = [pair_facts(linked) for _, linked in links]
+    features = [pair_features(linked) for _, linked in links]
     return {
         "pair_ids": pad([pair.ids for pair in pairs], longest),
         "pair_types": pad([pair.types for pair in pairs], longest),
@@ -76,5 +76,7 @@ def pair_batch(reader: TokenReader, links: Sequence[Link], query: int, descripti
         "pair_mentions": torch.tensor(mentions, dtype=torch.int64),
         "pair_spans": columns(spans, 2),
         "entity_types": torch.tensor([e.type for _, linked in links for e in linked.entities], dtype=torch.int64),
-        "facts": torch.from_numpy(np.concatenate([*facts, np.zeros((0, FACTS), np.float32)]).astype(np.float32)),
+        "pair_features": torch.from_numpy(
+            np.concatenate([*features, np.zeros((0, PAIR_FEATURES), np.float32)]).astype(np.float32)
+        ),
     }

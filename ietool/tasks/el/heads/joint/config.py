@@ -1,4 +1,4 @@
-"""The sizes of the models, as ``config.json`` of a run has them."""
+"""Sizes of the model of head ``joint``, as ``config.json`` of a run has them."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import Any
 from transformers import PretrainedConfig
 
 
-class ElConfig(PretrainedConfig):
-    """Sizes of :class:`~ietool.tasks.el.heads.joint.model.ElModel`."""
+class JointConfig(PretrainedConfig):
+    """Sizes of :class:`~ietool.tasks.el.heads.joint.model.JointModel`."""
 
     model_type = "ietool-el"
 
@@ -38,4 +38,7 @@ class ElConfig(PretrainedConfig):
         self.attention_heads, self.attention_head_size = attention_heads, attention_head_size
         self.embedding_dropout, self.head_dropout = embedding_dropout, head_dropout
         self.mentions, self.habits, self.borders, self.loss = mentions, habits, borders, loss
+        # Runs of older versions have more of the recipe here, the word for this encoder among it.
+        for former in ("encoder", "head", "cut_vocabulary", "query", "ranked"):
+            kwargs.pop(former, None)
         super().__init__(**kwargs)

@@ -19,10 +19,10 @@ from ietool.tasks.el.features.assets import read_nil_types
 from ietool.tasks.el.features.candidates import OVERLAPS, PRIORS
 from ietool.tasks.el.features.signals import SIGNALS
 from ietool.tasks.el.features.traits import read_types
-from ietool.tasks.el.heads.joint.config import ElConfig
+from ietool.tasks.el.heads.joint.config import JointConfig
+from ietool.tasks.el.heads.joint.recipe import JointRecipe
 from ietool.tasks.el.heads.losses import border_loss, listwise_loss
 from ietool.tasks.el.heads.matches import MatchModel
-from ietool.tasks.el.recipe import ElRecipe
 from ietool.text.encoding import TextEncoder, open_vectors
 from ietool.text.segmentation import TAGS
 
@@ -30,16 +30,16 @@ SHORT = 32
 """Descriptions of up to so many characters are padded to no more."""
 
 
-class ElModel(MatchModel):
+class JointModel(MatchModel):
     """Which dictionary matches are mentions, and which candidate a mention means.
 
     B texts of L characters, n dictionary matches, m mentions, P (mention, candidate) pairs, E entities of M characters.
     """
 
-    config_class = ElConfig
-    config: ElConfig
+    config_class = JointConfig
+    config: JointConfig
 
-    def __init__(self, config: ElConfig) -> None:
+    def __init__(self, config: JointConfig) -> None:
         super().__init__(config)
         h = config.hidden_size
         attended = config.attention_heads * config.attention_head_size
@@ -260,20 +260,27 @@ def _by_length(lengths: Tensor, longest: int) -> Iterator[tuple[Tensor, int]]:
             yield rows, width
 
 
-def build_model(recipe: ElRecipe, prepared: Path) -> ElModel:
+def build(recipe: JointRecipe, prepared: Path) -> JointModel:
     """A fresh model of the recipe's sizes, with the prepared word vectors in place."""
-    encoder, vectors = TextEncoder.open(prepared), open_vectors(prepared)
-    sizes = recipe.model.model_dump(exclude={"part_of_speech", "description", "description_choice"})
-    model = ElModel(
-        ElConfig(
-            characters=len(encoder.vocabulary),
+    reader, vectors = TextEncoder.open(prepared), open_vectors(prepared)
+    encoder, head = recipe.model.encoder, recipe.model.head
+    model = JointModel(
+        JointConfig(
+            characters=reader.size,
             words=0 if vectors is None else len(vectors) + 1,
             word_size=0 if vectors is None else vectors.shape[1],
-            tags=len(TAGS) if recipe.model.part_of_speech else 0,
+            tags=len(TAGS) if encoder.part_of_speech else 0,
             nil_types=len(read_nil_types(prepared)) if recipe.data.nil == "keep" else 0,
             types=len(read_types(prepared)),
+            hidden_size=encoder.hidden_size,
+            attention_heads=head.attention_heads,
+            attention_head_size=head.attention_head_size,
+            embedding_dropout=encoder.embedding_dropout,
+            head_dropout=head.dropout,
+            mentions=head.mentions,
+            habits=head.habits,
+            borders=head.borders,
             loss=recipe.sampling.loss,
-            **sizes,
         )
     )
     if vectors is not None:

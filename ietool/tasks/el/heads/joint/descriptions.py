@@ -8,8 +8,8 @@ from collections.abc import Sequence
 import torch
 
 from ietool.tasks.el.features.candidates import Described
-from ietool.tasks.el.heads.joint.model import ElModel
-from ietool.tasks.el.heads.sampling import entity_batch
+from ietool.tasks.el.heads.joint.batches import entity_batch
+from ietool.tasks.el.heads.joint.model import JointModel
 
 
 class EncodedDescriptions:
@@ -23,7 +23,7 @@ class EncodedDescriptions:
     CHARACTERS = 200_000
     """Kept are as many descriptions as have so many characters together (4·H bytes each)."""
 
-    def __init__(self, model: ElModel, batch_size: int) -> None:
+    def __init__(self, model: JointModel, batch_size: int) -> None:
         self._model, self._batch_size = model, batch_size
         self._states: OrderedDict[int, torch.Tensor] = OrderedDict()
         self._characters = 0

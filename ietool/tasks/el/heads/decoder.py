@@ -1,0 +1,145 @@
+"""From candidates to linked mentions: no model here, and no torch.
+
+Candidates of a text have a row for every mention and every entity that it may mean, and one for its meaning none of
+them. The choices: which matches are mentions, which of overlapping ones, which entity each means, and whether that is
+probable enough; a text of several windows is decided window by window, and of what two of them found the best is taken.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+
+from ietool.core.candidates import Candidates, Floor, Layout
+from ietool.tasks.el.data.example import NIL, Example
+from ietool.tasks.el.features.assets import KB, read_nil_types
+from ietool.tasks.el.heads.linking import LinkCandidate, LinkedMention, Linking, best_first
+from ietool.tasks.el.heads.mentions import Chance, SpanChance, apart
+from ietool.tasks.el.kb.knowledge_base import EntityFile, open_entities
+from ietool.tasks.el.recipe import ElRecipe
+
+
+def layout_of(chance: Chance) -> Layout:
+    """The columns of candidates.
+
+    Rows: ``start`` and ``end`` in characters of the text; ``name``, the number of the name in the knowledge base, −1 of
+    a given mention whose name it lacks; ``entity``, the row of the entity in the knowledge base, which counts from 0 in
+    the order of its source, or −1 − (number of the NIL type, 0 where there are none) for none of the candidates;
+    ``window``, where the window begins that this was seen in, 0 but for long texts.
+
+    Parts: those of the mention, the same in all its rows, and ``link``, the probability of the entity given that it is
+    a mention. Of one mention in one window these sum to 1 where all candidates compete.
+    """
+    rows = ("start", "end", "name", "entity", "window")
+    return Layout(rows, (*chance.names, "link"), (*chance.product, "link"))
+
+
+def none_row(nil_type: int) -> int:
+    """What stands in place of an entity for none of the candidates, and a NIL of this type."""
+    return -1 - nil_type
+
+
+class LinkDecoder:
+    """Chooses mentions and their entities, and names these.
+
+    Args:
+        kb: the knowledge base that rows number: a folder or file as :func:`open_entities` takes it.
+        nil_types: names of the types of NIL, by number; none where mentions that the knowledge base lacks are dropped.
+    """
+
+    chance: ClassVar[Chance] = SpanChance()
+    layout: ClassVar[Layout] = layout_of(chance)
+
+    def __init__(self, kb: Path, nil_types: Sequence[str] = (), *, keep_nil: bool = False) -> None:
+        self.kb, self.nil_types, self.keep_nil = kb, nil_types, keep_nil
+
+    @cached_property
+    def entities(self) -> EntityFile:
+        """What rows number, memory-mapped. Opened when the first mention is found."""
+        return open_entities(self.kb)
+
+    def floor(self, decode: Any) -> Floor:
+        """As in :class:`ietool.core.predicting.Decoder`. It names the parts of mentions alone: below it no match can be
+        chosen, while what is above must be linked before it can be dropped."""
+        return self.chance.floor(decode.mention)
+
+    def decode(self, item: Example, found: Candidates, decode: Any) -> Linking:
+        """As in :class:`ietool.core.predicting.Decoder`. ``decode.given_mentions``, ``restrict``, ``candidates`` and
+        ``kb`` acted when the candidates were proposed; of these the first is looked at here too, since given mentions
+        are all answered."""
+        mentions: dict[tuple[int, int, int, int], list[int]] = {}
+        for at, (start, end, name, _, window) in enumerate(found.rows.tolist()):
+            mentions.setdefault((window, start, end, name), []).append(at)
+        best: dict[tuple[int, int], LinkedMention] = {}
+        for key, probability in self._taken(list(mentions), [at[0] for at in mentions.values()], found, decode):
+            linked = self._linked(item.text, key, probability, mentions[key], found, decode)
+            if linked is not None:
+                known = best.get((linked.start, linked.end))
+                if known is None or known.probability < linked.probability:
+                    best[linked.start, linked.end] = linked
+        kept = list(best.values())
+        if not decode.given_mentions:
+            kept = [kept[i] for _, _, i, _ in apart([(m.start, m.end, i, m.probability) for i, m in enumerate(kept)])]
+        return Linking(item.text_id, item.text, tuple(sorted(kept, key=lambda m: (m.start, m.end))))
+
+    def _taken(
+        self, keys: Sequence[tuple[int, int, int, int]], first: Sequence[int], found: Candidates, decode: Any
+    ) -> list[tuple[tuple[int, int, int, int], float]]:
+        """The mentions that are found, each with its probability: in each window none overlaps another."""
+        if not keys:
+            return []
+        parts = found.parts[first, :-1]
+        probability = self.chance.probability(parts).tolist()
+        if decode.given_mentions:
+            return list(zip(keys, probability, strict=True))
+        windows: dict[int, list[tuple[int, int, int, float]]] = {}
+        for at in np.flatnonzero(self.chance.chosen(parts, decode.mention)).tolist():
+            window, start, end, _ = keys[at]
+            windows.setdefault(window, []).append((start, end, at, probability[at]))
+        return [(keys[at], p) for spans in windows.values() for _, _, at, p in apart(spans)]
+
+    def _linked(
+        self,
+        text: str,
+        key: tuple[int, int, int, int],
+        probability: float,
+        at: Sequence[int],
+        found: Candidates,
+        decode: Any,
+    ) -> LinkedMention | None:
+        """A mention with its entity; None where it is not probable enough. ``at``: its rows."""
+        _, start, end, _ = key
+        numbers, shares = found.rows[at, 3].tolist(), found.parts[at, -1].tolist()
+        pairs = list(zip(numbers, shares, strict=True))
+        candidates = [pair for pair in pairs if pair[0] >= 0]
+        candidates = [candidates[i] for i in best_first([share for _, share in candidates])]
+        entity, sure = candidates[0] if candidates else (none_row(0), 0.0)
+        if self.keep_nil or decode.given_mentions:
+            none = [pair for pair in pairs if pair[0] < 0]
+            whole = sum(share for _, share in none)  # of several models, which may see different types
+            if not candidates or sure < max(whole, decode.link):
+                entity, sure = max(none, key=lambda pair: pair[1], default=(none_row(0), 0.0))[0], whole
+        elif not candidates or sure < decode.link:
+            return None
+        if probability * sure < decode.joint and not decode.given_mentions:
+            return None
+        named = tuple(
+            LinkCandidate(self.entities.kb_id(row), self.entities.subject(row), share) for row, share in candidates
+        )
+        kb_id = named[0].kb_id if entity >= 0 else self._nil(entity)
+        return LinkedMention(text[start:end], start, end, kb_id, probability * sure, named)
+
+    def _nil(self, entity: int) -> str:
+        number = -1 - entity
+        return self.nil_types[number] if number < len(self.nil_types) else NIL
+
+
+def decoder_of(kind: type[LinkDecoder], recipe: ElRecipe, assets: Path) -> LinkDecoder:
+    """A decoder with the names that a run folder or prepared folder carries, or with those of ``decode.kb``."""
+    keep = recipe.data.nil == "keep"
+    types = read_nil_types(assets) if keep else []
+    return kind(recipe.decode.kb or assets / KB, types, keep_nil=keep)

@@ -1,0 +1,44 @@
+"""How well candidates fit, by head ``joint``: text and description, each by a BiLSTM, against one another."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+
+from ietool.tasks.el.heads.joint.batches import link_batch
+from ietool.tasks.el.heads.joint.descriptions import EncodedDescriptions
+from ietool.tasks.el.heads.joint.model import JointModel
+from ietool.tasks.el.heads.linkable import Linkable
+from ietool.tasks.el.heads.ranking import pair_parts
+
+
+def link_logits(
+    model: JointModel,
+    descriptions: EncodedDescriptions,
+    links: Sequence[tuple[int, Linkable]],
+    encoded: dict[str, torch.Tensor],
+) -> torch.Tensor:
+    """Logits (P,) of all pairs in their order, on the CPU, some hundred pairs at a time.
+
+    Args:
+        links: (text's row in the batch, mention) of all mentions.
+        encoded: the texts, B of L characters, as :meth:`JointModel.encode` gives them.
+    """
+    scores, longest = [], encoded["h"].shape[1]
+    for part in pair_parts(links):
+        entities = list({e.row: e for _, linked in part for e in linked.entities}.values())
+        described, lengths = descriptions.get(entities)
+        batch = {name: value.to(model.device) for name, value in link_batch(part, longest).items()}
+        logits = model.link_logits(
+            encoded,
+            batch["mentions"],
+            described,
+            lengths,
+            batch["entity_types"],
+            batch["pairs"],
+            batch["overlaps"],
+            batch["priors"],
+        )
+        scores.append(logits.cpu())
+    return torch.cat(scores) if scores else torch.zeros(0)

@@ -1,0 +1,88 @@
+"""What head ``joint`` finds in texts, before any choice."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from ietool.core.candidates import Parts
+from ietool.tasks.el.features.featurizer import Features
+from ietool.tasks.el.heads.decoder import layout_of
+from ietool.tasks.el.heads.joint.descriptions import EncodedDescriptions
+from ietool.tasks.el.heads.joint.model import JointModel
+from ietool.tasks.el.heads.joint.ranking import link_logits
+from ietool.tasks.el.heads.joint.recipe import JointRecipe
+from ietool.tasks.el.heads.linkable import Linkable
+from ietool.tasks.el.heads.linking import best_first
+from ietool.tasks.el.heads.mentions import PointerChance
+from ietool.tasks.el.heads.ranking import Shares, none_of, softmax_shares, split
+from ietool.tasks.el.heads.reader import LinkReader, match_spans
+from ietool.tasks.el.recipe import ElRecipe
+from ietool.training.batches import pad
+
+
+class JointReader(LinkReader[JointModel]):
+    """Every match has a probability of its own."""
+
+    kind = "spans"
+
+    def __init__(self, recipe: JointRecipe, model: JointModel, assets: Path, *, pool: int = 16) -> None:
+        super().__init__(recipe, model, assets, pool=pool)
+        self.descriptions = EncodedDescriptions(model, recipe.decode.batch_size)
+
+    def fits(self, recipe: ElRecipe) -> bool:
+        return isinstance(recipe, JointRecipe) and self.model.config.mentions == self.kind
+
+    def encode(self, features: Sequence[Features]) -> dict[str, torch.Tensor]:
+        lengths, device = [len(f.units) for f in features], self.model.device
+        longest = max(lengths)
+        return self.model.encode(
+            pad([f.units.ids for f in features], longest).to(device),
+            torch.tensor(lengths, device=device),
+            pad([f.units.words for f in features], longest).to(device),
+            pad([f.units.tags for f in features], longest).to(device),
+            match_spans(features).to(device),
+        )
+
+    def ranked(
+        self, texts: Sequence[str], links: Sequence[tuple[int, Linkable]], encoded: dict[str, torch.Tensor]
+    ) -> tuple[Shares, Sequence[float]]:
+        scores = link_logits(self.model, self.descriptions, links, encoded)
+        mentions = [linked for _, linked in links]
+        if self.model.config.loss == "pair":  # each candidate by itself: none is what the best leaves
+            shares = split(scores.sigmoid(), mentions)
+            return shares, [1.0 - _best(share.tolist()) for share in shares]
+        shares = softmax_shares(scores, mentions)
+        return shares, [none_of(share) for share in shares]
+
+
+class PointerReader(JointReader):
+    """Starts and ends have probabilities, as in the article."""
+
+    kind = "pointers"
+    chance = PointerChance()
+    layout = layout_of(chance)
+
+    def matched(self, features: Sequence[Features], encoded: dict[str, torch.Tensor]) -> list[Parts]:
+        p = (self.model.pointer_logits(encoded).sigmoid() * encoded["marks"]).cpu().numpy()
+        self.note(p)
+        found = []
+        for (start, end), f in zip(np.moveaxis(p, 2, 1), features, strict=True):
+            a, b = f.spans[:, 0], f.spans[:, 1] - 1
+            nearer = [end[i:j].max(initial=0.0) for i, j in zip(a.tolist(), b.tolist(), strict=True)]
+            found.append(np.stack([start[a], end[b], np.array(nearer, np.float32)], 1))
+        return found
+
+
+def _best(shares: Sequence[float]) -> float:
+    return shares[best_first(shares)[0]] if shares else 0.0
+
+
+def open_reader(recipe: JointRecipe, model: JointModel, assets: Path) -> JointReader:
+    """A reader of the kind of mentions that the recipe has. Raises UserError if the files of a run folder or prepared
+    folder belong to another model."""
+    kind = PointerReader if recipe.model.head.mentions == "pointers" else JointReader
+    return kind(recipe, model, assets)

@@ -1,0 +1,392 @@
+"""What a model finds in texts, whatever its head, before any choice: windows → matches → candidates of each, ranked.
+
+    texts ──cut──▶ windows ──matched──▶ probabilities of matches ──floor──▶ mentions ──ranked──▶ candidates with shares
+
+Heads say how windows are encoded, how probable matches are, and how well candidates fit.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
+
+import numpy as np
+import torch
+
+from ietool.core.candidates import Candidates, Floor, Layout, Parts, capped, strongest
+from ietool.core.fit import check_fit
+from ietool.core.predicting import read_in_pools
+from ietool.nn.pooling import span_vectors
+from ietool.tasks.el.data.example import Example
+from ietool.tasks.el.features.assets import KB, read_nil_types
+from ietool.tasks.el.features.featurizer import Features, Featurizer
+from ietool.tasks.el.features.traits import TYPES
+from ietool.tasks.el.heads.decoder import layout_of, none_row
+from ietool.tasks.el.heads.linkable import Linkable, linkable
+from ietool.tasks.el.heads.matches import MatchModel
+from ietool.tasks.el.heads.mentions import Chance, SpanChance, apart
+from ietool.tasks.el.heads.ranking import Shares
+from ietool.tasks.el.kb.knowledge_base import KnowledgeBase, open_any
+from ietool.tasks.el.recipe import ElRecipe
+from ietool.text.encoding import WORDS
+from ietool.text.segmentation import word_spans
+from ietool.text.units import cut_note
+from ietool.text.windows import windows
+from ietool.training.batches import columns
+
+MOST = 1 << 16
+"""Candidates of a text, at most."""
+
+MENTIONS = 256
+"""Mentions of a window whose candidates are looked at, at most: no window has more that do not overlap, but one of more
+characters whose names are a character each."""
+
+Model = TypeVar("Model", bound=MatchModel)
+
+
+@dataclass(frozen=True)
+class _Window:
+    """A window ``[start, end)`` of a text; where candidates are to be scored, the ``rows`` (n, 5) of those that are
+    scored here, and their numbers, ``at`` (n,)."""
+
+    example: Example
+    start: int
+    end: int
+    rows: np.ndarray = field(default_factory=lambda: np.zeros((0, 5), np.int32))
+    at: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
+
+    @property
+    def text(self) -> str:
+        return self.example.text[self.start : self.end]
+
+
+@dataclass(frozen=True)
+class _Mention:
+    """A mention ``[start, end)`` in a window, the number of its name, its parts, and the rows of its candidates."""
+
+    start: int
+    end: int
+    number: int
+    parts: Sequence[float]
+    candidates: Sequence[int]
+
+
+@dataclass(frozen=True)
+class _Linked:
+    """What is said of a mention: its parts, and the share of each candidate and of none, which is a NIL of a type."""
+
+    mention: _Mention
+    shares: np.ndarray
+    none: float
+    nil_type: int
+
+
+class LinkReader(ABC, Generic[Model]):
+    """A model with the knowledge base and the tokenizer beside it.
+
+    Of a mention that is proposed all candidates are, so that their shares add up: the floor acts on mentions alone. If
+    it names their parts, as :meth:`LinkDecoder.floor` does, it is taken for the threshold that they will be chosen by,
+    and of those that overlap only the best are linked, which the decoder would choose too; what may be decoded with
+    other thresholds, higher ones too, wants a floor that gives a default alone.
+
+    Raises:
+        UserError: the files of ``assets`` belong to another model, or the knowledge base cannot be opened.
+    """
+
+    chance: ClassVar[Chance] = SpanChance()
+    layout: ClassVar[Layout] = layout_of(chance)
+    most = MOST
+    mentions = MENTIONS
+
+    def __init__(self, recipe: ElRecipe, model: Model, assets: Path, *, pool: int = 16) -> None:
+        self.recipe, self.model, self.pool = recipe, model, pool
+        kb, self._notes = _knowledge_base(recipe, model, assets)
+        self.featurizer = Featurizer.open(recipe, assets, kb)
+        self.highest_probability = 0.0
+        types = read_nil_types(assets) if recipe.data.nil == "keep" else []
+        words, config = self.featurizer.encoder.word_rows, model.config
+        further = {
+            WORDS: words > config.words or (words > 0) != (config.words > 0),
+            TYPES: len(self.featurizer.types) != config.types,
+            "recipe.yaml": len(types) != config.nil_types or not self.fits(recipe),
+        }
+        check_fit(assets, self.featurizer.reader, config, further)
+
+    @property
+    def notes(self) -> Sequence[str]:
+        """Whether the knowledge base is another than in training, and whether texts were not read whole."""
+        cut = self.featurizer.reader.cut
+        return (*self._notes, cut_note(cut)) if cut else self._notes
+
+    # -- what heads say
+
+    def fits(self, recipe: ElRecipe) -> bool:
+        """Whether the model is one that the recipe makes."""
+        return True
+
+    @abstractmethod
+    def encode(self, features: Sequence[Features]) -> dict[str, torch.Tensor]:
+        """The windows of a batch as the model's states, ``z`` among them."""
+
+    @abstractmethod
+    def ranked(
+        self, texts: Sequence[str], links: Sequence[tuple[int, Linkable]], encoded: dict[str, torch.Tensor]
+    ) -> tuple[Shares, Sequence[float]]:
+        """The shares of each mention's candidates, (candidates,), and the probability of none.
+
+        Args:
+            links: (number of its text, mention).
+        """
+
+    def matched(self, features: Sequence[Features], encoded: dict[str, torch.Tensor]) -> list[Parts]:
+        """The parts of all matches of each window, (n, parts of :attr:`chance`)."""
+        rows = match_spans(features).to(self.model.device)
+        signals = torch.from_numpy(np.concatenate([f.signals for f in features])).to(rows.device)
+        names = torch.from_numpy(np.concatenate([f.names for f in features])).long().to(rows.device)
+        logits = self.model.match_logits(encoded, rows, names, signals)
+        probabilities = logits.sigmoid().cpu().numpy()
+        self.note(probabilities)
+        return np.split(probabilities[:, None], np.cumsum([len(f.matches) for f in features])[:-1])
+
+    def note(self, probabilities: np.ndarray) -> None:
+        """Keep the highest of some probabilities."""
+        self.highest_probability = max(self.highest_probability, float(probabilities.max(initial=0.0)))
+
+    # -- proposing
+
+    @torch.inference_mode()
+    def propose(self, inputs: Iterable[Example], *, floor: Floor) -> Iterator[tuple[Example, Candidates]]:
+        """As in :class:`ietool.core.predicting.Reader`."""
+
+        def read(some: Sequence[_Window]) -> list[Candidates]:
+            features = self.featurizer.encode_all([w.text for w in some])
+            encoded = self.encode(features)
+            if self.recipe.decode.given_mentions:
+                found = [(self._given(w), 0) for w in some]
+            else:
+                parts = self.matched(features, encoded)
+                found = [self._above(f, p, floor) for f, p in zip(features, parts, strict=True)]
+            linked = self._linked(some, features, encoded, [mentions for mentions, _ in found])
+            return [
+                self._candidates(w.start, mentions, left_out)
+                for w, mentions, (_, left_out) in zip(some, linked, found, strict=True)
+            ]
+
+        for example, read_of in read_in_pools(
+            inputs, self._cut, _size, read, batch_size=self.recipe.decode.batch_size, pool=self.pool
+        ):
+            yield example, self._joined(read_of)
+
+    def _cut(self, examples: Sequence[Example]) -> Iterator[tuple[int, _Window]]:
+        for number, example in enumerate(examples):
+            yield from ((number, _Window(example, a, b)) for a, b in self._windows(example.text))
+
+    def _windows(self, text: str) -> list[tuple[int, int]]:
+        data = self.recipe.data
+        return windows(text, data.window, data.overlap) if text else []
+
+    def _above(self, features: Features, parts: Parts, floor: Floor) -> tuple[list[_Mention], int]:
+        """The mentions of a window that are worth linking, and how many more there are."""
+        at = np.flatnonzero(self.chance.above(parts, floor))
+        probability = self.chance.probability(parts)
+        if self.chance.are_thresholds(floor):
+            least = floor.of(self.chance.product[0])
+            at = np.flatnonzero(self.chance.chosen(parts, least))
+            spans = [(*features.matches[i, :2].tolist(), i, float(probability[i])) for i in at.tolist()]
+            at = np.array([i for _, _, i, _ in apart(spans)], np.int64)
+        left_out = max(0, len(at) - self.mentions)
+        at = at[strongest(probability[at], self.mentions)]
+        rows = zip(features.matches[at].tolist(), parts[at].tolist(), strict=True)
+        return [_Mention(a, b, number, mine, self._known(number)) for (a, b, number), mine in rows], left_out
+
+    def _given(self, window: _Window) -> list[_Mention]:
+        kb, start, sure = self.featurizer.kb, window.start, self.chance.sure()
+        spans = {(m.start, m.end): None for m in window.example.mentions if start <= m.start and m.end <= window.end}
+        found = []
+        for a, b in spans:
+            known = kb.number(window.example.text[a:b])
+            number = -1 if known is None else known
+            found.append(_Mention(a - start, b - start, number, sure, self._known(number)))
+        return found
+
+    def _known(self, number: int) -> list[int]:
+        """The candidates of a name that are looked at."""
+        decode = self.recipe.decode
+        return self.featurizer.candidates(number, restrict=decode.restrict)[: decode.candidates]
+
+    def _candidates(self, start: int, linked: Sequence[_Linked], left_out: int) -> Candidates:
+        rows: list[tuple[int, int, int, int, int]] = []
+        parts: list[tuple[float, ...]] = []
+        for one in linked:
+            m = one.mention
+            entities = [*m.candidates, none_row(one.nil_type)]
+            rows += [(m.start + start, m.end + start, m.number, entity, start) for entity in entities]
+            parts += [(*m.parts, share) for share in (*one.shares.tolist(), one.none)]
+        return Candidates(
+            np.array(rows, np.int32).reshape(-1, len(self.layout.rows)),
+            np.array(parts, np.float32).reshape(-1, len(self.layout.parts)),
+            np.zeros(0, np.float32),
+            left_out,
+        )
+
+    def _joined(self, found: Sequence[Candidates]) -> Candidates:
+        """The candidates of a text from those of its windows."""
+        if not found:
+            return Candidates.none(self.layout)
+        every = found[0]
+        if len(found) > 1:
+            every = replace(
+                every,
+                rows=np.concatenate([one.rows for one in found]),
+                parts=np.concatenate([one.parts for one in found]),
+                capped=sum(one.capped for one in found),
+            )
+        return capped(self.layout, every, self.most)
+
+    # -- scoring
+
+    @torch.inference_mode()
+    def score(self, inputs: Iterable[tuple[Example, Candidates]]) -> Iterator[tuple[Example, Candidates]]:
+        """As in :class:`ietool.core.predicting.Reader`.
+
+        Of a mention that is no match its parts are 0 (1, where mentions are given and it is one of them). Its share of
+        probability is what a candidate has among those that stand in the rows of the mention, and none of these: the
+        same as when it was proposed if all of them do. A row is scored in the window that it names or, where this
+        model's windows are others, in the first that holds it.
+        """
+
+        def read(some: Sequence[_Window]) -> list[tuple[np.ndarray, Parts]]:
+            features = self.featurizer.encode_all([w.text for w in some])
+            encoded = self.encode(features)
+            matched = self.matched(features, encoded)
+            asked = [self._asked(w, f, parts) for w, f, parts in zip(some, features, matched, strict=True)]
+            linked = self._linked(some, features, encoded, [[m for m, _ in mine] for mine in asked])
+            return [
+                (w.at, _scored(w.rows, [at for _, at in mine], said, len(self.layout.parts)))
+                for w, mine, said in zip(some, asked, linked, strict=True)
+            ]
+
+        stream = (_Given(example, given) for example, given in inputs)
+        for asked, read_of in read_in_pools(
+            stream, self._cut_given, _size, read, batch_size=self.recipe.decode.batch_size, pool=self.pool
+        ):
+            parts = np.zeros((len(asked.found), len(self.layout.parts)), np.float32)
+            for at, said in read_of:
+                parts[at] = said
+            yield asked.example, replace(asked.found, parts=parts, models=1)
+
+    def _cut_given(self, some: Sequence[_Given]) -> Iterator[tuple[int, _Window]]:
+        for number, (example, found) in enumerate(some):
+            cuts = self._windows(example.text)
+            starts = {a: n for n, (a, _) in enumerate(cuts)}
+            mine: list[list[int]] = [[] for _ in cuts]
+            for row, (start, end, _, _, window) in enumerate(found.rows.tolist()):
+                named = starts.get(window, -1)
+                tried = [named, *range(len(cuts))] if named >= 0 else range(len(cuts))
+                owner = next((n for n in tried if cuts[n][0] <= start and end <= cuts[n][1]), None)
+                if owner is not None:
+                    mine[owner].append(row)
+            for (a, b), at in zip(cuts, mine, strict=True):
+                if at:
+                    yield number, _Window(example, a, b, found.rows[at], np.array(at))
+
+    def _asked(self, window: _Window, features: Features, parts: Parts) -> list[tuple[_Mention, list[int]]]:
+        """The mentions of a window's rows, each with its rows."""
+        kb, decode = self.featurizer.kb, self.recipe.decode
+        known = {tuple(match): n for n, match in enumerate(features.matches.tolist())}
+        given = {(m.start, m.end) for m in window.example.mentions} if decode.given_mentions else set()
+        mentions: dict[tuple[int, int, int], list[int]] = {}
+        for row, (start, end, name, _, _) in enumerate(window.rows.tolist()):
+            mentions.setdefault((start, end, name), []).append(row)
+        found = []
+        for (start, end, name), at in mentions.items():
+            match = known.get((start - window.start, end - window.start, name))
+            mine: Sequence[float] = [0.0] * len(self.chance.names)
+            if (start, end) in given:
+                mine = self.chance.sure()
+            elif match is not None and not decode.given_mentions:
+                mine = parts[match].tolist()
+            entities = window.rows[at, 3]
+            able = (entities >= 0) & (entities < kb.info.entities) & (0 <= name < kb.info.names)
+            candidates = entities[able].tolist()
+            found.append((_Mention(start - window.start, end - window.start, name, mine, candidates), at))
+        return found
+
+    # -- linking
+
+    def _linked(
+        self,
+        some: Sequence[_Window],
+        features: Sequence[Features],
+        encoded: dict[str, torch.Tensor],
+        mentions: Sequence[Sequence[_Mention]],
+    ) -> list[list[_Linked]]:
+        """What is said of the candidates of all mentions of a batch, by window."""
+        featurizer = self.featurizer
+        links: list[tuple[int, Linkable]] = []
+        for at, (f, mine) in enumerate(zip(features, mentions, strict=True)):
+            words = word_spans(f.text) if mine else []
+            for m in mine:
+                # As in training: the name is no less ambiguous for what it was linked to there.
+                count = len(featurizer.kb.candidates(m.number)) if m.candidates else 0
+                linked = linkable(featurizer, f.text, words, (m.start, m.end, m.number), m.candidates, count)
+                # The first unit stands for a given mention that the units cannot express.
+                links.append((at, replace(linked, units=f.units.span_of(m.start, m.end) or (0, 1))))
+        shares, none = self.ranked([w.text for w in some], links, encoded)
+        said = zip(shares, none, self._nil_types(links, encoded), strict=True)
+        return [[_Linked(m, *next(said)) for m in mine] for mine in mentions]
+
+    def _nil_types(self, links: Sequence[tuple[int, Linkable]], encoded: dict[str, torch.Tensor]) -> list[int]:
+        """What type each mention is of where it is none of the candidates; 0 where there are no types."""
+        head = self.model.nil_type
+        if head is None or not links:
+            return [0] * len(links)
+        spans = [(at, linked.units[0], linked.units[1] - 1) for at, linked in links]
+        rows = columns(spans, 3).to(self.model.device)
+        types: list[int] = head(span_vectors(encoded["z"], rows)).argmax(-1).tolist()
+        return types
+
+
+class _Given(NamedTuple):
+    """A text and candidates that are to be scored."""
+
+    example: Example
+    found: Candidates
+
+
+def _size(window: _Window) -> int:
+    return window.end - window.start
+
+
+def _scored(rows: np.ndarray, at: Sequence[Sequence[int]], said: Sequence[_Linked], width: int) -> Parts:
+    """(n, width): what is said of each of a window's ``rows`` (n, 5); ``at`` are those of each mention."""
+    parts = np.zeros((len(rows), width), np.float32)
+    for mine, one in zip(at, said, strict=True):
+        shares = dict(zip(one.mention.candidates, one.shares.tolist(), strict=True))
+        shares[none_row(one.nil_type)] = one.none
+        parts[mine, :-1] = one.mention.parts
+        parts[mine, -1] = [shares.get(entity, 0.0) for entity in rows[mine, 3].tolist()]
+    return parts
+
+
+def match_spans(features: Sequence[Features]) -> torch.Tensor:
+    """(3, n) of window, first and last unit of all matches of a batch."""
+    return columns([(i, a, b - 1) for i, f in enumerate(features) for a, b in f.spans.tolist()], 3)
+
+
+def _knowledge_base(recipe: ElRecipe, model: Any, assets: Path) -> tuple[KnowledgeBase | None, Sequence[str]]:
+    """The knowledge base of ``decode.kb``, if there is one, and what the user should know of it."""
+    if recipe.decode.kb is None:
+        return None, ()
+    kb, own = open_any(recipe.decode.kb), KnowledgeBase.open(assets / KB)
+    if kb.fingerprint == own.fingerprint:
+        return kb, ()
+    note = (
+        f"the knowledge base {recipe.decode.kb} ({kb.info.entities:,} entities) is not the one trained with "
+        f"({own.info.entities:,} entities): what training learnt of names and ids that it lacks is of no use"
+    )
+    unknown = ", and tokens that it alone has are unknown" if getattr(model.config, "token_rows", 0) else ""
+    return kb, (note + unknown,)
