@@ -40,15 +40,15 @@ from typing import Any
 import torch
 from el_kb import CORE
 from el_scale import forget, scale
+from ietool.tasks.el.heads.joint.cache import EncodedDescriptions
+from ietool.tasks.el.heads.predictor import ElPredictor
 
 from ietool.files import read_lines
 from ietool.tasks.el.data.example import Example
 from ietool.tasks.el.data.reading import read_inputs
 from ietool.tasks.el.data.sources import locate
-from ietool.tasks.el.heads.joint.cache import EncodedDescriptions
+from ietool.tasks.el.heads.linkable import Linkable
 from ietool.tasks.el.heads.linking import Linking
-from ietool.tasks.el.heads.predictor import ElPredictor
-from ietool.tasks.el.heads.sampling import Linkable
 from ietool.training.device import autocast, choose_precision
 from ietool.workflow.predict import Loaded
 

@@ -34,7 +34,8 @@ def batching(run: Path, data: Path, limit: int, device: str) -> dict[str, Any]:
     import torch
 
     from ietool import load
-    from ietool.tasks.qa.data.reading import Question, load_questions
+    from ietool.tasks.qa.data.question import Question
+    from ietool.tasks.qa.data.reading import load_questions
     from ietool.tasks.qa.heads.reader.decode import QaPredictor
 
     loaded = load(run, device)

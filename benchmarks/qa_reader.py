@@ -29,7 +29,8 @@ from typing import Any
 from trainings import ietool, train_once
 
 from ietool.runs import open_run
-from ietool.tasks.qa.data.reading import Question, load_questions
+from ietool.tasks.qa.data.question import Question
+from ietool.tasks.qa.data.reading import load_questions
 
 VARIANTS: dict[str, tuple[str, list[str]]] = {
     "full": ("the recipe", []),

@@ -30,7 +30,7 @@ from pathlib import Path
 from typing import Any
 
 from ietool.scoring.report import Report
-from ietool.tasks.qa.data.reading import Question
+from ietool.tasks.qa.data.question import Question
 from ietool.tasks.qa.score.files import Predicted
 from ietool.tasks.qa.score.scorer import score
 

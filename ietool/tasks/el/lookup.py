@@ -14,7 +14,8 @@ from ietool.tasks.el.features.descriptions import pieces
 if TYPE_CHECKING:
     from ietool.tables import Table
     from ietool.tasks.el.features.annotations import Annotations
-    from ietool.tasks.el.kb.knowledge_base import Entity, KnowledgeBase
+    from ietool.tasks.el.kb.knowledge_base import KnowledgeBase
+    from ietool.tasks.el.kb.records import Entity
 
 ANNOTATIONS = "annotations.jsonl"
 """The annotators' statistics, beside the knowledge base of a prepared folder or a run folder."""

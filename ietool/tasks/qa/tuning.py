@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ietool.tasks.qa.data.reading import Question
+from ietool.tasks.qa.data.question import Question
 from ietool.tasks.qa.heads.voting import Answered
 from ietool.tasks.qa.recipe import QaRecipe
 from ietool.tasks.qa.score.files import Predicted

@@ -17,7 +17,7 @@ from ietool.tasks.ske.recipe import FORMER_KEYS, SkeRecipe
 
 if TYPE_CHECKING:
     from ietool.tasks.ske.data.example import Example
-    from ietool.tasks.ske.data.reading import Schema
+    from ietool.tasks.ske.data.schema import Schema
     from ietool.tasks.ske.heads.assembly import Extraction
 
 

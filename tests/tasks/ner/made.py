@@ -22,9 +22,9 @@ from ietool.nn.encoder import PretrainedEncoder
 from ietool.recipe_io import load_recipe
 from ietool.recipe_keys import keys_of
 from ietool.tasks.ner import NerTask
+from ietool.tasks.ner.data.example import Entity, Example
 from ietool.tasks.ner.data.forms.cluener import label_of
 from ietool.tasks.ner.data.forms.tokens import format_sentence
-from ietool.tasks.ner.data.reading import Entity, Example
 from ietool.tasks.ner.data.schemes import SCHEMES
 from ietool.tasks.ner.heads.base import NerModel
 from ietool.tasks.ner.heads.crf.model import CRFModel

@@ -6,7 +6,7 @@ import pytest
 
 from ietool.recipe_io import change_recipe
 from ietool.tasks.qa import QaTask
-from ietool.tasks.qa.data.reading import Passage, Question
+from ietool.tasks.qa.data.question import Passage, Question
 from ietool.tasks.qa.heads.reader.recipe import ReaderRecipe
 from ietool.tasks.qa.heads.voting import AnswerCandidate, Answered
 

@@ -15,7 +15,8 @@ from ietool.text.characters import fold
 
 if TYPE_CHECKING:
     from ietool.progress import Progress
-    from ietool.tasks.el.kb.knowledge_base import Entity, KnowledgeBase
+    from ietool.tasks.el.kb.knowledge_base import KnowledgeBase
+    from ietool.tasks.el.kb.records import Entity
     from ietool.tasks.el.recipe import HeadSection
 
 SENSE, ABSTRACT = "义项描述", "摘要"

@@ -9,7 +9,8 @@ from math import log, log1p
 from pathlib import Path
 
 from ietool.tasks.el.data.example import normalise
-from ietool.tasks.el.kb.knowledge_base import Entity, KnowledgeBase
+from ietool.tasks.el.kb.knowledge_base import KnowledgeBase
+from ietool.tasks.el.kb.records import Entity
 from ietool.text.encoding import TextEncoder
 
 TYPES = "types.txt"

@@ -19,7 +19,8 @@ from ietool.tasks.el.data.example import NIL, Example
 from ietool.tasks.el.features.assets import KB, read_nil_types
 from ietool.tasks.el.heads.linking import LinkCandidate, LinkedMention, Linking, best_first
 from ietool.tasks.el.heads.mentions import Chance, SpanChance, apart
-from ietool.tasks.el.kb.knowledge_base import EntityFile, open_entities
+from ietool.tasks.el.kb.knowledge_base import open_entities
+from ietool.tasks.el.kb.open import EntityFile
 from ietool.tasks.el.recipe import ElRecipe
 
 

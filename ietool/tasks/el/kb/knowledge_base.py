@@ -26,8 +26,6 @@ from ietool.tasks.el.kb.open import EntityFile, check_files, read_automaton, rea
 from ietool.tasks.el.kb.records import Entity
 from ietool.text.characters import fold, whole
 
-__all__ = ["Entity", "EntityFile", "KBInfo", "KnowledgeBase", "Match", "compile_kb", "open_any", "open_entities"]
-
 FOLDER = "kb"
 """The compiled knowledge base in a prepared folder and in a run folder."""
 

@@ -21,8 +21,6 @@ from ietool.tasks.el.score.judge import MISSED, WRONG, judge
 from ietool.tasks.el.score.sums import Sums
 from ietool.tasks.el.score.tables import PLACE, error_table, name_table, stage_table
 
-__all__ = ["METRICS", "definition", "read_for_scoring", "score", "score_paths"]
-
 METRICS = ("ccks2019", "ccks2020")
 """The variants there are, the default first."""
 

@@ -14,13 +14,11 @@ from pathlib import Path
 from ietool.errors import UserError
 from ietool.files import OnBad, read_lines
 from ietool.records import none_usable
-from ietool.tasks.ner.data.example import Entity, Example, flatten, token_spans
+from ietool.tasks.ner.data.example import Example
 from ietool.tasks.ner.data.forms.cluener import parse_record
-from ietool.tasks.ner.data.forms.recognise import CLUENER, FORMS, KNOWN, is_json
+from ietool.tasks.ner.data.forms.recognise import CLUENER, KNOWN, is_json
 from ietool.tasks.ner.data.forms.tokens import Line, SentenceReader, make_example, split_tags
 from ietool.tasks.ner.data.schemes import SCHEMES, Scheme, SchemeFinder
-
-__all__ = ["FORMS", "Entity", "Example", "detect_form", "flatten", "load_examples", "read_inputs", "token_spans"]
 
 
 def detect_form(path: str | Path) -> str:

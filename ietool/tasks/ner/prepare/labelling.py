@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ietool.core.survey import OracleCounts
-from ietool.tasks.ner.data.reading import Entity, Example, flatten
+from ietool.tasks.ner.data.example import Entity, Example, flatten
 from ietool.tasks.ner.features.featurizer import Piece
 from ietool.tasks.ner.heads.merging import owned
 

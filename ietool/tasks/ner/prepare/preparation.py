@@ -34,8 +34,9 @@ from ietool.errors import UserError
 from ietool.files import read_lines
 from ietool.progress import Progress
 from ietool.recipe import PretrainedSection
+from ietool.tasks.ner.data.example import Entity, Example
 from ietool.tasks.ner.data.forms.recognise import CLUENER
-from ietool.tasks.ner.data.reading import Entity, Example, load_examples
+from ietool.tasks.ner.data.reading import load_examples
 from ietool.tasks.ner.features.featurizer import Featurizer, Labels, Piece
 from ietool.tasks.ner.prepare.labelling import ORACLE_NOTE, Labeller, Rows
 from ietool.tasks.ner.prepare.survey import Survey, corpus_table, notes, type_table

@@ -11,7 +11,7 @@ import numpy as np
 
 from ietool.core.survey import Lengths, OracleCounts, percent, text_rows
 from ietool.tables import Cell, Table
-from ietool.tasks.ner.data.reading import Example, flatten
+from ietool.tasks.ner.data.example import Example, flatten
 from ietool.tasks.ner.features.featurizer import Piece
 from ietool.tasks.ner.prepare.labelling import REASONS
 

@@ -6,7 +6,7 @@ from collections.abc import Collection, Hashable, Iterator
 from typing import Any
 
 from ietool.scoring.report import Outcome
-from ietool.tasks.ner.data.reading import Entity
+from ietool.tasks.ner.data.example import Entity
 
 
 def explain_text(

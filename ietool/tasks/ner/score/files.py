@@ -19,10 +19,10 @@ from seqeval.scheme import Entities
 from ietool.errors import UserError
 from ietool.files import parse_json, read_lines
 from ietool.records import json_kind
+from ietool.tasks.ner.data.example import Entity
 from ietool.tasks.ner.data.forms.cluener import read_label
 from ietool.tasks.ner.data.forms.recognise import CLUENER, is_json
 from ietool.tasks.ner.data.forms.tokens import Sentence, SentenceReader, join_tokens, split_tags
-from ietool.tasks.ner.data.reading import Entity
 from ietool.tasks.ner.data.schemes import OUTSIDE, PLAIN, SCHEMES, Scheme, SchemeFinder
 
 _FORMAT = 'write {"id": …, "label": {…}} or {"text": …, "label": {…}} a line'

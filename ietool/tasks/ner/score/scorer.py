@@ -16,8 +16,8 @@ from ietool.scoring.intervals import bootstrap, prf_measures
 from ietool.scoring.prf import PRFScore
 from ietool.scoring.report import Counts, Outcome, Report
 from ietool.scoring.tables import prf_table
+from ietool.tasks.ner.data.example import Entity, flatten
 from ietool.tasks.ner.data.forms.recognise import CLUENER
-from ietool.tasks.ner.data.reading import Entity, flatten
 from ietool.tasks.ner.data.schemes import SCHEMES
 from ietool.tasks.ner.score.explain import explain_text
 from ietool.tasks.ner.score.files import pair_up, read_for_scoring

@@ -12,20 +12,9 @@ from pathlib import Path
 
 from ietool.errors import UserError
 from ietool.files import OnBad
-from ietool.tasks.qa.data.forms.reading import FORMS, Wanted, first_form, read_questions
-from ietool.tasks.qa.data.question import Passage, Question, check_start
-
-__all__ = [
-    "FORMS",
-    "Passage",
-    "Question",
-    "check_start",
-    "detect_form",
-    "has_markup",
-    "input_of",
-    "load_questions",
-    "read_inputs_file",
-]
+from ietool.tasks.qa.data.forms.reading import first_form, read_questions
+from ietool.tasks.qa.data.forms.wanted import Wanted
+from ietool.tasks.qa.data.question import Passage, Question
 
 _MARKUP = re.compile(r"</?[a-zA-Z][^<>]*>|&(?:[a-zA-Z]{2,8}|#\d{1,6}|#x[0-9a-fA-F]{1,5});")
 

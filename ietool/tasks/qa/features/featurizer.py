@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from ietool.tasks.qa.data.reading import Passage, Question
+from ietool.tasks.qa.data.question import Passage, Question
 from ietool.tasks.qa.features.cooccurrence import cooccurrence, shared
 from ietool.tasks.qa.recipe import QaRecipe
 from ietool.text.characters import fold

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from ietool.tasks.qa.data.reading import Passage, Question, check_start
+from ietool.tasks.qa.data.question import Passage, Question, check_start
 from ietool.text.characters import fold
 from ietool.text.matching import occurrences
 

@@ -9,7 +9,8 @@ from typing import Any
 
 from ietool.core.survey import Lengths, OracleCounts, percent
 from ietool.tables import Cell, Table
-from ietool.tasks.qa.data.reading import Question, has_markup
+from ietool.tasks.qa.data.question import Question
+from ietool.tasks.qa.data.reading import has_markup
 from ietool.tasks.qa.features.locate import EMPTY, LONG, MISSING, REASONS, UNREAD, annotated, best_of, locate
 from ietool.text.characters import fold
 from ietool.text.matching import occurrences

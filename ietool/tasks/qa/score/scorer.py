@@ -17,14 +17,13 @@ from ietool.progress import Progress, no_progress
 from ietool.scoring.intervals import bootstrap
 from ietool.scoring.report import Outcome, Report
 from ietool.tables import Cell, Table
-from ietool.tasks.qa.data.reading import Question, load_questions
+from ietool.tasks.qa.data.question import Question
+from ietool.tasks.qa.data.reading import load_questions
 from ietool.tasks.qa.score.explain import explain as explain_answer
 from ietool.tasks.qa.score.explain import key_of
 from ietool.tasks.qa.score.files import Predicted, read_predictions
 from ietool.tasks.qa.score.judged import OUTCOMES, PARTLY, RIGHT, UNANSWERED, WRONG, Judged, Metric, Sums
-from ietool.tasks.qa.score.metrics import SCORERS, metric_by_name
-
-__all__ = ["SCORERS", "metric_of", "score", "score_paths"]
+from ietool.tasks.qa.score.metrics import metric_by_name
 
 _EVERY = 1_000  # questions between two tellings of the progress
 _MEANINGS = {

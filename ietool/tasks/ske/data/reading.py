@@ -14,27 +14,10 @@ from ietool.errors import UserError
 from ietool.files import SKIP, OnBad, parse_json, read_lines
 from ietool.records import json_kind, none_usable, read_records
 from ietool.tasks.ske.data.example import VALUE, Example, Triple, Types, order_slots
-from ietool.tasks.ske.data.schema import FORMS, Schema, infer_schema, read_schema
-from ietool.tasks.ske.data.sources import locate
-from ietool.tasks.ske.writing import format_line
+from ietool.tasks.ske.data.schema import FORMS, Schema
 
 if TYPE_CHECKING:
     from ietool.files import Line
-
-__all__ = [
-    "VALUE",
-    "Example",
-    "Schema",
-    "Triple",
-    "format_line",
-    "infer_schema",
-    "load_examples",
-    "locate",
-    "order_slots",
-    "read_examples",
-    "read_inputs",
-    "read_schema",
-]
 
 
 def load_examples(path: str | Path, schema: Schema | None = None, on_bad: OnBad | None = None) -> Iterator[Example]:

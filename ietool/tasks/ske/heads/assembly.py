@@ -8,8 +8,7 @@ from collections.abc import Callable, Iterable, Sequence, Set
 from dataclasses import dataclass
 from itertools import accumulate
 
-from ietool.tasks.ske.data.example import Triple, order_slots
-from ietool.tasks.ske.data.reading import VALUE
+from ietool.tasks.ske.data.example import VALUE, Triple, order_slots
 from ietool.text.spans import Span
 
 SpanRow = tuple[int, int, int, int, int, float]

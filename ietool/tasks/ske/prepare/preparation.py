@@ -23,7 +23,8 @@ from ietool.files import OnBad
 from ietool.progress import Progress
 from ietool.recipe import PretrainedSection
 from ietool.tasks.ske.data.example import Example
-from ietool.tasks.ske.data.reading import Schema, infer_schema, load_examples, read_examples, read_schema
+from ietool.tasks.ske.data.reading import load_examples, read_examples
+from ietool.tasks.ske.data.schema import Schema, infer_schema, read_schema
 from ietool.tasks.ske.features.featurizer import SCHEMA, Features, Featurizer, unit_rows
 from ietool.tasks.ske.features.labelling import facts, label_rows
 from ietool.tasks.ske.features.prior import Fact, PriorBuilder

@@ -13,8 +13,7 @@ from typing import Annotated, Literal, TypeAlias, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from ietool.tasks.ske.data.example import Triple
-from ietool.tasks.ske.data.reading import VALUE
+from ietool.tasks.ske.data.example import VALUE, Triple
 
 Ruled: TypeAlias = tuple[Triple, int]
 """A triple and the index of the input triple it came from: the same, turned round, lengthened or split."""

@@ -19,8 +19,6 @@ from ietool.tasks.ske.score.explain import explain_text
 from ietool.tasks.ske.score.files import detect_metric, read_for_scoring, read_names
 from ietool.tasks.ske.score.judge import Judged, Matching, Names, judge
 
-__all__ = ["METRICS", "definition", "detect_metric", "read_for_scoring", "read_names", "score", "score_paths"]
-
 METRICS = ("duie2", "ske2019")
 """The variants there are, the default first."""
 

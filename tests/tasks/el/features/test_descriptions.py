@@ -8,7 +8,7 @@ from hypothesis import settings as examples
 from hypothesis import strategies as st
 
 from ietool.tasks.el.features.descriptions import SHORT_VALUE, Choice, describe, pieces, short_values, whole
-from ietool.tasks.el.kb.knowledge_base import Entity
+from ietool.tasks.el.kb.records import Entity
 from ietool.text.characters import fold
 
 SONG = Entity(

@@ -16,8 +16,9 @@ from ietool.tasks.el import ElTask
 from ietool.tasks.el.features.featurizer import Featurizer
 from ietool.tasks.el.heads.cross.model import build_cross_model
 from ietool.tasks.el.heads.cross.sampling import ElCrossTrainingSet
+from ietool.tasks.el.heads.vocabulary import CUT
 from ietool.tasks.el.prepare.preparation import prepare
-from ietool.tasks.el.prepare.survey import CUT, LEFT_OUT
+from ietool.tasks.el.prepare.survey import LEFT_OUT
 from ietool.text.tokens import KEPT, TokenReader, kept_tokens
 from ietool.training.adversarial import disturbed, tables
 from tests.tasks.el.crossed import ENTITIES, Made, loud, make_encoder, prepare_cross, write
@@ -95,8 +96,9 @@ def test_what_is_cut_is_counted_and_said(tmp_path: Path) -> None:
 
 def test_descriptions_with_more_tokens_than_characters_are_told(prepared: Made, tmp_path: Path) -> None:
     """As a tokenizer of bytes gives them."""
-    from ietool.core.sources import Sources
     from ietool.tasks.el.heads.cross.tokenizing import count_tokens
+
+    from ietool.core.sources import Sources
     from ietool.tasks.el.kb.knowledge_base import KnowledgeBase
     from ietool.tasks.el.prepare.notes import notes
     from ietool.tasks.el.prepare.survey import Survey

@@ -9,15 +9,15 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from ietool.tasks.el.heads.opening import open_predictor
 
 from ietool.errors import UserError
 from ietool.tasks.el.data.example import Example, Mention
 from ietool.tasks.el.heads.cross import decode as cross_decode
 from ietool.tasks.el.heads.cross.decode import ElCrossPredictor
 from ietool.tasks.el.heads.cross.pairs import pair_facts
+from ietool.tasks.el.heads.linkable import linkable
 from ietool.tasks.el.heads.linking import Linking, apart
-from ietool.tasks.el.heads.opening import open_predictor
-from ietool.tasks.el.heads.sampling import linkable
 from ietool.tasks.el.prepare.preparation import read_split
 from ietool.text.segmentation import word_spans
 from ietool.text.tokens import TokenReader

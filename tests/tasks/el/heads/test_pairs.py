@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from ietool.tasks.el.features.candidates import OVERLAPS, PRIORS, Described
 from ietool.tasks.el.heads.cross.marking import MARK, mark
 from ietool.tasks.el.heads.cross.pairs import FACTS, cut_second, pair_batch, pair_facts
-from ietool.tasks.el.heads.sampling import Linkable
+from ietool.tasks.el.heads.linkable import Linkable
 from ietool.text.tokens import TokenReader, fetch_tokenizer
 from tests.tasks.el.crossed import make_encoder
 

@@ -20,7 +20,8 @@ from ietool.errors import UserError
 from ietool.tasks.el.data.example import normalise
 from ietool.tasks.el.kb.build import ENTITY_SCHEMA
 from ietool.tasks.el.kb.info import ENTITIES, FILES, INFO
-from ietool.tasks.el.kb.knowledge_base import Entity, KnowledgeBase, compile_kb, open_any
+from ietool.tasks.el.kb.knowledge_base import KnowledgeBase, compile_kb, open_any
+from ietool.tasks.el.kb.records import Entity
 from ietool.text.characters import fold
 
 ALPHABET = "云朵之歌aAbİΣ《》 😀"

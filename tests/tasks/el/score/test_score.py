@@ -19,7 +19,8 @@ from ietool.scoring.prf import PRFScore
 from ietool.scoring.report import Report
 from ietool.tables import Table
 from ietool.tasks.el.data.example import Mention
-from ietool.tasks.el.score.scorer import METRICS, read_for_scoring, score, score_paths
+from ietool.tasks.el.score.files import read_for_scoring
+from ietool.tasks.el.score.scorer import METRICS, score, score_paths
 from ietool.tasks.el.writing import format_line
 
 TEXT = "《青砖巷》是林满写的，林满住在云州"

@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 
 from ietool.errors import UserError
 from ietool.files import read_lines
+from ietool.tasks.ner.data.example import Entity, Example, flatten
 from ietool.tasks.ner.data.forms.cluener import format_record, parse_record
 from ietool.tasks.ner.data.forms.tokens import SentenceReader, format_sentence, make_example
-from ietool.tasks.ner.data.reading import Entity, Example, detect_form, flatten, load_examples, read_inputs
+from ietool.tasks.ner.data.reading import detect_form, load_examples, read_inputs
 from ietool.tasks.ner.data.schemes import SCHEMES
 from ietool.tasks.ner.data.sources import locate
 

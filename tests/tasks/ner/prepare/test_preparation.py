@@ -12,7 +12,7 @@ import pytest
 
 from ietool.core.intake import GROUPS
 from ietool.errors import UserError
-from ietool.tasks.ner.data.reading import Entity, Example
+from ietool.tasks.ner.data.example import Entity, Example
 from ietool.tasks.ner.features.featurizer import Featurizer, Labels
 from ietool.tasks.ner.heads.crf.tagset import TagSet
 from ietool.tasks.ner.prepare.labelling import APART, OVERLAP, TOKEN, TYPE

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from ietool.errors import UserError
 from ietool.scoring.intervals import bootstrap
 from ietool.scoring.report import Report
-from ietool.tasks.ner.data.reading import Entity
+from ietool.tasks.ner.data.example import Entity
 from ietool.tasks.ner.data.schemes import SCHEMES
 from ietool.tasks.ner.score.scorer import METRICS, score, score_paths
 

@@ -17,16 +17,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ietool.errors import UserError
-from ietool.tasks.qa.data.reading import (
-    FORMS,
-    Question,
-    check_start,
-    detect_form,
-    has_markup,
-    input_of,
-    load_questions,
-    read_inputs_file,
-)
+from ietool.tasks.qa.data.forms.recognise import FORMS
+from ietool.tasks.qa.data.question import Question, check_start
+from ietool.tasks.qa.data.reading import detect_form, has_markup, input_of, load_questions, read_inputs_file
 from ietool.tasks.qa.data.sources import files_of, locate
 
 WEBQA = {

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ietool.tasks.qa.data.reading import Passage, Question
+from ietool.tasks.qa.data.question import Passage, Question
 from ietool.tasks.qa.features.locate import annotated, best_of, locate
 from ietool.text.characters import fold
 

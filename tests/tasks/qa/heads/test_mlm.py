@@ -18,7 +18,7 @@ from ietool.core.candidates import Floor
 from ietool.errors import UserError
 from ietool.nn.pretrained import open_pretrained
 from ietool.tasks.qa import QaTask
-from ietool.tasks.qa.data.reading import Passage, Question
+from ietool.tasks.qa.data.question import Passage, Question
 from ietool.tasks.qa.heads.mlm.model import IGNORED, MaskConfig, MaskModel, build, check_encoder
 from ietool.tasks.qa.heads.mlm.reader import MaskReader, follow, open_reader
 from ietool.tasks.qa.heads.mlm.recipe import MaskRecipe

@@ -17,7 +17,7 @@ from torch import Tensor
 from ietool.core.predicting import Predictor
 from ietool.errors import UserError
 from ietool.recipe_io import load_recipe
-from ietool.tasks.qa.data.reading import Passage, Question
+from ietool.tasks.qa.data.question import Passage, Question
 from ietool.tasks.qa.features.featurizer import Featurizer
 from ietool.tasks.qa.features.labels import LABELS
 from ietool.tasks.qa.heads.decoder import SPANS

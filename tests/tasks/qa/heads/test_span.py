@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from ietool.errors import UserError
 from ietool.nn.pretrained import open_pretrained
 from ietool.tasks.qa import QaTask
-from ietool.tasks.qa.data.reading import Passage, Question
+from ietool.tasks.qa.data.question import Passage, Question
 from ietool.tasks.qa.features.labels import LABELLED
 from ietool.tasks.qa.heads.pairs import PairWindow, batch_of, encode, fitting
 from ietool.tasks.qa.heads.span.model import SpanConfig, SpanModel, build

@@ -16,7 +16,8 @@ from ietool.core.sources import Sources
 from ietool.errors import UserError
 from ietool.recipe_io import load_recipe
 from ietool.tasks.qa import QaTask
-from ietool.tasks.qa.data.reading import Question, load_questions
+from ietool.tasks.qa.data.question import Question
+from ietool.tasks.qa.data.reading import load_questions
 from ietool.tasks.qa.features.cooccurrence import COOCCURRENCE
 from ietool.tasks.qa.features.featurizer import Featurizer
 from ietool.tasks.qa.features.labels import LABELLED

@@ -15,7 +15,7 @@ from ietool.errors import UserError
 from ietool.scoring.intervals import bootstrap
 from ietool.scoring.overlap import bag_f1, clipped_matches, longest_run, run_f1
 from ietool.scoring.report import Report
-from ietool.tasks.qa.data.reading import Passage, Question
+from ietool.tasks.qa.data.question import Passage, Question
 from ietool.tasks.qa.score.dureader2 import closest_entities
 from ietool.tasks.qa.score.english import word_tokenize
 from ietool.tasks.qa.score.files import Predicted

@@ -16,17 +16,10 @@ from hypothesis import strategies as st
 
 from ietool.errors import UserError
 from ietool.files import read_lines
-from ietool.tasks.ske.data.example import Example, Triple
-from ietool.tasks.ske.data.reading import (
-    VALUE,
-    Schema,
-    infer_schema,
-    load_examples,
-    locate,
-    read_examples,
-    read_inputs,
-    read_schema,
-)
+from ietool.tasks.ske.data.example import VALUE, Example, Triple
+from ietool.tasks.ske.data.reading import load_examples, read_examples, read_inputs
+from ietool.tasks.ske.data.schema import Schema, infer_schema, read_schema
+from ietool.tasks.ske.data.sources import locate
 from ietool.tasks.ske.writing import format_line
 
 SKE_SCHEMA = [

@@ -6,8 +6,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ietool.core.survey import OracleCounts
-from ietool.tasks.ske.data.example import Example, Triple
-from ietool.tasks.ske.data.reading import VALUE
+from ietool.tasks.ske.data.example import VALUE, Example, Triple
 from ietool.tasks.ske.features.labelling import facts, label_rows, locate_names
 from ietool.tasks.ske.heads.assembly import assemble
 from ietool.tasks.ske.heads.stages.oracle import perfect_rows

@@ -12,8 +12,7 @@ from hypothesis import strategies as st
 from ietool.core.sources import Sources
 from ietool.recipe_io import load_recipe
 from ietool.tasks.ske import SkeTask
-from ietool.tasks.ske.data.example import Example, Triple
-from ietool.tasks.ske.data.reading import VALUE
+from ietool.tasks.ske.data.example import VALUE, Example, Triple
 from ietool.tasks.ske.heads.gplinker.oracle import perfect_links
 from ietool.tasks.ske.prepare.oracle import AMBIGUOUS, APART, BORDERS, Oracle, Window
 from ietool.tasks.ske.recipe import SkeRecipe

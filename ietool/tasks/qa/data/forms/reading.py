@@ -17,8 +17,6 @@ from ietool.tasks.qa.data.forms.recognise import FORMS, KNOWN, form_of
 from ietool.tasks.qa.data.forms.wanted import Wanted
 from ietool.tasks.qa.data.question import Question
 
-__all__ = ["FORMS", "Wanted", "first_form", "read_questions"]
-
 _READERS: dict[str, Callable[[Place, dict[str, Any], int, Wanted], Iterator[Question]]] = {
     "webqa": webqa.questions,
     "squad": squad.questions,
