@@ -28,19 +28,18 @@ class QaDecoder(ABC):
 
     def kept(self, found: Candidates, decode: Any) -> npt.NDArray[np.bool_]:
         """(n,): which rows may be an answer with these settings."""
-        sizes = found.rows[:, 2] - found.rows[:, 1]
-        kept: npt.NDArray[np.bool_] = (sizes <= decode.longest) & (self.layout.probability(found.parts) > 0)
+        kept: npt.NDArray[np.bool_] = found.rows[:, 2] - found.rows[:, 1] <= decode.longest
         return kept
 
     def decode(self, item: Question, found: Candidates, decode: Any) -> Answered:
         """As in :class:`ietool.core.predicting.Decoder`."""
-        kept = self.kept(found, decode)
+        value = self.layout.probability(found.parts)
+        kept = self.kept(found, decode) & (value > 0)
         spans: dict[int, list[SpanRow]] = {}
-        values = self.layout.probability(found.parts[kept]).tolist()
-        for (passage, start, end), value in zip(found.rows[kept].tolist(), values, strict=True):
-            spans.setdefault(passage, []).append((start, end, value))
-        voted = vote([passage.text for passage in item.passages], spans, voting=decode.voting)
-        candidates = voted[: max(SPANS, decode.nbest)]
+        for (passage, start, end), v in zip(found.rows[kept].tolist(), value[kept].tolist(), strict=True):
+            spans.setdefault(passage, []).append((start, end, v))
+        texts = [passage.text for passage in item.passages]
+        candidates = vote(texts, spans, voting=decode.voting, most=max(SPANS, decode.nbest))
         return Answered(
             item.question_id,
             item.text,

@@ -171,10 +171,13 @@ class QaReader(ABC, Generic[W]):
         passages = np.repeat([passage for passage, _ in said], [len(one.spans) for _, one in said])
         rows = np.concatenate([passages[:, None], np.concatenate([one.spans for _, one in said])], 1).astype(np.int32)
         parts = np.concatenate([one.parts for _, one in said])
-        order = np.lexsort((-self._rank(parts), rows[:, 2], rows[:, 1], rows[:, 0]))
+        order = np.lexsort(rows.T[::-1])
         rows, parts = rows[order], parts[order]
         new = np.ones(len(rows), bool)
         new[1:] = (rows[1:] != rows[:-1]).any(1)
+        if not new.all():  # of each span the window that finds it most probable comes first
+            order = np.lexsort((-self._rank(parts), np.cumsum(new)))
+            parts = parts[order]
         return Candidates(rows[new], parts[new], self._whole([one for _, one in said]))
 
     def _whole(self, said: Sequence[Said]) -> npt.NDArray[np.float32]:

@@ -58,7 +58,9 @@ SpanRow = tuple[int, int, float]
 """A half-open span and its probability."""
 
 
-def vote(texts: Sequence[str], spans: Mapping[int, Sequence[SpanRow]], *, voting: bool = True) -> list[AnswerCandidate]:
+def vote(
+    texts: Sequence[str], spans: Mapping[int, Sequence[SpanRow]], *, voting: bool = True, most: int | None = None
+) -> list[AnswerCandidate]:
     """The answers that the passages of a question propose, best first (kexue.fm 5409).
 
     Of a passage counts, for each string, its best span. A string with the values v in those passages that have it
@@ -67,6 +69,7 @@ def vote(texts: Sequence[str], spans: Mapping[int, Sequence[SpanRow]], *, voting
     Args:
         texts: the passages.
         spans: index of a passage → its spans.
+        most: how many answers are given, at most; None: all.
     """
     found: dict[str, list[tuple[float, int, int, int]]] = {}
     for passage, proposed in spans.items():
@@ -77,7 +80,7 @@ def vote(texts: Sequence[str], spans: Mapping[int, Sequence[SpanRow]], *, voting
                 best[key] = (value, passage, start, end)
         for key, place in best.items():
             found.setdefault(key, []).append(place)
-    candidates = []
+    rows = []
     for places in found.values():
         value, passage, start, end = places[0]
         squares, total = value * value, value
@@ -85,5 +88,9 @@ def vote(texts: Sequence[str], spans: Mapping[int, Sequence[SpanRow]], *, voting
             value, passage, start, end = max(places, key=lambda place: (place[0], -place[1]))
             squares, total = sum(place[0] * place[0] for place in places), sum(place[0] for place in places)
         score = squares / (total + 1) if voting else value
-        candidates.append(AnswerCandidate(texts[passage][start:end], score, value, passage, start, end))
-    return sorted(candidates, key=lambda c: (-c.score, -c.probability, c.passage, c.start))
+        rows.append((-score, -value, passage, start, end))
+    rows.sort()
+    return [
+        AnswerCandidate(texts[passage][start:end], -score, -value, passage, start, end)
+        for score, value, passage, start, end in rows[:most]
+    ]
