@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from ietool.errors import UserError
 from ietool.text.encoding import CHARACTERS, TextEncoder
 from ietool.text.readers import copy_reader, open_reader, write_reader
-from ietool.text.units import DGCNN, Units, character_units
+from ietool.text.units import Units, character_units
 
 
 def made(pieces: list[tuple[int, int]]) -> Units:
@@ -86,7 +86,7 @@ def test_a_subword_across_the_border() -> None:
 
 def test_the_reader_of_a_folder_without_tokenizer_reads_characters(tmp_path: Path) -> None:
     characters = Counter("山水山水人")
-    reader = write_reader(tmp_path, DGCNN, characters, 2, None)
+    reader = write_reader(tmp_path, None, characters, 2, None)
     assert isinstance(reader, TextEncoder) and reader.size == 4
     copy = open_reader(_made(tmp_path / "run", tmp_path))
     text = "山人Ａ 水"
