@@ -26,7 +26,12 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-SETTINGS = ["model.hidden_size=16", "model.passage_dilations=[1,2]", "training.epochs=1", "data.held_out=0.05"]
+SETTINGS = [
+    "model.encoder.hidden_size=16",
+    "model.encoder.passage_dilations=[1,2]",
+    "training.epochs=1",
+    "data.held_out=0.05",
+]
 
 
 def batching(run: Path, data: Path, limit: int, device: str) -> dict[str, Any]:
@@ -36,20 +41,21 @@ def batching(run: Path, data: Path, limit: int, device: str) -> dict[str, Any]:
     from ietool import load
     from ietool.tasks.qa.data.question import Question
     from ietool.tasks.qa.data.reading import load_questions
-    from ietool.tasks.qa.heads.reader.decode import QaPredictor
+    from ietool.tasks.qa.heads.reading import QaReader
 
     loaded = load(run, device)
     predictor = loaded.predictor
-    assert isinstance(predictor, QaPredictor)
+    reader = predictor.reader
+    assert isinstance(reader, QaReader)
     questions = list(islice(load_questions(data), limit))
-    size = predictor.recipe.decode.batch_size
+    size = reader.batch_size
 
     def one_by_one() -> list[str]:
-        predictor.recipe.decode.batch_size, predictor.pool_batches = 1, 1
+        reader.batch_size, reader.pool = 1, 1
         return [answered.answer for q in questions for answered in predictor.predict([q])]
 
     def batched(some: list[Question] = questions) -> list[str]:
-        predictor.recipe.decode.batch_size, predictor.pool_batches = size, 16
+        reader.batch_size, reader.pool = size, 16
         return [answered.answer for answered in predictor.predict(some)]
 
     batched(questions[:20])  # warms up

@@ -34,11 +34,17 @@ from ietool.tasks.qa.data.reading import load_questions
 
 VARIANTS: dict[str, tuple[str, list[str]]] = {
     "full": ("the recipe", []),
-    "no-cooccurrence": ("without co-occurrence features", ["model.cooccurrence=false"]),
-    "no-aligned": ("without the aligned question", ["model.aligned=false"]),
+    "no-cooccurrence": ("without co-occurrence features", ["model.head.cooccurrence=false"]),
+    "no-aligned": ("without the aligned question", ["model.head.aligned=false"]),
     "article": (
         "as in the article: focal loss, neither",
-        ["model.loss=focal", "model.aligned=false", "model.cooccurrence=false", "decode.start=0.1", "decode.end=0.1"],
+        [
+            "model.head.loss=focal",
+            "model.head.aligned=false",
+            "model.head.cooccurrence=false",
+            "decode.start=0.1",
+            "decode.end=0.1",
+        ],
     ),
 }
 """Name → what it is, and what it changes; all but the first are of the recipe `qa` alone."""

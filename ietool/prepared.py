@@ -42,8 +42,8 @@ def fingerprint(task: Task[Any], recipe: Recipe, sources: Sources, skip_bad: boo
         for name in key.split("."):
             value = getattr(value, name, None)
         if value is not None:
-            settings[key] = value
-            if key == "model.encoder.name" and Path(str(value)).is_dir():
+            settings[key] = str(value) if isinstance(value, Path) else value
+            if isinstance(value, Path) or (key == "model.encoder.name" and Path(value).is_dir()):
                 digest.update(json.dumps([key, _look(Path(value))]).encode())
     settings |= {"format": FORMAT, "version": __version__, "task": task.name, "skip_bad": skip_bad}
     digest.update(json.dumps(settings, sort_keys=True).encode())

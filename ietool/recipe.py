@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt, ValidationInfo, field_validator
@@ -33,7 +34,16 @@ class CharactersSection(Section):
     kind: Literal["characters"] = "characters"
 
 
-class DGCNNSection(CharactersSection):
+class VocabularySection(CharactersSection):
+    """One that has an embedding of every character, and perhaps vectors of words."""
+
+    word_vectors: Path | None = Field(
+        None, description="word2vec text or binary, gensim KeyedVectors, or a folder with vectors*.npy and words.txt"
+    )
+    min_char_count: PositiveInt = Field(2, description="rarer characters of the training texts become [UNK]")
+
+
+class DGCNNSection(VocabularySection):
     """A stack of DGCNN blocks over embeddings of characters, words and parts of speech (kexue.fm 6671)."""
 
     hidden_size: PositiveInt = Field(128, multiple_of=2)

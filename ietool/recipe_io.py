@@ -15,7 +15,7 @@ from ietool.errors import UserError
 from ietool.nearest import did_you_mean
 from ietool.recipe import Best, Recipe
 from ietool.recipe_errors import explain, suggest
-from ietool.recipe_keys import SHORT, is_kind, section_of, set_kind, today, with_sections
+from ietool.recipe_keys import SHORT, at, is_kind, section_of, set_kind, today, with_sections
 from ietool.registry import TASKS, get_task
 
 if TYPE_CHECKING:
@@ -175,7 +175,7 @@ def _changed(
         elif is_kind(key):
             set_kind(task, data, key, value)
         else:
-            _set(data, key, value, type(recipe))
+            _set(data, key, value, recipe)
     return _validate(task, data, lines, path, changed, recipe)
 
 
@@ -200,8 +200,8 @@ def _parsed(text: str, task: Task[Any]) -> tuple[str, Any]:
     return new if isinstance(new, str) else key, value  # of several the head decides, which may yet be set
 
 
-def _set(data: dict[str, Any], key: str, value: Any, recipe_class: type[Recipe]) -> None:
-    """Set one dotted key in ``data``."""
+def _set(data: dict[str, Any], key: str, value: Any, recipe: Recipe) -> None:
+    """Set one dotted key in the ``data`` of a recipe."""
     parts = key.split(".")
     place: Any = data
     for depth, part in enumerate(parts):
@@ -214,12 +214,13 @@ def _set(data: dict[str, Any], key: str, value: Any, recipe_class: type[Recipe])
         elif isinstance(place, dict):
             index = part
             if not last and place.get(part) is None:
-                place[part] = {}
+                known = at(recipe.model_dump(mode="json"), ".".join(parts[: depth + 1]))
+                place[part] = known if isinstance(known, list) else {}
             elif not last and tuple(parts[: depth + 1]) in SHORT:
                 place[part] = SHORT[tuple(parts[: depth + 1])](place[part])
         else:
             here = ".".join(parts[:depth])
-            mend = suggest(key, recipe_class, data) or f"set {here} itself"
+            mend = suggest(key, type(recipe), data) or f"set {here} itself"
             raise UserError(f"{here} is a value and has no keys", field=key, mend=mend)
         if last:
             place[index] = value

@@ -100,7 +100,7 @@ def set_kind(task: Task[Any], data: dict[str, Any], key: str, value: Any) -> Non
     after = _defaults(task.recipe_class(data), data)
     given = {f"model.{section}.{name}" for name in new} if whole else set()  # of these a wrong one is to be told
     gone = {
-        known for known, default in before.items() if known not in after or after[known] != default == _at(data, known)
+        known for known, default in before.items() if known not in after or after[known] != default == at(data, known)
     }
     _drop(data, gone - given)
 
@@ -122,7 +122,8 @@ def _defaults(model: type[Section], data: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
-def _at(data: Any, key: str) -> Any:
+def at(data: Any, key: str) -> Any:
+    """What stands under a dotted key; None where nothing does."""
     for part in key.split("."):
         data = data.get(part) if isinstance(data, dict) else None
     return data

@@ -49,8 +49,8 @@ def test_byte_order_mark_and_crlf(tmp_path: Path) -> None:
         ("training.tensorboard=true", True),
         ("training.schedule=linear", "linear"),
         ("model.encoder.dilations=[1, 2, 5]", [1, 2, 5]),
-        ("data.word_vectors=vectors/words.txt", Path("vectors/words.txt")),
-        ("data.word_vectors=null", None),
+        ("model.encoder.word_vectors=vectors/words.txt", Path("vectors/words.txt")),
+        ("model.encoder.word_vectors=null", None),
     ],
 )
 def test_overrides_are_typed(override: str, value: Any) -> None:

@@ -51,8 +51,11 @@ def test_keys_go_by_kind() -> None:
     characters, pretrained = load_recipe("ner-crf"), load_recipe("ner-crf", ["model.encoder=folder"])
     assert keys(characters) - keys(pretrained) == {
         f"model.encoder.{name}"
-        for name in ("hidden_size", "dilations", "positions", "embedding_dropout", "gate_dropout", "part_of_speech")
-    }
+        for name in (
+            "word_vectors", "min_char_count", "hidden_size", "dilations", "positions", "embedding_dropout",
+            "gate_dropout", "part_of_speech",
+        )
+    }  # fmt: skip
     assert keys(pretrained) - keys(characters) == {"model.encoder.name", "model.encoder.cut_vocabulary"}
     crf, pointer = (keys(load_recipe(name)) for name in HEADS.values())
     assert crf - pointer == {"model.head.tags", "model.head.transition_scale"}
@@ -180,7 +183,7 @@ def test_a_key_of_another_encoder_tells_with_which_it_acts() -> None:
         ("model.head.tag=bio", ("did you mean model.head.tags?",)),
         ("modell.head=crf", ("a recipe has: name, task",)),
         ("model.head=gp", ("no head 'gp'", "use one of: crf, globalpointer")),
-        ("model.encoder=3", ("should be a section of keys, not 3", "model.encoder has: kind, hidden_size")),
+        ("model.encoder=3", ("should be a section of keys, not 3", "model.encoder has: kind, word_vectors")),
         ("model.head=null", ("should be a section of keys", "model.head has: kind, dropout")),
         ("model=3", ("should be a section of keys", "model has: encoder, head")),
         ("model.head.transition_scale=-1", ("greater than 0", "the recipe has 1.0 (the transitions learn")),
@@ -246,7 +249,7 @@ def test_flat_recipes_are_read(tmp_path: Path) -> None:
         for head, name in HEADS.items():
             path.write_text(FLAT.format(encoder=encoder, head=head), encoding="utf-8")
             recipe: Any = load_recipe(path)
-            today = ["model.head.dropout=0.3", "data.word_vectors=null"]
+            today = ["model.head.dropout=0.3"]
             today += (
                 ["model.head.tags=bio", "model.head.transition_scale=4"] if head == "crf" else ["model.head.size=8"]
             )
@@ -278,9 +281,13 @@ def test_recipes_of_today_are_left_as_they_are() -> None:
 @pytest.mark.parametrize(("former", "key"), sorted(TASK.former_keys.items()))
 def test_former_keys_can_be_set(former: str, key: str) -> None:
     assert any(key in keys(load_recipe(name, more)) for name in HEADS.values() for more in ((), ("model.encoder=f",)))
-    value = {"dilations": "[3]", "tags": "bio", "part_of_speech": "false", "cut_vocabulary": "true"}.get(
-        former.rpartition(".")[2], "0.5" if "dropout" in former else "4"
-    )
+    value = {
+        "dilations": "[3]",
+        "tags": "bio",
+        "part_of_speech": "false",
+        "cut_vocabulary": "true",
+        "word_vectors": "v.txt",
+    }.get(former.rpartition(".")[2], "0.5" if "dropout" in former else "4")
     name = "ner-globalpointer" if former == "model.head_size" else "ner-crf"
     more = ["model.encoder=f"] if former == "model.cut_vocabulary" else []
     assert load_recipe(name, [*more, f"{former}={value}"]) == load_recipe(name, [*more, f"{key}={value}"])

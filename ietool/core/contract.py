@@ -63,7 +63,13 @@ class Task(ABC, Generic[R]):
     """Roles that files may have besides."""
     feature_sections: ClassVar[tuple[str, ...]] = ("data",)
     """Sections of the recipe on which features depend: a change of them prepares anew."""
-    feature_keys: ClassVar[tuple[str, ...]] = ("model.encoder.kind", "model.encoder.name", "model.head.kind")
+    feature_keys: ClassVar[tuple[str, ...]] = (
+        "model.encoder.kind",
+        "model.encoder.name",
+        "model.encoder.word_vectors",
+        "model.encoder.min_char_count",
+        "model.head.kind",
+    )
     """Single keys on which they depend, where the recipe has them. The oracle recall is that of a head's decoder."""
     former_keys: ClassVar[Mapping[str, str | tuple[str, ...]]] = {}
     """Dotted key of a recipe that had no sections for encoder and head → the key that it became; several, where heads

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path
 
+from ietool.recipe import PretrainedSection, VocabularySection
 from ietool.text.units import TOKENIZER, UnitReader
 
 
@@ -23,27 +24,25 @@ def open_reader(folder: Path) -> UnitReader:
     return TextEncoder.open(folder)
 
 
-def write_reader(
-    folder: Path, pretrained: str | None, characters: Counter[str], min_count: int, word_vectors: Path | None
-) -> UnitReader:
+def write_reader(folder: Path, encoder: VocabularySection | PretrainedSection, characters: Counter[str]) -> UnitReader:
     """Write what :func:`open_reader` reads, and give it.
 
     Args:
         folder: a prepared folder.
-        pretrained: the folder or hub id of a pretrained encoder; None: the encoder reads characters.
-        characters, min_count, word_vectors: as in :func:`ietool.text.encoding.write_vocabulary`, for characters.
+        encoder: of the recipe.
+        characters: of train, as in :func:`ietool.text.encoding.write_vocabulary`; a pretrained encoder has its own.
 
     Raises:
         UserError: the word vectors or the tokenizer cannot be read.
     """
-    if pretrained is None:
-        from ietool.text.encoding import write_vocabulary
-
-        write_vocabulary(folder, characters, min_count, word_vectors)
-    else:
+    if isinstance(encoder, PretrainedSection):
         from ietool.text.tokens import fetch_tokenizer
 
-        fetch_tokenizer(pretrained).save(folder)
+        fetch_tokenizer(encoder.name).save(folder)
+    else:
+        from ietool.text.encoding import write_vocabulary
+
+        write_vocabulary(folder, characters, encoder.min_char_count, encoder.word_vectors)
     return open_reader(folder)
 
 

@@ -44,7 +44,7 @@ def folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 def opened(folder: Path, prepared: Path, *, cut: bool = False) -> PretrainedEncoder:
     """An encoder with its weights, as a model's making puts them in."""
     prepared.mkdir(exist_ok=True)
-    reader = write_reader(prepared, str(folder), Counter(), 1, None)
+    reader = write_reader(prepared, PretrainedSection(name=str(folder)), Counter())
     assert isinstance(reader, TokenReader)
     write_kept_tokens(prepared, reader, SEEN)
     section = PretrainedSection(name=str(folder), cut_vocabulary=cut)
@@ -121,7 +121,7 @@ def test_padding_keeps_its_row_where_rows_were_cut(tmp_path: Path, padding: int)
     kept = {*SEEN, 30, 39}
     prepared = tmp_path / "p"
     prepared.mkdir()
-    reader = write_reader(prepared, str(folder), Counter(), 1, None)
+    reader = write_reader(prepared, PretrainedSection(name=str(folder)), Counter())
     assert isinstance(reader, TokenReader)
     write_kept_tokens(prepared, reader, kept)
     section = PretrainedSection(name=str(folder), cut_vocabulary=True)
@@ -291,7 +291,7 @@ def test_the_head_of_a_masked_language_model_is_left_behind(tmp_path: Path) -> N
 def test_a_model_holds_the_settings_of_its_encoder(tmp_path: Path) -> None:
     """So that it is built again without the folder it came from."""
     folder = make_encoder_folder(tmp_path / "tiny", TEXTS)
-    reader = write_reader(tmp_path, str(folder), Counter(), 1, None)
+    reader = write_reader(tmp_path, PretrainedSection(name=str(folder)), Counter())
     settings = encoder_settings(PretrainedSection(name=str(folder)), reader, tmp_path)
     assert settings["hidden_size"] == 16 and settings["token_rows"] == 0
     assert settings["encoder"]["model_type"] == "bert" and "dtype" not in settings["encoder"]

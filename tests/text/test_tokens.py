@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from transformers import BartConfig
 
 from ietool.errors import UserError
+from ietool.recipe import PretrainedSection
 from ietool.text.readers import copy_reader, open_reader, write_reader
 from ietool.text.tokens import (
     FILES,
@@ -171,7 +172,7 @@ def test_what_is_saved_opens_as_the_same(reader: TokenReader, tmp_path: Path) ->
 
 
 def test_a_prepared_folder_has_the_tokenizer_of_its_encoder(folder: Path, tmp_path: Path) -> None:
-    reader = write_reader(tmp_path, str(folder), Counter("山水"), 1, None)
+    reader = write_reader(tmp_path, PretrainedSection(name=str(folder)), Counter("山水"))
     assert isinstance(reader, TokenReader)
     copy = tmp_path / "run"
     copy.mkdir()

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ietool.errors import UserError
+from ietool.recipe import DGCNNSection
 from ietool.text.encoding import CHARACTERS, TextEncoder
 from ietool.text.readers import copy_reader, open_reader, write_reader
 from ietool.text.units import Units, character_units
@@ -86,7 +87,7 @@ def test_a_subword_across_the_border() -> None:
 
 def test_the_reader_of_a_folder_without_tokenizer_reads_characters(tmp_path: Path) -> None:
     characters = Counter("山水山水人")
-    reader = write_reader(tmp_path, None, characters, 2, None)
+    reader = write_reader(tmp_path, DGCNNSection(), characters)
     assert isinstance(reader, TextEncoder) and reader.size == 4
     copy = open_reader(_made(tmp_path / "run", tmp_path))
     text = "山人Ａ 水"

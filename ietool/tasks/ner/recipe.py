@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, PositiveInt
@@ -30,10 +29,6 @@ class DataSection(WindowedSection):
     form: Literal["auto", "cluener", "bio", "bios", "iob1", "bioes", "bmes", "bilou", "bmew"] = Field(
         "auto", description="of the files, where it is unclear; files of tokens and tags are called by their scheme"
     )
-    word_vectors: Path | None = Field(
-        None, description="word2vec text or binary, gensim KeyedVectors, or a folder with vectors*.npy and words.txt"
-    )
-    min_char_count: PositiveInt = Field(2, description="rarer characters of the training texts become [UNK]")
     held_out: Share = Field(0.1, description="share of train that becomes dev where no dev file is given")
     held_out_seed: Annotated[int, Field(ge=0)] = Field(42, description="which share that is")
 
@@ -88,6 +83,8 @@ class NerRecipe(Recipe):
 
 
 FORMER_KEYS = {
+    "data.word_vectors": "model.encoder.word_vectors",
+    "data.min_char_count": "model.encoder.min_char_count",
     "model.cut_vocabulary": "model.encoder.cut_vocabulary",
     "model.hidden_size": "model.encoder.hidden_size",
     "model.dilations": "model.encoder.dilations",

@@ -115,6 +115,8 @@ class PairRecipe(QaRecipe):
 
 
 FORMER_KEYS = {
+    "data.word_vectors": "model.encoder.word_vectors",
+    "data.min_char_count": "model.encoder.min_char_count",
     "model.cut_vocabulary": "model.encoder.cut_vocabulary",
     "model.hidden_size": "model.encoder.hidden_size",
     "model.question_dilations": "model.encoder.question_dilations",

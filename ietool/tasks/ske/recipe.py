@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, PositiveInt
@@ -27,10 +26,6 @@ class DataSection(WindowedSection):
     overlap: Annotated[int, Field(ge=0)] = Field(
         96, description="characters two neighbouring windows of a long text share"
     )
-    word_vectors: Path | None = Field(
-        None, description="word2vec text or binary, gensim KeyedVectors, or a folder with vectors*.npy and words.txt"
-    )
-    min_char_count: PositiveInt = Field(2, description="rarer characters of the training texts become [UNK]")
     occurrences: Literal["all", "first"] = Field("all", description="which occurrences of a gold name are labelled")
 
 
@@ -93,6 +88,8 @@ class SkeRecipe(Recipe):
 
 
 FORMER_KEYS = {
+    "data.word_vectors": "model.encoder.word_vectors",
+    "data.min_char_count": "model.encoder.min_char_count",
     "model.cut_vocabulary": "model.encoder.cut_vocabulary",
     "model.hidden_size": "model.encoder.hidden_size",
     "model.dilations": "model.encoder.dilations",

@@ -33,7 +33,6 @@ from ietool.core.survey import oracle_table
 from ietool.errors import UserError
 from ietool.files import read_lines
 from ietool.progress import Progress
-from ietool.recipe import PretrainedSection
 from ietool.tasks.ner.data.example import Entity, Example
 from ietool.tasks.ner.data.forms.recognise import CLUENER
 from ietool.tasks.ner.data.reading import load_examples
@@ -98,16 +97,13 @@ class _Preparation:
         self.form, self.separator = "", " "
 
     def run(self) -> PrepareReport:
-        data = self.recipe.data
         characters = self.read_train()
         types = [name for name, _ in self.splits["train"].types.most_common()]
         if not types:
             raise UserError("has no entity to learn from", file=self.sources.files["train"])
         self.splits["train"].types.clear()  # counted again with the rest
         Labels(tuple(types), self.form, self.separator).save(self.folder)
-        encoder = self.recipe.model.encoder
-        pretrained = encoder.name if isinstance(encoder, PretrainedSection) else None
-        write_reader(self.folder, pretrained, characters, data.min_char_count, data.word_vectors)
+        write_reader(self.folder, self.recipe.model.encoder, characters)
         self.featurizer = Featurizer.open(self.recipe, self.folder)
         self.labeller = Labeller({name: n for n, name in enumerate(types)}, flat=self.flat)
         self.unknown = self.featurizer.reader.unknown

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ietool.core.survey import OracleCounts
+from ietool.recipe import PretrainedSection
 from ietool.tasks.qa.data.question import Question
 from ietool.tasks.qa.features.featurizer import asked
 from ietool.tasks.qa.features.labels import label_class
@@ -25,17 +26,17 @@ class PairRows(TrainingRows):
     """Texts as they are: they become tokens when they are drawn.
 
     Args:
-        encoder: the folder or hub id of the pretrained encoder.
+        encoder: of the recipe.
         longest: tokens of an answer, at most; None: any number.
 
     Raises:
         UserError: the encoder's tokenizer cannot be had.
     """
 
-    def __init__(self, recipe: QaRecipe, folder: Path, encoder: str, longest: int | None = None) -> None:
+    def __init__(self, recipe: QaRecipe, folder: Path, encoder: PretrainedSection, longest: int | None = None) -> None:
         self.recipe, self.folder = recipe, folder
         # An encoder that cannot be had is told before everything is read.
-        reader = write_reader(folder, encoder, Counter(), 1, None)
+        reader = write_reader(folder, encoder, Counter())
         assert isinstance(reader, TokenReader)
         self.tokens = TokenSurvey(reader, longest)
 

@@ -21,7 +21,6 @@ from ietool.core.sources import Sources
 from ietool.core.survey import oracle_table
 from ietool.files import OnBad
 from ietool.progress import Progress
-from ietool.recipe import PretrainedSection
 from ietool.tasks.ske.data.example import Example
 from ietool.tasks.ske.data.reading import load_examples, read_examples
 from ietool.tasks.ske.data.schema import Schema, infer_schema, read_schema
@@ -117,7 +116,7 @@ class _Preparation:
         self.read_dev(featurizer)
         splits["dev"].cut = featurizer.reader.cut - splits["train"].cut
         report = PrepareReport(rejected=sum(s.rejected for s in splits.values()))
-        vectors = self.recipe.data.word_vectors is not None
+        vectors = getattr(self.recipe.model.encoder, "word_vectors", None) is not None
         report.tables = [
             statistics.corpus_table(splits, self.overlap, vectors=vectors),
             oracle_table({name: s.oracle.counts for name, s in splits.items()}, "triples", ORACLE_NOTE),
@@ -150,9 +149,7 @@ class _Preparation:
             characters.update(fold(example.text))
             self.builder.add(set(facts(example.triples, self.labels)))
         self.builder.write(folder)
-        data, encoder = recipe.data, recipe.model.encoder
-        pretrained = encoder.name if isinstance(encoder, PretrainedSection) else None
-        write_reader(folder, pretrained, characters, data.min_char_count, data.word_vectors)
+        write_reader(folder, recipe.model.encoder, characters)
         (folder / SCHEMA).write_text(self.schema.to_json(), encoding="utf-8")
 
     def train_rows(self, featurizer: Featurizer) -> Iterator[dict[str, Any]]:

@@ -403,6 +403,10 @@ def test_intervals_of_a_mean_are_those_of_statistics() -> None:
     width = 1.96 * math.sqrt(0.25 / 400)
     assert (low, high) == (pytest.approx(0.5 - width, abs=0.01), pytest.approx(0.5 + width, abs=0.01))
     assert bootstrap(rows[:0], lambda sums: {}, resamples=10) == {}
+    many = np.column_stack([np.linspace(0, 1, 6_000), np.ones(6_000)])  # no two alike
+    low, high = bootstrap(many, lambda sums: {"mean": sums[..., 0] / sums[..., 1]}, resamples=2000)["mean"]
+    spread = 1.96 * np.std(many[:, 0]) / np.sqrt(len(many))
+    assert (low, high) == pytest.approx((0.5 - spread, 0.5 + spread), abs=0.1 * spread)
 
 
 def test_the_variant_is_told_from_the_question() -> None:

@@ -24,6 +24,7 @@ Floats = npt.NDArray[np.floating]
 Ints = npt.NDArray[np.integer]
 
 _NONE = np.zeros(0, np.float32)
+_NOTHING = Said(np.zeros((0, 2), np.int32), np.zeros((0, 1), np.float32), _NONE)
 
 
 class MaskReader(QaReader[PairWindow]):
@@ -47,11 +48,12 @@ class MaskReader(QaReader[PairWindow]):
         for window, at, p, stops in self._read(windows):
             units = window.units
             found = follow(p, stops, units.ids[at], units.starts[at], units.ends[at], self.longest)
-            spans, parts = np.zeros((0, 2), np.int32), np.zeros((0, 1), np.float32)
-            if found is not None and found[2] > least:
-                spans = np.array([found[:2]], np.int32) + np.int32(window.start)
-                parts = np.array([[found[2]]], np.float32)
-            said.append(Said(spans, parts, _NONE))
+            if found is None or found[2] <= least:
+                said.append(_NOTHING)
+                continue
+            start, end, value = found
+            spans = np.array([[start + window.start, end + window.start]], np.int32)
+            said.append(Said(spans, np.array([[value]], np.float32), _NONE))
         return said
 
     def parts(self, windows: Sequence[PairWindow], spans: Sequence[npt.NDArray[np.int32]]) -> list[Said]:

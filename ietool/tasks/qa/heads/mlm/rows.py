@@ -16,8 +16,8 @@ def open_rows(recipe: MaskRecipe, folder: Path) -> PairRows:
     Raises:
         UserError: the encoder cannot be had, has no head of a masked language model, or no room for so many masks.
     """
-    encoder, masks = recipe.model.encoder.name, recipe.model.head.masks
+    encoder, masks = recipe.model.encoder, recipe.model.head.masks
     rows = PairRows(recipe, folder, encoder, masks)
     MaskTokens.of(folder, masks)
-    check_encoder(encoder)
+    check_encoder(encoder.name)
     return rows

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, PositiveInt
 
-from ietool.recipe import CharactersSection, Share, encoder_kind, head_kind
+from ietool.recipe import Share, VocabularySection, encoder_kind, head_kind
 from ietool.tasks.qa.recipe import (
-    DataSection,
     EndpointDecodeSection,
     HeadSection,
     ModelSection,
@@ -18,16 +16,7 @@ from ietool.tasks.qa.recipe import (
 )
 
 
-class ReaderDataSection(DataSection):
-    """How questions and passages become characters."""
-
-    word_vectors: Path | None = Field(
-        None, description="word2vec text or binary, gensim KeyedVectors, or a folder with vectors*.npy and words.txt"
-    )
-    min_char_count: PositiveInt = Field(2, description="rarer characters of the training texts become [UNK]")
-
-
-class ReaderEncoderSection(CharactersSection):
+class ReaderEncoderSection(VocabularySection):
     """Two stacks of DGCNN blocks over the same embeddings, one for questions and one for passages."""
 
     hidden_size: PositiveInt = 128
@@ -74,7 +63,6 @@ class ReaderSamplingSection(SamplingSection):
 class ReaderRecipe(QaRecipe):
     """Question answering by a DGCNN reader."""
 
-    data: ReaderDataSection = Field(default_factory=ReaderDataSection)
     model: ReaderModelSection = Field(default_factory=ReaderModelSection)
     sampling: ReaderSamplingSection = Field(default_factory=ReaderSamplingSection)
     decode: EndpointDecodeSection = Field(default_factory=EndpointDecodeSection)

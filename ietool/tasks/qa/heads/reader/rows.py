@@ -48,8 +48,7 @@ class CharacterRows(TrainingRows):
 
     def ready(self) -> None:
         """Raises UserError if the word vectors cannot be read."""
-        data = self.recipe.data
-        reader = write_reader(self.folder, None, self.characters, data.min_char_count, data.word_vectors)
+        reader = write_reader(self.folder, self.recipe.model.encoder, self.characters)
         assert isinstance(reader, TextEncoder)
         self.featurizer = Featurizer(self.recipe, reader)
 

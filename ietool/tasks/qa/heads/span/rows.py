@@ -10,4 +10,4 @@ from ietool.tasks.qa.heads.span.recipe import SpanRecipe
 
 def open_rows(recipe: SpanRecipe, folder: Path) -> PairRows:
     """Raises UserError if the encoder's tokenizer cannot be had."""
-    return PairRows(recipe, folder, recipe.model.encoder.name)
+    return PairRows(recipe, folder, recipe.model.encoder)
