@@ -14,10 +14,10 @@ from ietool.paths import shipped_data
 from ietool.workflow.predict import load
 
 TINY = (
-    "model.hidden_size=32",
-    "model.attention_heads=2",
-    "model.attention_head_size=4",
-    "model.description=24",
+    "model.encoder.hidden_size=32",
+    "model.head.attention_heads=2",
+    "model.head.attention_head_size=4",
+    "model.head.description=24",
     "training.epochs=8",
     "training.schedule=constant_with_warmup",
     "training.batch_size=16",
@@ -161,7 +161,7 @@ def test_bad_records_are_told_or_left_out(work: Path, tmp_path: Path, capsys: py
     assert [r["line"] for r in read(tmp_path / "out" / "rejects.jsonl")] == [161, 162]
 
 
-@pytest.mark.parametrize("extra", ["model.mentions=pointers", "sampling.loss=pair", "data.nil=keep"])
+@pytest.mark.parametrize("extra", ["model.head.mentions=pointers", "sampling.loss=pair", "data.nil=keep"])
 def test_variants_train_and_predict(work: Path, tmp_path: Path, extra: str) -> None:
     corpus = shipped_data("el2020") if extra == "data.nil=keep" else work
     run = tmp_path / "run"

@@ -11,9 +11,9 @@ from transformers import AutoModel
 
 import ietool.auto
 from ietool.cli.app import run as ietool
-from ietool.tasks.el.heads.cross.model import ElCrossModel
+from ietool.tasks.el.heads.cross.model import CrossModel
 from ietool.workflow.predict import load
-from tests.tasks.el.crossed import make_data, make_encoder, settings_for
+from tests.tasks.el.made import make_data, make_encoder, settings_for
 
 
 @pytest.fixture(scope="module")
@@ -76,9 +76,9 @@ def test_prepare_tells_what_the_encoder_can_express(work: Path, capsys: pytest.C
     assert told["fresh"] is False  # train prepared the same
     assert told["statistics"]["dev"]["oracle"]["lost"]["a token of the encoder lies across its border"] == 0
     assert any("tokens, none of more than 20" in note for note in told["notes"])
-    assert ietool([*arguments, "--set", "model.cut_vocabulary=true", "--json"]) == 0
+    assert ietool([*arguments, "--set", "model.encoder.cut_vocabulary=true", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["fresh"] is True
-    assert ietool([*arguments, "--set", "model.head_dropout=0.3", "--json"]) == 0
+    assert ietool([*arguments, "--set", "model.head.dropout=0.3", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["folder"] == told["folder"]
 
 
@@ -96,8 +96,8 @@ def test_batches_give_what_single_texts_give(work: Path) -> None:
 
 def test_a_run_opens_as_any_model_does(work: Path) -> None:
     model = AutoModel.from_pretrained(work / "run")
-    assert isinstance(model, ElCrossModel)
-    own = load(work / "run", "cpu").predictor.model  # type: ignore[attr-defined]
+    assert isinstance(model, CrossModel)
+    own = load(work / "run", "cpu").predictor.reader.model  # type: ignore[attr-defined]
     for name, tensor in model.state_dict().items():
         assert tensor.equal(own.state_dict()[name]), name
 
@@ -137,8 +137,9 @@ def test_overfit_fits(work: Path, capsys: pytest.CaptureFixture[str]) -> None:
 
 @pytest.mark.parametrize(
     "setting",
-    ["training.r_drop=2", "training.adversarial=0.5", "model.cut_vocabulary=true", "training.frozen_layers=1",
-     "training.gradient_checkpointing=true", "data.word_vectors=VECTORS", "model.habits=false", "model.ranked=every"],
+    ["training.r_drop=2", "training.adversarial=0.5", "model.encoder.cut_vocabulary=true", "training.frozen_layers=1",
+     "training.gradient_checkpointing=true", "data.word_vectors=VECTORS", "model.head.habits=false",
+     "model.head.ranked=every"],
 )  # fmt: skip
 def test_variants_train_and_predict(work: Path, tmp_path: Path, setting: str) -> None:
     if "VECTORS" in setting:
@@ -165,14 +166,15 @@ def test_variants_train_and_predict(work: Path, tmp_path: Path, setting: str) ->
 @pytest.mark.parametrize(
     "settings, message",
     [
-        (("sampling.loss=pair",), "--set sampling.loss: must be listwise where model.head is cross, not 'pair'"),
-        (("model.mentions=pointers",), "--set model.mentions: must be spans where model.head is cross, not 'pointers'"),
+        (("sampling.loss=pair",), "--set sampling.loss: there is no such key → it acts with model.head=joint; "),
+        (("model.mentions=pointers",),
+         "--set model.head.mentions: there is no such key → it acts with model.head=joint; model.head has: "),
         (("data.nil=keep", "model.ranked=several"),
-         "--set model.ranked: must be every or auto where data.nil is keep, not 'several'"),
-        (("model.encoder=dgcnn",), "--set model.encoder: must be a pretrained encoder where model.head is cross"),
-        (("model.head=joint",), "--set model.encoder: must be dgcnn where model.head is joint"),
+         "--set model.head.ranked: must be every or auto where data.nil is keep, not 'several'"),
+        (("model.encoder=dgcnn",), "--set model.encoder.kind: should be 'pretrained', not 'characters'"),
+        (("model.head=joint",), "--set model.head.size: there is no such key (and 2 more problems) → it acts with model.head=cross; "),
         (("model.encoder=no/such/folder/or/id",), "model.encoder: 'no/such/folder/or/id' is no folder"),
-        (("model.query=100", "model.description=100"),
+        (("model.head.query=100", "model.head.description=100"),
          "model.encoder: the encoder reads 128 tokens, a mention and a description may have 208"),
     ],
 )  # fmt: skip
@@ -201,8 +203,9 @@ def test_a_folder_that_is_no_encoder_is_told(work: Path, tmp_path: Path, capsys:
 
 
 def test_the_head_of_the_other_recipe(work: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    for settings in (["model.encoder=somewhere"], ["model.head=cross"]):
+    told = ("--set model.encoder.name: there is no such key", "model.encoder.kind: should be 'pretrained'")
+    for settings, message in zip((["model.encoder=somewhere"], ["model.head=cross"]), told, strict=True):
         changes = [part for setting in settings for part in ("--set", setting)]
         assert ietool(["prepare", "-r", "el", "--data", str(work / "data"), *changes]) == 2
         error = capsys.readouterr().err
-        assert "model.encoder: must be" in error and error.count("\n") == 1
+        assert message in error and error.count("\n") == 1

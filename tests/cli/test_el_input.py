@@ -15,8 +15,8 @@ from ietool.cli.app import run as ietool
 from ietool.paths import shipped_data
 
 TRAIN, DEV = 30, 8
-TINY = ("model.hidden_size=16", "model.attention_heads=2", "model.attention_head_size=4", "model.description=16",
-        "training.epochs=1")  # fmt: skip
+TINY = ("model.encoder.hidden_size=16", "model.head.attention_heads=2", "model.head.attention_head_size=4",
+        "model.head.description=16", "training.epochs=1")  # fmt: skip
 SETTINGS = [part for setting in TINY for part in ("--set", setting)]
 Record = dict[str, Any]
 

@@ -232,6 +232,7 @@ def test_explain(gold: Path, result: Path, tmp_path: Path) -> None:
     assert lines[1] == {
         "text": "《青砖巷》由林满写成", "verdict": "spurious", "rule": "wrong entity: gold has 77",
         "text_id": "1", "mention": "林满", "offset": "6", "kb_id": "78",
+        "other": {"text_id": "1", "mention": "林满", "offset": "6", "kb_id": "77"}, "spans": [["mention", 6, 8]],
     }  # fmt: skip
 
 

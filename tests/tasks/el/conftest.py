@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.tasks.el.crossed import Made, make_encoder, prepare_cross
+from tests.tasks.el.made import Made, make_encoder, prepare_cross
 
 
 @pytest.fixture(scope="session")

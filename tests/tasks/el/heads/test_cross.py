@@ -14,14 +14,12 @@ from datasets import load_from_disk
 from ietool.errors import UserError
 from ietool.tasks.el import ElTask
 from ietool.tasks.el.features.featurizer import Featurizer
-from ietool.tasks.el.heads.cross.model import build_cross_model
-from ietool.tasks.el.heads.cross.sampling import ElCrossTrainingSet
-from ietool.tasks.el.heads.vocabulary import CUT
-from ietool.tasks.el.prepare.preparation import prepare
-from ietool.tasks.el.prepare.survey import LEFT_OUT
+from ietool.tasks.el.heads.cross.model import build
+from ietool.tasks.el.heads.cross.sampling import CrossTrainingSet
+from ietool.tasks.el.prepare.survey import CUT, LEFT_OUT
 from ietool.text.tokens import KEPT, TokenReader, kept_tokens
 from ietool.training.adversarial import disturbed, tables
-from tests.tasks.el.crossed import ENTITIES, Made, loud, make_encoder, prepare_cross, write
+from tests.tasks.el.made import ENTITIES, Made, loud, make_encoder, prepare_cross, write
 
 
 def test_matches_and_mentions_are_places_of_tokens(prepared: Made) -> None:
@@ -62,7 +60,7 @@ def test_what_tokens_cannot_express_is_counted(tmp_path: Path, encoder: Path) ->
     again = tmp_path / "again"
     again.mkdir()
     sources = ElTask().locate(kb.parent, needed=("kb", "train"))
-    report = prepare(given.recipe, sources, again, rejects=None, progress=lambda *_: None)
+    report = ElTask().prepare(given.recipe, sources, again, rejects=None, progress=lambda *_: None)
     oracle = report.statistics["train"]["oracle"]
     assert oracle["lost"][CUT] == 1 and oracle["recall"] == pytest.approx(2 / 3)
     (row,) = (r for r in load_from_disk(str(again / "train")).with_format("numpy") if "与" in r["text"])
@@ -78,7 +76,7 @@ def test_what_is_cut_is_counted_and_said(tmp_path: Path) -> None:
     long = {"text_id": "x", "text": "云朵" + "山" * 40 + "林满",
             "mention_data": [{"kb_id": "3", "mention": "云朵", "offset": "0"},
                              {"kb_id": "5", "mention": "林满", "offset": "42"}]}  # fmt: skip
-    settings = ("model.query=12", "model.description=12", "decode.candidates=1", "decode.restrict=0")
+    settings = ("model.head.query=12", "model.head.description=12", "decode.candidates=1", "decode.restrict=0")
     given = prepare_cross(tmp_path, small, *settings, train=[long])
     numbers, notes = given.report.statistics["train"], given.report.notes
     assert numbers["windows_cut"] == 1
@@ -96,9 +94,8 @@ def test_what_is_cut_is_counted_and_said(tmp_path: Path) -> None:
 
 def test_descriptions_with_more_tokens_than_characters_are_told(prepared: Made, tmp_path: Path) -> None:
     """As a tokenizer of bytes gives them."""
-    from ietool.tasks.el.heads.cross.tokenizing import count_tokens
-
     from ietool.core.sources import Sources
+    from ietool.tasks.el.heads.cross.vocabulary import count_tokens
     from ietool.tasks.el.kb.knowledge_base import KnowledgeBase
     from ietool.tasks.el.prepare.notes import notes
     from ietool.tasks.el.prepare.survey import Survey
@@ -122,13 +119,13 @@ def test_an_encoder_without_room_is_refused_first(tmp_path: Path) -> None:
         prepare_cross(tmp_path, small)
     assert str(refused.value) == (
         "model.encoder: the encoder reads 40 tokens, a mention and a description may have 52 "
-        "→ set model.query and model.description to 32 together at most"
+        "→ set model.head.query and model.head.description to 32 together at most"
     )
     assert not any((tmp_path / "out").iterdir())  # nothing was compiled
-    given = prepare_cross(tmp_path / "less", small, "model.query=12")
-    given.recipe.model.query = 24  # no setting that prepares anew
+    given = prepare_cross(tmp_path / "less", small, "model.head.query=12")
+    given.recipe.model.head.query = 24  # no setting that prepares anew
     with pytest.raises(UserError, match="a mention and a description may have 52"):
-        build_cross_model(given.recipe, given.folder)
+        build(given.recipe, given.folder)
     with pytest.raises(UserError, match="use an encoder with more positions"):
         prepare_cross(tmp_path / "least", make_encoder(tmp_path / "least-encoder", positions=20))
 
@@ -137,7 +134,7 @@ def test_an_encoder_without_room_is_refused_first(tmp_path: Path) -> None:
 
 
 def test_a_training_step_sees_the_gold_candidate_among_several(prepared: Made) -> None:
-    data = ElCrossTrainingSet(prepared.recipe, prepared.folder)
+    data = CrossTrainingSet(prepared.recipe, prepared.folder)
     seen = 0
     for at in range(len(data)):
         for link in data[at]["linkables"]:
@@ -148,7 +145,7 @@ def test_a_training_step_sees_the_gold_candidate_among_several(prepared: Made) -
     assert seen > 30
     batch = data.collate([data[at] for at in range(16)])
     assert int(batch["link_targets"].sum()) <= batch["mentions"].shape[1] == len(set(batch["pair_mentions"].tolist()))
-    again = ElCrossTrainingSet(prepared.recipe, prepared.folder).collate([data[at] for at in range(16)])
+    again = CrossTrainingSet(prepared.recipe, prepared.folder).collate([data[at] for at in range(16)])
     assert all(torch.equal(batch[name], again[name]) for name in batch)
 
 
@@ -157,7 +154,7 @@ def _names(kb_id: str) -> list[str]:
 
 
 def test_what_may_be_none_is_learnt_with_one_candidate_too(keeping: Made) -> None:
-    data = ElCrossTrainingSet(keeping.recipe, keeping.folder)
+    data = CrossTrainingSet(keeping.recipe, keeping.folder)
     links = [link for at in range(len(data)) for link in data[at]["linkables"]]
     assert {len(link.entities) for link in links} >= {0, 1, 2, 3}
     assert any(link.gold < 0 and link.nil_type >= 0 and link.entities for link in links)
@@ -173,7 +170,7 @@ def test_what_may_be_none_is_learnt_with_one_candidate_too(keeping: Made) -> Non
 
 
 def test_r_drop_and_fgm_for_one_step(prepared: Made) -> None:
-    data = ElCrossTrainingSet(prepared.recipe, prepared.folder)
+    data = CrossTrainingSet(prepared.recipe, prepared.folder)
     batch = data.collate([data[at] for at in range(8)])
     model = loud(prepared).train()
     first, second = model(**batch), model(**batch)
@@ -192,19 +189,19 @@ def test_r_drop_and_fgm_for_one_step(prepared: Made) -> None:
 
 
 def test_a_cut_vocabulary_reads_what_it_holds_as_before(tmp_path: Path, encoder: Path, prepared: Made) -> None:
-    given = prepare_cross(tmp_path, encoder, "model.cut_vocabulary=true")
+    given = prepare_cross(tmp_path, encoder, "model.encoder.cut_vocabulary=true")
     reader = TokenReader.open(given.folder)
     kept = set(kept_tokens(given.folder).tolist())
     assert 5 < len(kept) < reader.size
     assert not (prepared.folder / KEPT).is_file()
     torch.manual_seed(1)
-    cut = build_cross_model(given.recipe, given.folder).eval()
+    cut = build(given.recipe, given.folder).eval()
     torch.manual_seed(1)
-    whole = build_cross_model(prepared.recipe, prepared.folder).eval()
+    whole = build(prepared.recipe, prepared.folder).eval()
     assert cut.encoder.table.num_embeddings == len(kept) and cut.config.token_rows == len(kept)
     weights = {name: p for name, p in whole.state_dict().items() if not name.startswith("encoder.")}
     cut.load_state_dict(weights, strict=False)
-    data = ElCrossTrainingSet(prepared.recipe, prepared.folder)
+    data = CrossTrainingSet(prepared.recipe, prepared.folder)
     batch = data.collate([data[at] for at in range(24)])
     assert set(batch["ids"].flatten().tolist()) | set(batch["pair_ids"].flatten().tolist()) <= kept
     with torch.no_grad():
@@ -216,8 +213,8 @@ def test_long_records_and_texts_are_in_a_cut_vocabulary(tmp_path: Path) -> None:
     small = make_encoder(tmp_path / "tiny", positions=32)
     long = {"text_id": "x", "text": "山" * 90 + "塔", "mention_data": []}
     more = {"text_id": "y", "text": "听云朵", "mention_data": [{"kb_id": "1", "mention": "云朵", "offset": "1"}]}
-    settings = ("model.query=12", "model.description=12", "data.window=24", "data.overlap=8")
-    given = prepare_cross(tmp_path, small, "model.cut_vocabulary=true", *settings, train=[long, more])
+    settings = ("model.head.query=12", "model.head.description=12", "data.window=24", "data.overlap=8")
+    given = prepare_cross(tmp_path, small, "model.encoder.cut_vocabulary=true", *settings, train=[long, more])
     reader = TokenReader.open(given.folder)
     kept = set(kept_tokens(given.folder).tolist())
     assert {int(reader.units(c).ids[1]) for c in "塔听#软街"} <= kept  # 软 and 街 end records

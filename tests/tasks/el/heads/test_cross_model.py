@@ -14,16 +14,16 @@ from transformers import AutoConfig, AutoModel, BertConfig
 import ietool.auto  # noqa: F401
 from ietool.tasks.el.features.signals import SIGNALS
 from ietool.tasks.el.heads.cross import model as cross
-from ietool.tasks.el.heads.cross.config import ElCrossConfig
-from ietool.tasks.el.heads.cross.model import ElCrossModel
-from ietool.tasks.el.heads.cross.pairs import FACTS
+from ietool.tasks.el.heads.cross.config import CrossConfig
+from ietool.tasks.el.heads.cross.model import CrossModel
+from ietool.tasks.el.heads.cross.pairs import PAIR_FEATURES
 from ietool.tasks.el.heads.losses import border_loss
 
 H, TOKENS, WORDS, NIL_TYPES, TYPES = 8, 30, 9, 3, 4
 CLOSE = {"rtol": 1e-4, "atol": 1e-5}
 
 
-def small(**changes: Any) -> ElCrossModel:
+def small(**changes: Any) -> CrossModel:
     torch.manual_seed(3)
     encoder = BertConfig(
         vocab_size=TOKENS, hidden_size=H, num_hidden_layers=2, num_attention_heads=2, intermediate_size=12,
@@ -33,7 +33,7 @@ def small(**changes: Any) -> ElCrossModel:
         "encoder": encoder.to_dict(), "words": WORDS, "word_size": 6, "nil_types": NIL_TYPES, "types": TYPES,
         "type_size": 5, "head_size": 7,
     }  # fmt: skip
-    model = ElCrossModel(ElCrossConfig(**(sizes | changes)))
+    model = CrossModel(CrossConfig(**(sizes | changes)))
     with torch.no_grad():
         for p in model.parameters():  # small weights would let everything look alike
             p.copy_(torch.randn_like(p) * 0.4)
@@ -44,7 +44,7 @@ def small(**changes: Any) -> ElCrossModel:
 
 
 def batch(texts: list[int], pairs: list[list[int]], padding: int = 0) -> dict[str, Tensor]:
-    """What ``ElCrossModel.forward`` takes, at random.
+    """What ``CrossModel.forward`` takes, at random.
 
     Args:
         texts: their tokens.
@@ -88,7 +88,8 @@ def batch(texts: list[int], pairs: list[list[int]], padding: int = 0) -> dict[st
         "pair_ids": ids(TOKENS, lengths), "pair_types": types, "pair_lengths": torch.tensor(lengths, dtype=torch.long),
         "pair_mentions": torch.tensor(owners, dtype=torch.long),
         "pair_spans": torch.tensor(places, dtype=torch.long).reshape(-1, 2).T,
-        "entity_types": numbers(TYPES + 1, len(lengths)), "facts": torch.rand(len(lengths), FACTS, generator=random),
+        "entity_types": numbers(TYPES + 1, len(lengths)),
+        "pair_features": torch.rand(len(lengths), PAIR_FEATURES, generator=random),
         "link_targets": targets,
     }  # fmt: skip
 
@@ -103,7 +104,7 @@ SHAPES = [
 class Twin:
     """The heads, element by element; of the encoder one input alone."""
 
-    def __init__(self, model: ElCrossModel, given: dict[str, Tensor]) -> None:
+    def __init__(self, model: CrossModel, given: dict[str, Tensor]) -> None:
         self.model, self.given, self.types = model, given, model.kind.weight
 
     def read(self, ids: Tensor, token_types: Tensor | None = None) -> Tensor:
@@ -142,7 +143,7 @@ class Twin:
         start, end = g["pair_spans"][:, pair].tolist()
         parts = [h[0], self.mean(h, start, end), self.types[g["entity_types"][pair]]]
         if m.config.habits:
-            parts.append(g["facts"][pair])
+            parts.append(g["pair_features"][pair])
         inner = torch.relu(m.link_inner.weight @ torch.cat(parts) + m.link_inner.bias)
         return (m.link_outer.weight @ inner + m.link_outer.bias).squeeze()
 
@@ -195,8 +196,8 @@ class Twin:
         return loss + (sum(types) / len(types) if types else 0)
 
 
-def link_logits(model: ElCrossModel, given: dict[str, Tensor]) -> Tensor:
-    names = ("pair_ids", "pair_types", "pair_lengths", "pair_spans", "entity_types", "facts")
+def link_logits(model: CrossModel, given: dict[str, Tensor]) -> Tensor:
+    names = ("pair_ids", "pair_types", "pair_lengths", "pair_spans", "entity_types", "pair_features")
     return model.link_logits(*(given[name] for name in names))
 
 
@@ -310,7 +311,7 @@ def test_a_saved_model_is_the_same_model(tmp_path: Path) -> None:
     model, given = small(), batch(*SHAPES[1])
     model.save_pretrained(tmp_path)
     again = AutoModel.from_pretrained(tmp_path).eval()
-    assert type(again) is ElCrossModel and type(AutoConfig.from_pretrained(tmp_path)) is ElCrossConfig
+    assert type(again) is CrossModel and type(AutoConfig.from_pretrained(tmp_path)) is CrossConfig
     assert torch.equal(model(**given)["loss"], again(**given)["loss"])
 
 

@@ -15,8 +15,8 @@ from torch import Tensor
 
 from ietool.tasks.el.features.candidates import OVERLAPS, PRIORS
 from ietool.tasks.el.features.signals import SIGNALS
-from ietool.tasks.el.heads.joint.config import ElConfig
-from ietool.tasks.el.heads.joint.model import SHORT, ElModel
+from ietool.tasks.el.heads.joint.config import JointConfig
+from ietool.tasks.el.heads.joint.model import SHORT, JointModel
 from ietool.tasks.el.heads.losses import border_loss, listwise_loss, log_partition
 
 H, HEADS, SIZE = 8, 2, 3
@@ -33,13 +33,13 @@ SHAPES = [
 """Characters of texts, characters of descriptions."""
 
 
-def small(**changes: Any) -> ElModel:
+def small(**changes: Any) -> JointModel:
     torch.manual_seed(3)
     sizes: dict[str, Any] = {
         "characters": CHARACTERS, "words": WORDS, "word_size": 6, "tags": TAGS, "nil_types": NIL_TYPES, "types": TYPES,
         "type_size": 5, "hidden_size": H, "attention_heads": HEADS, "attention_head_size": SIZE,
     }  # fmt: skip
-    model = ElModel(ElConfig(**(sizes | changes)))
+    model = JointModel(JointConfig(**(sizes | changes)))
     with torch.no_grad():
         for p in model.parameters():  # zero-initialised tables would hide mistakes
             p.copy_(torch.randn_like(p) * 0.4)
@@ -49,7 +49,7 @@ def small(**changes: Any) -> ElModel:
 
 
 def batch(texts: list[int], entities: list[int], padding: int = 0) -> dict[str, Tensor]:
-    """What ``ElModel.forward`` takes, at random; what stands behind a text or a description is none of its business."""
+    """What ``JointModel.forward`` takes, at random; what stands behind a text or a description is not its business."""
     random = torch.Generator().manual_seed(100 * len(texts) + sum(entities))
 
     def ids(high: int, lengths: list[int], low: int = 0) -> Tensor:
@@ -98,7 +98,7 @@ def batch(texts: list[int], entities: list[int], padding: int = 0) -> dict[str, 
 class Twin:
     """A literal reading of kexue.fm 6919 with the weights of a model."""
 
-    def __init__(self, model: ElModel, given: dict[str, Tensor]) -> None:
+    def __init__(self, model: JointModel, given: dict[str, Tensor]) -> None:
         self.model, self.given, self.types = model, given, model.kind.weight
 
     def embed(self, prefix: str, row: int, length: int) -> Tensor:
@@ -249,15 +249,15 @@ class Twin:
         return sum(losses) / len(losses)  # type: ignore[return-value]
 
 
-def encode(model: ElModel, given: dict[str, Tensor]) -> dict[str, Tensor]:
+def encode(model: JointModel, given: dict[str, Tensor]) -> dict[str, Tensor]:
     return model.encode(*(given[name] for name in ("characters", "lengths", "words", "tags", "matches")))
 
 
-def describe(model: ElModel, given: dict[str, Tensor]) -> Tensor:
+def describe(model: JointModel, given: dict[str, Tensor]) -> Tensor:
     return model.describe(*(given[f"entity_{name}"] for name in ("characters", "lengths", "words", "tags")))
 
 
-def link_logits(model: ElModel, given: dict[str, Tensor]) -> Tensor:
+def link_logits(model: JointModel, given: dict[str, Tensor]) -> Tensor:
     return model.link_logits(
         encode(model, given), given["mentions"], describe(model, given), given["entity_lengths"],
         given["entity_types"], *(given[name] for name in ("pairs", "overlaps", "priors")),
@@ -430,7 +430,7 @@ def test_computes_in_half_precision_too(dtype: torch.dtype, variant: str) -> Non
 def test_a_saved_model_is_the_same_model(tmp_path: Path) -> None:
     model, given_ = small(), batch([6, 2], [3, 5])
     model.save_pretrained(tmp_path)
-    again = ElModel.from_pretrained(tmp_path).eval()
+    again = JointModel.from_pretrained(tmp_path).eval()
     assert torch.equal(model(**given_)["loss"], again(**given_)["loss"])
 
 
@@ -440,3 +440,12 @@ def test_dropout_is_for_training_alone() -> None:
     assert torch.equal(model(**given_)["loss"], model(**given_)["loss"])
     model.train()
     assert not torch.equal(model(**given_)["loss"], model(**given_)["loss"])
+
+
+def test_the_listwise_loss_is_a_softmax_over_candidates_and_none() -> None:
+    scores = torch.tensor([1.0, -2.0, 0.5, 3.0])
+    mention = torch.tensor([0, 0, 2, 2])  # the second of three mentions has no candidate, and counts nothing
+    targets = torch.tensor([0.0, 1.0, 0.0, 0.0])  # the third is none of its candidates
+    first = -torch.tensor([1.0, -2.0, 0.0]).log_softmax(0)[1]
+    third = -torch.tensor([0.5, 3.0, 0.0]).log_softmax(0)[2]
+    torch.testing.assert_close(listwise_loss(scores, mention, targets, 3), (first + third) / 2)

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from ietool.tasks.el.features.candidates import OVERLAPS, PRIORS, Described
 from ietool.tasks.el.heads.cross.marking import MARK, mark
-from ietool.tasks.el.heads.cross.pairs import FACTS, cut_second, pair_batch, pair_facts
+from ietool.tasks.el.heads.cross.pairs import PAIR_FEATURES, cut_second, pair_batch, pair_features
 from ietool.tasks.el.heads.linkable import Linkable
 from ietool.text.tokens import TokenReader, fetch_tokenizer
-from tests.tasks.el.crossed import make_encoder
+from tests.tasks.el.made import make_encoder
 
 TEXTS = st.text(st.sampled_from("山水云#aB1 。"), min_size=1, max_size=60)
 
@@ -88,7 +88,7 @@ def test_nothing_makes_an_empty_batch(reader: TokenReader) -> None:
     for links in ([], [("望山", linked(0, 2, [], 2))]):
         batch = pair_batch(reader, links, 12, 9)
         assert batch["pair_ids"].shape == batch["pair_types"].shape == (0, 0)
-        assert batch["pair_spans"].shape == (2, 0) and batch["facts"].shape == (0, FACTS)
+        assert batch["pair_spans"].shape == (2, 0) and batch["pair_features"].shape == (0, PAIR_FEATURES)
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -109,8 +109,8 @@ def test_a_cut_pair_has_so_many_tokens_of_the_second_text(
 
 def test_facts_are_priors_and_what_is_shared_outside_the_mention() -> None:
     link = linked(2, 5, ["a", "b", "c"], 9)
-    found = pair_facts(link)
-    assert found.shape == (3, FACTS)
+    found = pair_features(link)
+    assert found.shape == (3, PAIR_FEATURES)
     for row in range(3):
         shared = [
             sum(int(link.overlaps[row, at, column]) for at in range(9) if not 2 <= at < 5) for column in range(OVERLAPS)
@@ -118,7 +118,7 @@ def test_facts_are_priors_and_what_is_shared_outside_the_mention() -> None:
         expected = [*link.priors[row].tolist(), *np.log1p(shared).tolist(), *(n / 6 for n in shared)]
         np.testing.assert_allclose(found[row], expected, rtol=1e-6)
     whole = linked(0, 4, ["a"], 4)  # there is nothing outside
-    assert np.isfinite(pair_facts(whole)).all() and not pair_facts(whole)[0, PRIORS:].any()
+    assert np.isfinite(pair_features(whole)).all() and not pair_features(whole)[0, PRIORS:].any()
 
 
 def test_an_encoder_with_few_positions_loses_the_longer_texts_end(tmp_path: Path) -> None:

@@ -12,19 +12,22 @@ import pytest
 from datasets import load_from_disk
 
 from ietool.core.contract import PrepareReport
+from ietool.core.intake import GROUPS
 from ietool.core.sources import Sources
 from ietool.errors import UserError
 from ietool.recipe_io import load_recipe
-from ietool.tasks.el.data.example import Example
+from ietool.tasks.el import ElTask
+from ietool.tasks.el.data.example import Example, Mention
 from ietool.tasks.el.features.annotations import Annotations, Folds, Habit, text_habits, text_sides
 from ietool.tasks.el.features.assets import ANNOTATIONS, FOLDS, NIL_TYPES, copy_assets
 from ietool.tasks.el.features.featurizer import Featurizer
-from ietool.tasks.el.features.rows import NIL_ROW, UNKNOWN
+from ietool.tasks.el.features.rows import NIL_ROW, NO_RECORD, UNKNOWN
 from ietool.tasks.el.features.signals import SIGNALS
-from ietool.tasks.el.heads.sampling import ElTrainingSet
-from ietool.tasks.el.prepare.preparation import prepare, read_split
-from ietool.tasks.el.recipe import ElRecipe
+from ietool.tasks.el.heads.joint.recipe import JointRecipe
+from ietool.tasks.el.heads.joint.sampling import JointTrainingSet
+from ietool.tasks.el.prepare.preparation import KEPT
 from ietool.text.characters import fold
+from ietool.training.sets import RECORD
 
 ENTITIES = [
     ("1", "云朵之歌", ["云朵"], "林满演唱的歌曲"),
@@ -65,7 +68,7 @@ def write(path: Path, records: list[dict[str, Any]]) -> Path:
 
 
 class Prepared(NamedTuple):
-    recipe: ElRecipe
+    recipe: JointRecipe
     folder: Path
     report: PrepareReport
 
@@ -74,8 +77,8 @@ def run(
     folder: Path, *overrides: str, train: list[dict[str, Any]] | None = None, dev: bool = True, extra: bool = False
 ) -> Prepared:
     folder.mkdir(parents=True, exist_ok=True)
-    recipe = load_recipe("el", ("data.folds=4", "model.description=16", *overrides))
-    assert isinstance(recipe, ElRecipe)
+    recipe = load_recipe("el", ("data.folds=4", "model.head.description=16", *overrides))
+    assert isinstance(recipe, JointRecipe)
     kb = [{"subject_id": kb_id, "subject": name, "alias": alias, "type": ["Thing"],
            "data": [{"predicate": "摘要", "object": told}]} for kb_id, name, alias, told in ENTITIES]  # fmt: skip
     train = [record(i) for i in range(42)] if train is None else train
@@ -89,7 +92,7 @@ def run(
         files["mentions"] = write(folder / "mentions.json", [*marked, record(0)])
     out = folder / "out"
     out.mkdir()
-    return Prepared(recipe, out, prepare(recipe, Sources(files), out, rejects=None, progress=lambda *_: None))
+    return Prepared(recipe, out, ElTask().prepare(recipe, Sources(files), out, rejects=None, progress=lambda *_: None))
 
 
 @pytest.fixture(scope="module")
@@ -127,7 +130,7 @@ def told_of_others(featurizer: Featurizer, examples: list[Example]) -> Iterator[
 
 
 def test_a_training_text_is_told_nothing_of_its_own_part(prepared: Prepared) -> None:
-    examples = read_split(prepared.folder, "train", None)
+    examples = KEPT.split(prepared.folder, "train")
     others = dict(told_of_others(Featurizer.open(prepared.recipe, prepared.folder), examples))
     table = rows(prepared.folder)
     assert len(table) == len(examples) == 42
@@ -148,8 +151,8 @@ def test_a_training_text_is_told_nothing_of_its_own_part(prepared: Prepared) -> 
 def priors(prepared: Prepared) -> Iterator[tuple[bool, Any, Any]]:
     """(whether the gold entity has the name, what the candidates of a training mention are told, what those of a text
     outside its part would be)."""
-    examples = read_split(prepared.folder, "train", None)
-    data = ElTrainingSet(prepared.recipe, prepared.folder)
+    examples = KEPT.split(prepared.folder, "train")
+    data = JointTrainingSet(prepared.recipe, prepared.folder)
     others = dict(told_of_others(data.featurizer, examples))
     for index, row in enumerate(rows(prepared.folder)):
         featurizer = others[int(row["fold"])]
@@ -170,7 +173,7 @@ def test_nor_are_its_candidates(prepared: Prepared) -> None:
 
 def test_a_gold_entity_that_lacks_the_name_is_never_a_candidate(prepared: Prepared) -> None:
     """Prediction could never choose it."""
-    data = ElTrainingSet(prepared.recipe, prepared.folder)
+    data = JointTrainingSet(prepared.recipe, prepared.folder)
     known = [row for index in range(len(data)) for row in rows(prepared.folder)[index]["mentions"].reshape(-1, 5)]
     foreign = [row for row in known if row[3] >= 0 and row[3] not in data.featurizer.candidates(int(row[2]))]
     assert foreign  # the corpus holds such mentions
@@ -179,9 +182,9 @@ def test_a_gold_entity_that_lacks_the_name_is_never_a_candidate(prepared: Prepar
 
 def test_a_text_met_for_the_first_time_is_told_of_all(prepared: Prepared) -> None:
     featurizer = Featurizer.open(prepared.recipe, prepared.folder)
-    whole = counted(featurizer, read_split(prepared.folder, "train", None))
+    whole = counted(featurizer, KEPT.split(prepared.folder, "train"))
     fresh = with_habits(featurizer, whole)
-    for example in read_split(prepared.folder, "dev", None):
+    for example in KEPT.split(prepared.folder, "dev"):
         np.testing.assert_array_equal(featurizer.encode(example.text).signals, fresh.encode(example.text).signals)
 
 
@@ -209,7 +212,7 @@ def test_borders_are_those_of_every_mention(tmp_path: Path, nil: str) -> None:
     types = (made.folder / NIL_TYPES).read_text(encoding="utf-8").split()
     # Of several types the first counts; the most frequent one stands first, and names decide between equals.
     assert types == ["NIL", "NIL_Location", "NIL_Organization"]
-    for row, example in zip(rows(made.folder), read_split(made.folder, "train", None), strict=True):
+    for row, example in zip(rows(made.folder), KEPT.split(made.folder, "train"), strict=True):
         borders = [tuple(pair) for pair in row["borders"].reshape(-1, 2).tolist()]
         assert borders == [(m.start, m.end - 1) for m in example.mentions]
         gold = {(m.start, m.end) for m in example.mentions if nil == "keep" or not m.is_nil}
@@ -264,7 +267,7 @@ def test_a_repeated_text_counts_once(prepared: Prepared, tmp_path: Path) -> None
 
 def test_texts_held_out_are_in_no_part(tmp_path: Path) -> None:
     made = run(tmp_path, "data.held_out=0.3", dev=False)
-    train, dev = (read_split(made.folder, split, None) for split in ("train", "dev"))
+    train, dev = (KEPT.split(made.folder, split) for split in ("train", "dev"))
     assert train and dev and len(train) + len(dev) == 42
     assert not {e.text for e in train} & {e.text for e in dev}
     whole = counted(Featurizer.open(made.recipe, made.folder), train)
@@ -296,7 +299,7 @@ def test_mentions_without_ids_teach_mentions_alone(tmp_path: Path) -> None:
     assert len(table) == 42 + 7
     assert any(row["labels"].any() for row in table[42:])
     assert all((row["mentions"].reshape(-1, 5)[:, 3] == UNKNOWN).all() for row in table[42:])
-    data = ElTrainingSet(made.recipe, made.folder)
+    data = JointTrainingSet(made.recipe, made.folder)
     assert not any(data[index]["linkables"] for index in range(42, 49))
     batch = data.collate([data[index] for index in range(42, 49)])
     assert batch["pairs"].shape == (2, 0) and batch["borders"].shape[1] > 5
@@ -317,7 +320,7 @@ def test_candidates_are_drawn_by_seed_epoch_and_index(prepared: Prepared, loss: 
     recipe.sampling.candidates = 3
 
     def draw(epoch: int, order: list[int]) -> dict[int, list[tuple[int, list[int], int]]]:
-        data = ElTrainingSet(recipe, prepared.folder)
+        data = JointTrainingSet(recipe, prepared.folder)
         data.set_epoch(epoch)
         return {
             index: [(link.start, [e.row for e in link.entities], link.gold) for link in data[index]["linkables"]]
@@ -349,3 +352,35 @@ def test_a_run_folder_opens_without_the_preparation(prepared: Prepared, tmp_path
 def test_nothing_to_hold_out_is_told(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="gives no text to hold out as dev"):
         run(tmp_path, "data.held_out=0", dev=False)
+
+
+def test_all_of_train_is_kept_with_row_numbers(tmp_path: Path) -> None:
+    twins = [record(3), record(3) | {"text_id": "t", "text": record(3)["text"] + "！"}]
+    train = [record(0), record(1), *twins, record(1), record(5)]
+    made = run(tmp_path, "data.window=16", "data.overlap=8", train=train, extra=True)
+    kept = KEPT.split(made.folder, "train")
+    assert [e.text for e in kept] == [train[i]["text"] for i in (0, 1, 2, 3, 5)]
+    assert [e.mentions for e in kept][1] == tuple(
+        Mention(m["mention"], int(m["offset"]), m["kb_id"])
+        for m in sorted(train[1]["mention_data"], key=lambda m: int(m["offset"]))
+    )
+    # Near-duplicates are of one group; the text that stands twice is kept once.
+    assert np.load(made.folder / GROUPS).tolist() == [0, 1, 2, 2, 4]
+    table = rows(made.folder)
+    records = [int(row[RECORD]) for row in table]
+    assert set(records[: -records[::-1].count(NO_RECORD)]) == {0, 1, 2, 3, 4}
+    for row in table:
+        if row[RECORD] >= 0:
+            assert row["text"] in kept[int(row[RECORD])].text
+        else:
+            assert not any(row["text"] == e.text for e in kept)
+    assert records.count(NO_RECORD) >= 7  # what a file of mentions without ids adds, in windows
+    every, some = JointTrainingSet(made.recipe, made.folder), JointTrainingSet(made.recipe, made.folder, rows=range(2))
+    assert len(every) == len(table) and len(some) == sum(0 <= n < 2 for n in records) >= 2
+    for index in range(len(some)):  # the first two texts come first
+        ours, theirs = some[index], every[index]
+        assert ours["text"] == theirs["text"] and some.lengths[index] == len(ours["text"])
+        assert [link.start for link in ours["linkables"]] == [link.start for link in theirs["linkables"]]
+    last = JointTrainingSet(made.recipe, made.folder, rows=[4, NO_RECORD])
+    assert len(last) == records.count(4) + records.count(NO_RECORD)
+    assert last[0]["text"] in kept[4].text

@@ -321,8 +321,8 @@ class TestExplain:
     def test_verdicts(self) -> None:
         gold = [BOOK, m("林满", 6, "NIL_Person|NIL_Other"), CITY]
         predicted = [m("林满", 6, "NIL_Other"), BOOK, m("云", 15, "30")]
-        verdicts = one(gold, predicted, "ccks2020", explain=True).verdicts
-        assert [(v.verdict, v.item["mention"], v.rule) for v in verdicts] == [
+        verdicts = one(gold, predicted, "ccks2020", explain=True).outcomes
+        assert [(v.verdict, v.item["mention"], v.kind) for v in verdicts] == [
             ("right", "林满", "its type is one of gold's NIL_Person|NIL_Other"),
             ("right", "青砖巷", "exact"),
             ("spurious", "云", "wrong boundary: no mention of gold, but overlaps one that was not found; "
@@ -334,8 +334,8 @@ class TestExplain:
         assert verdicts[0].item == {"text_id": "1", "mention": "林满", "offset": "6", "kb_id": "NIL_Other"}
 
     def test_a_text_without_prediction(self) -> None:
-        (verdict,) = score({KEY: [BOOK]}, {}, metric="ccks2019", explain=True).verdicts
-        assert (verdict.verdict, verdict.rule) == ("missed", "not proposed: the text has no prediction")
+        (verdict,) = score({KEY: [BOOK]}, {}, metric="ccks2019", explain=True).outcomes
+        assert (verdict.verdict, verdict.kind) == ("missed", "not proposed: the text has no prediction")
 
 
 def twin_2019(gold: Texts, predicted: Texts) -> tuple[int, int, int]:
@@ -407,11 +407,29 @@ def test_agrees_with_the_literal_twins(gold: Texts, predicted: Texts, metric: st
     assert report.values["mention_precision"] == (right / total if total else 0.0)
     assert report.values["mention_recall"] == (right / wanted if wanted else 0.0)
     # Verdicts and kinds of errors add up to the counts.
-    verdicts = Counter(v.verdict for v in report.verdicts)
+    verdicts = Counter(v.verdict for v in report.outcomes)
     assert verdicts["right"] + verdicts["spurious"] == report.values["predicted"]
     assert verdicts["right"] + verdicts["missed"] == report.values["gold"]
     assert sum(kinds(report, "Wrong").values()) == verdicts["spurious"]
     assert sum(kinds(report, "Gold").values()) == verdicts["missed"]
+
+
+@given(TEXTS, TEXTS, st.sampled_from(METRICS))
+def test_values_and_interval_follow_from_the_counts_of_texts(gold: Texts, predicted: Texts, metric: str) -> None:
+    report = score(gold, predicted, metric=metric, resamples=50, explain=True)
+    extra = [key for key in predicted if key not in gold] if metric == "ccks2020" else []
+    assert report.keys == [*gold, *extra]
+    assert report.counts is not None and report.measures is not None
+    assert report.counts.shape == (len(report.keys), 4)
+    for name, value in report.measures(report.counts.sum(0)).items():
+        assert float(value) == pytest.approx(report.values[name])
+    scores = [PRFScore(*map(int, row)) for row in report.counts.tolist()]
+    assert report.interval == f1_interval(scores, resamples=50)
+    for outcome in report.outcomes:
+        assert outcome.key in report.keys and outcome.text == outcome.key[1]  # type: ignore[index]
+        for _, start, end in outcome.spans:
+            assert 0 <= start < end <= len(outcome.text)
+    assert not score(gold, predicted, metric=metric, resamples=0).outcomes
 
 
 @given(TEXTS, TEXTS, st.sampled_from(METRICS))

@@ -12,9 +12,11 @@ import torch
 from ietool.core.contract import PrepareReport
 from ietool.recipe_io import load_recipe
 from ietool.tasks.el import ElTask
-from ietool.tasks.el.heads.cross.model import ElCrossModel, build_cross_model
-from ietool.tasks.el.prepare.preparation import prepare
-from ietool.tasks.el.recipe import ElRecipe
+from ietool.tasks.el.heads.cross.model import CrossModel, build
+from ietool.tasks.el.heads.cross.recipe import CrossRecipe
+from ietool.tasks.el.heads.joint.model import JointModel
+from ietool.tasks.el.heads.joint.model import build as build_joint
+from ietool.tasks.el.heads.joint.recipe import JointRecipe
 from tests.tiny_encoder import make_encoder_folder
 
 ENTITIES = [
@@ -93,7 +95,8 @@ def make_encoder(folder: Path, **settings: Any) -> Path:
 def settings_for(encoder: Path, *more: str) -> list[str]:
     """``--set`` settings of a recipe small enough to train within seconds."""
     changes = [
-        f"model.encoder={encoder}", "model.hidden_size=16", "model.query=24", "model.description=20", "data.folds=4",
+        f"model.encoder={encoder}", "model.head.size=16", "model.head.query=24", "model.head.description=20",
+        "data.folds=4",
         "training.epochs=1", "training.batch_size=8", "training.precision=fp32", "training.learning_rate=1e-3",
         "training.head_learning_rate=1e-2", "training.ema_decay=0", "training.warmup_epochs=0", *more,
     ]  # fmt: skip
@@ -101,7 +104,13 @@ def settings_for(encoder: Path, *more: str) -> list[str]:
 
 
 class Made(NamedTuple):
-    recipe: ElRecipe
+    recipe: CrossRecipe
+    folder: Path
+    report: PrepareReport
+
+
+class MadeJoint(NamedTuple):
+    recipe: JointRecipe
     folder: Path
     report: PrepareReport
 
@@ -113,17 +122,45 @@ def prepare_cross(
     if train is not None:
         write(data / "train.json", train)
     recipe = load_recipe("el-cross", settings_for(encoder, *more)[1::2])
-    assert isinstance(recipe, ElRecipe)
+    assert isinstance(recipe, CrossRecipe)
     out = folder / "out"
     out.mkdir()
     sources = ElTask().locate(data, needed=("kb", "train"))
-    return Made(recipe, out, prepare(recipe, sources, out, rejects=None, progress=lambda *_: None))
+    return Made(recipe, out, ElTask().prepare(recipe, sources, out, rejects=None, progress=lambda *_: None))
 
 
-def loud(given: Made, seed: int = 5) -> ElCrossModel:
+def prepare_joint(folder: Path, *more: str, form: str = "ccks2019") -> MadeJoint:
+    """The same for head ``joint``."""
+    data = make_data(folder / "data", form)
+    small = ("model.encoder.hidden_size=16", "model.head.attention_heads=2", "model.head.attention_head_size=4",
+             "model.head.description=20", "data.folds=4", "decode.restrict=0")  # fmt: skip
+    recipe = load_recipe("el", [*small, *more])
+    assert isinstance(recipe, JointRecipe)
+    out = folder / "out"
+    out.mkdir()
+    sources = ElTask().locate(data, needed=("kb", "train"))
+    return MadeJoint(recipe, out, ElTask().prepare(recipe, sources, out, rejects=None, progress=lambda *_: None))
+
+
+def loud_joint(given: MadeJoint, seed: int = 8) -> JointModel:
+    """Random weights whose probabilities spread."""
+    torch.manual_seed(seed)
+    model = build_joint(given.recipe, given.folder)
+    with torch.no_grad():
+        for p in model.parameters():
+            p.copy_(torch.randn_like(p) * 0.3)
+        for name, scale in (("span_outer", 1.5), ("pointers", 8.0)):
+            if hasattr(model, name):
+                layer = getattr(model, name)
+                layer.weight.mul_(scale)
+                layer.bias.zero_()
+    return model.eval()
+
+
+def loud(given: Made, seed: int = 5) -> CrossModel:
     """Random heads whose probabilities spread."""
     torch.manual_seed(seed)
-    model = build_cross_model(given.recipe, given.folder)
+    model = build(given.recipe, given.folder)
     with torch.no_grad():
         for name, p in model.named_parameters():
             if not name.startswith("encoder."):
