@@ -281,13 +281,8 @@ def test_recipes_of_today_are_left_as_they_are() -> None:
 @pytest.mark.parametrize(("former", "key"), sorted(TASK.former_keys.items()))
 def test_former_keys_can_be_set(former: str, key: str) -> None:
     assert any(key in keys(load_recipe(name, more)) for name in HEADS.values() for more in ((), ("model.encoder=f",)))
-    value = {
-        "dilations": "[3]",
-        "tags": "bio",
-        "part_of_speech": "false",
-        "cut_vocabulary": "true",
-        "word_vectors": "v.txt",
-    }.get(former.rpartition(".")[2], "0.5" if "dropout" in former else "4")
+    values = {"dilations": "[3]", "tags": "bio", "part_of_speech": "false", "cut_vocabulary": "true"}
+    value = (values | {"word_vectors": "v.txt"}).get(former.rpartition(".")[2], "0.5" if "dropout" in former else "4")
     name = "ner-globalpointer" if former == "model.head_size" else "ner-crf"
     more = ["model.encoder=f"] if former == "model.cut_vocabulary" else []
     assert load_recipe(name, [*more, f"{former}={value}"]) == load_recipe(name, [*more, f"{key}={value}"])

@@ -56,7 +56,8 @@ def test_a_flat_recipe_of_the_reader(tmp_path: Path) -> None:
     recipe = flat(tmp_path, "reader", "dgcnn")
     assert recipe.model.model_dump() == {
         "encoder": {
-            "kind": "characters", "word_vectors": None, "min_char_count": 3, "hidden_size": 64, "question_dilations": [1, 2], "passage_dilations": [1, 4],
+            "kind": "characters", "word_vectors": None, "min_char_count": 3, "hidden_size": 64,
+            "question_dilations": [1, 2], "passage_dilations": [1, 4],
             "embedding_dropout": 0.3, "gate_dropout": 0.15, "part_of_speech": False,
         },
         "head": {"kind": "reader", "loss": "focal", "cooccurrence": False, "aligned": False, "dropout": 0.4},

@@ -16,7 +16,8 @@ from ietool.tasks.el import ElTask
 from ietool.tasks.el.features.featurizer import Featurizer
 from ietool.tasks.el.heads.cross.model import build
 from ietool.tasks.el.heads.cross.sampling import CrossTrainingSet
-from ietool.tasks.el.prepare.survey import CUT, LEFT_OUT
+from ietool.tasks.el.heads.vocabulary import CUT
+from ietool.tasks.el.prepare.survey import LEFT_OUT
 from ietool.text.tokens import KEPT, TokenReader, kept_tokens
 from ietool.training.adversarial import disturbed, tables
 from tests.tasks.el.made import ENTITIES, Made, loud, make_encoder, prepare_cross, write
