@@ -41,6 +41,7 @@ class SkeDecoder(ABC):
 
     def __init__(self, recipe: SkeRecipe, assets: Path) -> None:
         self.assets, self.schema = assets, Schema.load(assets / SCHEMA)
+        self._labels = self.schema.labels
         self._rules: dict[str, Rules] = {}
         self.rules_of(recipe.decode)
 
@@ -65,6 +66,8 @@ class SkeDecoder(ABC):
 
     def decode(self, item: Example, found: Candidates, decode: Any) -> Extraction:
         """As in :class:`ietool.core.predicting.Decoder`."""
+        if not len(found):
+            return Extraction(item.text, ())
         kept, probability = self.chosen(found.parts, decode)
         places = found.rows[kept]
         rows: list[SpanRow] = [
@@ -73,10 +76,11 @@ class SkeDecoder(ABC):
         ]
         halves = {
             (rows[n], at)
+            for n in np.flatnonzero(places[:, 5]).tolist()
             for at, bit in ((0, CUT_SUBJECT), (3, CUT_OBJECT))
-            for n in np.flatnonzero(places[:, 5] & bit).tolist()
+            if places[n, 5] & bit
         }
-        triples = assemble(item.text, whole_names(rows, halves), self.schema.labels)
+        triples = assemble(item.text, whole_names(rows, halves), self._labels)
         rules = self.rules_of(decode)
         return Extraction(item.text, tuple(triples if rules is None else _ruled(rules, item.text, triples)))
 

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from datasets import load_from_disk
 
+from ietool.core.intake import GROUPS
 from ietool.core.sources import Sources
 from ietool.recipe_io import load_recipe
 from ietool.tasks.ske import SkeTask
@@ -21,6 +22,7 @@ from ietool.tasks.ske.writing import format_line
 from ietool.text.encoding import CHARACTERS
 from ietool.text.matching import NameTable
 from ietool.text.windows import windows
+from ietool.training.sets import RECORD
 
 
 def recipe(*overrides: str) -> SkeRecipe:
@@ -138,3 +140,25 @@ def test_skip_bad_leaves_out_what_is_not_utf8(tmp_path: Path) -> None:
     assert prepared.report.rejected == 1
     rejects = (tmp_path / "out" / "rejects.jsonl").read_text(encoding="utf-8")
     assert '"line": 11' in rejects and "not UTF-8" in rejects
+
+
+def test_all_of_train_is_kept_with_its_row_numbers(tmp_path: Path) -> None:
+    """Repeats left out; a window knows its record; what differs in punctuation alone is of one group."""
+    lines = write(tmp_path / "t.json", 40).read_text(encoding="utf-8").splitlines(keepends=True)
+    more = lines[3].replace('"text": "', '"text": "  ', 1).replace("，", "、")
+    (tmp_path / "t.json").write_text("".join([*lines, lines[5], more]), encoding="utf-8")
+    sources = Sources({"train": tmp_path / "t.json", "dev": write(tmp_path / "d.json", 6, 1000)})
+    out = tmp_path / "out"
+    out.mkdir()
+    chosen = recipe("data.window=24", "data.overlap=10")
+    SkeTask().prepare(chosen, sources, out, rejects=None, progress=lambda *_: None)
+    train = SkeTask().gold(out, "train")
+    assert len(train) == 41 and len(SkeTask().gold(out, "train", 7)) == 7
+    groups = np.load(out / GROUPS)
+    assert groups.tolist() == [*range(40), 3]
+    table = load_from_disk(str(out / "train"))
+    cuts = [len(windows(example.text, 24, 10)) for example in train]
+    assert table[RECORD] == [n for n, count in enumerate(cuts) for _ in range(count)]
+    assert all(row["text"] in train[row[RECORD]].text for row in table)
+    data = SkeTask().training_set(chosen, out, rows=[2, 40])
+    assert len(data) == cuts[2] + cuts[40] == len(data.lengths)

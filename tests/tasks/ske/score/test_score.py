@@ -19,9 +19,9 @@ from ietool.errors import UserError
 from ietool.scoring.intervals import f1_interval
 from ietool.scoring.prf import PRFScore
 from ietool.scoring.report import Report
-from ietool.tasks.ske.data.example import VALUE, Triple
-from ietool.tasks.ske.score.files import detect_metric, read_for_scoring, read_names
-from ietool.tasks.ske.score.scorer import score, score_paths
+from ietool.tasks.ske.data.example import Triple
+from ietool.tasks.ske.data.reading import VALUE
+from ietool.tasks.ske.score.scorer import METRICS, detect_metric, read_for_scoring, read_names, score, score_paths
 
 Gold = Mapping[str, list[Triple]]
 
@@ -217,6 +217,17 @@ class TestExplanations:
         report = score({"文": [t("a", "p", "x")]}, {}, metric="duie2", explain=True)
         assert report.outcomes[0].kind == "missed: the text has no prediction"
         assert report.outcomes[0].item == {"subject": "a", "predicate": "p", "object": {"@value": "x"}}
+
+    def test_what_the_other_side_has_is_given(self) -> None:
+        gold, found = [t("a", "p", "xy"), t("b", "p", "z")], [t("a", "p", "x"), t("《B》", "p", "z")]
+        report = score({"文": gold}, {"文": found}, metric="duie2", explain=True)
+        spurious, right, missed = report.outcomes
+        assert (spurious.key, spurious.text) == ("文", "文")
+        assert spurious.other == {"subject": "a", "predicate": "p", "object": {"@value": "xy"}} == missed.item
+        assert missed.other == spurious.item
+        assert right.other == {"subject": "b", "predicate": "p", "object": {"@value": "z"}}
+        line = right.record()
+        assert list(line) == ["text", "verdict", "rule", "subject", "predicate", "object", "other"]
 
     def test_a_duplicate_is_named(self) -> None:
         found = self.rules([t("a", "p", "x")], [t("a", "p", "x"), t("al", "p", "x")], alias={"al": {"a"}})
@@ -443,3 +454,18 @@ class TestFiles:
         with pytest.raises(UserError) as caught:
             read_names(path)
         assert caught.value.line == 2
+
+
+@pytest.mark.parametrize("metric", METRICS)
+def test_values_and_interval_follow_from_the_counts_of_texts(metric: str) -> None:
+    gold = {f"文{n}": [t("a", "p", f"x{k}") for k in range(n % 4)] for n in range(30)}
+    found = {f"文{n}": [t("a", "p", f"x{k}") for k in range(n % 3)] for n in range(27)}
+    report = score(gold, found, metric=metric, resamples=500)
+    assert report.counts is not None and report.measures is not None
+    assert list(report.keys) == list(gold) and report.counts.shape == (30, 4)
+    values = report.measures(report.counts.sum(0))
+    assert {name: float(value) for name, value in values.items()} == pytest.approx(
+        {name: report.values[name] for name in ("precision", "recall", "f1")}
+    )
+    scores = [PRFScore(*map(int, row)) for row in report.counts]
+    assert report.interval == f1_interval(scores, resamples=500)
