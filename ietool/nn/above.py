@@ -26,11 +26,18 @@ def above(scores: Tensor, floor: float, most: int) -> Above:
         most: 1 or more.
     """
     hit = scores > floor
-    counts = hit.sum(1)
-    if int(counts.max()) > most:
-        # topk chooses among equal scores as it likes: its lowest value is a border, of which the first ones are taken.
-        border = scores.masked_fill(~hit, -torch.inf).topk(most, dim=1).values[:, -1:]
-        above_it, on_it = hit & (scores > border), hit & (scores == border)
-        hit = above_it | (on_it & (on_it.cumsum(1) <= most - above_it.sum(1, keepdim=True)))
+    left_out = torch.zeros(len(scores), dtype=torch.int64, device=scores.device)
+    if int(torch.count_nonzero(hit)) > most:
+        counts = hit.sum(1)
+        left_out = (counts - most).clamp_min(0)
+        if int(counts.max()) > most:
+            hit = _strongest(scores, hit, most)
     text, place = hit.nonzero().unbind(1)
-    return Above(text, place, scores[text, place], (counts - most).clamp_min(0))
+    return Above(text, place, scores[text, place], left_out)
+
+
+def _strongest(scores: Tensor, hit: Tensor, most: int) -> Tensor:
+    # topk chooses among equal scores as it likes: its lowest value is a border, of which the first ones are taken.
+    border = scores.masked_fill(~hit, -torch.inf).topk(most, dim=1).values[:, -1:]
+    above_it, on_it = hit & (scores > border), hit & (scores == border)
+    return above_it | (on_it & (on_it.cumsum(1) <= most - above_it.sum(1, keepdim=True)))

@@ -9,12 +9,14 @@ import os
 import random
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from unittest import mock
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from ietool.core.candidates import Candidates
 from ietool.core.contract import PrepareReport
 from ietool.core.predicting import Predictor
 from ietool.core.sources import Sources
@@ -30,6 +32,7 @@ from ietool.tasks.ner.heads.base import NerModel
 from ietool.tasks.ner.heads.crf.model import CRFModel
 from ietool.tasks.ner.heads.decoder import Recognised
 from ietool.tasks.ner.heads.globalpointer.model import PointerModel
+from ietool.tasks.ner.heads.reader import NerReader, Spans
 from ietool.tasks.ner.recipe import NerRecipe
 from tests.tiny_encoder import make_encoder_folder
 
@@ -203,3 +206,19 @@ def span_scores(made: Made, n: int, kind: int) -> dict[tuple[int, int], float]:
                 score = sum((a * b.conjugate()).real for a, b in zip(q, k, strict=True)) / math.sqrt(size)
                 found[i, j] = score + float(bias[kind, i]) + float(bias[head.types + kind, j])
     return found
+
+
+def by_window(found: Spans) -> list[Candidates]:
+    """What each of a batch of windows holds, in units."""
+    return [
+        Candidates(found.rows[found.text == n].astype(np.int32), found.parts[found.text == n],
+                   np.zeros(0, np.float32), int(left_out))
+        for n, left_out in enumerate(found.left_out)
+    ]  # fmt: skip
+
+
+def parts_by_window(reader: NerReader[Any], h: Tensor, inside: Tensor, rows: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """What a reader says of some rows of each window."""
+    text = np.repeat(np.arange(len(rows)), [len(own) for own in rows])
+    parts = reader.parts(h, inside, text, np.concatenate(rows).astype(np.int64))
+    return [parts[text == n] for n in range(len(rows))]

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import ClassVar, Generic, NamedTuple, TypeVar
 
 import numpy as np
+import numpy.typing as npt
 import torch
 
 from ietool.core.candidates import Candidates, Floor, Layout, capped
@@ -28,10 +29,24 @@ POOL_CHARACTERS = 1 << 18
 MOST = 1024
 """Candidates of a text, at most; a text of more characters may have one a character."""
 
+Places = npt.NDArray[np.int64]
+
+_NOTHING = np.zeros(0, np.float32)
+
 Model = TypeVar("Model", bound=NerModel)
 Text = TypeVar("Text", bound=HasText)
 W = TypeVar("W")
 Raw = TypeVar("Raw")
+
+
+class Spans(NamedTuple):
+    """What a batch of windows holds: ``text`` (n,), the number of the window; ``rows`` (n, 3) of first unit, the one
+    behind the last, type; their ``parts`` (n, m); and ``left_out`` (B,), how many more each window has."""
+
+    text: Places
+    rows: Places
+    parts: npt.NDArray[np.float32]
+    left_out: Places
 
 
 class _Asked(NamedTuple):
@@ -77,8 +92,8 @@ class NerReader(ABC, Generic[Model]):
         return True
 
     @abstractmethod
-    def found(self, h: torch.Tensor, inside: torch.Tensor, floor: Floor) -> list[Candidates]:
-        """What each of a batch of windows holds above the floor: rows (first unit, the one behind the last, type).
+    def found(self, h: torch.Tensor, inside: torch.Tensor, floor: Floor) -> Spans:
+        """What a batch of windows holds above the floor, of each about :attr:`most` at most.
 
         Args:
             h: (B, T, H).
@@ -86,8 +101,8 @@ class NerReader(ABC, Generic[Model]):
         """
 
     @abstractmethod
-    def parts(self, h: torch.Tensor, inside: torch.Tensor, rows: Sequence[np.ndarray]) -> list[np.ndarray]:
-        """What is said of rows as :meth:`found` gives them, (n, 3) of each window: (n, parts)."""
+    def parts(self, h: torch.Tensor, inside: torch.Tensor, text: Places, rows: Places) -> np.ndarray:
+        """What is said of ``rows`` (n, 3) in the windows ``text`` (n,), as in :class:`Spans`: (n, parts)."""
 
     def worth(self, parts: np.ndarray) -> np.ndarray:
         """(n,): by what rows are chosen where there are too many; parts (n, m)."""
@@ -98,8 +113,7 @@ class NerReader(ABC, Generic[Model]):
         """As in :class:`ietool.core.predicting.Reader`."""
 
         def read(pieces: Sequence[Piece]) -> list[tuple[Piece, Candidates]]:
-            found = self.found(*self._encode(pieces), floor)
-            return [(p, _in_characters(p, self._capped(f, self.most))) for p, f in zip(pieces, found, strict=True)]
+            return list(zip(pieces, self._placed(pieces, self.found(*self._encode(pieces), floor)), strict=True))
 
         for example, windows in self._pools(inputs, self.featurizer.cut, lambda piece: len(piece.units), read):
             yield example, self._capped(self._merged(windows), max(self.most, len(example.text)))
@@ -125,8 +139,10 @@ class NerReader(ABC, Generic[Model]):
                     yield number, _Window(piece, at[can], units)
 
         def read(windows: Sequence[_Window]) -> list[tuple[np.ndarray, np.ndarray]]:
-            parts = self.parts(*self._encode([w.piece for w in windows]), [w.rows for w in windows])
-            return [(w.at, values) for w, values in zip(windows, parts, strict=True)]
+            counts = [len(w.at) for w in windows]
+            text, rows = np.repeat(np.arange(len(windows)), counts), np.concatenate([w.rows for w in windows])
+            parts = self.parts(*self._encode([w.piece for w in windows]), text, rows.astype(np.int64))
+            return [(w.at, own) for w, own in zip(windows, np.split(parts, np.cumsum(counts)[:-1]), strict=True)]
 
         stream = (_Asked(example, given) for example, given in inputs)
         for asked, windows in self._pools(stream, cut, lambda w: len(w.piece.units), read):
@@ -151,26 +167,39 @@ class NerReader(ABC, Generic[Model]):
         batch = {name: x.to(self.model.device) for name, x in inputs_of([item_of(p.units) for p in pieces]).items()}
         return self.model.encode(batch["ids"], batch["lengths"], batch["words"], batch["tags"]), batch["inside"]
 
+    def _placed(self, pieces: Sequence[Piece], found: Spans) -> list[Candidates]:
+        """The candidates of each of a batch of windows, in characters of the text, each once and by place."""
+        units, text = [piece.units for piece in pieces], found.text
+        starts, ends = np.concatenate([u.starts for u in units]), np.concatenate([u.ends for u in units])
+        at = np.cumsum([0, *map(len, units)])[text]  # of its window's units in those of all
+        begin = np.array([piece.start for piece in pieces])[text]
+        first, last = starts[at + found.rows[:, 0]] + begin, ends[at + found.rows[:, 1] - 1] + begin
+        order = np.lexsort((-self.worth(found.parts), found.rows[:, 2], last, first, text))
+        text, parts = text[order], found.parts[order]
+        rows = np.stack([first[order], last[order], found.rows[order, 2]], 1).astype(np.int32)
+        # A character may be several units, as bytes are: of spans of the same characters the strongest.
+        new = np.ones(len(rows), bool)
+        new[1:] = (rows[1:] != rows[:-1]).any(1) | (text[1:] != text[:-1])
+        text, rows, parts = text[new], rows[new], parts[new]
+        cuts, left_out = np.searchsorted(text, np.arange(len(pieces) + 1)).tolist(), found.left_out.tolist()
+        every = (
+            Candidates(rows[low:high], parts[low:high], _NOTHING, left)
+            for low, high, left in zip(cuts, cuts[1:], left_out, strict=False)
+        )
+        return [self._capped(one, self.most) for one in every]
+
     def _merged(self, windows: Sequence[tuple[Piece, Candidates]]) -> Candidates:
-        """The candidates of a text from those of its windows, each once and by place."""
+        """The candidates of a text from those of its windows, by place."""
         if not windows:
             return Candidates.none(self.layout)
+        if len(windows) == 1:
+            return windows[0][1]
         cuts = [(piece.start, piece.end) for piece, _ in windows]
         kept = [owners(cuts, f.rows[:, 0], f.rows[:, 1]) == n for n, (_, f) in enumerate(windows)]
         rows = np.concatenate([f.rows[k] for (_, f), k in zip(windows, kept, strict=True)])
         parts = np.concatenate([f.parts[k] for (_, f), k in zip(windows, kept, strict=True)])
-        order = np.lexsort((-self.worth(parts), *rows.T[::-1]))
-        rows, parts = rows[order], parts[order]
-        # A character may be several units, as bytes are: of spans of the same characters the strongest.
-        first = np.ones(len(rows), bool)
-        first[1:] = (rows[1:] != rows[:-1]).any(1)
-        return Candidates(rows[first], parts[first], windows[0][1].whole, sum(f.capped for _, f in windows))
+        order = np.lexsort(rows.T[::-1])
+        return Candidates(rows[order], parts[order], _NOTHING, sum(f.capped for _, f in windows))
 
     def _capped(self, found: Candidates, most: int) -> Candidates:
         return found if len(found) <= most else capped(self.layout, found, most, self.worth(found.parts))
-
-
-def _in_characters(piece: Piece, found: Candidates) -> Candidates:
-    units, rows = piece.units, found.rows
-    places = [units.starts[rows[:, 0]] + piece.start, units.ends[rows[:, 1] - 1] + piece.start, rows[:, 2]]
-    return Candidates(np.stack(places, 1).astype(np.int32), found.parts, found.whole, found.capped)

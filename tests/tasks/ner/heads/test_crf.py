@@ -15,11 +15,12 @@ from hypothesis import strategies as st
 
 from ietool.core.candidates import PRODUCT, Candidates, Floor
 from ietool.nn.crf import CRF
-from ietool.tasks.ner.heads.crf.decode import CRFDecoder, SpanProbability
+from ietool.tasks.ner.heads.crf.decode import CRFDecoder
 from ietool.tasks.ner.heads.crf.model import CRFModel
 from ietool.tasks.ner.heads.crf.reader import CRFReader
 from ietool.tasks.ner.heads.crf.recipe import CRFDecodeSection
 from ietool.tasks.ner.heads.crf.tagset import TagSet
+from tests.tasks.ner.made import by_window, parts_by_window
 
 Span = tuple[int, int, int]
 """First unit, the one behind the last, number of the type."""
@@ -131,18 +132,17 @@ def test_spans_are_as_probable_as_all_paths_that_have_them(case: Case, floor: fl
     wanted = enumerate_paths(case.tagset, case.crf, case.emissions(0)).spans
     length = int(case.inside.sum())
     every = [(a, b, k) for k in range(case.tagset.types) for a in range(length) for b in range(a + 1, length + 1)]
-    ((chain, _, _),) = case.reader._chains(case.scores, case.inside)
-    assert isinstance(chain, SpanProbability)
-    said = chain.of(*np.array(every).T)
+    chains = case.reader._read(case.scores, case.inside).chains
+    said = chains.of(np.zeros(len(every), np.int64), np.array(every))
     assert said == pytest.approx([wanted.get(span, 0.0) for span in every], abs=1e-6)
-    rows, probability, left_out = chain.above(floor, 1000)
+    rows, probability, left_out = chains.above(0, floor, 1000)
     assert left_out == 0
     found = {tuple(row): p for row, p in zip(rows.tolist(), probability.tolist(), strict=True)}
     assert len(found) == len(rows) and min(found.values(), default=1.0) > floor
     assert found == pytest.approx({s: wanted[s] for s in found}, abs=1e-6)
     assert {s for s, p in wanted.items() if p > floor + 1e-6} <= found.keys()
     # Of too many the most probable ones.
-    some, _, without = chain.above(floor, 3)
+    some, _, without = chains.above(0, floor, 3)
     assert [tuple(row) for row in some.tolist()] == [
         tuple(row) for row in rows.tolist() if tuple(row) in sorted(found, key=lambda s: -found[s])[:3]
     ]
@@ -153,9 +153,9 @@ def test_spans_are_as_probable_as_all_paths_that_have_them(case: Case, floor: fl
 @given(cases())
 def test_the_best_path_is_marked(case: Case) -> None:
     reader = case.reader
-    every = reader.found(case.scores, case.inside, Floor(0.0))
-    path_alone = reader.found(case.scores, case.inside, Floor(parts={"path": 0.0}))
-    high = reader.found(case.scores, case.inside, Floor(0.999))
+    every = by_window(reader.found(case.scores, case.inside, Floor(0.0)))
+    path_alone = by_window(reader.found(case.scores, case.inside, Floor(parts={"path": 0.0})))
+    high = by_window(reader.found(case.scores, case.inside, Floor(0.999)))
     for n, (all_, path, few) in enumerate(zip(every, path_alone, high, strict=True)):
         wanted = enumerate_paths(case.tagset, case.crf, case.emissions(n))
         found = in_units(case, n, all_)
@@ -186,7 +186,7 @@ def test_rows_of_others_are_scored(case: Case) -> None:
         every = [(a, b, k) for k in range(case.tagset.types) for a in range(len(places)) for b in range(a + 1, len(places) + 1)]  # fmt: skip  # noqa: E501
         asked.append(np.array([(places[a], places[b - 1] + 1, k) for a, b, k in every], np.int32))
         wanted.append([(some.spans.get(s, 0.0), float(s in some.best) if some.margin > 1e-4 else None) for s in every])
-    for said, expected in zip(reader.parts(case.scores, case.inside, asked), wanted, strict=True):
+    for said, expected in zip(parts_by_window(reader, case.scores, case.inside, asked), wanted, strict=True):
         assert said[:, 0] == pytest.approx([p for p, _ in expected], abs=1e-6)
         assert all(mark in (m, None) or m is None for mark, (_, m) in zip(said[:, 1], expected, strict=True))
 
@@ -195,13 +195,28 @@ def test_rows_of_others_are_scored(case: Case) -> None:
 @given(cases(texts=1), st.sampled_from([0.0, 0.2, 0.5, 0.9]), st.sampled_from([0.0, 0.01, 0.2]))
 def test_decoding_is_the_best_path_above_the_threshold(case: Case, threshold: float, floor: float) -> None:
     decoder, decode = CRFDecoder(["甲", "乙"]), CRFDecodeSection(threshold=threshold)
-    (found,) = case.reader.found(case.scores, case.inside, Floor(min(floor, threshold)))
-    (narrow,) = case.reader.found(case.scores, case.inside, decoder.floor(decode))
+    (found,) = by_window(case.reader.found(case.scores, case.inside, Floor(min(floor, threshold))))
+    (narrow,) = by_window(case.reader.found(case.scores, case.inside, decoder.floor(decode)))
     wanted = enumerate_paths(case.tagset, case.crf, case.emissions(0))
     chosen = decoder.chosen(found, decode)
     assert sorted(chosen) == sorted(decoder.chosen(narrow, decode))
     if wanted.margin > 1e-4 and all(abs(p - threshold) > 1e-6 for p in wanted.spans.values()):
         assert len(chosen) == sum(wanted.spans[span] >= threshold for span in wanted.best)
+
+
+@given(cases(texts=3))
+def test_paths_state_what_their_letters_do(case: Case) -> None:
+    """All at once, with O behind each text's end, and one by one."""
+    lengths = case.inside.sum(1)
+    paths = case.crf.best(CRFModel.emissions(case.reader.model, case.scores, case.inside)[0], lengths).numpy()
+    text, rows = case.tagset.spans(paths)
+    names = ["O"] + [x + str(k) for k in range(case.tagset.types) for x in ("BIES", "BI")[case.tagset.width == 2]]
+    for n, (path, length) in enumerate(zip(paths.tolist(), lengths.tolist(), strict=True)):
+        wanted = sorted(entities([names[tag] for tag in path[:length]]))
+        assert [tuple(row) for row in rows[text == n].tolist()] == wanted
+        assert case.tagset.decode(path[:length]) == case.tagset.decode(path) == wanted
+        assert case.tagset.encode(wanted, length).tolist() == path[:length]
+    assert (np.diff(text) >= 0).all()
 
 
 @pytest.mark.parametrize("scheme", ["bio", "bioes"])
@@ -212,10 +227,12 @@ def test_the_threshold_may_be_a_probability_that_was_found(scheme: str) -> None:
     crf = CRF(*tagset.allowed()).requires_grad_(False)
     scores = torch.randn(8, 12, len(tagset), generator=generator) * 2
     case, decoder, count = Case(tagset, crf, scores, torch.ones(8, 12, dtype=torch.bool)), CRFDecoder("甲乙"), 0
-    for n, found in enumerate(case.reader.found(case.scores, case.inside, Floor(0.0))):
+    for n, found in enumerate(by_window(case.reader.found(case.scores, case.inside, Floor(0.0)))):
         for value in found.parts[found.parts[:, 1] > 0, 0].tolist():
             decode = CRFDecodeSection(threshold=value)
-            narrow = case.reader.found(case.scores[n : n + 1], case.inside[n : n + 1], decoder.floor(decode))[0]
+            narrow = by_window(
+                case.reader.found(case.scores[n : n + 1], case.inside[n : n + 1], decoder.floor(decode))
+            )[0]
             assert decoder.chosen(narrow, decode) == decoder.chosen(found, decode)
             assert value in [p for _, _, _, p in decoder.chosen(found, decode)]
             count += 1
@@ -231,6 +248,6 @@ def test_a_floor_under_the_product_is_one_under_the_probability() -> None:
         torch.randn(1, 12, 5, generator=generator),
         torch.ones(1, 12) > 0,
     )
-    (found,) = case.reader.found(case.scores, case.inside, Floor(parts={PRODUCT: 0.3}))
-    (wanted,) = case.reader.found(case.scores, case.inside, Floor(0.3))
+    (found,) = by_window(case.reader.found(case.scores, case.inside, Floor(parts={PRODUCT: 0.3})))
+    (wanted,) = by_window(case.reader.found(case.scores, case.inside, Floor(0.3)))
     assert found.rows.tolist() == wanted.rows.tolist() and len(found)

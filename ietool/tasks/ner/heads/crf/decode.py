@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -34,68 +35,71 @@ class SpanProbability:
 
     Args:
         transitions: (K, K).
-        emissions, before, behind: (L, K) of one text; the sums as in :class:`ietool.nn.crf.Chains`.
-        partition: of that text.
+        emissions, before, behind: (B, L, K); the sums as in :class:`ietool.nn.crf.Chains`.
+        partition, lengths: (B,).
     """
 
     def __init__(
-        self, tagset: TagSet, transitions: Floats, emissions: Floats, before: Floats, behind: Floats, partition: float
-    ) -> None:
+        self, tagset: TagSet, transitions: Floats, emissions: Floats, before: Floats, behind: Floats, partition: Floats,
+        lengths: Places,
+    ) -> None:  # fmt: skip
         self.tagset, self.transitions, self.emissions = tagset, transitions, emissions
-        self.before, self.behind, self.partition = before, behind, partition
-        # Scores of going on within an entity of each type, up to a unit: (K types, L).
-        inner = [tagset.number("I", kind) for kind in range(tagset.types)]
-        self.within = np.cumsum(emissions[:, inner] + transitions[inner, inner], 0).T
+        self.before, self.behind, self.partition, self.lengths = before, behind, partition, lengths
 
-    def of(self, first: Places, end: Places, kind: Places) -> Floats:
-        """(n,): of entities in the units ``[first, end)``, each of its type."""
-        last, count = end - 1, end - first
+    @cached_property
+    def _within(self) -> Floats:
+        """Scores of going on within an entity of each type, up to a unit: (B, L, types)."""
+        inner = [self.tagset.number("I", kind) for kind in range(self.tagset.types)]
+        return np.cumsum(self.emissions[:, :, inner] + self.transitions[inner, inner], 1)
+
+    def of(self, text: Places, rows: Places) -> Floats:
+        """(n,): of entities in texts ``text`` (n,), rows (n, 3) of first unit, the one behind the last, type."""
+        first, end, kind = rows.T
+        last, single = end - 1, end - first == 1
         scheme, step, e = self.tagset.scheme, self.transitions, self.emissions
-        begin, inner = self.tagset.number("B", 0) + self.tagset.width * kind, self._tag("I", kind)
+        begin, inner = self._tag("B", kind), self._tag("I", kind)
         # BIOES: B I … I E, or S alone; BIO: B I … I.
         only = begin if scheme == "bio" else self._tag("S", kind)
-        final = inner if scheme == "bio" else self._tag("E", kind)
-        score = self.before[first, np.where(count == 1, only, begin)]
-        two = last > first
-        i, j, b, f = first[two], last[two], begin[two], final[two]
-        inside = inner[two]
-        third = j > i + 1
-        walked = np.where(third, step[b, inside] + e[np.minimum(i + 1, j), inside], step[b, f])
-        middle = self.within[kind[two], np.maximum(j - 1, i + 1)] - self.within[kind[two], np.minimum(i + 1, j)]
-        walked = walked + np.where(third, middle + step[inside, f], 0.0) + e[j, f]
-        score = score.copy()
-        score[two] += walked
-        probability: Floats = np.exp(score - self.partition + self.behind[last, np.where(count == 1, only, final)])
+        final = np.where(single, only, inner if scheme == "bio" else self._tag("E", kind))
+        score = self.before[text, first, np.where(single, only, begin)]
+        two = np.flatnonzero(~single)
+        t, i, j, b, f, inside, k = (x[two] for x in (text, first, last, begin, final, inner, kind))
+        onto = np.minimum(i + 1, j)
+        walked = np.where(j > onto, step[b, inside] + e[t, onto, inside], step[b, f])
+        middle = self._within[t, np.maximum(j - 1, onto), k] - self._within[t, onto, k]
+        score[two] += walked + np.where(j > onto, middle + step[inside, f], 0.0) + e[t, j, f]
+        score -= self.partition[text]
+        probability: Floats = np.exp(score + self.behind[text, last, final])
         if scheme == "bio":
             # These tags may also be the beginning of a longer entity.
-            on = end < len(e)
-            at, tag, after = end[on], np.where(count == 1, only, final)[on], inner[on]
-            onward = step[tag, after] + e[at, after] + self.behind[at, after]
-            probability[on] -= np.exp(score[on] - self.partition + onward)
+            on = np.flatnonzero(end < self.lengths[text])
+            t, at, tag, after = text[on], end[on], final[on], inner[on]
+            probability[on] -= np.exp(score[on] + step[tag, after] + e[t, at, after] + self.behind[t, at, after])
         return np.clip(probability, 0.0, 1.0)
 
-    def above(self, floor: float, most: int) -> tuple[Places, npt.NDArray[np.float32], int]:
-        """The spans whose probability exceeds ``floor``, the ``most`` most probable ones.
+    def above(self, text: int, floor: float, most: int) -> tuple[Places, npt.NDArray[np.float32], int]:
+        """The spans of a text whose probability exceeds ``floor``, the ``most`` most probable ones.
 
         No span is more probable than its first tag or its last: few of the L² are looked at.
 
         Returns:
             (n, 3) of first unit, the one behind the last, type; (n,) probabilities; how many more there are.
         """
-        single = np.exp(self.before + self.behind - self.partition)
+        own = slice(int(self.lengths[text]))
+        alone = np.exp(self.before[text, own] + self.behind[text, own] - self.partition[text])
         rows, probability = np.zeros((0, 3), np.int64), np.zeros(0, np.float32)
         waiting: list[Places] = []
         left_out = 0
         for kind in range(self.tagset.types):
             tags = [[self.tagset.number(letter, kind) for letter in letters] for letters in self._ends()]
-            starts, ends = (np.flatnonzero(single[:, mine].sum(1) > floor) for mine in tags)
+            starts, ends = (np.flatnonzero(alone[:, mine].sum(1) > floor) for mine in tags)
             first, last = (grid.reshape(-1) for grid in np.meshgrid(starts, ends, indexing="ij"))
             able = first <= last
             waiting.append(np.stack([first[able], last[able] + 1, np.full(int(able.sum()), kind)], 1))
             if kind + 1 < self.tagset.types and sum(map(len, waiting)) < _BLOCK:
                 continue
             new = np.concatenate(waiting)
-            said = self.of(*new.T).astype(np.float32)
+            said = self.of(np.full(len(new), text), new).astype(np.float32)
             hit = said > np.float32(floor)
             rows, probability = np.concatenate([rows, new[hit]]), np.concatenate([probability, said[hit]])
             kept = strongest(probability, most)

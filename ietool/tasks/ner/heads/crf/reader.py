@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import torch
 
-from ietool.core.candidates import PRODUCT, Candidates, Floor
+from ietool.core.candidates import PRODUCT, Floor
 from ietool.tasks.ner.heads.crf.decode import LAYOUT, SpanProbability
 from ietool.tasks.ner.heads.crf.model import CRFModel
 from ietool.tasks.ner.heads.crf.recipe import CRFRecipe
 from ietool.tasks.ner.heads.crf.tagset import TagSet
-from ietool.tasks.ner.heads.reader import NerReader
+from ietool.tasks.ner.heads.reader import NerReader, Places, Spans
 from ietool.tasks.ner.recipe import NerRecipe
 
 
@@ -31,48 +33,43 @@ class CRFReader(NerReader[CRFModel]):
             return False
         return recipe.model.head.tags == self.model.config.tag_scheme
 
-    def found(self, h: torch.Tensor, inside: torch.Tensor, floor: Floor) -> list[Candidates]:
-        # Of a floor under ``path`` the best path alone is wanted, which costs a hundredth.
-        path_alone = "path" in (floor.parts or {})
+    def found(self, h: torch.Tensor, inside: torch.Tensor, floor: Floor) -> Spans:
+        read = self._read(h, inside)
         least = max(floor.of("probability"), floor.of(PRODUCT))
-        found = []
-        for chain, path, places in self._chains(h, inside):
-            rows = np.array(self.tagset.decode(path.tolist()), np.int64).reshape(-1, 3)
-            probability = chain.of(*rows.T).astype(np.float32)
-            marks, left_out = np.ones(len(rows), np.float32), 0
-            if path_alone:
-                kept = probability >= np.float32(least)
-                rows, probability, marks = rows[kept], probability[kept], marks[kept]
-            else:
-                others, said, left_out = chain.above(least, self.most)
-                new = ~np.isin(_numbered(others, len(places)), _numbered(rows, len(places)))
-                left_out -= int((probability > np.float32(least)).sum() - (~new).sum())  # of the best path none is
-                rows, probability = np.concatenate([rows, others[new]]), np.concatenate([probability, said[new]])
-                marks = np.concatenate([marks, np.zeros(int(new.sum()), np.float32)])
-            spans = np.stack([places[rows[:, 0]], places[rows[:, 1] - 1] + 1, rows[:, 2]], 1).astype(np.int32)
-            found.append(Candidates(spans, np.stack([probability, marks], 1), np.zeros(0, np.float32), left_out))
-        return found
+        text, rows = self.tagset.spans(read.paths)
+        probability = read.chains.of(text, rows).astype(np.float32)
+        left_out = np.zeros(len(h), np.int64)
+        # Of a floor under ``path`` the best path alone is wanted, which costs a hundredth.
+        if "path" in (floor.parts or {}):
+            kept = probability >= np.float32(least)
+            text, rows, probability = text[kept], rows[kept], probability[kept]
+            return Spans(text, read.in_units(text, rows), _with_mark(probability, 1), left_out)
+        found = [(text, rows, _with_mark(probability, 1))]
+        known, cuts = _numbered(text, rows), np.searchsorted(text, np.arange(len(h) + 1)).tolist()
+        for n, (low, high) in enumerate(pairwise(cuts)):
+            others, said, more = read.chains.above(n, least, self.most)
+            at = np.full(len(others), n)
+            new = ~np.isin(_numbered(at, others), known[low:high])
+            # Of the best path none is left out.
+            left_out[n] = more - ((probability[low:high] > np.float32(least)).sum() - (~new).sum())
+            found.append((at[new], others[new], _with_mark(said[new], 0)))
+        text, rows, parts = (np.concatenate(x) for x in zip(*found, strict=True))
+        return Spans(text, read.in_units(text, rows), parts, left_out)
 
     def worth(self, parts: np.ndarray) -> np.ndarray:
         """The best path before all others: it is what a decoder goes by."""
         worth: np.ndarray = parts[:, 0] + 2.0 * parts[:, 1].astype(np.float64)
         return worth
 
-    def parts(self, h: torch.Tensor, inside: torch.Tensor, rows: Sequence[np.ndarray]) -> list[np.ndarray]:
-        said = []
-        for (chain, path, places), given in zip(self._chains(h, inside), rows, strict=True):
-            number = np.zeros(int(places.max(initial=0)) + 2, np.int64)
-            number[places] = np.arange(len(places))
-            first, end, kind = number[given[:, 0]], number[given[:, 1] - 1] + 1, given[:, 2].astype(np.int64)
-            on = {tuple(row) for row in self.tagset.decode(path.tolist())}
-            marks = [float(row in on) for row in zip(first.tolist(), end.tolist(), kind.tolist(), strict=True)]
-            said.append(np.stack([chain.of(first, end, kind), np.array(marks)], 1))
-        return said
+    def parts(self, h: torch.Tensor, inside: torch.Tensor, text: Places, rows: Places) -> np.ndarray:
+        read = self._read(h, inside)
+        place = np.cumsum(read.within, 1) - 1
+        own = np.stack([place[text, rows[:, 0]], place[text, rows[:, 1] - 1] + 1, rows[:, 2]], 1)
+        on = np.isin(_numbered(text, own), _numbered(*self.tagset.spans(read.paths)))
+        return np.stack([read.chains.of(text, own), on], 1)
 
-    def _chains(
-        self, h: torch.Tensor, inside: torch.Tensor
-    ) -> Iterator[tuple[SpanProbability, np.ndarray, np.ndarray]]:
-        """Of each text its sums over paths, its best path, and the places of its units among all."""
+    def _read(self, h: torch.Tensor, inside: torch.Tensor) -> _Read:
+        """What the CRF says of a batch."""
         crf = self.model.crf
         emissions, lengths = self.model.emissions(h, inside)
         paths, chains = crf.best(emissions, lengths), crf.chains(emissions, lengths)
@@ -81,20 +78,36 @@ class CRFReader(NerReader[CRFModel]):
         highest = float(single[:, :, 1:].amax(2).masked_fill(~real, -torch.inf).max().exp())
         self.highest_probability = max(self.highest_probability, min(highest, 1.0))
         transitions = crf.scores()[1].double().cpu().numpy()
-        numbers, before, behind, partition = (x.double().cpu().numpy() for x in (emissions, *chains))
-        within, best = inside.cpu().numpy(), paths.cpu().numpy()
-        for n, path in enumerate(best):
-            places = np.flatnonzero(within[n])
-            own = slice(len(places))
-            chain = SpanProbability(
-                self.tagset, transitions, numbers[n, own], before[n, own], behind[n, own], float(partition[n])
-            )
-            yield chain, path[: len(places)], places
+        scores, before, behind, partition = (x.double().cpu().numpy() for x in (emissions, *chains))
+        spans = SpanProbability(
+            self.tagset, transitions, scores, before, behind, partition, lengths.cpu().numpy()
+        )  # fmt: skip
+        return _Read(spans, paths.cpu().numpy(), inside.cpu().numpy())
 
 
-def _numbered(rows: np.ndarray, length: int) -> np.ndarray:
-    """(n,): a number for each row (first unit, the one behind the last, type), another for every other row."""
-    return (rows[:, 2] * length + rows[:, 0]) * (length + 1) + rows[:, 1]
+class _Read(NamedTuple):
+    """Sums over the paths of a batch, its best paths (B, L), and which units stand for characters (B, T)."""
+
+    chains: SpanProbability
+    paths: Places
+    within: npt.NDArray[np.bool_]
+
+    def in_units(self, text: Places, rows: Places) -> Places:
+        """Rows (n, 3) that count the units within alone, as such that count all."""
+        order = np.argsort(~self.within, axis=1, kind="stable")
+        return np.stack([order[text, rows[:, 0]], order[text, rows[:, 1] - 1] + 1, rows[:, 2]], 1)
+
+
+def _with_mark(probability: npt.NDArray[np.float32], mark: int) -> npt.NDArray[np.float32]:
+    """(n, 2): what the layout names."""
+    return np.stack([probability, np.full_like(probability, mark)], 1)
+
+
+def _numbered(text: Places, rows: Places) -> Places:
+    """(n,): a number for each row, another for every other row; no text has 2¹⁶ units."""
+    first, end, kind = rows.T
+    numbers: Places = ((text << 16 | first) << 16 | end) << 16 | kind
+    return numbers
 
 
 def open_reader(recipe: CRFRecipe, model: CRFModel, assets: Path) -> CRFReader:

@@ -12,6 +12,8 @@ import numpy.typing as npt
 
 LETTERS = {"bio": "BI", "bioes": "BIES"}
 
+Places = npt.NDArray[np.int64]
+
 Row = tuple[int, int, int]
 """(first unit, the one behind the last, number of the type)."""
 
@@ -45,19 +47,22 @@ class TagSet:
                 tags[behind - 1] = self.number("S" if behind - first == 1 else "E", kind)
         return tags
 
+    def spans(self, paths: npt.NDArray[np.integer]) -> tuple[Places, Places]:
+        """The entities that paths (B, L) state, such as :meth:`allowed` lets through, with O behind a text's end: the
+        number of the text (n,), and rows (n, 3) of first unit, the one behind the last, type; by place."""
+        tags = np.zeros((len(paths), paths.shape[1] + 1), np.int64)  # with an O behind each, where all is ended
+        tags[:, :-1] = paths
+        tags, width = tags.reshape(-1), paths.shape[1] + 1
+        letter = (tags - 1) % self.width
+        begins = (tags > 0) & ((letter == 0) if self.scheme == "bio" else (letter == 0) | (letter == 3))
+        borders, first = np.flatnonzero(begins | (tags == 0)), np.flatnonzero(begins)
+        end = borders[np.searchsorted(borders, first, side="right")]
+        text = first // width
+        return text, np.stack([first - text * width, end - text * width, (tags[first] - 1) // self.width], 1)
+
     def decode(self, tags: Sequence[int]) -> list[Row]:
-        """The entities that some tags state; the tags are such as :meth:`allowed` lets through."""
-        found: list[Row] = []
-        first = -1
-        for at, tag in enumerate([*tags, 0]):
-            letter = (tag - 1) % self.width
-            begins = tag > 0 and letter in ((0,) if self.scheme == "bio" else (0, 3))
-            if first >= 0 and (begins or tag == 0):
-                found.append((first, at, (tags[first] - 1) // self.width))
-                first = -1
-            if begins:
-                first = at
-        return found
+        """:meth:`spans` of one path."""
+        return [(first, end, kind) for first, end, kind in self.spans(np.array([tags], np.int64))[1].tolist()]
 
     def allowed(self) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
         """Which tags a text may begin with (T,), which may follow which (T, T), and which it may end with (T,)."""

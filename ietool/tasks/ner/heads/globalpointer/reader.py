@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from ietool.core.candidates import PRODUCT, Candidates, Floor
-from ietool.nn.above import above
+from ietool.core.candidates import PRODUCT, Floor
+from ietool.nn.above import Above, above
 from ietool.tasks.ner.heads.globalpointer.decode import LAYOUT
 from ietool.tasks.ner.heads.globalpointer.model import PointerModel
 from ietool.tasks.ner.heads.globalpointer.recipe import PointerRecipe
-from ietool.tasks.ner.heads.reader import NerReader
+from ietool.tasks.ner.heads.reader import NerReader, Places, Spans
 from ietool.tasks.ner.recipe import NerRecipe
 
 
@@ -25,41 +24,30 @@ class PointerReader(NerReader[PointerModel]):
     def fits(self, recipe: NerRecipe) -> bool:
         return isinstance(recipe, PointerRecipe) and isinstance(self.model, PointerModel)
 
-    def found(self, h: torch.Tensor, inside: torch.Tensor, floor: Floor) -> list[Candidates]:
+    def found(self, h: torch.Tensor, inside: torch.Tensor, floor: Floor) -> Spans:
         scores = self.model.spans(h, inside)
         texts, length = len(h), h.shape[1]
         sentences = torch.arange(texts, device=h.device)
-        at, rows, values = [], [], []
-        left_out = np.zeros(texts, np.int64)
+        hits: list[Above] = []
         # One type at a time: all spans of all types at once are gigabytes where texts are long.
         for kind in range(self.types):
             probability = scores.dense(sentences, torch.full_like(sentences, kind)).sigmoid()
             self.highest_probability = max(self.highest_probability, float(probability.max()))
-            hits = above(probability.flatten(1), floor.of("probability"), self.most)
-            first, last = (x.cpu().numpy() for x in (hits.place // length, hits.place % length))
-            at.append(hits.text.cpu().numpy())
-            rows.append(np.stack([first, last + 1, np.full(len(first), kind)], 1).astype(np.int32))
-            values.append(hits.value.float().cpu().numpy())
-            left_out += hits.left_out.cpu().numpy()
-        text, row, value = np.concatenate(at), np.concatenate(rows), np.concatenate(values)
+            hits.append(above(probability.flatten(1), floor.of("probability"), self.most))
+        text, place, value = (torch.cat(x).cpu().numpy() for x in zip(*(hit[:3] for hit in hits), strict=True))
+        kinds = np.repeat(np.arange(self.types), [len(hit.text) for hit in hits])
+        rows = np.stack([place // length, place % length + 1, kinds], 1)
+        left_out = sum((hit.left_out for hit in hits), torch.zeros_like(sentences)).cpu().numpy()
         reached = value >= np.float32(floor.of(PRODUCT))
-        text, row, value = text[reached], row[reached], value[reached]
-        order = np.argsort(text, kind="stable")
-        cuts = np.searchsorted(text[order], np.arange(1, texts))
-        return [
-            Candidates(row[mine], value[mine, None], np.zeros(0, np.float32), int(left_out[n]))
-            for n, mine in enumerate(np.split(order, cuts))
-        ]
+        return Spans(text[reached], rows[reached], value[reached, None], left_out)
 
-    def parts(self, h: torch.Tensor, inside: torch.Tensor, rows: Sequence[np.ndarray]) -> list[np.ndarray]:
+    def parts(self, h: torch.Tensor, inside: torch.Tensor, text: Places, rows: Places) -> np.ndarray:
         scores = self.model.spans(h, inside)
-        sentence = np.repeat(np.arange(len(rows)), [len(given) for given in rows])
-        every = np.concatenate(rows).astype(np.int64)
         at, first, last, kind = (
-            torch.from_numpy(x).to(h.device) for x in (sentence, every[:, 0], every[:, 1] - 1, every[:, 2])
+            torch.from_numpy(x).to(h.device) for x in (text, rows[:, 0], rows[:, 1] - 1, rows[:, 2])
         )
-        said = scores.at(at, first, last).gather(1, kind[:, None]).sigmoid().float().cpu().numpy()
-        return np.split(said, np.cumsum([len(given) for given in rows])[:-1])
+        said: np.ndarray = scores.at(at, first, last).gather(1, kind[:, None]).sigmoid().cpu().numpy()
+        return said
 
 
 def open_reader(recipe: PointerRecipe, model: PointerModel, assets: Path) -> PointerReader:
