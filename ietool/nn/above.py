@@ -25,10 +25,10 @@ def above(scores: Tensor, floor: float, most: int) -> Above:
         scores: (B, N); what must not be found is −∞ or below the floor.
     """
     hit = scores > floor
-    counts = hit.sum(1)
-    if int(counts.max()) > most:
-        # Positions again in the order in which they stand, so that the cap changes nothing but the number.
-        place = scores.masked_fill(~hit, -torch.inf).topk(most, dim=1).indices.sort(1).values
-        hit = torch.zeros_like(hit).scatter_(1, place, hit.gather(1, place))
     text, place = hit.nonzero().unbind(1)
+    counts = torch.bincount(text, minlength=len(scores))
+    if len(text) and int(counts.max()) > most:
+        # Positions again in the order in which they stand, so that the cap changes nothing but the number.
+        best = scores.masked_fill(~hit, -torch.inf).topk(most, dim=1).indices.sort(1).values
+        text, place = torch.zeros_like(hit).scatter_(1, best, hit.gather(1, best)).nonzero().unbind(1)
     return Above(text, place, scores[text, place], (counts - most).clamp_min(0))
