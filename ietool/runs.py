@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import Any
 
 from filelock import FileLock, Timeout
+from pydantic import TypeAdapter, ValidationError
 
 from ietool import paths
 from ietool.errors import WHOLE, UserError, cause
@@ -373,20 +374,25 @@ def _read(folder: Path) -> RunInfo | None:
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
         data |= data.pop("extra", {})  # of format 1
-        version = data.get("format", 1)
-        known = {f.name for f in fields(RunInfo)}
-        info = RunInfo(**{key: value for key, value in data.items() if key in known})
+        version, versions = data.get("format", 1), data.get("versions")
     except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, ValueError, TypeError, AttributeError) as error:
         raise UserError(f"is damaged ({cause(error)})", file=path, mend=WHOLE) from None
     if not isinstance(version, int) or version > FORMAT:
+        made_by = versions.get("ietool") if isinstance(versions, dict) else None
         raise UserError(
             f"is a run of format {version!r}; this version of ietool reads formats up to {FORMAT}",
             file=path,
-            mend=f"update ietool (the run was made by {info.versions.get('ietool') or 'a newer one'})",
+            mend=f"update ietool (the run was made by {made_by or 'a newer one'})",
         )
-    return info
+    try:
+        return TypeAdapter(RunInfo).validate_python(data)
+    except ValidationError as error:
+        problem = error.errors(include_url=False)[0]
+        field = ".".join(map(str, problem["loc"]))
+        message = problem["msg"][:1].lower() + problem["msg"][1:]
+        raise UserError(f"is damaged ({message})", file=path, field=field, mend=WHOLE) from None
 
 
 def _write(folder: Path, info: RunInfo) -> None:

@@ -181,6 +181,31 @@ def test_a_format_that_is_not_known_is_told(version: object) -> None:
     assert runs.list_runs(Path()) == []
 
 
+@pytest.mark.parametrize(
+    "change",
+    [{"created": 5}, {"created": None}, {"best": "x"}, {"differences": []}, {"versions": []}, {"files": "x"},
+     {"process": "x"}, {"overfit": [1]}, {"members": [1]}, {"recipe": None}, {"tuned": {}}],
+    ids=str,
+)  # fmt: skip
+def test_fields_of_another_type_are_damage(change: dict[str, object]) -> None:
+    good = finish(runs.create_run(load_recipe("ner-crf")))
+    bad = finish(runs.create_run(load_recipe("ner-crf")))
+    info = json.loads((bad / "run.json").read_text(encoding="utf-8"))
+    (bad / "run.json").write_text(json.dumps(info | change), encoding="utf-8")
+    with pytest.raises(UserError, match=r"run\.json: ") as told:
+        runs.open_run(bad)
+    assert "is damaged (" in str(told.value) and "\n" not in str(told.value) and next(iter(change)) in str(told.value)
+    # It hides no other.
+    assert [entry.folder for entry in runs.list_runs()] == [good] and runs.latest_run("ner-crf") == good
+
+
+def test_fields_of_a_later_version_are_passed_over() -> None:
+    folder = runs.create_run(load_recipe("ner-crf"), Path("out"))
+    info = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+    (folder / "run.json").write_text(json.dumps(info | {"colour": "red"}), encoding="utf-8")
+    assert runs.open_run(folder, weights=False).info.recipe == "ner-crf"
+
+
 def test_extra_that_is_no_object_is_damage() -> None:
     folder = runs.create_run(load_recipe("ner-crf"), Path("out"))
     info = json.loads((folder / "run.json").read_text(encoding="utf-8"))

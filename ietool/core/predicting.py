@@ -25,7 +25,7 @@ class Reader(Protocol[In]):
 
     layout: ClassVar[Layout]
     most: int
-    """At most so many rows a text are proposed, the most probable ones."""
+    """At most so many rows a text are proposed, the most probable ones; a head may give long texts more."""
     highest_probability: float
     """The highest probability of anything seen so far: tells a silent model from one below its thresholds."""
 

@@ -176,7 +176,7 @@ def test_recipes_and_decoders_need_no_torch() -> None:
         "import sys\nfrom ietool.registry import TASKS, get_task\n"
         "for name, _ in TASKS:\n    for head in get_task(name).heads:\n"
         "        head.load('recipe'), head.load('decoder')\n"
-        "sys.exit(', '.join(m for m in ('torch', 'transformers', 'datasets') if m in sys.modules))"
+        "sys.exit(', '.join(m for m in ('torch', 'transformers', 'datasets') if m in sys.modules) or 0)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
