@@ -8,13 +8,11 @@ probable enough; a text of several windows is decided window by window, and of w
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any, ClassVar
 
-import numpy as np
-
-from ietool.core.candidates import Candidates, Floor, Layout
+from ietool.core.candidates import Candidates, Floor, Layout, Parts
 from ietool.tasks.el.data.example import NIL, Example
 from ietool.tasks.el.features.assets import KB, read_nil_types
 from ietool.tasks.el.heads.linking import LinkCandidate, LinkedMention, Linking, best_first
@@ -22,6 +20,12 @@ from ietool.tasks.el.heads.mentions import Chance, SpanChance, apart
 from ietool.tasks.el.kb.knowledge_base import open_entities
 from ietool.tasks.el.kb.open import EntityFile
 from ietool.tasks.el.recipe import ElRecipe
+
+Key = tuple[int, int, int, int]
+"""Of a mention: (start of the window, start, end, number of the name)."""
+
+NAMED = 1 << 15
+"""Entities whose id and subject are kept for the next time."""
 
 
 def layout_of(chance: Chance) -> Layout:
@@ -57,6 +61,7 @@ class LinkDecoder:
 
     def __init__(self, kb: Path, nil_types: Sequence[str] = (), *, keep_nil: bool = False) -> None:
         self.kb, self.nil_types, self.keep_nil = kb, nil_types, keep_nil
+        self._named = lru_cache(NAMED)(lambda row: (self.entities.kb_id(row), self.entities.subject(row)))
 
     @cached_property
     def entities(self) -> EntityFile:
@@ -72,12 +77,18 @@ class LinkDecoder:
         """As in :class:`ietool.core.predicting.Decoder`. ``decode.given_mentions``, ``restrict``, ``candidates`` and
         ``kb`` acted when the candidates were proposed; of these the first is looked at here too, since given mentions
         are all answered."""
-        mentions: dict[tuple[int, int, int, int], list[int]] = {}
-        for at, (start, end, name, _, window) in enumerate(found.rows.tolist()):
-            mentions.setdefault((window, start, end, name), []).append(at)
+        mentions: dict[Key, list[tuple[int, float]]] = {}
+        first = []
+        shares = found.parts[:, -1].tolist()
+        for at, (start, end, name, entity, window) in enumerate(found.rows.tolist()):
+            key = (window, start, end, name)
+            if key not in mentions:
+                mentions[key] = []
+                first.append(at)
+            mentions[key].append((entity, shares[at]))
         best: dict[tuple[int, int], LinkedMention] = {}
-        for key, probability in self._taken(list(mentions), [at[0] for at in mentions.values()], found, decode):
-            linked = self._linked(item.text, key, probability, mentions[key], found, decode)
+        for key, probability in self._taken(list(mentions), found.parts[first, :-1], decode):
+            linked = self._linked(item.text, key, probability, mentions[key], decode)
             if linked is not None:
                 known = best.get((linked.start, linked.end))
                 if known is None or known.probability < linked.probability:
@@ -87,35 +98,27 @@ class LinkDecoder:
             kept = [kept[i] for _, _, i, _ in apart([(m.start, m.end, i, m.probability) for i, m in enumerate(kept)])]
         return Linking(item.text_id, item.text, tuple(sorted(kept, key=lambda m: (m.start, m.end))))
 
-    def _taken(
-        self, keys: Sequence[tuple[int, int, int, int]], first: Sequence[int], found: Candidates, decode: Any
-    ) -> list[tuple[tuple[int, int, int, int], float]]:
+    def _taken(self, keys: Sequence[Key], parts: Parts, decode: Any) -> list[tuple[Key, float]]:
         """The mentions that are found, each with its probability: in each window none overlaps another."""
         if not keys:
             return []
-        parts = found.parts[first, :-1]
         probability = self.chance.probability(parts).tolist()
         if decode.given_mentions:
             return list(zip(keys, probability, strict=True))
         windows: dict[int, list[tuple[int, int, int, float]]] = {}
-        for at in np.flatnonzero(self.chance.chosen(parts, decode.mention)).tolist():
-            window, start, end, _ = keys[at]
-            windows.setdefault(window, []).append((start, end, at, probability[at]))
+        for at, (key, is_chosen) in enumerate(
+            zip(keys, self.chance.chosen(parts, decode.mention).tolist(), strict=True)
+        ):
+            if is_chosen:
+                window, start, end, _ = key
+                windows.setdefault(window, []).append((start, end, at, probability[at]))
         return [(keys[at], p) for spans in windows.values() for _, _, at, p in apart(spans)]
 
     def _linked(
-        self,
-        text: str,
-        key: tuple[int, int, int, int],
-        probability: float,
-        at: Sequence[int],
-        found: Candidates,
-        decode: Any,
+        self, text: str, key: Key, probability: float, pairs: Sequence[tuple[int, float]], decode: Any
     ) -> LinkedMention | None:
-        """A mention with its entity; None where it is not probable enough. ``at``: its rows."""
+        """A mention with its entity; None where it is not probable enough. ``pairs``: entities with their shares."""
         _, start, end, _ = key
-        numbers, shares = found.rows[at, 3].tolist(), found.parts[at, -1].tolist()
-        pairs = list(zip(numbers, shares, strict=True))
         candidates = [pair for pair in pairs if pair[0] >= 0]
         candidates = [candidates[i] for i in best_first([share for _, share in candidates])]
         entity, sure = candidates[0] if candidates else (none_row(0), 0.0)
@@ -128,9 +131,7 @@ class LinkDecoder:
             return None
         if probability * sure < decode.joint and not decode.given_mentions:
             return None
-        named = tuple(
-            LinkCandidate(self.entities.kb_id(row), self.entities.subject(row), share) for row, share in candidates
-        )
+        named = tuple(LinkCandidate(*self._named(row), share) for row, share in candidates)
         kb_id = named[0].kb_id if entity >= 0 else self._nil(entity)
         return LinkedMention(text[start:end], start, end, kb_id, probability * sure, named)
 

@@ -26,6 +26,8 @@ def apart(spans: Sequence[Proposal]) -> list[Proposal]:
 
     Weighted interval scheduling with the weight log-odds-free p: the chosen spans have the largest sum of p.
     """
+    if len(spans) < 2:
+        return [span for span in spans if span[3] > 0]
     order = sorted(spans, key=lambda span: (span[1], -span[0]))
     best: list[float] = [0.0]
     chosen: list[tuple[int, bool]] = []
@@ -56,7 +58,7 @@ class Chance(ABC):
     names: ClassVar[tuple[str, ...]]
     """Columns of the parts, (n, len(names))."""
     product: ClassVar[tuple[str, ...]]
-    """Those whose product is the probability of a mention."""
+    """The first of them, whose product is the probability of a mention."""
 
     def floor(self, least: float) -> Floor:
         """What a match needs at least to be chosen at a threshold."""
@@ -68,7 +70,7 @@ class Chance(ABC):
 
     def probability(self, parts: Parts) -> Parts:
         """(n,): of each match being a mention."""
-        return parts[:, [self.names.index(name) for name in self.product]].prod(1)
+        return parts[:, : len(self.product)].prod(1)
 
     def above(self, parts: Parts, floor: Floor) -> Mask:
         """(n,): what exceeds the floor, and so may be chosen by thresholds that are no lower."""
@@ -85,7 +87,7 @@ class Chance(ABC):
         return tuple(float(name in self.product) for name in self.names)
 
     def _products(self, parts: Parts) -> npt.NDArray[np.float64]:
-        return parts[:, [self.names.index(name) for name in self.product]].astype(np.float64)
+        return parts[:, : len(self.product)].astype(np.float64)
 
 
 class SpanChance(Chance):

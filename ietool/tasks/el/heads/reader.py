@@ -10,6 +10,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
 
@@ -63,8 +64,7 @@ class _Window:
         return self.example.text[self.start : self.end]
 
 
-@dataclass(frozen=True)
-class _Mention:
+class _Mention(NamedTuple):
     """A mention ``[start, end)`` in a window, the number of its name, its parts, and the rows of its candidates."""
 
     start: int
@@ -74,8 +74,7 @@ class _Mention:
     candidates: Sequence[int]
 
 
-@dataclass(frozen=True)
-class _Linked:
+class _Linked(NamedTuple):
     """What is said of a mention: its parts, and the share of each candidate and of none, which is a NIL of a type."""
 
     mention: _Mention
@@ -141,15 +140,16 @@ class LinkReader(ABC, Generic[Model]):
             links: (number of its text, mention).
         """
 
-    def matched(self, features: Sequence[Features], encoded: dict[str, torch.Tensor]) -> list[Parts]:
-        """The parts of all matches of each window, (n, parts of :attr:`chance`)."""
+    def matched(self, features: Sequence[Features], encoded: dict[str, torch.Tensor]) -> Parts:
+        """The parts of all matches of a batch of windows, (n, parts of :attr:`chance`)."""
         rows = match_spans(features).to(self.model.device)
         signals = torch.from_numpy(np.concatenate([f.signals for f in features])).to(rows.device)
         names = torch.from_numpy(np.concatenate([f.names for f in features])).long().to(rows.device)
         logits = self.model.match_logits(encoded, rows, names, signals)
         probabilities = logits.sigmoid().cpu().numpy()
         self.note(probabilities)
-        return np.split(probabilities[:, None], np.cumsum([len(f.matches) for f in features])[:-1])
+        parts: Parts = probabilities[:, None]
+        return parts
 
     def note(self, probabilities: np.ndarray) -> None:
         """Keep the highest of some probabilities."""
@@ -157,23 +157,20 @@ class LinkReader(ABC, Generic[Model]):
 
     # -- proposing
 
-    @torch.inference_mode()
     def propose(self, inputs: Iterable[Example], *, floor: Floor) -> Iterator[tuple[Example, Candidates]]:
         """As in :class:`ietool.core.predicting.Reader`."""
 
+        @torch.inference_mode()
         def read(some: Sequence[_Window]) -> list[Candidates]:
             features = self.featurizer.encode_all([w.text for w in some])
             encoded = self.encode(features)
+            left_out = [0] * len(some)
             if self.recipe.decode.given_mentions:
-                found = [(self._given(w), 0) for w in some]
+                mentions = [self._given(w) for w in some]
             else:
-                parts = self.matched(features, encoded)
-                found = [self._above(f, p, floor) for f, p in zip(features, parts, strict=True)]
-            linked = self._linked(some, features, encoded, [mentions for mentions, _ in found])
-            return [
-                self._candidates(w.start, mentions, left_out)
-                for w, mentions, (_, left_out) in zip(some, linked, found, strict=True)
-            ]
+                mentions, left_out = self._above(features, self.matched(features, encoded), floor)
+            linked = self._linked(some, features, encoded, mentions)
+            return [self._candidates(w.start, mine, n) for w, mine, n in zip(some, linked, left_out, strict=True)]
 
         for example, read_of in read_in_pools(
             inputs, self._cut, _size, read, batch_size=self.recipe.decode.batch_size, pool=self.pool
@@ -188,19 +185,29 @@ class LinkReader(ABC, Generic[Model]):
         data = self.recipe.data
         return windows(text, data.window, data.overlap) if text else []
 
-    def _above(self, features: Features, parts: Parts, floor: Floor) -> tuple[list[_Mention], int]:
-        """The mentions of a window that are worth linking, and how many more there are."""
-        at = np.flatnonzero(self.chance.above(parts, floor))
-        probability = self.chance.probability(parts)
-        if self.chance.are_thresholds(floor):
-            least = floor.of(self.chance.product[0])
-            at = np.flatnonzero(self.chance.chosen(parts, least))
-            spans = [(*features.matches[i, :2].tolist(), i, float(probability[i])) for i in at.tolist()]
-            at = np.array([i for _, _, i, _ in apart(spans)], np.int64)
-        left_out = max(0, len(at) - self.mentions)
-        at = at[strongest(probability[at], self.mentions)]
-        rows = zip(features.matches[at].tolist(), parts[at].tolist(), strict=True)
-        return [_Mention(a, b, number, mine, self._known(number)) for (a, b, number), mine in rows], left_out
+    def _above(
+        self, features: Sequence[Features], parts: Parts, floor: Floor
+    ) -> tuple[list[list[_Mention]], list[int]]:
+        """The mentions of each window that are worth linking, and how many more there are."""
+        chance, most = self.chance, self.mentions
+        are_thresholds = chance.are_thresholds(floor)
+        mask = chance.chosen(parts, floor.of(chance.product[0])) if are_thresholds else chance.above(parts, floor)
+        at, window = np.flatnonzero(mask), np.repeat(np.arange(len(features)), [len(f.matches) for f in features])
+        matches = np.concatenate([f.matches for f in features])[at].tolist()
+        kept, probability = parts[at], chance.probability(parts[at])
+        cuts = np.searchsorted(window[at], np.arange(len(features) + 1)).tolist()
+        found, left_out = [], []
+        for first, behind in pairwise(cuts):
+            mine = list(range(first, behind))
+            if are_thresholds:
+                spans = [(*matches[i][:2], i, p) for i, p in zip(mine, probability[first:behind].tolist(), strict=True)]
+                mine = [i for _, _, i, _ in apart(spans)]
+            left_out.append(max(0, len(mine) - most))
+            if len(mine) > most:
+                mine = np.array(mine)[strongest(probability[mine], most)].tolist()
+            rows = [(*matches[i], kept[i].tolist()) for i in mine]
+            found.append([_Mention(a, b, name, parts_of, self._known(name)) for a, b, name, parts_of in rows])
+        return found, left_out
 
     def _given(self, window: _Window) -> list[_Mention]:
         kb, start, sure = self.featurizer.kb, window.start, self.chance.sure()
@@ -248,7 +255,6 @@ class LinkReader(ABC, Generic[Model]):
 
     # -- scoring
 
-    @torch.inference_mode()
     def score(self, inputs: Iterable[tuple[Example, Candidates]]) -> Iterator[tuple[Example, Candidates]]:
         """As in :class:`ietool.core.predicting.Reader`.
 
@@ -258,10 +264,12 @@ class LinkReader(ABC, Generic[Model]):
         model's windows are others, in the first that holds it.
         """
 
+        @torch.inference_mode()
         def read(some: Sequence[_Window]) -> list[tuple[np.ndarray, Parts]]:
             features = self.featurizer.encode_all([w.text for w in some])
             encoded = self.encode(features)
-            matched = self.matched(features, encoded)
+            cuts = np.cumsum([len(f.matches) for f in features])[:-1]
+            matched = np.split(self.matched(features, encoded), cuts)
             asked = [self._asked(w, f, parts) for w, f, parts in zip(some, features, matched, strict=True)]
             linked = self._linked(some, features, encoded, [[m for m, _ in mine] for mine in asked])
             return [

@@ -66,7 +66,7 @@ class PointerReader(JointReader):
     chance = PointerChance()
     layout = layout_of(chance)
 
-    def matched(self, features: Sequence[Features], encoded: dict[str, torch.Tensor]) -> list[Parts]:
+    def matched(self, features: Sequence[Features], encoded: dict[str, torch.Tensor]) -> Parts:
         p = (self.model.pointer_logits(encoded).sigmoid() * encoded["marks"]).cpu().numpy()
         self.note(p)
         found = []
@@ -74,7 +74,8 @@ class PointerReader(JointReader):
             a, b = f.spans[:, 0], f.spans[:, 1] - 1
             nearer = [end[i:j].max(initial=0.0) for i, j in zip(a.tolist(), b.tolist(), strict=True)]
             found.append(np.stack([start[a], end[b], np.array(nearer, np.float32)], 1))
-        return found
+        parts: Parts = np.concatenate(found)
+        return parts
 
 
 def _best(shares: Sequence[float]) -> float:
