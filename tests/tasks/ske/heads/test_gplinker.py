@@ -19,7 +19,7 @@ from ietool.nn.global_pointer import EfficientGlobalPointer
 from ietool.tasks.ske.data.example import Example
 from ietool.tasks.ske.features.featurizer import Features
 from ietool.tasks.ske.heads.gplinker.model import OBJECT, SUBJECT, LinkConfig, LinkModel
-from ietool.tasks.ske.heads.gplinker.reader import SPANS, LinkReader
+from ietool.tasks.ske.heads.gplinker.reader import SPANS, LinkReader, _probability, _score_near
 from ietool.tasks.ske.heads.gplinker.recipe import LinkDecodeSection
 from ietool.tasks.ske.heads.gplinker.sampling import LinkTrainingSet, link_batch
 from ietool.tasks.ske.recipe import SkeRecipe
@@ -332,6 +332,17 @@ def test_priors_reach_the_decoder(predictor: Opened, texts: list[str]) -> None:
             assert (a, r, c) in heads or (b, r, d) in tails
             new += 1
     assert new > 2
+
+
+@settings(max_examples=300)
+@given(st.floats(0, 1), st.floats(-40, 40))
+def test_no_score_is_left_out_whose_probability_is_above(floor: float, score: float) -> None:
+    exact = _probability(torch.tensor([score]))
+    assert float(exact) == pytest.approx(sigmoid(score), abs=1e-7)
+    for near in (score, *(math.log(p) - math.log1p(-p) for p in (floor,) if 0 < p < 1)):
+        value = torch.tensor([near])
+        if bool(_probability(value) > floor):
+            assert bool(value > _score_near(floor))
 
 
 def test_training_items_are_taken(predictor: Opened, tmp_path: Path) -> None:

@@ -19,9 +19,9 @@ from ietool.errors import UserError
 from ietool.scoring.intervals import f1_interval
 from ietool.scoring.prf import PRFScore
 from ietool.scoring.report import Report
-from ietool.tasks.ske.data.example import Triple
-from ietool.tasks.ske.data.reading import VALUE
-from ietool.tasks.ske.score.scorer import METRICS, detect_metric, read_for_scoring, read_names, score, score_paths
+from ietool.tasks.ske.data.example import VALUE, Triple
+from ietool.tasks.ske.score.files import detect_metric, read_for_scoring, read_names
+from ietool.tasks.ske.score.scorer import METRICS, score, score_paths
 
 Gold = Mapping[str, list[Triple]]
 

@@ -24,9 +24,6 @@ SPANS = 128
 SCORES = 4_000_000
 """At most so many (pairs, R) scores are computed at once."""
 
-_NEAR = 1e-6
-"""Probabilities of many scores are first looked at with so much to spare."""
-
 Marks = tuple[Tensor, Tensor]
 """Links that the index knows, at their first and at their last positions: (4, n) of (text, label, i, j) each."""
 
@@ -69,8 +66,7 @@ class LinkReader(SkeReader[LinkModel]):
         scores = scores.masked_fill(~allowed, -math.inf)
         self.highest_probability = max(self.highest_probability, float(scores.max().sigmoid()))
         # Chosen by score: probabilities near 1 would be the same.
-        scores = scores.masked_fill(scores.sigmoid() <= floor - _NEAR, -math.inf)
-        text, place, value, left_out = above(scores.flatten(1), -math.inf, self.spans)
+        text, place, value, left_out = above(scores.flatten(1), _score_near(floor), self.spans)
         probability = _probability(value)
         kept = probability > floor
         return Above(text[kept], place[kept], probability[kept], left_out)
@@ -98,7 +94,7 @@ class LinkReader(SkeReader[LinkModel]):
             o0, o1 = objects.place[right] // length, objects.place[right] % length
             head, tail = self._links(links, marks, text, s0, s1, o0, o1)
             least = (floor.of("head"), floor.of("tail"))
-            near = (head.sigmoid() > least[0] - _NEAR) & (tail.sigmoid() > least[1] - _NEAR)
+            near = (head > _score_near(least[0])) & (tail > _score_near(least[1]))
             pair, label = torch.nonzero(near).unbind(1)
             h, t = _probability(head[pair, label]), _probability(tail[pair, label])
             values = [subjects.value[left[pair]], objects.value[right[pair]], h, t]
@@ -146,6 +142,12 @@ class LinkReader(SkeReader[LinkModel]):
             offset = torch.arange(len(n), device=text.device) - torch.repeat_interleave(count.cumsum(0) - count, count)
             out[n, marks[1][order[low[n] + offset]]] = 1.0
         return out
+
+
+def _score_near(probability: float) -> float:
+    """A score a little below that of a probability: what exceeds that lies above this. Infinite near 0."""
+    p = probability - 1e-6
+    return math.log(p) - math.log1p(-p) if p > 0.0 else -math.inf
 
 
 def _probability(scores: Tensor) -> Tensor:
