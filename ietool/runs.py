@@ -17,10 +17,11 @@ import shutil
 import socket
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, fields
 from datetime import datetime
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -387,12 +388,18 @@ def _read(folder: Path) -> RunInfo | None:
             mend=f"update ietool (the run was made by {made_by or 'a newer one'})",
         )
     try:
-        return TypeAdapter(RunInfo).validate_python(data)
+        return _checked()(data)
     except ValidationError as error:
         problem = error.errors(include_url=False)[0]
         field = ".".join(map(str, problem["loc"]))
         message = problem["msg"][:1].lower() + problem["msg"][1:]
         raise UserError(f"is damaged ({message})", file=path, field=field, mend=WHOLE) from None
+
+
+@cache
+def _checked() -> Callable[[Any], RunInfo]:
+    """What makes a :class:`RunInfo` of data, if its fields have the right types."""
+    return TypeAdapter(RunInfo).validate_python
 
 
 def _write(folder: Path, info: RunInfo) -> None:
