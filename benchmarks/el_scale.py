@@ -17,11 +17,11 @@ from typing import Any
 
 import el_kb
 import torch
+from ietool.tasks.el.heads.joint.cache import EncodedDescriptions
+from ietool.tasks.el.heads.predictor import ElPredictor
 
 from ietool.files import read_lines
 from ietool.tasks.el.data.reading import read_inputs
-from ietool.tasks.el.heads.joint.cache import EncodedDescriptions
-from ietool.tasks.el.heads.predictor import ElPredictor
 from ietool.workflow.predict import Loaded
 
 TURN = 1024

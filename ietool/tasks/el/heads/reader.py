@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 import numpy as np
 import torch
@@ -30,6 +30,15 @@ from ietool.tasks.el.heads.linkable import Linkable, linkable
 from ietool.tasks.el.heads.matches import MatchModel
 from ietool.tasks.el.heads.mentions import Chance, SpanChance, apart
 from ietool.tasks.el.heads.ranking import Shares
+from ietool.tasks.el.heads.windows import (
+    FoundMention,
+    GivenRows,
+    LinkWindow,
+    RankedMention,
+    match_spans,
+    scored_parts,
+    size_of,
+)
 from ietool.tasks.el.kb.knowledge_base import KnowledgeBase, open_any
 from ietool.tasks.el.recipe import ElRecipe
 from ietool.text.encoding import WORDS
@@ -46,41 +55,6 @@ MENTIONS = 256
 characters whose names are a character each."""
 
 Model = TypeVar("Model", bound=MatchModel)
-
-
-@dataclass(frozen=True)
-class _Window:
-    """A window ``[start, end)`` of a text; where candidates are to be scored, the ``rows`` (n, 5) of those that are
-    scored here, and their numbers, ``at`` (n,)."""
-
-    example: Example
-    start: int
-    end: int
-    rows: np.ndarray = field(default_factory=lambda: np.zeros((0, 5), np.int32))
-    at: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
-
-    @property
-    def text(self) -> str:
-        return self.example.text[self.start : self.end]
-
-
-class _Mention(NamedTuple):
-    """A mention ``[start, end)`` in a window, the number of its name, its parts, and the rows of its candidates."""
-
-    start: int
-    end: int
-    number: int
-    parts: Sequence[float]
-    candidates: Sequence[int]
-
-
-class _Linked(NamedTuple):
-    """What is said of a mention: its parts, and the share of each candidate and of none, which is a NIL of a type."""
-
-    mention: _Mention
-    shares: np.ndarray
-    none: float
-    nil_type: int
 
 
 class LinkReader(ABC, Generic[Model]):
@@ -161,7 +135,7 @@ class LinkReader(ABC, Generic[Model]):
         """As in :class:`ietool.core.predicting.Reader`."""
 
         @torch.inference_mode()
-        def read(some: Sequence[_Window]) -> list[Candidates]:
+        def read(some: Sequence[LinkWindow]) -> list[Candidates]:
             features = self.featurizer.encode_all([w.text for w in some])
             encoded = self.encode(features)
             left_out = [0] * len(some)
@@ -173,13 +147,13 @@ class LinkReader(ABC, Generic[Model]):
             return [self._candidates(w.start, mine, n) for w, mine, n in zip(some, linked, left_out, strict=True)]
 
         for example, read_of in read_in_pools(
-            inputs, self._cut, _size, read, batch_size=self.recipe.decode.batch_size, pool=self.pool
+            inputs, self._cut, size_of, read, batch_size=self.recipe.decode.batch_size, pool=self.pool
         ):
             yield example, self._joined(read_of)
 
-    def _cut(self, examples: Sequence[Example]) -> Iterator[tuple[int, _Window]]:
+    def _cut(self, examples: Sequence[Example]) -> Iterator[tuple[int, LinkWindow]]:
         for number, example in enumerate(examples):
-            yield from ((number, _Window(example, a, b)) for a, b in self._windows(example.text))
+            yield from ((number, LinkWindow(example, a, b)) for a, b in self._windows(example.text))
 
     def _windows(self, text: str) -> list[tuple[int, int]]:
         data = self.recipe.data
@@ -187,7 +161,7 @@ class LinkReader(ABC, Generic[Model]):
 
     def _above(
         self, features: Sequence[Features], parts: Parts, floor: Floor
-    ) -> tuple[list[list[_Mention]], list[int]]:
+    ) -> tuple[list[list[FoundMention]], list[int]]:
         """The mentions of each window that are worth linking, and how many more there are."""
         chance, most = self.chance, self.mentions
         are_thresholds = chance.are_thresholds(floor)
@@ -206,17 +180,17 @@ class LinkReader(ABC, Generic[Model]):
             if len(mine) > most:
                 mine = np.array(mine)[strongest(probability[mine], most)].tolist()
             rows = [(*matches[i], kept[i].tolist()) for i in mine]
-            found.append([_Mention(a, b, name, parts_of, self._known(name)) for a, b, name, parts_of in rows])
+            found.append([FoundMention(a, b, name, parts_of, self._known(name)) for a, b, name, parts_of in rows])
         return found, left_out
 
-    def _given(self, window: _Window) -> list[_Mention]:
+    def _given(self, window: LinkWindow) -> list[FoundMention]:
         kb, start, sure = self.featurizer.kb, window.start, self.chance.sure()
         spans = {(m.start, m.end): None for m in window.example.mentions if start <= m.start and m.end <= window.end}
         found = []
         for a, b in spans:
             known = kb.number(window.example.text[a:b])
             number = -1 if known is None else known
-            found.append(_Mention(a - start, b - start, number, sure, self._known(number)))
+            found.append(FoundMention(a - start, b - start, number, sure, self._known(number)))
         return found
 
     def _known(self, number: int) -> list[int]:
@@ -224,7 +198,7 @@ class LinkReader(ABC, Generic[Model]):
         decode = self.recipe.decode
         return self.featurizer.candidates(number, restrict=decode.restrict)[: decode.candidates]
 
-    def _candidates(self, start: int, linked: Sequence[_Linked], left_out: int) -> Candidates:
+    def _candidates(self, start: int, linked: Sequence[RankedMention], left_out: int) -> Candidates:
         rows: list[tuple[int, int, int, int, int]] = []
         parts: list[tuple[float, ...]] = []
         for one in linked:
@@ -265,7 +239,7 @@ class LinkReader(ABC, Generic[Model]):
         """
 
         @torch.inference_mode()
-        def read(some: Sequence[_Window]) -> list[tuple[np.ndarray, Parts]]:
+        def read(some: Sequence[LinkWindow]) -> list[tuple[np.ndarray, Parts]]:
             features = self.featurizer.encode_all([w.text for w in some])
             encoded = self.encode(features)
             cuts = np.cumsum([len(f.matches) for f in features])[:-1]
@@ -273,20 +247,20 @@ class LinkReader(ABC, Generic[Model]):
             asked = [self._asked(w, f, parts) for w, f, parts in zip(some, features, matched, strict=True)]
             linked = self._linked(some, features, encoded, [[m for m, _ in mine] for mine in asked])
             return [
-                (w.at, _scored(w.rows, [at for _, at in mine], said, len(self.layout.parts)))
+                (w.at, scored_parts(w.rows, [at for _, at in mine], said, len(self.layout.parts)))
                 for w, mine, said in zip(some, asked, linked, strict=True)
             ]
 
-        stream = (_Given(example, given) for example, given in inputs)
+        stream = (GivenRows(example, given) for example, given in inputs)
         for asked, read_of in read_in_pools(
-            stream, self._cut_given, _size, read, batch_size=self.recipe.decode.batch_size, pool=self.pool
+            stream, self._cut_given, size_of, read, batch_size=self.recipe.decode.batch_size, pool=self.pool
         ):
             parts = np.zeros((len(asked.found), len(self.layout.parts)), np.float32)
             for at, said in read_of:
                 parts[at] = said
             yield asked.example, replace(asked.found, parts=parts, models=1)
 
-    def _cut_given(self, some: Sequence[_Given]) -> Iterator[tuple[int, _Window]]:
+    def _cut_given(self, some: Sequence[GivenRows]) -> Iterator[tuple[int, LinkWindow]]:
         for number, (example, found) in enumerate(some):
             cuts = self._windows(example.text)
             starts = {a: n for n, (a, _) in enumerate(cuts)}
@@ -299,9 +273,9 @@ class LinkReader(ABC, Generic[Model]):
                     mine[owner].append(row)
             for (a, b), at in zip(cuts, mine, strict=True):
                 if at:
-                    yield number, _Window(example, a, b, found.rows[at], np.array(at))
+                    yield number, LinkWindow(example, a, b, found.rows[at], np.array(at))
 
-    def _asked(self, window: _Window, features: Features, parts: Parts) -> list[tuple[_Mention, list[int]]]:
+    def _asked(self, window: LinkWindow, features: Features, parts: Parts) -> list[tuple[FoundMention, list[int]]]:
         """The mentions of a window's rows, each with its rows."""
         kb, decode = self.featurizer.kb, self.recipe.decode
         known = {tuple(match): n for n, match in enumerate(features.matches.tolist())}
@@ -320,18 +294,18 @@ class LinkReader(ABC, Generic[Model]):
             entities = window.rows[at, 3]
             able = (entities >= 0) & (entities < kb.info.entities) & (0 <= name < kb.info.names)
             candidates = entities[able].tolist()
-            found.append((_Mention(start - window.start, end - window.start, name, mine, candidates), at))
+            found.append((FoundMention(start - window.start, end - window.start, name, mine, candidates), at))
         return found
 
     # -- linking
 
     def _linked(
         self,
-        some: Sequence[_Window],
+        some: Sequence[LinkWindow],
         features: Sequence[Features],
         encoded: dict[str, torch.Tensor],
-        mentions: Sequence[Sequence[_Mention]],
-    ) -> list[list[_Linked]]:
+        mentions: Sequence[Sequence[FoundMention]],
+    ) -> list[list[RankedMention]]:
         """What is said of the candidates of all mentions of a batch, by window."""
         featurizer = self.featurizer
         links: list[tuple[int, Linkable]] = []
@@ -345,7 +319,7 @@ class LinkReader(ABC, Generic[Model]):
                 links.append((at, replace(linked, units=f.units.span_of(m.start, m.end) or (0, 1))))
         shares, none = self.ranked([w.text for w in some], links, encoded)
         said = zip(shares, none, self._nil_types(links, encoded), strict=True)
-        return [[_Linked(m, *next(said)) for m in mine] for mine in mentions]
+        return [[RankedMention(m, *next(said)) for m in mine] for mine in mentions]
 
     def _nil_types(self, links: Sequence[tuple[int, Linkable]], encoded: dict[str, torch.Tensor]) -> list[int]:
         """What type each mention is of where it is none of the candidates; 0 where there are no types."""
@@ -356,33 +330,6 @@ class LinkReader(ABC, Generic[Model]):
         rows = columns(spans, 3).to(self.model.device)
         types: list[int] = head(span_vectors(encoded["z"], rows)).argmax(-1).tolist()
         return types
-
-
-class _Given(NamedTuple):
-    """A text and candidates that are to be scored."""
-
-    example: Example
-    found: Candidates
-
-
-def _size(window: _Window) -> int:
-    return window.end - window.start
-
-
-def _scored(rows: np.ndarray, at: Sequence[Sequence[int]], said: Sequence[_Linked], width: int) -> Parts:
-    """(n, width): what is said of each of a window's ``rows`` (n, 5); ``at`` are those of each mention."""
-    parts = np.zeros((len(rows), width), np.float32)
-    for mine, one in zip(at, said, strict=True):
-        shares = dict(zip(one.mention.candidates, one.shares.tolist(), strict=True))
-        shares[none_row(one.nil_type)] = one.none
-        parts[mine, :-1] = one.mention.parts
-        parts[mine, -1] = [shares.get(entity, 0.0) for entity in rows[mine, 3].tolist()]
-    return parts
-
-
-def match_spans(features: Sequence[Features]) -> torch.Tensor:
-    """(3, n) of window, first and last unit of all matches of a batch."""
-    return columns([(i, a, b - 1) for i, f in enumerate(features) for a, b in f.spans.tolist()], 3)
 
 
 def _knowledge_base(recipe: ElRecipe, model: Any, assets: Path) -> tuple[KnowledgeBase | None, Sequence[str]]:

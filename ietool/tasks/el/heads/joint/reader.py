@@ -19,7 +19,8 @@ from ietool.tasks.el.heads.linkable import Linkable
 from ietool.tasks.el.heads.linking import best_first
 from ietool.tasks.el.heads.mentions import PointerChance
 from ietool.tasks.el.heads.ranking import Shares, none_of, softmax_shares, split
-from ietool.tasks.el.heads.reader import LinkReader, match_spans
+from ietool.tasks.el.heads.reader import LinkReader
+from ietool.tasks.el.heads.windows import match_spans
 from ietool.tasks.el.recipe import ElRecipe
 from ietool.training.batches import pad
 
