@@ -35,7 +35,7 @@ VARIANTS: dict[str, tuple[str, list[str]]] = {
     "no-priors": ("without prior features", ["model.priors=false"]),
     "no-augmentation": ("without replacement of names", ["sampling.replacement=0"]),
     "one-subject": ("one subject a sentence and step", ["sampling.subjects=1"]),
-    "no-part-of-speech": ("without parts of speech", ["model.part_of_speech=false"]),
+    "no-part-of-speech": ("without parts of speech", ["model.encoder.part_of_speech=false"]),
     "no-rules": ("full, predicted without the rule file", ["decode.apply_rules=false"]),
     "rules": ("full, predicted with the rule file", ["decode.apply_rules=true"]),
 }

@@ -18,40 +18,27 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import torch
 from trainings import ietool, train_once
 
 
-def thresholds(head: str) -> Iterator[tuple[str, ...]]:
-    """Settings of ``decode`` to choose among."""
-    if head == "gplinker":
+def thresholds(*, linked: bool) -> Iterator[dict[str, float]]:
+    """Settings of ``decode`` to choose among, by the head."""
+    if linked:
         for entity, link, triple in itertools.product((0.2, 0.35, 0.5), (0.2, 0.35, 0.5), (0.0, 0.1, 0.2, 0.3)):
-            yield f"entity={entity}", f"link={link}", f"triple={triple}"
+            yield {"entity": entity, "link": link, "triple": triple}
         return
     for (start, end), triple in itertools.product(
         ((0.5, 0.4), (0.4, 0.35), (0.3, 0.3)), (0.0, 0.1, 0.15, 0.2, 0.25, 0.3)
     ):
-        yield (*(f"{which}_start={start}" for which in ("subject", "object")),
-               *(f"{which}_end={end}" for which in ("subject", "object")), f"triple={triple}")  # fmt: skip
-
-
-def remember(encoder: Any) -> None:
-    """Let an encoder compute each batch once: only what comes behind it depends on thresholds."""
-    known: dict[tuple[Any, ...], Any] = {}
-    plain = encoder.forward
-
-    def forward(ids: Any, *rest: Any) -> Any:
-        key = (tuple(ids.shape), ids.cpu().numpy().tobytes())
-        if key not in known:
-            known[key] = plain(ids, *rest)
-        return known[key]
-
-    encoder.forward = forward
+        yield {
+            "subject_start": start, "subject_end": end, "object_start": start, "object_end": end, "triple": triple,
+        }  # fmt: skip
 
 
 def cross_fitted(run: Path, dev: Path) -> dict[str, Any]:
     """F1 over both halves of dev, each scored with the thresholds that are best on the other."""
     from ietool import load
+    from ietool.core.candidates import Floor
     from ietool.files import read_lines
     from ietool.scoring.prf import PRFScore
     from ietool.tasks.ske.data.example import Example
@@ -61,22 +48,23 @@ def cross_fitted(run: Path, dev: Path) -> dict[str, Any]:
     loaded = load(run)
     gold = list(load_examples(dev))
     halves = (gold[::2], gold[1::2])
-    recipe = loaded.predictor.recipe  # type: ignore[attr-defined]
-    remember(loaded.predictor.model.encoder)  # type: ignore[attr-defined]
+    reader, decoder, decode = loaded.predictor.reader, loaded.predictor.decoder, loaded.predictor.settings
+    grid = list(thresholds(linked=hasattr(decode, "link")))
+    lowest = {key: min(setting[key] for setting in grid) for key in grid[0]}
+    # Texts are read once; what all thresholds find is among the candidates above the lowest.
+    inputs = loaded.task.read_inputs(read_lines(dev))
+    proposed = list(reader.propose(inputs, floor=Floor(parts=decoder.floor(decode.model_copy(update=lowest)).parts)))
 
     def counts(examples: Sequence[Example], found: dict[str, Any]) -> PRFScore:
         values = score({e.text: e.triples for e in examples}, found, metric="duie2", resamples=0).values
         hits, predicted, wanted = (int(values[key]) for key in ("right", "predicted", "gold"))
         return PRFScore(hits, predicted, hits, wanted)
 
-    by_setting: list[tuple[tuple[str, ...], PRFScore, PRFScore]] = []
-    for setting in thresholds(recipe.model.head):
-        for pair in setting:
-            key, _, value = pair.partition("=")
-            setattr(recipe.decode, key, float(value))
-        inputs = loaded.task.read_inputs(read_lines(dev))
-        with torch.inference_mode():
-            found = {p.text: [t.triple for t in p.triples] for p in loaded.stream(inputs)}
+    by_setting: list[tuple[dict[str, float], PRFScore, PRFScore]] = []
+    for setting in grid:
+        chosen = decode.model_copy(update=setting)
+        predictions = [decoder.decode(example, candidates, chosen) for example, candidates in proposed]
+        found = {p.text: [t.triple for t in p.triples] for p in predictions}
         by_setting.append((setting, counts(halves[0], found), counts(halves[1], found)))
     best_a = max(by_setting, key=lambda s: s[1].f1)
     best_b = max(by_setting, key=lambda s: s[2].f1)

@@ -23,13 +23,13 @@ from itertools import islice
 from pathlib import Path
 
 import torch
-from ietool.tasks.ske.heads.predictor import SkePredictor
 
 from ietool.files import read_lines
 from ietool.tasks.ske.data.example import Example
 from ietool.tasks.ske.data.reading import read_inputs
 from ietool.tasks.ske.data.sources import locate
 from ietool.tasks.ske.heads.assembly import Extraction
+from ietool.tasks.ske.heads.stages.reader import StageReader
 from ietool.training.device import autocast, choose_precision
 from ietool.workflow.predict import Loaded
 
@@ -71,9 +71,9 @@ def main() -> None:
 
     loaded = Loaded(arguments.run, arguments.device, arguments.batch_size)
     batched = loaded.predictor
-    if not isinstance(batched, SkePredictor):
-        sys.exit(f"{arguments.run} is no run of SKE")
-    batched.rules = None
+    if not isinstance(batched.reader, StageReader):
+        sys.exit(f"{arguments.run} is no run of SKE that finds subjects first")
+    batched.settings = batched.settings.model_copy(update={"apply_rules": False})
     loop = ReferencePredictor(batched)
     precision = choose_precision(arguments.precision, loaded.device)
     texts = read_texts(arguments.data, arguments.limit)

@@ -171,13 +171,10 @@ class _Preparation:
                 record += 1
             if total >= EVERY:
                 self.progress("features", counts.texts, total)
-        self.keep_tokens(featurizer, seen)
+        if isinstance(self.recipe.model.encoder, PretrainedSection):
+            from ietool.text.tokens import TokenReader, write_kept_tokens
 
-    def keep_tokens(self, featurizer: Featurizer, seen: set[int]) -> None:
-        """Write which tokens train holds, for a cut vocabulary."""
-        from ietool.text.tokens import TokenReader, write_kept_tokens
-
-        if isinstance(featurizer.reader, TokenReader):
+            assert isinstance(featurizer.reader, TokenReader)
             write_kept_tokens(self.folder, featurizer.reader, seen)
 
     def read_dev(self, featurizer: Featurizer) -> None:
