@@ -151,7 +151,8 @@ def _dotted(place: Place) -> str:
 
 
 def suggest(key: str, recipe_class: type[Recipe], data: Mapping[str, Any]) -> str | None:
-    """``did you mean …?`` for an unknown dotted key, and the keys of its own section; None where there is neither."""
+    """``did you mean …?`` for an unknown dotted key, and the keys of its own section unless it is one of them that is
+    meant; None where there is neither."""
     head, _, name = key.rpartition(".")
     best, best_score = None, 65.0
     for candidate in keys_of(recipe_class, data):
@@ -163,5 +164,7 @@ def suggest(key: str, recipe_class: type[Recipe], data: Mapping[str, Any]) -> st
         score += 10 if candidate_head == head else 0
         if score > best_score:
             best, best_score = candidate, score
+    if best is not None and best.rpartition(".")[0] == head:
+        return f"did you mean {best}?"
     said = [f"did you mean {best}?" if best is not None else None, _own_keys(key, recipe_class, data)]
     return " ".join(part for part in said if part) or None

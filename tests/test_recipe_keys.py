@@ -178,10 +178,10 @@ def test_a_key_of_another_encoder_tells_with_which_it_acts() -> None:
 @pytest.mark.parametrize(
     ("override", "words"),
     [
-        ("decode.treshold=0.3", ("did you mean decode.threshold?", "decode has: threshold, batch_size")),
+        ("decode.treshold=0.3", ("did you mean decode.threshold?",)),
         ("data.subject_start=0.3", ("data has: window, overlap",)),
         ("model.head.tag=bio", ("did you mean model.head.tags?",)),
-        ("modell.head=crf", ("a recipe has: name, task",)),
+        ("modell.head=crf", ("did you mean model?",)),
         ("model.head=gp", ("no head 'gp'", "use one of: crf, globalpointer")),
         ("model.encoder=3", ("should be a section of keys, not 3", "model.encoder has: kind, word_vectors")),
         ("model.head=null", ("should be a section of keys", "model.head has: kind, dropout")),

@@ -18,6 +18,7 @@ from ietool.cli.app import run
 from ietool.registry import get_task
 from ietool.runs import RECIPE_FILE
 from ietool.text.tokens import TokenReader
+from tests.acting import acting
 from tests.tasks.ske.made import texts_of
 from tests.tiny_encoder import make_encoder_folder
 
@@ -39,7 +40,9 @@ def ietool_(folder: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest
 
     def call(*arguments: object, settings: tuple[str, ...] = ()) -> tuple[int, str, str]:
         capfd.readouterr()
-        changes = [word for setting in settings for word in ("--set", setting)]
+        recipe = str(arguments[arguments.index("--recipe") + 1]) if "--recipe" in arguments else None
+        wanted = settings if recipe is None or not set(SMALL) & set(settings) else acting(recipe, SMALL, settings)
+        changes = [word for setting in wanted for word in ("--set", setting)]
         code = run([*map(str, arguments), *changes])
         out, err = capfd.readouterr()
         assert "Traceback" not in err + out

@@ -87,8 +87,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
             "broken:2: is not a YAML file of ours: expected '<document start>', but found '{' → mend that line",
         ),
         (
-            "recipes validate runs/mine",
-            "runs/mine: is a folder, a recipe file is needed → name a file in it, for example runs/mine/recipe.yaml",
+            "recipes validate runs",
+            "runs: is a folder, a recipe file is needed → name a file in it, for example runs/recipe.yaml",
         ),
         (
             "prepare --recipe ske --output gold.json",

@@ -95,7 +95,7 @@ def test_tables_and_numbers(prepare: Prepare, folder: Path) -> None:
 
     table = load_from_disk(str(Path(found["folder"]) / "train"))
     units = ["ids", "words", "tags", "starts", "ends"]
-    assert set(table.column_names) == {"text", "length", "start", *units, "spans", "prior"}
+    assert set(table.column_names) == {"record", "text", "length", "start", *units, "spans", "prior"}
     assert table[0]["spans"] == [3, 6, 0, 8, 11] and {len(table[0][name]) for name in units} == {table[0]["length"]}
     assert not (Path(found["folder"]) / "rejects.jsonl").exists()
 

@@ -119,10 +119,7 @@ def test_validate_names_file_line_key_and_nearest(ietool: Ietool, tmp_path: Path
     (tmp_path / "my.yaml").write_text("name: mine\ntask: ske\ntraining:\n  epoch: 3\n", encoding="utf-8")
     done = ietool("recipes", "validate", "my.yaml")
     assert done.returncode == 2
-    told = (
-        "error: my.yaml:4: training.epoch: there is no such key → did you mean training.epochs? training has: epochs, "
-    )
-    assert done.stderr.startswith(told) and done.stderr.count("\n") == 1
+    assert done.stderr == "error: my.yaml:4: training.epoch: there is no such key → did you mean training.epochs?\n"
 
 
 def test_copy_into_a_folder_is_refused(ietool: Ietool, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ import yaml
 from safetensors.numpy import save_file
 
 from ietool.cli import app as app_module
-from ietool.recipe_io import load_recipe
+from ietool.recipe_io import load_recipe, save_recipe
 from ietool.report.card import card, write_card
 from ietool.runs import create_run, update_run
 
@@ -63,21 +63,20 @@ def test_card_escapes_what_it_is_told(run: Path) -> None:
 
 
 def test_encoder_from_a_hub_is_the_base_model(run: Path) -> None:
-    recipe = (run / "recipe.yaml").read_text(encoding="utf-8")
-    (run / "recipe.yaml").write_text(recipe.replace("encoder: dgcnn", "encoder: some/encoder"), encoding="utf-8")
+    save_recipe(load_recipe("ske", ["model.encoder=some/encoder"]), run / "recipe.yaml")
     update_run(run, base_model="some/encoder")  # as the training knew it
     front, body = front_and_body(card(run))
     assert front["base_model"] == "some/encoder" and "`some/encoder`" in body
-    (run / "recipe.yaml").write_text(recipe.replace("encoder: dgcnn", "encoder: /my/encoder"), encoding="utf-8")
+    save_recipe(load_recipe("ske", ["model.encoder=/my/encoder"]), run / "recipe.yaml")
     update_run(run, differences={"model.encoder": "/my/encoder"}, base_model=None)
     front, body = front_and_body(card(run))
     assert "base_model" not in front
     # Where it lies on this machine is nobody's business.
-    assert "/my/encoder" not in body and "encoder: encoder\n" in body and "`model.encoder=encoder`" in body
+    assert "/my/encoder" not in body and "name: encoder\n" in body and "`model.encoder=encoder`" in body
 
 
 def test_self_check_says_that_it_is_no_model(run: Path) -> None:
-    update_run(run, overfit=32)
+    update_run(run, overfit=32, corpus={})
     text = card(run)
     assert "no model to use" in text and "same 32 records" in text and "Not recorded" in text
 

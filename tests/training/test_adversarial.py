@@ -20,6 +20,7 @@ from ietool.training.adversarial import bernoulli_divergence, choice_divergence,
 from ietool.training.arguments import training_arguments
 from ietool.training.trainer import IETrainer, TrainState
 from ietool.workflow.train import train
+from tests.acting import acting
 from tests.tasks.ske.made import encoder_of_corpus, head_of_corpus, prepare_small, small_recipe
 
 
@@ -83,7 +84,8 @@ def make(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     prepared = prepare_small(base, head_of_corpus(folder), folder)
 
     def build(*settings: str) -> Made:
-        recipe = small_recipe(f"model.encoder={encoder}", *settings, name=request.param)
+        wanted = acting(request.param, STILL, [f"model.encoder={encoder}", *settings])
+        recipe = small_recipe(*wanted, name=request.param)
         torch.manual_seed(3)
         data = SkeTask().training_set(recipe, prepared)
         model = SkeTask().build_model(recipe, prepared)

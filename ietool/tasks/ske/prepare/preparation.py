@@ -21,6 +21,7 @@ from ietool.core.sources import Sources
 from ietool.core.survey import oracle_table
 from ietool.files import OnBad
 from ietool.progress import Progress
+from ietool.recipe import PretrainedSection
 from ietool.tasks.ske.data.example import Example
 from ietool.tasks.ske.data.reading import load_examples, read_examples
 from ietool.tasks.ske.data.schema import Schema, infer_schema, read_schema
