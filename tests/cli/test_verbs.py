@@ -81,7 +81,7 @@ def test_training_table_has_a_row_an_epoch(trained: subprocess.CompletedProcess[
 def test_the_run_is_listed(folder: Path, trained: object) -> None:
     found = json.loads(command(folder, "runs", "--json").stdout)
     assert [(run["recipe"], run["state"]) for run in found] == [("ske", "finished")]
-    assert found[0]["differences"]["model.hidden_size"] == 16
+    assert found[0]["differences"]["model.encoder.hidden_size"] == 16
 
 
 def test_predict_file_then_score(folder: Path, trained: object) -> None:

@@ -162,7 +162,7 @@ def test_reading_is_streamed(loaded: Loaded, texts: list[str]) -> None:
             pulled += 1
             yield loaded.task.input_of(texts[pulled % 5][:10])
 
-    pool = loaded.recipe.decode.batch_size * loaded.predictor.pool_batches  # type: ignore[attr-defined]
+    pool = loaded.recipe.decode.batch_size * loaded.predictor.reader.pool  # type: ignore[attr-defined]
     stream = loaded.stream(endless())
     for number in range(1, 2 * pool + 2):
         next(stream)

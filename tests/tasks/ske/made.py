@@ -43,13 +43,19 @@ SMALL = (
 
 def small_recipe(*more: str, name: str = "ske") -> SkeRecipe:
     """A recipe with what of ``SMALL`` acts for its head and encoder, and more settings."""
-    kinds = [setting for setting in more if setting.startswith(("model.head=", "model.encoder="))]
-    plain = load_recipe(name, kinds)
-    acting = set(keys_of(type(plain), plain.model_dump(mode="json")))
-    small = [setting for setting in SMALL if setting.partition("=")[0] in acting]
-    recipe = load_recipe(name, [*kinds, *small, *(setting for setting in more if setting not in kinds)])
+    small = [setting for setting in acting((*more, *SMALL), name) if setting in SMALL]
+    recipe = load_recipe(name, [*small, *more])
     assert isinstance(recipe, SkeRecipe)
     return recipe
+
+
+def acting(settings: Sequence[str], name: str = "ske") -> tuple[str, ...]:
+    """Those of some settings that act for the head and encoder which they or else the recipe name."""
+    kinds = [setting for setting in settings if setting.startswith(("model.head=", "model.encoder="))]
+    plain = load_recipe(name, kinds)
+    keys = {*kinds, *keys_of(type(plain), plain.model_dump(mode="json"))}
+    former = SkeTask.former_keys
+    return tuple(s for s in settings if s in kinds or former.get(s.partition("=")[0], s.partition("=")[0]) in keys)
 
 
 Opened = Predictor[Example, Extraction]
