@@ -18,8 +18,7 @@ from ietool.cli.app import run
 from ietool.registry import get_task
 from ietool.runs import RECIPE_FILE
 from ietool.text.tokens import TokenReader
-from tests.acting import acting
-from tests.tasks.ske.made import texts_of
+from tests.tasks.ske.made import acting, texts_of
 from tests.tiny_encoder import make_encoder_folder
 
 SMALL = (
@@ -40,9 +39,7 @@ def ietool_(folder: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest
 
     def call(*arguments: object, settings: tuple[str, ...] = ()) -> tuple[int, str, str]:
         capfd.readouterr()
-        recipe = str(arguments[arguments.index("--recipe") + 1]) if "--recipe" in arguments else None
-        wanted = settings if recipe is None or not set(SMALL) & set(settings) else acting(recipe, SMALL, settings)
-        changes = [word for setting in wanted for word in ("--set", setting)]
+        changes = [word for setting in settings for word in ("--set", setting)]
         code = run([*map(str, arguments), *changes])
         out, err = capfd.readouterr()
         assert "Traceback" not in err + out
@@ -71,7 +68,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 )  # fmt: skip
 def test_all_stations(ietool_: Ietool, folder: Path, recipe: str, encoder: str) -> None:
     name = f"run-{recipe}-{encoder}"
-    settings = (*SMALL, f"model.encoder={encoder}")
+    settings = acting((*SMALL, f"model.encoder={encoder}"), recipe)
     code, out, err = ietool_("prepare", "--recipe", recipe, "--data", "data", "--json", settings=settings)
     assert code == 0, err
     counts = json.loads(out)
@@ -117,6 +114,7 @@ def test_each_head_learns_a_handful_by_heart(ietool_: Ietool, folder: Path, reci
         "model.encoder=tiny", "training.learning_rate=2e-3", "training.head_learning_rate=5e-3", "data.window=120",
         "model.pointer_size=16", "model.attention_heads=2", "training.precision=fp32", "training.ema_decay=0.9",
     )  # fmt: skip
+    settings = acting(settings, recipe)
     code, out, err = ietool_(
         "train", "--recipe", recipe, "--data", "data", "--output", name, "--overfit", "4", "--device", "cpu",
         settings=settings,
@@ -132,6 +130,7 @@ def test_everything_of_training_at_once(ietool_: Ietool, folder: Path) -> None:
         "training.gradient_accumulation=2", "training.checkpoint_steps=1", "training.evaluate_raw=true",
         "training.later_stages=[{epochs: 1, learning_rate: 1e-4}]",
     )  # fmt: skip
+    settings = acting(settings, "ske-gplinker")
     code, _, err = ietool_(
         "train", "--recipe", "ske-gplinker", "--data", "data", "--output", "all", "--device", "cpu", settings=settings
     )
@@ -148,7 +147,7 @@ def test_everything_of_training_at_once(ietool_: Ietool, folder: Path) -> None:
 
 
 def test_frozen_layers_stay(ietool_: Ietool, folder: Path) -> None:
-    settings = (*SMALL, "model.encoder=tiny", "training.frozen_layers=1", "training.ema_decay=0")
+    settings = acting((*SMALL, "model.encoder=tiny", "training.frozen_layers=1", "training.ema_decay=0"), "ske-cascade")
     code, _, err = ietool_(
         "train", "--recipe", "ske-cascade", "--data", "data", "--output", "frozen", "--device", "cpu", settings=settings
     )
@@ -164,7 +163,7 @@ def test_the_encoder_decides_what_is_prepared(ietool_: Ietool, folder: Path, tmp
     def prepared(encoder: object) -> str:
         code, out, err = ietool_(
             "prepare", "--recipe", "ske-gplinker", "--data", "data", "--json",
-            settings=(*SMALL, f"model.encoder={encoder}"),
+            settings=acting((*SMALL, f"model.encoder={encoder}"), "ske-gplinker"),
         )  # fmt: skip
         assert code == 0, err
         found: str = json.loads(out)["folder"]
@@ -206,14 +205,14 @@ def test_settings_that_do_not_go_together(ietool_: Ietool, folder: Path) -> None
     ):
         code, _, err = ietool_(
             "train", "--recipe", "ske-gplinker", "--data", "data", "--output", "refused", "--overwrite", "--device",
-            "cpu", settings=(*SMALL[:5], "model.encoder=tiny", *settings),
+            "cpu", settings=(*acting(("model.encoder=tiny", *SMALL[:5]), "ske-gplinker"), *settings),
         )  # fmt: skip
         lines = err.strip().splitlines()
         assert code == 2 and told in lines[-1] and sum(line.startswith("error: ") for line in lines) == 1, err
 
 
 def test_a_run_whose_tokenizer_is_of_another_model(ietool_: Ietool, folder: Path, tmp_path: Path) -> None:
-    settings = (*SMALL, "model.encoder=tiny")
+    settings = acting((*SMALL, "model.encoder=tiny"), "ske-gplinker")
     code, _, err = ietool_(
         "train", "--recipe", "ske-gplinker", "--data", "data", "--output", tmp_path / "run", "--device", "cpu",
         settings=settings,

@@ -20,8 +20,7 @@ from ietool.training.adversarial import bernoulli_divergence, choice_divergence,
 from ietool.training.arguments import training_arguments
 from ietool.training.trainer import IETrainer, TrainState
 from ietool.workflow.train import train
-from tests.acting import acting
-from tests.tasks.ske.made import encoder_of_corpus, head_of_corpus, prepare_small, small_recipe
+from tests.tasks.ske.made import acting, encoder_of_corpus, head_of_corpus, prepare_small, small_recipe
 
 
 def test_divergence_of_yes_or_no() -> None:
@@ -84,11 +83,10 @@ def make(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     prepared = prepare_small(base, head_of_corpus(folder), folder)
 
     def build(*settings: str) -> Made:
-        wanted = acting(request.param, STILL, [f"model.encoder={encoder}", *settings])
-        recipe = small_recipe(*wanted, name=request.param)
+        recipe = small_recipe(*acting((f"model.encoder={encoder}", *settings), request.param), name=request.param)
         torch.manual_seed(3)
         data = SkeTask().training_set(recipe, prepared)
-        model = SkeTask().build_model(recipe, prepared)
+        model: Any = SkeTask().build_model(recipe, prepared)
         section = recipe.training
         arguments = training_arguments(
             section, folder / "checkpoints", items=len(data), epochs=1, learning_rate=1e-3, warm=False,

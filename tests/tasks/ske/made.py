@@ -35,7 +35,7 @@ from tests.tiny_encoder import make_encoder_folder
 SMALL = (
     "model.encoder.hidden_size=16", "model.encoder.dilations=[1,2,5]", "model.encoder.positions=40",
     "model.head.attention_heads=2", "model.head.attention_head_size=4",
-    "data.window=48", "data.overlap=16", "data.min_char_count=1",
+    "data.window=48", "data.overlap=16", "model.encoder.min_char_count=1",
     "decode.rules=null", "decode.triple=0.1",
     "decode.batch_size=8", "training.epochs=1", "training.batch_size=8", "training.precision=fp32",
 )  # fmt: skip
@@ -43,13 +43,19 @@ SMALL = (
 
 def small_recipe(*more: str, name: str = "ske") -> SkeRecipe:
     """A recipe with what of ``SMALL`` acts for its head and encoder, and more settings."""
-    kinds = [setting for setting in more if setting.startswith(("model.head=", "model.encoder="))]
-    plain = load_recipe(name, kinds)
-    acting = set(keys_of(type(plain), plain.model_dump(mode="json")))
-    small = [setting for setting in SMALL if setting.partition("=")[0] in acting]
-    recipe = load_recipe(name, [*kinds, *small, *(setting for setting in more if setting not in kinds)])
+    small = [setting for setting in acting((*more, *SMALL), name) if setting in SMALL]
+    recipe = load_recipe(name, [*small, *more])
     assert isinstance(recipe, SkeRecipe)
     return recipe
+
+
+def acting(settings: Sequence[str], name: str = "ske") -> tuple[str, ...]:
+    """Those of some settings that act for the head and encoder which they or else the recipe name."""
+    kinds = [setting for setting in settings if setting.startswith(("model.head=", "model.encoder="))]
+    plain = load_recipe(name, kinds)
+    keys = {*kinds, *keys_of(type(plain), plain.model_dump(mode="json"))}
+    former = SkeTask.former_keys
+    return tuple(s for s in settings if s in kinds or former.get(s.partition("=")[0], s.partition("=")[0]) in keys)
 
 
 Opened = Predictor[Example, Extraction]
