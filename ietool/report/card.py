@@ -13,6 +13,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from ietool import yaml_io
 from ietool.files import atomic_text
+from ietool.recipe import encoder_kind
 from ietool.runs import METRICS_FILE, RECIPE_FILE, RunInfo, count_parameters, open_run
 
 CARD = "README.md"
@@ -35,7 +36,8 @@ def card(folder: Path) -> str:
     """The card of a run as Markdown with the front matter that hubs read. Raises UserError as :func:`write_card`."""
     info = open_run(folder).info
     recipe, _, _ = yaml_io.read(folder / RECIPE_FILE)
-    encoder = str(recipe.get("model", {}).get("encoder", "dgcnn"))
+    encoder = encoder_kind(recipe.get("model", {}).get("encoder", "characters"))
+    encoder = str(encoder.get("name", encoder.get("kind"))) if isinstance(encoder, dict) else str(encoder)
     environment = Environment(
         loader=PackageLoader("ietool.report"), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
         autoescape=False,  # Markdown: what comes from files goes through ``code`` and ``cell``

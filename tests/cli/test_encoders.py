@@ -200,7 +200,7 @@ def test_settings_that_do_not_go_together(ietool_: Ietool, folder: Path) -> None
     for settings, told in (
         (("training.adversarial=0.5", "training.frozen_layers=1"), "training.adversarial"),
         (("training.layer_decay=1.5",), "training.layer_decay"),
-        (("model.pointer_size=7",), "model.pointer_size"),
+        (("model.pointer_size=7",), "model.head.pointer_size"),
         (("model.head=span",), "model.head"),
     ):
         code, _, err = ietool_(

@@ -45,8 +45,8 @@ TASK = NerTask()
 SMALL = (
     "model.encoder.hidden_size=16", "model.encoder.dilations=[1,2]", "model.encoder.embedding_dropout=0",
     "model.encoder.gate_dropout=0", "model.head.dropout=0", "model.head.size=8", "data.window=32",
-    "data.overlap=12", "model.encoder.min_char_count=1", "decode.batch_size=4", "training.epochs=1", "training.batch_size=8",
-    "training.precision=fp32",
+    "data.overlap=12", "model.encoder.min_char_count=1", "decode.batch_size=4", "training.epochs=1",
+    "training.batch_size=8", "training.precision=fp32",
 )  # fmt: skip
 
 
