@@ -33,6 +33,7 @@ from ietool.core.survey import oracle_table
 from ietool.errors import UserError
 from ietool.files import read_lines
 from ietool.progress import Progress
+from ietool.recipe import PretrainedSection
 from ietool.tasks.ner.data.example import Entity, Example
 from ietool.tasks.ner.data.forms.recognise import CLUENER
 from ietool.tasks.ner.data.reading import load_examples
@@ -154,9 +155,10 @@ class _Preparation:
 
     def keep_tokens(self, seen: Iterable[int]) -> None:
         """Write which tokens train holds, for a cut vocabulary."""
-        from ietool.text.tokens import TokenReader, write_kept_tokens
+        if isinstance(self.recipe.model.encoder, PretrainedSection):  # characters need no transformers
+            from ietool.text.tokens import TokenReader, write_kept_tokens
 
-        if isinstance(self.featurizer.reader, TokenReader):
+            assert isinstance(self.featurizer.reader, TokenReader)
             write_kept_tokens(self.folder, self.featurizer.reader, seen)
 
     def read_dev(self) -> None:
