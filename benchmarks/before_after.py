@@ -132,16 +132,17 @@ class Side:
 def part_of_corpus(task: str, folder: Path, texts: int) -> Path:
     """A folder with the first records of the corpus that ships; gives the file to predict on."""
     folder.mkdir()
+    limits = {"train": RECORDS[task], "dev": 20, "test": texts}  # of others, such as the schema, all is taken
     for path in (HERE / "data" / task).iterdir():
         if path.suffix == ".jsonl":
-            limit = {"train": RECORDS[task], "dev": 20, "test": texts}[path.stem]
+            limit = limits.get(path.stem)
             lines = path.read_text(encoding="utf-8").splitlines(keepends=True)[:limit]
             (folder / path.name).write_text("".join(lines), encoding="utf-8")
         elif path.suffix == ".json" and isinstance(records := json.loads(path.read_text(encoding="utf-8")), list):
-            limit = {"train": RECORDS[task], "dev": 20, "test": texts}[path.stem]
+            limit = limits.get(path.stem)
             (folder / path.name).write_text(json.dumps(records[:limit], ensure_ascii=False), encoding="utf-8")
         elif path.suffix == ".json" and isinstance(records.get("data"), list):
-            limit = {"train": RECORDS[task], "dev": 20, "test": texts}[path.stem]
+            limit = limits.get(path.stem)
             short = records | {"data": records["data"][:limit]}
             (folder / path.name).write_text(json.dumps(short, ensure_ascii=False), encoding="utf-8")
         elif path.is_file() and path.suffix in ("", ".json"):
