@@ -172,7 +172,7 @@ def test_variants_train_and_predict(work: Path, tmp_path: Path, setting: str) ->
         (("data.nil=keep", "model.ranked=several"),
          "--set model.head.ranked: must be every or auto where data.nil is keep, not 'several'"),
         (("model.encoder=dgcnn",), "--set model.encoder.kind: should be 'pretrained', not 'characters'"),
-        (("model.head=joint",), "--set model.head.size: there is no such key (and 2 more problems) → it acts with model.head=cross; "),
+        (("model.head=joint",), "--set model.head.size: there is no such key (and 2 more problems) → it acts with "),
         (("model.encoder=no/such/folder/or/id",), "model.encoder: 'no/such/folder/or/id' is no folder"),
         (("model.head.query=100", "model.head.description=100"),
          "model.encoder: the encoder reads 128 tokens, a mention and a description may have 208"),
