@@ -31,10 +31,10 @@ VARIANTS: dict[str, tuple[str, list[str]]] = {
     "full": ("the recipe", []),
     "no-further-mentions": ("without the further mentions", ["data.extra_mentions=false"]),
     "pair": ("one random candidate a mention and step, as in the article", ["sampling.loss=pair"]),
-    "pointers": ("start and end marks instead of matches", ["model.mentions=pointers"]),
-    "no-habits": ("without signals and priors", ["model.habits=false"]),
-    "no-borders": ("without learning all mentions' borders", ["model.borders=false"]),
-    "front": ("descriptions cut at the front", ["model.description_choice=front"]),
+    "pointers": ("start and end marks instead of matches", ["model.head.mentions=pointers"]),
+    "no-habits": ("without signals and priors", ["model.head.habits=false"]),
+    "no-borders": ("without learning all mentions' borders", ["model.head.borders=false"]),
+    "front": ("descriptions cut at the front", ["model.head.description_choice=front"]),
     "no-word-vectors": ("without word vectors", ["data.word_vectors=null"]),
 }
 """Name → what it is, and what it changes."""
@@ -52,47 +52,22 @@ def score(run: Path, dev: Path, device: str) -> dict[str, Any]:
     return {**{key: scored[key] for key in KEYS}, "mention_interval": stages["mention"], "epoch": best.get("epoch")}
 
 
-def remember(predictor: Any) -> None:
-    """Let a predictor of `el-cross` encode each batch of texts and each pair once: thresholds change neither."""
-    import torch
-
-    encode, rank = predictor._encode, predictor._rank
-    texts: dict[tuple[str, ...], Any] = {}
-    pairs: dict[tuple[Any, ...], Any] = {}
-
-    def encode_once(features: Sequence[Any]) -> Any:
-        key = tuple(f.text for f in features)
-        if key not in texts:
-            texts[key] = encode(features)
-        return texts[key]
-
-    def key_of(link: Any) -> tuple[Any, ...]:
-        text, linked = link
-        return text, linked.start, linked.end, tuple(entity.row for entity in linked.entities)
-
-    def rank_once(links: Sequence[Any]) -> Any:
-        fresh = [link for link in links if key_of(link) not in pairs]
-        scores = rank(fresh).split([len(linked.entities) for _, linked in fresh]) if fresh else ()
-        pairs.update(zip(map(key_of, fresh), scores, strict=True))
-        return torch.cat([pairs[key_of(link)] for link in links]) if links else torch.zeros(0)
-
-    predictor._encode, predictor._rank = encode_once, rank_once
-
-
 def cross_fitted(run: Path, dev: Path) -> dict[str, Any]:
     """End-to-end F1 over both halves of dev, each scored with the thresholds that are best on the other."""
     from ietool import load
+    from ietool.core.candidates import Floor
     from ietool.files import read_lines
     from ietool.scoring.prf import PRFScore
     from ietool.tasks.el.data.reading import load_examples
     from ietool.tasks.el.score.scorer import score as judge
 
     loaded = load(run)
-    if hasattr(loaded.predictor, "_rank"):
-        remember(loaded.predictor)
     gold = list(load_examples(dev))
     halves = (gold[::2], gold[1::2])
-    decode = loaded.predictor.recipe.decode  # type: ignore[attr-defined]
+    predictor = loaded.predictor
+    decode = predictor.settings.model_copy()
+    # What the model says is asked for once: thresholds change no candidate.
+    proposed = list(predictor.reader.propose(loaded.task.read_inputs(read_lines(dev)), floor=Floor(0.2)))
     grid = list(itertools.product((0.25, 0.3, 0.35, 0.4, 0.45, 0.5), (0.0, 0.3, 0.35, 0.4)))
 
     def counts(examples: Sequence[Any], found: dict[Any, Any], prefix: str) -> PRFScore:
@@ -106,9 +81,9 @@ def cross_fitted(run: Path, dev: Path) -> dict[str, Any]:
 
     rows = []
     for mention, joint in grid:
-        decode.mention, decode.joint = mention, joint
-        inputs = loaded.task.read_inputs(read_lines(dev))
-        found = {(p.text_id, p.text): p.submission() for p in loaded.stream(inputs)}
+        decode.mention, decode.joint = mention, joint  # type: ignore[attr-defined]
+        decided = (predictor.decoder.decode(item, mine, decode) for item, mine in proposed)
+        found = {(p.text_id, p.text): p.submission() for p in decided}
         kept = [{key: found[key] for key in found if key in {(e.text_id, e.text) for e in half}} for half in halves]
         rows.append(
             ((mention, joint), *(counts(h, k, p) for p in ("", "mention_") for h, k in zip(halves, kept, strict=True)))

@@ -40,15 +40,18 @@ from typing import Any
 import torch
 from el_kb import CORE
 from el_scale import forget, scale
-from ietool.tasks.el.heads.joint.cache import EncodedDescriptions
-from ietool.tasks.el.heads.predictor import ElPredictor
 
+from ietool.core.predicting import Predictor
 from ietool.files import read_lines
 from ietool.tasks.el.data.example import Example
 from ietool.tasks.el.data.reading import read_inputs
 from ietool.tasks.el.data.sources import locate
+from ietool.tasks.el.heads.joint.descriptions import EncodedDescriptions
+from ietool.tasks.el.heads.joint.ranking import link_logits
+from ietool.tasks.el.heads.joint.reader import JointReader
 from ietool.tasks.el.heads.linkable import Linkable
 from ietool.tasks.el.heads.linking import Linking
+from ietool.tasks.el.heads.ranking import Shares, none_of, softmax_shares
 from ietool.training.device import autocast, choose_precision
 from ietool.workflow.predict import Loaded
 
@@ -56,33 +59,35 @@ TOLERANCE = 1e-4
 Predict = Callable[[Sequence[Example]], list[Linking]]
 
 
-class OneByOne(ElPredictor):
-    """Scores each candidate on its own, and encodes its description for it."""
+class OneByOne(JointReader):
+    """Scores each candidate on its own, and encodes its description for it; candidates compete in one softmax."""
 
-    def _link_logits(
-        self, links: Sequence[tuple[int, Linkable]], encoded: dict[str, torch.Tensor], longest: int
-    ) -> torch.Tensor:
+    def ranked(
+        self, texts: Sequence[str], links: Sequence[tuple[int, Linkable]], encoded: dict[str, torch.Tensor]
+    ) -> tuple[Shares, Sequence[float]]:
         scores = []
         for text, linked in links:
             for at, entity in enumerate(linked.entities):
                 one = slice(at, at + 1)
                 alone = replace(linked, entities=[entity], overlaps=linked.overlaps[one], priors=linked.priors[one])
-                self.descriptions = EncodedDescriptions(self.model, 1)
-                scores.append(super()._link_logits([(text, alone)], encoded, longest))
-        return torch.cat(scores) if scores else torch.zeros(0)
+                scores.append(link_logits(self.model, EncodedDescriptions(self.model, 1), [(text, alone)], encoded))
+        shares = softmax_shares(torch.cat(scores) if scores else torch.zeros(0), [linked for _, linked in links])
+        return shares, [none_of(share) for share in shares]
 
 
 # -- one text at a time
 
 
-def ways(batched: ElPredictor) -> dict[str, Predict]:
+def ways(loaded: Loaded) -> dict[str, Predict]:
     """The three loops, and the predictor as it is."""
-    parts = (batched.recipe, batched.model, batched.featurizer, batched.nil_types)
-    literal, kept = OneByOne(*parts), ElPredictor(*parts)
+    batched: Any = loaded.predictor
+    recipe, model = batched.reader.recipe, batched.reader.model
+    readers = OneByOne(recipe, model, loaded.run), JointReader(recipe, model, loaded.run)
+    literal, kept = (Predictor(reader, batched.decoder, recipe.decode) for reader in readers)
 
     def fresh() -> None:
-        for predictor in (batched, literal, kept):
-            forget(predictor)
+        for reader in (batched.reader, *readers):
+            forget(reader)
 
     def one_by_one(texts: Sequence[Example]) -> list[Linking]:
         fresh()
@@ -92,7 +97,7 @@ def ways(batched: ElPredictor) -> dict[str, Predict]:
         fresh()
         found: list[Linking] = []
         for text in texts:
-            kept.descriptions = EncodedDescriptions(kept.model, kept.recipe.decode.batch_size)
+            readers[1].descriptions = EncodedDescriptions(model, recipe.decode.batch_size)
             found += kept.predict([text])
         return found
 
@@ -134,13 +139,11 @@ def gap(one: list[Linking], other: list[Linking]) -> float:
 def compare(arguments: argparse.Namespace) -> dict[str, Any]:
     """Rates of the loops and of the predictor; whether they find the same."""
     loaded = Loaded(arguments.run, arguments.device, arguments.batch_size)
-    if not isinstance(loaded.predictor, ElPredictor):
-        sys.exit(f"{arguments.run} is no run of entity linking")
     precision = choose_precision(arguments.precision, loaded.device)
     texts = read_texts(arguments.data, arguments.limit)
-    if type(loaded.predictor) is not ElPredictor:
-        sys.exit(f"{arguments.run} is no run of the recipe el, whose predictor the loops repeat")
-    predict = ways(loaded.predictor)
+    if type(loaded.predictor.reader) is not JointReader or loaded.predictor.reader.model.config.loss == "pair":
+        sys.exit(f"{arguments.run} is no run of the recipe el, whose reader the loops repeat")
+    predict = ways(loaded)
     seconds: dict[str, list[float]] = {name: [] for name in predict}
     found: dict[str, list[Linking]] = {}
     with autocast(loaded.device, precision):

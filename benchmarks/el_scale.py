@@ -17,11 +17,11 @@ from typing import Any
 
 import el_kb
 import torch
-from ietool.tasks.el.heads.joint.cache import EncodedDescriptions
-from ietool.tasks.el.heads.predictor import ElPredictor
 
 from ietool.files import read_lines
 from ietool.tasks.el.data.reading import read_inputs
+from ietool.tasks.el.heads.joint.descriptions import EncodedDescriptions
+from ietool.tasks.el.heads.joint.reader import JointReader
 from ietool.workflow.predict import Loaded
 
 TURN = 1024
@@ -31,10 +31,10 @@ PROPOSING = ("decode.mention=0.05", "decode.link=0", "decode.joint=0")
 """A model of one epoch is unsure; with these it proposes mentions all the same."""
 
 
-def forget(predictor: ElPredictor) -> None:
+def forget(reader: JointReader) -> None:
     """Empty the caches of descriptions, of their characters and words and of what the network makes of these."""
-    predictor.featurizer._described.clear()
-    predictor.descriptions = EncodedDescriptions(predictor.model, predictor.recipe.decode.batch_size)
+    reader.featurizer._described.clear()
+    reader.descriptions = EncodedDescriptions(reader.model, reader.recipe.decode.batch_size)
 
 
 def peak_memory() -> int:
@@ -79,9 +79,10 @@ def answer(run: Path, kb: Path, source: Path, device: str) -> None:
     began = time.perf_counter()
     loaded = Loaded(run, device, overrides=[f"decode.kb={kb}", *PROPOSING])
     opened = time.perf_counter() - began
-    assert isinstance(loaded.predictor, ElPredictor)
+    reader = loaded.predictor.reader
+    assert isinstance(reader, JointReader)
     list(loaded.stream(islice(read_inputs(read_lines(source)), 32)))  # kernels and dictionaries are loaded
-    forget(loaded.predictor)
+    forget(reader)
     stream = read_inputs(read_lines(source))
     digest, total, mentions, candidates = hashlib.sha256(), 0, 0, 0
     print(json.dumps({"open_seconds": opened}), flush=True)
@@ -92,7 +93,7 @@ def answer(run: Path, kb: Path, source: Path, device: str) -> None:
         seconds = time.perf_counter() - began
         began = time.perf_counter()
         for text in texts:
-            loaded.predictor.featurizer.encode(text.text)
+            reader.featurizer.encode(text.text)
         features = time.perf_counter() - began
         total += len(found)
         for linking in found:
