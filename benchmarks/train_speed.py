@@ -34,8 +34,9 @@ from ietool.recipe_io import load_recipe
 from ietool.registry import get_task
 from ietool.training.arguments import training_arguments
 from ietool.training.device import autocast, choose_device, choose_precision
+from ietool.training.reached import TrainState
 from ietool.training.sampler import LengthBucketSampler
-from ietool.training.trainer import IETrainer, TrainState
+from ietool.training.trainer import IETrainer
 from ietool.workflow.prepare import prepare
 from ietool.workflow.stages import make_ready
 

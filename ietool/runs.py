@@ -1,7 +1,7 @@
 """Run folders: what is in one, making, finding and listing them.
 
 recipe.yaml          the resolved recipe
-run.json             what, when, how far, best score: :class:`RunInfo`
+run.json             what, when, how far, best score: :class:`ietool.run_info.RunInfo`
 metrics.jsonl        a row an epoch
 config.json, model.safetensors, vocabulary, schema …     the model, opened by ``from_pretrained``
 """
@@ -12,31 +12,25 @@ import errno
 import json
 import math
 import os
-import platform
 import shutil
 import socket
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, fields
 from datetime import datetime
-from functools import cache
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from filelock import FileLock, Timeout
-from pydantic import TypeAdapter, ValidationError
 
 from ietool import paths
-from ietool.errors import WHOLE, UserError, cause
-from ietool.files import atomic_text
+from ietool.errors import WHOLE, UserError
 from ietool.recipe import Recipe
 from ietool.recipe_io import base_of, differences, save_recipe
-from ietool.version import __version__
+from ietool.run_info import FORMAT, RUN_FILE, RunInfo, is_alive, library_versions, read_info, write_info
 
-RUN_FILE = "run.json"
 RECIPE_FILE = "recipe.yaml"
 METRICS_FILE = "metrics.jsonl"
 WEIGHTS_FILE = "model.safetensors"
@@ -48,52 +42,6 @@ LOGS = "tensorboard"
 DEV = "dev"
 """What the finished model says of dev: its candidates, every item judged, the counts of every text."""
 _NO_MODEL = ("checkpoints", LOGS, DEV)
-
-FORMAT = 2
-"""Of the folders that this version makes."""
-
-LIBRARIES = ("torch", "transformers", "accelerate", "datasets", "numpy", "safetensors", "tokenizers", "rjieba")
-"""Distributions whose versions a run records."""
-
-
-@dataclass
-class RunInfo:
-    """``run.json``.
-
-    Attributes:
-        state: training, finished or interrupted.
-        best: score, metric and epoch.
-        precision: in which it trains.
-        prepared: the folder of its features.
-        overfit: of a self-check the number of records; None: it trains on all.
-        base_model: the hub id of the encoder that training started from.
-        corpus: names of files by role, and the table of the corpus, for the model card.
-        tuned: settings of ``decode`` that were found on dev.
-        files: of the model, by their names within the folder, when the training was over.
-        members: folders of the runs that it is made of.
-        format: of the folder: 1 before recipes had sections for encoder and head, then :data:`FORMAT`.
-    """
-
-    recipe: str
-    task: str
-    created: str
-    state: str = "training"
-    best: dict[str, Any] | None = None
-    differences: dict[str, Any] = field(default_factory=dict)
-    device: str = ""
-    command: list[str] = field(default_factory=list)
-    versions: dict[str, str | None] = field(default_factory=dict)
-    process: int | None = None
-    host: str = ""
-    precision: str = ""
-    prepared: str = ""
-    overfit: int | None = None
-    base_model: str | None = None
-    corpus: dict[str, Any] = field(default_factory=dict)
-    tuned: list[str] = field(default_factory=list)
-    files: list[str] = field(default_factory=list)
-    members: list[str] = field(default_factory=list)
-    format: int = 1
 
 
 @dataclass(frozen=True)
@@ -110,20 +58,9 @@ class RunEntry:
     @property
     def state(self) -> str:
         """As recorded, but a run whose process is gone (kill -9, power cut) is interrupted, whatever it last said."""
-        if self.info.state == "training" and not _alive(self.info):
+        if self.info.state == "training" and not is_alive(self.info):
             return "interrupted"
         return self.info.state
-
-
-def library_versions() -> dict[str, str | None]:
-    """Versions of Python, ietool and the libraries a model depends on; None where one is not installed."""
-    versions: dict[str, str | None] = {"python": platform.python_version(), "ietool": __version__}
-    for name in LIBRARIES:
-        try:
-            versions[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            versions[name] = None
-    return versions
 
 
 # -- make
@@ -158,7 +95,7 @@ def create_run(recipe: Recipe, output: Path | None = None, *, device: str = "", 
         format=FORMAT,
     )
     save_recipe(recipe, folder / RECIPE_FILE)
-    _write(folder, info)
+    write_info(folder, info)
     return folder
 
 
@@ -201,7 +138,7 @@ def check_output(output: Path | None, *, overwrite: bool = False) -> None:
         raise UserError("is a file, a folder is needed", file=output, mend="choose another --output")
     if not output.is_dir() or not any(output.iterdir()):
         return
-    info = _read(output)
+    info = read_info(output)
     if info is None:
         raise UserError("is not empty and is no run of ietool", file=output, mend="choose another --output")
     if overwrite:
@@ -257,7 +194,7 @@ def update_run(folder: Path, **changes: Any) -> RunInfo:
         setattr(info, name, value)
     if changes.get("state") == "training":  # a resumed run belongs to the process that resumed it
         info.process, info.host = os.getpid(), socket.gethostname()
-    _write(folder, info)
+    write_info(folder, info)
     return info
 
 
@@ -292,7 +229,7 @@ def open_run(folder: Path, *, weights: bool = True) -> RunEntry:
         raise UserError("is a file, a run folder is needed", file=folder, mend=f"name its folder: {folder.parent}")
     if not folder.is_dir():
         raise UserError("no such run folder", file=folder, mend="see `ietool runs` for those there are")
-    info = _read(folder)
+    info = read_info(folder)
     if info is None:
         raise UserError(f"is no run: {RUN_FILE} is missing", file=folder, mend="see `ietool runs` for those there are")
     if not (folder / RECIPE_FILE).is_file():
@@ -343,7 +280,7 @@ def list_runs(root: Path | None = None) -> list[RunEntry]:
     found = []
     for folder in _run_folders(root or paths.runs_folder(), depth=3):
         try:
-            info = _read(folder)
+            info = read_info(folder)
         except UserError:
             continue
         if info is not None:
@@ -367,54 +304,3 @@ def _moment(created: str) -> float:
         return datetime.fromisoformat(created).timestamp()
     except ValueError:
         return 0.0
-
-
-def _read(folder: Path) -> RunInfo | None:
-    """None if the folder has no ``run.json``; UserError if it is damaged."""
-    path = folder / RUN_FILE
-    try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-        data |= data.pop("extra", {})  # of format 1
-        version, versions = data.get("format", 1), data.get("versions")
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    except (OSError, ValueError, TypeError, AttributeError) as error:
-        raise UserError(f"is damaged ({cause(error)})", file=path, mend=WHOLE) from None
-    if not isinstance(version, int) or version > FORMAT:
-        made_by = versions.get("ietool") if isinstance(versions, dict) else None
-        raise UserError(
-            f"is a run of format {version!r}; this version of ietool reads formats up to {FORMAT}",
-            file=path,
-            mend=f"update ietool (the run was made by {made_by or 'a newer one'})",
-        )
-    try:
-        return _checked()(data)
-    except ValidationError as error:
-        problem = error.errors(include_url=False)[0]
-        field = ".".join(map(str, problem["loc"]))
-        message = problem["msg"][:1].lower() + problem["msg"][1:]
-        raise UserError(f"is damaged ({message})", file=path, field=field, mend=WHOLE) from None
-
-
-@cache
-def _checked() -> Callable[[Any], RunInfo]:
-    """What makes a :class:`RunInfo` of data, if its fields have the right types."""
-    return TypeAdapter(RunInfo).validate_python
-
-
-def _write(folder: Path, info: RunInfo) -> None:
-    with atomic_text(folder / RUN_FILE) as out:
-        json.dump(asdict(info), out, ensure_ascii=False, indent=2)
-        out.write("\n")
-
-
-def _alive(info: RunInfo) -> bool:
-    if info.process is None or info.host != socket.gethostname() or os.name == "nt":
-        return True  # it may run on another machine that shares the disk; on Windows signal 0 is no mere question
-    try:
-        os.kill(info.process, 0)
-    except ProcessLookupError:
-        return False
-    except (OSError, OverflowError):
-        return True
-    return True

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from rich.text import Text
 
-    from ietool.training.trainer import EpochRow
+    from ietool.training.reached import EpochRow
 
 # (heading, width); with twice three scores of width 5 between them 79 columns in all.
 _BEFORE = (("st", 2), ("epoch", 5), ("loss", 7), ("rate", 7))

@@ -93,7 +93,8 @@ def _check_options(run: Path, given: Mapping[str, object]) -> None:
 def find_run(recipe: str | None, run: Path | None) -> Path:
     """The run to predict with: ``--run``, or the latest of ``--recipe``."""
     from ietool.recipe_io import load_recipe
-    from ietool.runs import RUN_FILE, latest_run, open_run
+    from ietool.run_info import RUN_FILE
+    from ietool.runs import latest_run, open_run
 
     if run is not None:
         return open_run(run).folder

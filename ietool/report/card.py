@@ -14,7 +14,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from ietool import yaml_io
 from ietool.files import atomic_text
 from ietool.recipe import encoder_kind
-from ietool.runs import METRICS_FILE, RECIPE_FILE, RunInfo, count_parameters, open_run
+from ietool.run_info import RunInfo
+from ietool.runs import METRICS_FILE, RECIPE_FILE, count_parameters, open_run
 
 CARD = "README.md"
 """Where hubs look for it."""

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import math
 import os
 import shutil
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -26,67 +24,14 @@ from ietool.training.adversarial import disturbed
 from ietool.training.arguments import tensorboard
 from ietool.training.ema import make_ema
 from ietool.training.optimiser import parameter_groups
+from ietool.training.reached import PROGRESS_FILE, EpochRow, TrainState, write_rows
 from ietool.training.sampler import LengthBucketSampler
 from ietool.training.sets import TrainingSet
 
 Evaluate = Callable[[PreTrainedModel], tuple[dict[str, float], str]]
 """Scores a model on the dev set: (values with ``score`` as the primary one, a remark for the table)."""
 
-_EMA, _PROGRESS = "ema.safetensors", "progress.json"
-
-
-@dataclass
-class EpochRow:
-    """One row of the training table."""
-
-    stage: int
-    epoch: int
-    loss: float
-    learning_rate: float
-    raw: dict[str, float] | None
-    ema: dict[str, float] | None
-    sentences_per_second: float
-    seconds: float
-    best: bool
-    note: str = ""
-
-
-@dataclass
-class TrainState:
-    """What a training has reached; saved with each checkpoint, since all that is printed must survive a resume.
-
-    ``stopped`` says that the stage has ended early, ``metric`` by which variant the scores are; ``losses`` is the sum
-    of the last ``steps`` losses, those of an epoch that is not over.
-    """
-
-    rows: list[EpochRow] = field(default_factory=list)
-    best: float = -1.0
-    stage: int = 1
-    stopped: bool = False
-    metric: str = ""
-    losses: float = 0.0
-    steps: int = 0
-
-    def to_json(self) -> str:
-        return json.dumps(asdict(self))
-
-    @classmethod
-    def from_json(cls, text: str) -> TrainState:
-        data = json.loads(text)
-        return cls(**(data | {"rows": [EpochRow(**row) for row in data["rows"]]}))
-
-
-def last_checkpoint(folder: Path) -> Path | None:
-    """The newest complete checkpoint: one whose progress file, written last, is there."""
-    if not folder.is_dir():
-        return None
-    complete = [p for p in folder.glob("checkpoint-*") if (p / _PROGRESS).is_file()]
-    return max(complete, key=lambda p: int(p.name.rsplit("-", 1)[1]), default=None)
-
-
-def read_progress(checkpoint: Path) -> TrainState:
-    """The state saved in a checkpoint."""
-    return TrainState.from_json((checkpoint / _PROGRESS).read_text(encoding="utf-8"))
+_EMA = "ema.safetensors"
 
 
 class _Steps(TrainerCallback):
@@ -330,10 +275,10 @@ class IETrainer(Trainer):
             tensors["n_averaged"] = self.ema.n_averaged.detach().cpu().reshape(1)
             save_file(tensors, newest / _EMA)
         # Written last and renamed into place: a checkpoint without it is not complete, and never resumed from.
-        part = newest / (_PROGRESS + ".part")
+        part = newest / (PROGRESS_FILE + ".part")
         part.write_text(self.train_state.to_json(), encoding="utf-8")
         _sync(newest)
-        os.replace(part, newest / _PROGRESS)
+        os.replace(part, newest / PROGRESS_FILE)
         for old in folder.glob("checkpoint-*"):
             if old != newest:
                 shutil.rmtree(old, ignore_errors=True)
@@ -372,10 +317,3 @@ def _umask() -> int:
     mask = os.umask(0)
     os.umask(mask)
     return mask
-
-
-def write_rows(run: Path, rows: list[EpochRow]) -> None:
-    """``metrics.jsonl``: a row an epoch."""
-    part = run / ".metrics.part"
-    part.write_text("".join(json.dumps(asdict(row)) + "\n" for row in rows), encoding="utf-8")
-    os.replace(part, run / "metrics.jsonl")

@@ -10,7 +10,8 @@ from pathlib import Path
 from ietool import yaml_io
 from ietool.errors import UserError
 from ietool.report.card import CARD, without_local_paths, write_card
-from ietool.runs import RECIPE_FILE, RUN_FILE, model_files, open_run
+from ietool.run_info import RUN_FILE
+from ietool.runs import RECIPE_FILE, model_files, open_run
 
 
 @dataclass(frozen=True)

@@ -16,21 +16,13 @@ from ietool.errors import UserError
 from ietool.processes import is_main_process
 from ietool.progress import Progress
 from ietool.recipe import Recipe, Stage, TrainingSection
-from ietool.runs import (
-    WEIGHTS_FILE,
-    update_run,
-)
+from ietool.runs import WEIGHTS_FILE, update_run
 from ietool.training.adversarial import tables
 from ietool.training.arguments import check_tensorboard, training_arguments
 from ietool.training.optimiser import checkpoint_activations, freeze
+from ietool.training.reached import EpochRow, TrainState, last_checkpoint, read_progress
 from ietool.training.sets import TrainingSet
-from ietool.training.trainer import (
-    EpochRow,
-    IETrainer,
-    TrainState,
-    last_checkpoint,
-    read_progress,
-)
+from ietool.training.trainer import IETrainer
 from ietool.workflow.dev_scorer import DevScorer
 
 OVERFIT_TARGET = 0.98

@@ -23,19 +23,9 @@ from ietool.recipe import PretrainedSection, Recipe
 from ietool.recipe_io import load_recipe, save_recipe
 from ietool.registry import get_task
 from ietool.report.card import write_card
-from ietool.runs import (
-    RECIPE_FILE,
-    create_run,
-    model_files,
-    open_run,
-    training_in,
-    unfinished_run,
-    update_run,
-)
+from ietool.runs import RECIPE_FILE, create_run, model_files, open_run, training_in, unfinished_run, update_run
 from ietool.training.device import choose_device, choose_precision, confine
-from ietool.training.trainer import (
-    EpochRow,
-)
+from ietool.training.reached import EpochRow
 from ietool.workflow.dev_scorer import DevScorer, keep_dev
 from ietool.workflow.stages import OVERFIT_TARGET, Stages, best_row, make_ready
 

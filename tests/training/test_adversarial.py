@@ -18,7 +18,8 @@ from ietool.tasks.ske.heads.base import SkeModel
 from ietool.tasks.ske.recipe import SkeRecipe
 from ietool.training.adversarial import bernoulli_divergence, choice_divergence, disturbed, tables
 from ietool.training.arguments import training_arguments
-from ietool.training.trainer import IETrainer, TrainState
+from ietool.training.reached import TrainState
+from ietool.training.trainer import IETrainer
 from ietool.workflow.train import train
 from tests.tasks.ske.made import acting, encoder_of_corpus, head_of_corpus, prepare_small, small_recipe
 

@@ -14,8 +14,8 @@ from ietool.errors import UserError
 from ietool.training import device
 from ietool.training.device import choose_device, choose_precision, cpu_bf16_gain
 from ietool.training.ema import make_ema
+from ietool.training.reached import EpochRow, TrainState, last_checkpoint, read_progress
 from ietool.training.sampler import LengthBucketSampler
-from ietool.training.trainer import EpochRow, TrainState, last_checkpoint, read_progress
 
 # -- averaged weights
 

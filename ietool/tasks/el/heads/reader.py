@@ -17,7 +17,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 import numpy as np
 import torch
 
-from ietool.core.candidates import Candidates, Floor, Layout, Parts, capped, strongest
+from ietool.core.candidates import Candidates, Floor, Layout, Parts, strongest
 from ietool.core.fit import check_fit
 from ietool.core.predicting import read_in_pools
 from ietool.nn.pooling import span_vectors
@@ -25,18 +25,19 @@ from ietool.tasks.el.data.example import Example
 from ietool.tasks.el.features.assets import KB, read_nil_types
 from ietool.tasks.el.features.featurizer import Features, Featurizer
 from ietool.tasks.el.features.traits import TYPES
-from ietool.tasks.el.heads.decoder import layout_of, none_row
+from ietool.tasks.el.heads.asked import GivenRows, cut_given, mentions_asked, scored_parts
+from ietool.tasks.el.heads.decoder import layout_of
 from ietool.tasks.el.heads.linkable import Linkable, linkable
 from ietool.tasks.el.heads.matches import MatchModel
 from ietool.tasks.el.heads.mentions import Chance, SpanChance, apart
 from ietool.tasks.el.heads.ranking import Shares
 from ietool.tasks.el.heads.windows import (
     FoundMention,
-    GivenRows,
     LinkWindow,
     RankedMention,
+    joined,
     match_spans,
-    scored_parts,
+    rows_of,
     size_of,
 )
 from ietool.tasks.el.kb.knowledge_base import KnowledgeBase, open_any
@@ -144,12 +145,12 @@ class LinkReader(ABC, Generic[Model]):
             else:
                 mentions, left_out = self._above(features, self.matched(features, encoded), floor)
             linked = self._linked(some, features, encoded, mentions)
-            return [self._candidates(w.start, mine, n) for w, mine, n in zip(some, linked, left_out, strict=True)]
+            return [rows_of(self.layout, w.start, mine, n) for w, mine, n in zip(some, linked, left_out, strict=True)]
 
         for example, read_of in read_in_pools(
             inputs, self._cut, size_of, read, batch_size=self.recipe.decode.batch_size, pool=self.pool
         ):
-            yield example, self._joined(read_of)
+            yield example, joined(self.layout, read_of, self.most)
 
     def _cut(self, examples: Sequence[Example]) -> Iterator[tuple[int, LinkWindow]]:
         for number, example in enumerate(examples):
@@ -198,35 +199,6 @@ class LinkReader(ABC, Generic[Model]):
         decode = self.recipe.decode
         return self.featurizer.candidates(number, restrict=decode.restrict)[: decode.candidates]
 
-    def _candidates(self, start: int, linked: Sequence[RankedMention], left_out: int) -> Candidates:
-        rows: list[tuple[int, int, int, int, int]] = []
-        parts: list[tuple[float, ...]] = []
-        for one in linked:
-            m = one.mention
-            entities = [*m.candidates, none_row(one.nil_type)]
-            rows += [(m.start + start, m.end + start, m.number, entity, start) for entity in entities]
-            parts += [(*m.parts, share) for share in (*one.shares.tolist(), one.none)]
-        return Candidates(
-            np.array(rows, np.int32).reshape(-1, len(self.layout.rows)),
-            np.array(parts, np.float32).reshape(-1, len(self.layout.parts)),
-            np.zeros(0, np.float32),
-            left_out,
-        )
-
-    def _joined(self, found: Sequence[Candidates]) -> Candidates:
-        """The candidates of a text from those of its windows."""
-        if not found:
-            return Candidates.none(self.layout)
-        every = found[0]
-        if len(found) > 1:
-            every = replace(
-                every,
-                rows=np.concatenate([one.rows for one in found]),
-                parts=np.concatenate([one.parts for one in found]),
-                capped=sum(one.capped for one in found),
-            )
-        return capped(self.layout, every, self.most)
-
     # -- scoring
 
     def score(self, inputs: Iterable[tuple[Example, Candidates]]) -> Iterator[tuple[Example, Candidates]]:
@@ -237,6 +209,7 @@ class LinkReader(ABC, Generic[Model]):
         same as when it was proposed if all of them do. A row is scored in the window that it names or, where this
         model's windows are others, in the first that holds it.
         """
+        kb, all_given = self.featurizer.kb, self.recipe.decode.given_mentions
 
         @torch.inference_mode()
         def read(some: Sequence[LinkWindow]) -> list[tuple[np.ndarray, Parts]]:
@@ -244,58 +217,27 @@ class LinkReader(ABC, Generic[Model]):
             encoded = self.encode(features)
             cuts = np.cumsum([len(f.matches) for f in features])[:-1]
             matched = np.split(self.matched(features, encoded), cuts)
-            asked = [self._asked(w, f, parts) for w, f, parts in zip(some, features, matched, strict=True)]
+            asked = [
+                mentions_asked(w, f, parts, kb=kb, chance=self.chance, all_given=all_given)
+                for w, f, parts in zip(some, features, matched, strict=True)
+            ]
             linked = self._linked(some, features, encoded, [[m for m, _ in mine] for mine in asked])
             return [
                 (w.at, scored_parts(w.rows, [at for _, at in mine], said, len(self.layout.parts)))
                 for w, mine, said in zip(some, asked, linked, strict=True)
             ]
 
+        def cut(some: Sequence[GivenRows]) -> Iterator[tuple[int, LinkWindow]]:
+            return cut_given(some, self._windows)
+
         stream = (GivenRows(example, given) for example, given in inputs)
         for asked, read_of in read_in_pools(
-            stream, self._cut_given, size_of, read, batch_size=self.recipe.decode.batch_size, pool=self.pool
+            stream, cut, size_of, read, batch_size=self.recipe.decode.batch_size, pool=self.pool
         ):
             parts = np.zeros((len(asked.found), len(self.layout.parts)), np.float32)
             for at, said in read_of:
                 parts[at] = said
             yield asked.example, replace(asked.found, parts=parts, models=1)
-
-    def _cut_given(self, some: Sequence[GivenRows]) -> Iterator[tuple[int, LinkWindow]]:
-        for number, (example, found) in enumerate(some):
-            cuts = self._windows(example.text)
-            starts = {a: n for n, (a, _) in enumerate(cuts)}
-            mine: list[list[int]] = [[] for _ in cuts]
-            for row, (start, end, _, _, window) in enumerate(found.rows.tolist()):
-                named = starts.get(window, -1)
-                tried = [named, *range(len(cuts))] if named >= 0 else range(len(cuts))
-                owner = next((n for n in tried if cuts[n][0] <= start and end <= cuts[n][1]), None)
-                if owner is not None:
-                    mine[owner].append(row)
-            for (a, b), at in zip(cuts, mine, strict=True):
-                if at:
-                    yield number, LinkWindow(example, a, b, found.rows[at], np.array(at))
-
-    def _asked(self, window: LinkWindow, features: Features, parts: Parts) -> list[tuple[FoundMention, list[int]]]:
-        """The mentions of a window's rows, each with its rows."""
-        kb, decode = self.featurizer.kb, self.recipe.decode
-        known = {tuple(match): n for n, match in enumerate(features.matches.tolist())}
-        given = {(m.start, m.end) for m in window.example.mentions} if decode.given_mentions else set()
-        mentions: dict[tuple[int, int, int], list[int]] = {}
-        for row, (start, end, name, _, _) in enumerate(window.rows.tolist()):
-            mentions.setdefault((start, end, name), []).append(row)
-        found = []
-        for (start, end, name), at in mentions.items():
-            match = known.get((start - window.start, end - window.start, name))
-            mine: Sequence[float] = [0.0] * len(self.chance.names)
-            if (start, end) in given:
-                mine = self.chance.sure()
-            elif match is not None and not decode.given_mentions:
-                mine = parts[match].tolist()
-            entities = window.rows[at, 3]
-            able = (entities >= 0) & (entities < kb.info.entities) & (0 <= name < kb.info.names)
-            candidates = entities[able].tolist()
-            found.append((FoundMention(start - window.start, end - window.start, name, mine, candidates), at))
-        return found
 
     # -- linking
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import numpy as np
 import torch
 
-from ietool.core.candidates import Candidates, Parts
+from ietool.core.candidates import Candidates, Layout, capped
 from ietool.tasks.el.data.example import Example
 from ietool.tasks.el.features.featurizer import Features
 from ietool.tasks.el.heads.decoder import none_row
@@ -51,28 +51,42 @@ class RankedMention(NamedTuple):
     nil_type: int
 
 
-class GivenRows(NamedTuple):
-    """A text and candidates that are to be scored."""
-
-    example: Example
-    found: Candidates
-
-
 def size_of(window: LinkWindow) -> int:
     return window.end - window.start
-
-
-def scored_parts(rows: np.ndarray, at: Sequence[Sequence[int]], said: Sequence[RankedMention], width: int) -> Parts:
-    """(n, width): what is said of each of a window's ``rows`` (n, 5); ``at`` are those of each mention."""
-    parts = np.zeros((len(rows), width), np.float32)
-    for mine, one in zip(at, said, strict=True):
-        shares = dict(zip(one.mention.candidates, one.shares.tolist(), strict=True))
-        shares[none_row(one.nil_type)] = one.none
-        parts[mine, :-1] = one.mention.parts
-        parts[mine, -1] = [shares.get(entity, 0.0) for entity in rows[mine, 3].tolist()]
-    return parts
 
 
 def match_spans(features: Sequence[Features]) -> torch.Tensor:
     """(3, n) of window, first and last unit of all matches of a batch."""
     return columns([(i, a, b - 1) for i, f in enumerate(features) for a, b in f.spans.tolist()], 3)
+
+
+def rows_of(layout: Layout, start: int, linked: Sequence[RankedMention], left_out: int) -> Candidates:
+    """What is said of the mentions of the window that begins at ``start``, as candidates of its text."""
+    rows: list[tuple[int, int, int, int, int]] = []
+    parts: list[tuple[float, ...]] = []
+    for one in linked:
+        m = one.mention
+        entities = [*m.candidates, none_row(one.nil_type)]
+        rows += [(m.start + start, m.end + start, m.number, entity, start) for entity in entities]
+        parts += [(*m.parts, share) for share in (*one.shares.tolist(), one.none)]
+    return Candidates(
+        np.array(rows, np.int32).reshape(-1, len(layout.rows)),
+        np.array(parts, np.float32).reshape(-1, len(layout.parts)),
+        np.zeros(0, np.float32),
+        left_out,
+    )
+
+
+def joined(layout: Layout, found: Sequence[Candidates], most: int) -> Candidates:
+    """The candidates of a text from those of its windows, ``most`` at most."""
+    if not found:
+        return Candidates.none(layout)
+    every = found[0]
+    if len(found) > 1:
+        every = replace(
+            every,
+            rows=np.concatenate([one.rows for one in found]),
+            parts=np.concatenate([one.parts for one in found]),
+            capped=sum(one.capped for one in found),
+        )
+    return capped(layout, every, most)

@@ -1,0 +1,132 @@
+"""``run.json``: what a run is, when it was made, how far it has come."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import socket
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from ietool.errors import WHOLE, UserError, cause
+from ietool.files import atomic_text
+from ietool.version import __version__
+
+RUN_FILE = "run.json"
+
+FORMAT = 2
+"""Of the folders that this version makes."""
+
+LIBRARIES = ("torch", "transformers", "accelerate", "datasets", "numpy", "safetensors", "tokenizers", "rjieba")
+"""Distributions whose versions a run records."""
+
+
+@dataclass
+class RunInfo:
+    """``run.json``.
+
+    Attributes:
+        state: training, finished or interrupted.
+        best: score, metric and epoch.
+        precision: in which it trains.
+        prepared: the folder of its features.
+        overfit: of a self-check the number of records; None: it trains on all.
+        base_model: the hub id of the encoder that training started from.
+        corpus: names of files by role, and the table of the corpus, for the model card.
+        tuned: settings of ``decode`` that were found on dev.
+        files: of the model, by their names within the folder, when the training was over.
+        members: folders of the runs that it is made of.
+        format: of the folder: 1 before recipes had sections for encoder and head, then :data:`FORMAT`.
+    """
+
+    recipe: str
+    task: str
+    created: str
+    state: str = "training"
+    best: dict[str, Any] | None = None
+    differences: dict[str, Any] = field(default_factory=dict)
+    device: str = ""
+    command: list[str] = field(default_factory=list)
+    versions: dict[str, str | None] = field(default_factory=dict)
+    process: int | None = None
+    host: str = ""
+    precision: str = ""
+    prepared: str = ""
+    overfit: int | None = None
+    base_model: str | None = None
+    corpus: dict[str, Any] = field(default_factory=dict)
+    tuned: list[str] = field(default_factory=list)
+    files: list[str] = field(default_factory=list)
+    members: list[str] = field(default_factory=list)
+    format: int = 1
+
+
+def library_versions() -> dict[str, str | None]:
+    """Versions of Python, ietool and the libraries a model depends on; None where one is not installed."""
+    versions: dict[str, str | None] = {"python": platform.python_version(), "ietool": __version__}
+    for name in LIBRARIES:
+        try:
+            versions[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            versions[name] = None
+    return versions
+
+
+def read_info(folder: Path) -> RunInfo | None:
+    """What ``run.json`` of a folder says; None if the folder has no ``run.json``; UserError if it is damaged."""
+    path = folder / RUN_FILE
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+        data |= data.pop("extra", {})  # of format 1
+        version, versions = data.get("format", 1), data.get("versions")
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except (OSError, ValueError, TypeError, AttributeError) as error:
+        raise UserError(f"is damaged ({cause(error)})", file=path, mend=WHOLE) from None
+    if not isinstance(version, int) or version > FORMAT:
+        made_by = versions.get("ietool") if isinstance(versions, dict) else None
+        raise UserError(
+            f"is a run of format {version!r}; this version of ietool reads formats up to {FORMAT}",
+            file=path,
+            mend=f"update ietool (the run was made by {made_by or 'a newer one'})",
+        )
+    try:
+        return _checked()(data)
+    except ValidationError as error:
+        problem = error.errors(include_url=False)[0]
+        field = ".".join(map(str, problem["loc"]))
+        message = problem["msg"][:1].lower() + problem["msg"][1:]
+        raise UserError(f"is damaged ({message})", file=path, field=field, mend=WHOLE) from None
+
+
+@cache
+def _checked() -> Callable[[Any], RunInfo]:
+    """What makes a :class:`RunInfo` of data, if its fields have the right types."""
+    return TypeAdapter(RunInfo).validate_python
+
+
+def write_info(folder: Path, info: RunInfo) -> None:
+    """Write ``run.json`` atomically."""
+    with atomic_text(folder / RUN_FILE) as out:
+        json.dump(asdict(info), out, ensure_ascii=False, indent=2)
+        out.write("\n")
+
+
+def is_alive(info: RunInfo) -> bool:
+    """Whether the process that trains the run may still be there."""
+    if info.process is None or info.host != socket.gethostname() or os.name == "nt":
+        return True  # it may run on another machine that shares the disk; on Windows signal 0 is no mere question
+    try:
+        os.kill(info.process, 0)
+    except ProcessLookupError:
+        return False
+    except (OSError, OverflowError):
+        return True
+    return True

@@ -1,0 +1,72 @@
+"""What a training has reached: the rows of its table, and what a checkpoint says of it."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+PROGRESS_FILE = "progress.json"
+"""Of a checkpoint; written last."""
+
+
+@dataclass
+class EpochRow:
+    """One row of the training table."""
+
+    stage: int
+    epoch: int
+    loss: float
+    learning_rate: float
+    raw: dict[str, float] | None
+    ema: dict[str, float] | None
+    sentences_per_second: float
+    seconds: float
+    best: bool
+    note: str = ""
+
+
+@dataclass
+class TrainState:
+    """What a training has reached; saved with each checkpoint, since all that is printed must survive a resume.
+
+    ``stopped`` says that the stage has ended early, ``metric`` by which variant the scores are; ``losses`` is the sum
+    of the last ``steps`` losses, those of an epoch that is not over.
+    """
+
+    rows: list[EpochRow] = field(default_factory=list)
+    best: float = -1.0
+    stage: int = 1
+    stopped: bool = False
+    metric: str = ""
+    losses: float = 0.0
+    steps: int = 0
+
+    def to_json(self) -> str:
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> TrainState:
+        data = json.loads(text)
+        return cls(**(data | {"rows": [EpochRow(**row) for row in data["rows"]]}))
+
+
+def last_checkpoint(folder: Path) -> Path | None:
+    """The newest complete checkpoint: one whose progress file, written last, is there."""
+    if not folder.is_dir():
+        return None
+    complete = [p for p in folder.glob("checkpoint-*") if (p / PROGRESS_FILE).is_file()]
+    return max(complete, key=lambda p: int(p.name.rsplit("-", 1)[1]), default=None)
+
+
+def read_progress(checkpoint: Path) -> TrainState:
+    """The state saved in a checkpoint."""
+    return TrainState.from_json((checkpoint / PROGRESS_FILE).read_text(encoding="utf-8"))
+
+
+def write_rows(run: Path, rows: list[EpochRow]) -> None:
+    """``metrics.jsonl``: a row an epoch."""
+    part = run / ".metrics.part"
+    part.write_text("".join(json.dumps(asdict(row)) + "\n" for row in rows), encoding="utf-8")
+    os.replace(part, run / "metrics.jsonl")
