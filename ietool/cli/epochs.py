@@ -10,14 +10,17 @@ if TYPE_CHECKING:
 
     from ietool.training.reached import EpochRow
 
-# (heading, width); with twice three scores of width 5 between them 79 columns in all.
-_BEFORE = (("st", 2), ("epoch", 5), ("loss", 7), ("rate", 7))
+# (heading, width); with twice three scores of width 5 between them 76 columns in all.
+_BEFORE = (("epoch", 5), ("loss", 7), ("rate", 7))
 _BEHIND = (("sent/s", 6), ("sec", 5), ("", 1))
 _SCORE = 5
 
 
 class EpochTable:
-    """Call it with each epoch's row; it prints the heading once, then the rows.
+    """Call it with each epoch's row; it prints the heading once, then the rows, and says where a stage begins.
+
+    The columns are those that say something: the scores of the weights themselves, of their running average, or both,
+    as the first row has them.
 
     Args:
         print_: prints one line (a Rich Text without line end).
@@ -30,43 +33,56 @@ class EpochTable:
         scores: Sequence[tuple[str, str]] = (("P", "precision"), ("R", "recall"), ("F1", "f1")),
     ) -> None:
         self._print = print_
-        self._keys = [key for _, key in scores]
-        headings = [heading for heading, _ in scores]
-        # Which weights a group of three is of stands over its first, where there is room.
-        raw, ema = (_over(weights, headings) for weights in ("raw", "ema"))
-        self._columns = (*_BEFORE, *((name, _SCORE) for name in (*raw, *ema)), *_BEHIND)
-        self._headed = False
+        self._scores = scores
+        self._weights: list[str] = []
+        self._widths: list[int] = []
+        self._stage = 1
 
     def __call__(self, row: EpochRow) -> None:
         from rich.text import Text
 
-        if not self._headed:
-            self._headed = True
-            self._print(Text(self._line([name for name, _ in self._columns]), style="bold"))
+        if not self._weights:
+            self._head(row)
+        if row.stage != self._stage:
+            self._stage = row.stage
+            self._print(Text(f"stage {row.stage}"))
+        of = {"raw": row.raw, "ema": row.ema}
+        # Of silent models the longest trained is kept, but nobody takes it for a find.
+        best = row.best and (row.ema or row.raw or {}).get("score", 0.0) > 0.0
         cells = [
-            str(row.stage),
             str(row.epoch),
             f"{row.loss:.4f}" if row.loss < 100 else f"{row.loss:.1f}",
             f"{row.learning_rate:.1e}",
-            *self._scores(row.raw),
-            *self._scores(row.ema),
+            *(cell for weights in self._weights for cell in self._cells(of[weights])),
             f"{row.sentences_per_second:,.0f}",
             f"{row.seconds:.0f}" if row.seconds >= 100 else f"{row.seconds:.1f}",
-            "*" if row.best else "",
+            "*" if best else "",
         ]
-        self._print(Text(self._line(cells), style="green" if row.best else ""))
+        self._print(Text(self._line(cells), style="green" if best else ""))
         if row.note:
             self._print(Text(f"   {row.note}", style="yellow"))
 
-    def _scores(self, scores: Mapping[str, Any] | None) -> list[str]:
+    def _head(self, row: EpochRow) -> None:
+        """Choose the columns, and print their headings."""
+        from rich.text import Text
+
+        self._weights = [name for name, scores in (("raw", row.raw), ("ema", row.ema)) if scores is not None]
+        headings = [heading for heading, _ in self._scores]
+        # Which weights a group of three is of stands over its first, where there are two groups, and room.
+        groups = [_over(name, headings) if len(self._weights) > 1 else headings for name in self._weights]
+        columns = (*_BEFORE, *((name, _SCORE) for group in groups for name in group), *_BEHIND)
+        self._widths = [width for _, width in columns]
+        self._print(Text(self._line([name for name, _ in columns]), style="bold"))
+
+    def _cells(self, scores: Mapping[str, Any] | None) -> list[str]:
         # Five characters each: .6283, and 1.000 rather than 1.0000.
         return [
             "–" if scores is None or key not in scores else f"{scores[key]:.4f}".removeprefix("0")[:_SCORE]
-            for key in self._keys
+            for _, key in self._scores
         ]
 
-    def _line(self, cells: list[str]) -> str:
-        return " ".join(cell.rjust(width) for cell, (_, width) in zip(cells, self._columns, strict=True)).rstrip()
+    def _line(self, cells: Sequence[str]) -> str:
+        return " ".join(cell.rjust(width) for cell, width in zip(cells, self._widths, strict=True)).rstrip()
 
 
 def _over(weights: str, headings: Sequence[str]) -> list[str]:

@@ -86,11 +86,12 @@ def score_cli(
 
 def show(report: Report, title: str = "Score", *, stderr: bool = False) -> None:
     """Print a report: summary, what counted as correct, the other tables; notes go to standard error."""
-    from ietool.report.render import console, render
+    from ietool.report.render import console, render, say_at_words
 
     out = console(stderr=stderr)
     render(summary(report, title), out)
-    print(f"\n{report.metric}: {report.definition}", file=out.file)
+    print(file=out.file)
+    say_at_words(f"{report.metric}: {report.definition}", out)
     for table in report.tables:
         print(file=out.file)
         render(table, out)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import sys
+import textwrap
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -93,20 +94,85 @@ def _right_aligned(table: Table) -> list[bool]:
 
 
 def _render_rich(table: Table, console: Console) -> None:
+    from rich.text import Text
+
+    if table.title:
+        console.print(Text(table.title, style="bold"), soft_wrap=True)
+    if table.columns:
+        rows = [[cell_text(cell) for cell in row] for row in table.rows]
+        widths = _fitting(table, rows, console.width)
+        if widths is None:
+            _render_rows(table, rows, console)
+        else:
+            _render_columns(table, rows, widths, console)
+    if table.note:
+        say_at_words(table.note, console, style="dim")
+
+
+_PAD = 2
+"""Blanks between two columns."""
+_PROSE = 16
+"""Columns of the screen that a sentence gets at least."""
+
+
+def _fitting(table: Table, rows: Sequence[Sequence[str]], width: int) -> list[int] | None:
+    """How wide each column is drawn so that only sentences are broken, and at words; None where that cannot be."""
+    from rich.cells import cell_len
+
+    columns = list(zip(*rows, strict=True)) or [()] * len(table.columns)
+    natural = [max(map(cell_len, (name, *cells))) for name, cells in zip(table.columns, columns, strict=True)]
+    least = [
+        max(_PROSE, cell_len(name), *(cell_len(word) for cell in cells for word in cell.split()))
+        if any(" " in cell.strip() for cell in cells) and name not in table.whole
+        else full
+        for name, cells, full in zip(table.columns, columns, natural, strict=True)
+    ]
+    least = [min(pair) for pair in zip(least, natural, strict=True)]
+    room = width - _PAD * (len(natural) - 1) - sum(least)
+    if room < 0:
+        return None
+    wanted = [full - short for full, short in zip(natural, least, strict=True)]
+    total = sum(wanted)
+    return [
+        short + (want if total <= room else want * room // total) for short, want in zip(least, wanted, strict=True)
+    ]
+
+
+def _render_columns(table: Table, rows: Sequence[Sequence[str]], widths: Sequence[int], console: Console) -> None:
     from rich import box
     from rich.table import Table as RichTable
     from rich.text import Text
 
-    drawn = RichTable(
-        title=Text(table.title) if table.title else None, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD
-    )
-    for name, to_right in zip(table.columns, _right_aligned(table), strict=True):
-        drawn.add_column(Text(name), justify="right" if to_right else "left", overflow="fold")
-    for row in table.rows:
-        drawn.add_row(*(Text(cell_text(cell)) for cell in row))  # Text, not str: brackets in a text are no markup
+    drawn = RichTable(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False)
+    for name, to_right, width in zip(table.columns, _right_aligned(table), widths, strict=True):
+        drawn.add_column(Text(name), justify="right" if to_right else "left", overflow="fold", width=width)
+    for row in rows:
+        drawn.add_row(*map(Text, row))  # Text, not str: brackets in a text are no markup
     console.print(drawn)
-    if table.note:
-        console.print(Text(table.note, style="dim"))
+
+
+def _render_rows(table: Table, rows: Sequence[Sequence[str]], console: Console) -> None:
+    """A block of lines a row, ``column  cell`` each, where the columns do not fit side by side."""
+    from rich.cells import cell_len
+    from rich.text import Text
+
+    margin = max(map(cell_len, table.columns)) + _PAD
+    for row in rows:
+        console.print()
+        for name, cell in zip(table.columns, row, strict=True):
+            line = Text(name + " " * (margin - cell_len(name)), style="bold").append(Text(cell, style="not bold"))
+            console.print(line, soft_wrap=True)
+
+
+def say_at_words(sentence: str, console: Console, *, style: str = "") -> None:
+    """Print a sentence whose lines end at words on a terminal; a path or a name stays whole, however long it is."""
+    from rich.text import Text
+
+    if console.is_terminal:
+        lines = textwrap.fill(sentence, console.width, break_long_words=False, break_on_hyphens=False)
+        console.print(Text(lines, style=style), soft_wrap=True)
+    else:
+        console.file.write(sentence + "\n")
 
 
 def to_json(value: Any) -> str:

@@ -26,19 +26,15 @@ def to_value(report: Report) -> dict[str, Any]:
 
 
 def summary(report: Report, title: str = "Score") -> Table:
-    """The first table on the screen: the variant and its numbers, the interval beside the primary one."""
+    """The first table on the screen: a row a measure, the primary one with its interval, then the counts."""
     from ietool.tables import Table
 
-    shares = [(name, value) for name, value in report.values.items() if isinstance(value, float)]
-    counts = [(name, value) for name, value in report.values.items() if not isinstance(value, float)]
-    columns, row = ["metric"], [report.metric]
-    for name, value in shares:
-        columns.append(name)
-        row.append(f"{value:.4f}")
+    shares = [name for name, value in report.values.items() if isinstance(value, float)]
+    counts = [name for name in report.values if name not in shares]
+    rows = []
+    for name in (*shares, *counts):
+        value, interval = report.values[name], None
         if name == report.primary and report.interval is not None:
-            columns.append("95 % interval")
-            row.append(f"{report.interval[0]:.4f} – {report.interval[1]:.4f}")
-    for name, value in counts:
-        columns.append(name)
-        row.append(f"{value:,}")
-    return Table(title, columns, [row])
+            interval = f"{report.interval[0]:.4f} – {report.interval[1]:.4f}"
+        rows.append((name, f"{value:.4f}" if name in shares else f"{value:,}", interval or ""))
+    return Table(title, ("measure", report.metric, "95 % interval"), rows, whole=("95 % interval",))

@@ -180,10 +180,16 @@ class IETrainer(Trainer):
         return loss
 
     def _get_learning_rate(self) -> float:
-        """The stage's rate as the schedule has it now; the parent gives that of the first group, the lowest layer's."""
+        """The stage's rate as the schedule has it now, or that of the heads where nothing trains at the stage's.
+
+        The parent gives the rate of the first group, which is the lowest layer's.
+        """
         schedule: Any = self.lr_scheduler
-        now, first = schedule.get_last_lr()[0], schedule.base_lrs[0]
-        return float(self.args.learning_rate * now / first) if first else float(now)
+        shown = self.args.learning_rate
+        if not any(math.isclose(shown, base) for base in schedule.base_lrs):
+            shown = max(schedule.base_lrs)
+        now, base = max(zip(schedule.get_last_lr(), schedule.base_lrs, strict=True), key=lambda pair: pair[1])
+        return float(shown * now / base) if base else float(now)
 
     def after_step(self) -> None:
         if self.ema is not None:

@@ -6,7 +6,6 @@ import time
 from dataclasses import dataclass
 
 import pytest
-from rich.text import Text
 
 from ietool.cli.epochs import EpochTable
 from ietool.cli.progress import progress_bars
@@ -72,20 +71,43 @@ class Row:
     note: str = ""
 
 
-def test_epoch_table_grows_in_aligned_columns() -> None:
+def rows_of(*rows: Row) -> list[str]:
+    """The lines of a training's table."""
     lines: list[str] = []
+    table = EpochTable(lambda text: lines.append(text.plain))
+    for row in rows:
+        table(row)  # type: ignore[arg-type]
+    return lines
 
-    def keep(text: Text) -> None:
-        lines.append(text.plain)
 
-    table = EpochTable(keep)
-    scores = {"precision": 0.66, "recall": 1.0, "f1": 0.58123}
-    table(Row(note="nothing above the thresholds; highest probability 0.31"))  # type: ignore[arg-type]
-    table(Row(epoch=12, raw=scores, ema=scores, best=True))  # type: ignore[arg-type]
+SILENT = {"precision": 0.0, "recall": 0.0, "f1": 0.0, "score": 0.0}
+SCORES = {"precision": 0.66, "recall": 1.0, "f1": 0.58123, "score": 0.58123}
+
+
+def test_epoch_table_grows_in_aligned_columns() -> None:
+    said = "nothing above the thresholds; highest probability 0.31"
+    lines = rows_of(Row(raw=SILENT, ema=SILENT, best=True, note=said), Row(epoch=12, raw=SCORES, ema=SCORES, best=True))
     assert len(lines) == 4  # heading, row, note, row
-    assert "highest probability 0.31" in lines[2]
+    assert said in lines[2]
     assert lines[3].split() == [
-        *("1", "12", "0.1235", "1.0e-03", ".6600", "1.000", ".5812", ".6600", "1.000", ".5812", "1,234", "21.0", "*")
+        *("12", "0.1235", "1.0e-03", ".6600", "1.000", ".5812", ".6600", "1.000", ".5812", "1,234", "21.0", "*")
     ]
     assert lines[0].index("sent/s") + len("sent/s") == lines[3].index("1,234") + len("1,234")
     assert max(map(len, lines)) <= 80
+
+
+def test_an_epoch_that_found_nothing_has_no_star() -> None:
+    assert not rows_of(Row(raw=SILENT, best=True))[1].endswith("*")
+    assert rows_of(Row(raw=SCORES, best=True))[1].endswith("*")
+
+
+def test_epoch_table_leaves_out_weights_that_are_not_scored() -> None:
+    lines = rows_of(Row(ema=SCORES), Row(epoch=2, ema=SCORES))
+    assert lines[0].split() == ["epoch", "loss", "rate", "P", "R", "F1", "sent/s", "sec"]
+    assert [line.split().count(".5812") for line in lines] == [0, 1, 1]
+
+
+def test_a_later_stage_is_said() -> None:
+    lines = rows_of(Row(raw=SCORES), Row(stage=2, raw=SCORES), Row(stage=2, epoch=2, raw=SCORES))
+    assert [line for line in lines if line.startswith("stage")] == ["stage 2"]
+    assert lines.index("stage 2") == 2

@@ -7,6 +7,8 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+from hypothesis import given
+from hypothesis import strategies as st
 from rich.cells import cell_len
 from rich.console import Console
 
@@ -42,11 +44,53 @@ def test_brackets_are_no_markup() -> None:
     assert "[red]x[/]" in out.file.getvalue()
 
 
-def test_terminal_folds_and_keeps_all() -> None:
-    out = terminal(30)
-    render(Table("", ("text",), [("0123456789" * 10,)]), out)
-    assert isinstance(out.file, io.StringIO)
-    assert out.file.getvalue().count("9") == 10
+def shown(table: Table, width: int = 80) -> list[str]:
+    """The lines of a table on a terminal without colours."""
+    file = io.StringIO()
+    render(table, Console(file=file, force_terminal=True, width=width, color_system=None))
+    return [line.rstrip() for line in file.getvalue().splitlines()]
+
+
+COPIED = ("ner-globalpointer", "/a/folder/with/a/long/name/20261128-190000", "0.9507", "江城大学附属中学第三分校")
+PROSE = "an encoder of twelve layers and a head that scores every span for every type"
+
+
+def test_what_is_copied_is_never_broken_and_sentences_break_at_words() -> None:
+    table = Table(
+        "", ("name", "model", "f1"), [("ner-globalpointer", PROSE, 0.9507), ("江城大学附属中学", PROSE, None)]
+    )
+    lines = shown(table, 60)
+    assert max(map(cell_len, lines)) <= 60
+    text = "\n".join(lines)
+    assert "ner-globalpointer" in text and "0.9507" in text and "江城大学附属中学" in text
+    assert all(word in text for word in PROSE.split())
+
+
+def test_rows_become_blocks_where_columns_do_not_fit() -> None:
+    table = Table("", ("name", "where", "f1", "title"), [COPIED, COPIED])
+    lines = shown(table, 60)
+    for cell in COPIED:
+        assert sum(line.endswith(cell) for line in lines) == 2, lines
+    assert [line.split()[0] for line in lines if line][:4] == ["name", "where", "f1", "title"]
+
+
+@given(
+    cells=st.lists(
+        st.lists(st.text("ab/. 江", min_size=1, max_size=30), min_size=3, max_size=3), min_size=1, max_size=4
+    ),
+    width=st.integers(20, 120),
+)
+def test_no_word_is_lost_or_broken_at_any_width(cells: list[list[str]], width: int) -> None:
+    text = "\n".join(shown(Table("", ("one", "two", "three"), cells), width))
+    for word in (word for row in cells for cell in row for word in cell.split()):
+        assert word in text
+
+
+def test_a_note_is_wrapped_at_words_and_a_path_in_it_is_whole() -> None:
+    path = "/a/" + "long/" * 20
+    lines = shown(Table("t", (), (), note=f"{PROSE} {path} {PROSE}"), 40)
+    assert path in lines
+    assert all(len(line) <= 40 for line in lines if line != path)
 
 
 def test_control_characters_are_shown_not_obeyed() -> None:
