@@ -70,13 +70,13 @@ class PointerReader(JointReader):
     def matched(self, features: Sequence[Features], encoded: dict[str, torch.Tensor]) -> Parts:
         p = (self.model.pointer_logits(encoded).sigmoid() * encoded["marks"]).cpu().numpy()
         self.note(p)
-        found = []
-        for (start, end), f in zip(np.moveaxis(p, 2, 1), features, strict=True):
-            a, b = f.spans[:, 0], f.spans[:, 1] - 1
-            nearer = [end[i:j].max(initial=0.0) for i, j in zip(a.tolist(), b.tolist(), strict=True)]
-            found.append(np.stack([start[a], end[b], np.array(nearer, np.float32)], 1))
-        parts: Parts = np.concatenate(found)
-        return parts
+        window = np.repeat(np.arange(len(features)), [len(f.spans) for f in features])
+        spans = np.concatenate([f.spans for f in features])
+        first, last = window * p.shape[1] + spans[:, 0], window * p.shape[1] + spans[:, 1] - 1
+        start, end = p[..., 0].ravel(), p[..., 1].ravel()
+        # Of the pairs (first, last) one after another every second stretch is a match without its last unit.
+        nearer = np.maximum.reduceat(end, np.stack([first, last], 1).ravel())[::2] if len(first) else end[:0]
+        return np.stack([start[first], end[last], np.where(first < last, nearer, 0.0)], 1).astype(np.float32)
 
 
 def _best(shares: Sequence[float]) -> float:
