@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -73,6 +74,28 @@ def test_encoder_from_a_hub_is_the_base_model(run: Path) -> None:
     assert "base_model" not in front
     # Where it lies on this machine is nobody's business.
     assert "/my/encoder" not in body and "name: encoder\n" in body and "`model.encoder=encoder`" in body
+
+
+HUBS_AND_LICENCES = ("https://huggingface.co/", "https://www.apache.org/licenses/", "https://creativecommons.org/")
+
+
+def links_of(text: str) -> list[str]:
+    """Where a text of Markdown leads to, its blocks of code left out."""
+    prose = re.sub(r"^(`{3,})[^\n]*\n.*?^\1$", "", text, flags=re.DOTALL | re.MULTILINE)
+    return re.findall(r"(?<=\]\()[^)\s]+|(?<![(\w])https?://[^\s)>]+", prose)
+
+
+@pytest.mark.parametrize("encoder", ["characters", "some/encoder", "/my/encoder"])
+def test_card_leads_to_pages_that_exist(run: Path, encoder: str) -> None:
+    """The project lies on no index: a card names it, and leads nowhere but to files of the run, hubs and licences."""
+    assert links_of("[a](b.md), <https://c.d/e> `f`\n```yaml\n# https://g.h\n```\n") == ["b.md", "https://c.d/e"]
+    recipe = "ske" if encoder == "characters" else "ske-cascade"
+    save_recipe(load_recipe(recipe, [] if recipe == "ske" else [f"model.encoder={encoder}"]), run / "recipe.yaml")
+    update_run(run, base_model=encoder if encoder == "some/encoder" else None)
+    text = card(run)
+    assert "trained with ietool 0" in text
+    for link in links_of(text):
+        assert link.startswith(HUBS_AND_LICENCES) or (run / link).is_file(), link
 
 
 def test_self_check_says_that_it_is_no_model(run: Path) -> None:
