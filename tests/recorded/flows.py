@@ -85,15 +85,20 @@ def kept_run(name: str) -> Path:
     return RUNS / FLOWS[name].task / name
 
 
+def copy_run(name: str, folder: Path) -> None:
+    """Copy a recorded run to a folder that is not there yet, with what is packed in it unpacked."""
+    shutil.copytree(kept_run(name), folder)
+    for path in list(folder.rglob(f"*{PACKED}")):
+        path.with_suffix("").write_bytes(gzip.decompress(path.read_bytes()))
+        path.unlink()
+
+
 def old_run(name: str, work: Path) -> Path:
     """A copy of it in a working folder, by its whole path: of some files what was read is kept by path as long as the
     process lives, and working folders change."""
     run = work / "old"
     if not run.exists():
-        shutil.copytree(kept_run(name), run)
-        for path in list(run.rglob(f"*{PACKED}")):
-            path.with_suffix("").write_bytes(gzip.decompress(path.read_bytes()))
-            path.unlink()
+        copy_run(name, run)
     return run
 
 

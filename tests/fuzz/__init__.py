@@ -1,0 +1,1 @@
+"""Mutated inputs through the real readers and commands."""
