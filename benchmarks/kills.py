@@ -2,12 +2,11 @@
 
     python benchmarks/kills.py [--kills 50] [--seed 1] [--recipe ske …] [--work FOLDER]
 
-Every recipe trains on a small piece of a corpus that ships, from scratch or on a tiny encoder made here (dropout and all
-else as in the recipes; ske in two stages with R-Drop, ske-gplinker with FGM, two of them also by torchrun in two
+Every recipe trains on a small piece of a corpus that ships, from scratch or on a tiny encoder made here (dropout and
+all else as in the recipes; ske in two stages with R-Drop, ske-gplinker with FGM, two of them also by torchrun in two
 processes), once without interruption. Then it is killed at random moments, also before the first checkpoint and while
 files are written, and resumed by the command that a user would type, until it is finished: some are killed twice. The
-epoch table (without what the clock decides) and all weights must be equal. With the same ``--work`` the script goes on
-where it was.
+epoch table (without what the clock decides) and all weights must be equal. With the same ``--work`` it goes on.
 """
 
 from __future__ import annotations
