@@ -48,9 +48,9 @@ def recipes_cli(context: typer.Context, json: JsonOption = False) -> None:
     rows = []
     for info in found:
         best = f"{info.best.score:.4f} {info.best.metric}, {info.best.split}" if info.best else None
-        rows.append((info.name, info.task, info.title, info.model, best))
+        rows.append((info.name, info.title, best))
     note = "ietool recipes show NAME prints one; recipes copy NAME FILE makes one of your own"
-    render(Table("", ("name", "task", "title", "model", "best measured score"), rows, note), console())
+    render(Table("", ("name", "title", "best measured score"), rows, note), console())
 
 
 @recipes_app.command("show", epilog=examples("ietool recipes show ske", "ietool recipes show ske --all"))

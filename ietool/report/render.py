@@ -54,7 +54,7 @@ def render(table: Table, console: Console) -> None:
 def render_all(tables: Iterable[Table], console: Console) -> None:
     """Print tables with a blank line between them."""
     for number, table in enumerate(tables):
-        if number and not console.is_terminal:  # Rich's own have one
+        if number:
             console.file.write("\n")
         render(table, console)
 
@@ -152,7 +152,11 @@ def _render_columns(table: Table, rows: Sequence[Sequence[str]], widths: Sequenc
 
 
 def _render_rows(table: Table, rows: Sequence[Sequence[str]], console: Console) -> None:
-    """A block of lines a row, ``column  cell`` each, where the columns do not fit side by side."""
+    """A block of lines a row, ``column  cell`` each, where the columns do not fit side by side.
+
+    Sentences go on under themselves; a word is never broken, and where it is longer than the screen only the terminal
+    wraps it, so that it is copied whole.
+    """
     from rich.cells import cell_len
     from rich.text import Text
 
@@ -160,8 +164,15 @@ def _render_rows(table: Table, rows: Sequence[Sequence[str]], console: Console) 
     for row in rows:
         console.print()
         for name, cell in zip(table.columns, row, strict=True):
-            line = Text(name + " " * (margin - cell_len(name)), style="bold").append(Text(cell, style="not bold"))
+            text = cell if name in table.whole else _at_words(cell, console.width - margin, indent=margin)
+            line = Text(name + " " * (margin - cell_len(name)), style="bold").append(Text(text, style="not bold"))
             console.print(line, soft_wrap=True)
+
+
+def _at_words(sentence: str, width: int, indent: int = 0) -> str:
+    """A sentence in lines of at most ``width``, all but the first indented; longer words stay whole."""
+    lines = textwrap.wrap(sentence, max(width, _PROSE), break_long_words=False, break_on_hyphens=False)
+    return f"\n{' ' * indent}".join(lines)
 
 
 def say_at_words(sentence: str, console: Console, *, style: str = "") -> None:
@@ -169,8 +180,7 @@ def say_at_words(sentence: str, console: Console, *, style: str = "") -> None:
     from rich.text import Text
 
     if console.is_terminal:
-        lines = textwrap.fill(sentence, console.width, break_long_words=False, break_on_hyphens=False)
-        console.print(Text(lines, style=style), soft_wrap=True)
+        console.print(Text(_at_words(sentence, console.width), style=style), soft_wrap=True)
     else:
         console.file.write(sentence + "\n")
 
