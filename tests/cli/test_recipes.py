@@ -16,7 +16,7 @@ from tests.cli.conftest import Ietool
 def test_list(ietool: Ietool) -> None:
     done = ietool("recipes")
     assert done.returncode == 0, done.stderr
-    assert done.stdout.splitlines()[0].split() == ["name", "task", "title", "model", "best", "measured", "score"]
+    assert done.stdout.splitlines()[0].split() == ["name", "title", "best", "measured", "score"]
     assert "DGCNN" in done.stdout
 
 
