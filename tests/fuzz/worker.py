@@ -9,7 +9,7 @@ import sys
 import tempfile
 import time
 import traceback
-from typing import Any
+from typing import IO, Any
 
 import torch
 
@@ -22,9 +22,10 @@ def _megabytes() -> int:
 
 
 def answer(arguments: list[str]) -> dict[str, Any]:
-    """Run a command; what it and the libraries below write to standard error is caught."""
+    """Run a command; what it and the libraries below write to the standard streams is caught."""
     begin = time.monotonic()
-    with tempfile.TemporaryFile() as err:
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+        os.dup2(out.fileno(), 1)
         os.dup2(err.fileno(), 2)
         try:
             code = run(arguments)
@@ -33,17 +34,22 @@ def answer(arguments: list[str]) -> dict[str, Any]:
         except BaseException:
             traceback.print_exc()
             code = 1
-        sys.stderr.flush()
-        err.seek(0)
-        said = err.read().decode("utf-8", "backslashreplace")
-    return {"code": code, "err": said, "seconds": time.monotonic() - begin, "megabytes": _megabytes()}
+        said = [_read(file) for file in (out, err)]
+    seconds = time.monotonic() - begin
+    return {"code": code, "out": said[0], "err": said[1], "seconds": seconds, "megabytes": _megabytes()}
+
+
+def _read(file: IO[bytes]) -> str:
+    """The beginning of what was written to a file: more would only fill the pipe."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    file.seek(0)
+    return file.read(1 << 20).decode("utf-8", "backslashreplace")
 
 
 def main() -> None:
     torch.set_num_threads(1)
     out = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 1)
     out.write("ready\n")
     out.flush()
     for line in sys.stdin:

@@ -1,7 +1,7 @@
 """The check values of the organisers' scripts, to the digit, on the competitions' own files.
 
 These may not be redistributed: the folder that holds them is named by ``IETOOL_QA_DATA`` (with ``scorer_checks``,
-``cmrc2018`` and ``dureader_robust`` in it), which ``.ci/run`` sets where it finds one; elsewhere these tests are skipped.
+``cmrc2018`` and ``dureader_robust`` in it), which ``.ci/run`` sets where it finds one; elsewhere they are skipped.
 """
 
 from __future__ import annotations
