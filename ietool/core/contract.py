@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
+from ietool.core.forms import Form
 from ietool.core.heads import Head
 from ietool.core.sources import Sources
 from ietool.errors import WHOLE, UserError
@@ -77,6 +78,12 @@ class Task(ABC, Generic[R]):
     epoch_scores: ClassVar[tuple[tuple[str, str], ...]] = (("P", "precision"), ("R", "recall"), ("F1", "f1"))
     """What the table of ``train`` shows of the dev score, three of (heading of up to 5 letters, name of the value);
     ``score`` is the primary value whatever its name. A value that the variant has not is shown as a dash."""
+    forms: ClassVar[tuple[Form, ...]] = ()
+    """By what the task's files are known, where one turns up in a wrong place."""
+    gold_keys: ClassVar[tuple[str, ...]] = ()
+    """Keys that records of gold files have, and those of submissions have not."""
+    predictions_like_texts: ClassVar[bool] = True
+    """Whether a submission has the form of a gold file."""
     demo: ClassVar[tuple[str, ...]] = ()
     """``key=value`` settings of ``ietool demo``: what the small corpus that ships wants otherwise than the recipe.
     Those that do not act for a recipe's head are left out."""

@@ -7,6 +7,8 @@ import os
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from ietool.plain_json import dump_json
+
 PROGRESS_FILE = "progress.json"
 """Of a checkpoint; written last."""
 
@@ -68,5 +70,5 @@ def read_progress(checkpoint: Path) -> TrainState:
 def write_rows(run: Path, rows: list[EpochRow]) -> None:
     """``metrics.jsonl``: a row an epoch."""
     part = run / ".metrics.part"
-    part.write_text("".join(json.dumps(asdict(row)) + "\n" for row in rows), encoding="utf-8")
+    part.write_text("".join(dump_json(asdict(row)) + "\n" for row in rows), encoding="utf-8")
     os.replace(part, run / "metrics.jsonl")

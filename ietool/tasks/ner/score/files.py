@@ -19,6 +19,7 @@ from seqeval.scheme import Entities
 from ietool.errors import UserError
 from ietool.files import parse_json, read_lines
 from ietool.records import json_kind
+from ietool.scoring.coverage import check_shared
 from ietool.tasks.ner.data.example import Entity
 from ietool.tasks.ner.data.forms.cluener import read_label
 from ietool.tasks.ner.data.forms.recognise import CLUENER, is_json
@@ -136,6 +137,7 @@ def _pair_records(gold: Scored, given: Scored) -> tuple[list[Pair], list[str]]:
             file=given.path, mend='write {"text": …, "label": {…}} a line, or one line for every line of gold',
         )  # fmt: skip
     found = {key: record[2] for key, record in zip(others, given.records, strict=True)}
+    check_shared(len(set(keys)), len(found), len(found.keys() & set(keys)), file=given.path)
     pairs = [
         Pair(record[1] if record[1] is not None else str(record[0]), record[2], found.get(key))
         for key, record in zip(keys, gold.records, strict=True)
