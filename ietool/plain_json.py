@@ -12,6 +12,18 @@ ONE_A_LINE = "write each record on one line, without a list around them (for exa
 """The mend where a list stands and records are wanted."""
 
 
+_KINDS = {str: "a string", int: "a number", float: "a number", list: "a list", dict: "an object"}
+
+
+def json_kind(value: Any) -> str:
+    """What a JSON value is, in the words of its format: ``a list``, ``null``."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "true or false"
+    return _KINDS[type(value)]
+
+
 class UnknownNumber(ValueError):
     """NaN or an infinite number, which JSON does not have."""
 
@@ -85,7 +97,5 @@ def what_is_wrong(line: str, error: ValueError | RecursionError) -> tuple[str, s
         where = ""
     else:  # what json raises on an integer of thousands of digits
         return "has a number too long to read", None
-    return (
-        f"is not JSON{where} ({len(line)} characters, perhaps cut in half)",
-        "mend the line (prepare leaves it out with --skip-bad)",
-    )
+    mend = "mend the line (prepare leaves it out with --skip-bad)"
+    return f"is not JSON{where} ({len(line)} characters, perhaps cut in half)", mend

@@ -5,26 +5,21 @@ from __future__ import annotations
 import hashlib
 import re
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TextIO, TypeVar
 
 from ietool.errors import UserError
 from ietool.files import OnBad
 from ietool.plain_json import dump_json
+from ietool.plain_json import json_kind as json_kind
 
 Record = TypeVar("Record")
 
-_KINDS = {str: "a string", int: "a number", float: "a number", list: "a list", dict: "an object"}
 
-
-def json_kind(value: Any) -> str:
-    """What a JSON value is, in the words of its format: ``a list``, ``null``."""
-    if value is None:
-        return "null"
-    if isinstance(value, bool):
-        return "true or false"
-    return _KINDS[type(value)]
+def not_a(record: Mapping[str, Any], key: str, needed: str) -> str:
+    """What is wrong with a field that is no ``needed`` (``a string``): missing, null, or of another kind."""
+    return f"is {json_kind(record[key])}, {needed} is needed" if key in record else "is missing"
 
 
 def read_records(

@@ -106,7 +106,8 @@ def parse(text: str, file: str | Path | None = None) -> tuple[Any, dict[Path_, i
     except yaml.reader.ReaderError as error:
         # Characters are counted in the text without its byte order mark; one more or less is no matter for the line.
         line = text.count("\n", 0, error.position) + 1
-        what = f"is not YAML: the character U+{ord(error.character):04X} is not allowed"
+        code = error.character if isinstance(error.character, int) else ord(error.character)
+        what = f"is not YAML: the character U+{code:04X} is not allowed"
         raise UserError(what, file=file, line=line, mend="take it out") from None
     except (yaml.YAMLError, RecursionError, ValueError) as error:
         raise UserError(f"is not YAML: {error}", file=file, mend="write it anew, or start from a copy") from None
@@ -174,8 +175,14 @@ def _quoted(writer: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
 _Writer.add_representer(str, _quoted)
 
 
+def dump(data: Any) -> str:
+    """Plain data as YAML, keys in their order."""
+    text: str = yaml.dump(data, None, _Writer, sort_keys=False, allow_unicode=True, width=120)
+    return text
+
+
 def write(data: Any, path: Path, header: str = "") -> None:
     """Write plain data as YAML, atomically, keys in their order. ``header`` is a comment of full lines."""
     with atomic_text(path) as out:
         out.write(header)
-        yaml.dump(data, out, _Writer, sort_keys=False, allow_unicode=True, width=120)
+        out.write(dump(data))

@@ -90,7 +90,9 @@ def _record(file: str, number: int, line: str) -> tuple[Any, str | None, Mapping
     record = parse_json(line, file, number)
     text, identity = record.get("text"), record.get("id")
     if text is None and identity is None:
-        raise UserError("has neither text nor id", file=file, line=number, mend=_FORMAT)
+        null = next((key for key in ("text", "id") if key in record), None)
+        what = "is null" if null else "has neither text nor id"
+        raise UserError(what, file=file, line=number, field=null, mend=_FORMAT)
     if text is not None and not isinstance(text, str):
         raise UserError(f"is {json_kind(text)}, a string is needed", file=file, line=number, field="text", mend=_FORMAT)
     if isinstance(identity, dict | list):
