@@ -21,13 +21,16 @@ def wide_encoding(head: bytes) -> str | None:
         if head.startswith(mark):
             return name
     head = head[:_LOOKED_AT]
+    if len(head) >= 4:
+        if not any(head[2::4]) and not any(head[3::4]):
+            return "UTF-32LE"
+        if not any(head[0::4]) and not any(head[1::4]):
+            return "UTF-32BE"
     even, odd = head[::2].count(0), head[1::2].count(0)
-    if 8 * (even + odd) < len(head):
+    # Eight of nine letters may be Han characters; a few zero bytes on both sides are something else.
+    if even + odd < max(2, len(head) // 8) or min(even, odd) * 8 > max(even, odd):
         return None
-    if not even or not odd:
-        return "UTF-16BE" if even else "UTF-16LE"
-    thirds = head[1::4].count(0) + head[2::4].count(0)
-    return ("UTF-32BE" if head[0] == 0 else "UTF-32LE") if 2 * thirds >= len(head) - 4 else None
+    return "UTF-16BE" if even > odd else "UTF-16LE"
 
 
 def not_utf8(message: str, encoding: str, file: str, line: int | None = None) -> UserError:

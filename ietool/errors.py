@@ -13,7 +13,8 @@ _WHOLE = 1000
 """The same of a path, and of all that one part of a message says."""
 
 _QUOTED = re.compile(r"""(?<!\w)(['"])((?:(?!\1)[^\\]|\\.)+)\1(?!\w)""")
-_WORD = re.compile(rf"\S{{{SHOWN + 1},}}")
+_WORD = re.compile(rf"\S{{{SHOWN + 20},}}")
+"""What is cut though it stands in no quotes; with what surrounds it, a quoted value that was cut is shorter."""
 
 
 def visible(text: str) -> str:

@@ -132,8 +132,8 @@ def test_push_sends_nothing_from_elsewhere(tmp_path: Path, capsys: pytest.Captur
     os.mkfifo(run / "pipe")
     (run / "config.json").write_text("{}\n", encoding="utf-8")
     (run / "README.md").symlink_to(tmp_path / "victim.txt")
-    names = ["../victim.txt", "../../../victim.txt", "/etc/passwd", "link.json", "within/victim.txt", ".hidden", "pipe",
-             "./config.json", "dev/outcomes.jsonl", "", ".", "a\x00b", "\x1b[31m", "none.json", "config.json"]  # fmt: skip
+    names = ["../victim.txt", "../../victim.txt", "/etc/passwd", "link.json", "within/victim.txt", ".hidden", "pipe",
+             "./config.json", "dev/outcomes.jsonl", "", ".", "a\x00b", "\x1b[31m", "none", "config.json"]  # fmt: skip
     change(run, files=[*names, str(tmp_path / "victim.txt")])
     assert ietool(["push", str(run), "me/model", "--dry-run"]) == 0
     told = capsys.readouterr()

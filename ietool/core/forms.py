@@ -93,7 +93,8 @@ def explained(error: UserError, task: Task[Any], files: Mapping[str, str | Path]
         if error.file is None or not (error.file == str(path) or error.file.startswith(f"{path}!")):
             continue
         begin = beginning(path)
-        return error if begin is None else _stranger(begin, task, role, path) or error
+        if begin is not None and (better := _stranger(begin, task, role, path)):
+            return better
     return error
 
 
