@@ -199,6 +199,10 @@ class _Preparation:
         report.statistics = {name: s.numbers() for name, s in splits.items()}
         report.statistics |= {"overlap": {"texts": self.shared}, "labels": len(self.labeller.types)}
         report.notes = notes(splits, self.shared, data.window, flat=self.flat)
+        for name, counts in splits.items():
+            if counts.texts == 1 and CLUENER not in counts.forms and name in self.sources.files:
+                what = f"{counts.lengths.longest:,} characters in one sentence: blank lines divide sentences"
+                report.notes.append(f"{name} is a single text, {what}")
         if "dev" not in self.sources.files:
             report.notes.append(held_out_note(splits["dev"].texts, "texts", data.held_out, data.held_out_seed))
         return report

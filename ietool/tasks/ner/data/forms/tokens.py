@@ -15,6 +15,7 @@ Line = tuple[str, int, str]
 _TEXT = re.compile(r"[\u3400-\u9fff][，。！？；：]|[，。！？；：][\u3400-\u9fff]|[\u3400-\u9fff]{25}")
 """What no token has, but nearly every line of prose: punctuation beside Han characters, or so many of those."""
 _ONE_A_LINE = "write a token and its tag a line, and a blank line between sentences"
+_FIRST_AND_LAST = "for example: awk '{print $1, $NF}' OLD > NEW"
 _SEVERAL = re.compile(r"[\s\x00-\x1f]+")
 """What stands between the tokens, and the tags, of a sentence that was written on one line."""
 DOCUMENT = "-DOCSTART-"
@@ -132,7 +133,8 @@ def _split(line: Line, tags: bool | None) -> tuple[str, str]:
         return columns[0], ""
     count = len(columns)
     what = "has a token and no tag" if count < 2 else f"has {count} columns" if count > 2 else "lacks its token or tag"
-    raise UserError(what, file=file, line=number, mend=_ONE_A_LINE)
+    mend = f"{_ONE_A_LINE} ({_FIRST_AND_LAST})" if count > 2 and is_tag(columns[-1].strip()) else _ONE_A_LINE
+    raise UserError(what, file=file, line=number, mend=mend)
 
 
 def _are_tags(text: str) -> bool:
