@@ -38,6 +38,7 @@ from ietool.run_info import FORMAT, RUN_FILE, RunInfo, is_alive, library_version
 RECIPE_FILE = "recipe.yaml"
 METRICS_FILE = "metrics.jsonl"
 WEIGHTS_FILE = "model.safetensors"
+CONFIG_FILE = "config.json"
 
 _LOCK = ".training.lock"
 """Held by whoever trains in the folder; the system lets go of it when the process ends, however that comes."""
@@ -349,7 +350,8 @@ def survey_runs(root: Path | None = None, *, closely: bool = False) -> tuple[lis
             found.append(_whole(folder))
             if closely:
                 load_recipe(folder / RECIPE_FILE)
-                _check_settings(folder / "config.json")
+                if (folder / CONFIG_FILE).exists():
+                    read_settings(folder / CONFIG_FILE)
                 read_metrics(folder)
         except UserError as error:
             damaged.append(DamagedRun(folder, error))
@@ -363,15 +365,40 @@ def _whole(folder: Path) -> RunEntry:
     return open_run(folder) if entry.state == "finished" and entry.info.best else entry
 
 
-def _check_settings(path: Path) -> None:
-    """Raise UserError if the settings of a model, where there are some, are no JSON object."""
-    if path.exists():
-        try:
-            settings = load_json(path.read_text(encoding="utf-8"))
-            if not isinstance(settings, dict):
-                raise ValueError(f"is {json_kind(settings)}, an object is needed")
-        except (OSError, ValueError, RecursionError) as error:
-            raise UserError(f"is damaged ({cause(error)})", file=path, mend=WHOLE) from None
+_MOST = 1 << 31
+"""No size of a model is larger, in any unit."""
+_MOST_LAYERS = 10_000
+
+
+def read_settings(path: Path) -> dict[str, Any]:
+    """The settings of a model, ``config.json``.
+
+    Raises:
+        UserError: it is missing or no JSON object, or has numbers that no model has, for which memory would be taken
+            before its weights tell that they do not fit.
+    """
+    try:
+        settings = load_json(path.read_text(encoding="utf-8"))
+        if not isinstance(settings, dict):
+            raise ValueError(f"it is {json_kind(settings)}, an object is needed")
+        _check_numbers(settings)
+    except FileNotFoundError:
+        raise UserError("is missing", file=path, mend=WHOLE) from None
+    except (OSError, ValueError, RecursionError) as error:
+        raise UserError(f"is damaged ({cause(error)})", file=path, mend=WHOLE) from None
+    return settings
+
+
+def _check_numbers(value: Any, key: str = "") -> None:
+    """Raise ValueError for a number that is out of all bounds, and for one of layers that no model has."""
+    if isinstance(value, dict):
+        for name, part in value.items():
+            _check_numbers(part, name)
+    elif isinstance(value, list):
+        for part in value:
+            _check_numbers(part, key)
+    elif isinstance(value, int | float) and abs(value) > (_MOST_LAYERS if "layers" in key else _MOST):
+        raise ValueError(f"{key} is {value}")
 
 
 def read_metrics(folder: Path) -> list[EpochScores]:

@@ -15,6 +15,7 @@ from ietool import runs
 from ietool.cli.app import run as ietool
 from ietool.errors import UserError
 from ietool.recipe_io import load_recipe
+from ietool.registry import get_task
 from ietool.workflow.push import push
 from tests.cli.conftest import complaint, output_of
 
@@ -90,6 +91,10 @@ def test_a_damaged_run_is_listed_and_breaks_nothing(
         ("metrics.jsonl", '{"stage": "x", "epoch": 1, "best": true}\n'),
         ("metrics.jsonl", "[" * 100_000),
         ("config.json", "[1]"),
+        ("config.json", "[" * 100_000),
+        ("config.json", '{"model_type": "ietool-ske", "hidden_size": 1e999}'),
+        ("config.json", '{"model_type": "ietool-ske", "hidden_size": 99999999999999}'),
+        ("config.json", '{"encoder": {"num_hidden_layers": 99999999}}'),
         ("model.safetensors", None),
         ("run.json", "[" * 100_000),
         ("run.json", "\x00"),
@@ -108,6 +113,9 @@ def test_other_files_of_a_run(name: str, content: str | None, capsys: pytest.Cap
         complaint(capsys, "push", bad, "me/model", "--dry-run")
     if name not in ("metrics.jsonl", "config.json"):
         complaint(capsys, "predict", "--run", bad, "--text", "字")
+    elif name == "config.json":
+        with pytest.raises(UserError, match=r"config\.json: is damaged"):
+            get_task("ske").load_model(bad)
     if name.startswith("re"):
         assert runs.latest_run("ske") == good
 

@@ -9,7 +9,6 @@ imports a room only when a command enters it: nothing heavy is loaded to list re
 
 from __future__ import annotations
 
-import json
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -24,6 +23,7 @@ from ietool.files import Line, read_lines
 from ietool.nearest import did_you_mean
 from ietool.progress import Progress, no_progress
 from ietool.recipe import Recipe, head_kind
+from ietool.runs import CONFIG_FILE, read_settings
 from ietool.scoring.report import Report
 from ietool.tables import Table
 
@@ -203,14 +203,11 @@ class Task(ABC, Generic[R]):
         """
         from ietool.nn.pretrained import open_pretrained
 
-        try:
-            settings = json.loads((run / "config.json").read_text(encoding="utf-8"))
-            head = self.head_of(settings)
-        except (OSError, ValueError, AttributeError):
-            settings, head = {}, self.heads[0]  # opening it says what is wrong
+        settings = read_settings(run / CONFIG_FILE)
+        head = self.head_of(settings)
         if head is None:
             kind = settings.get("model_type")
-            raise UserError(f"is of an unknown model ({kind!r})", file=run / "config.json", mend=WHOLE)
+            raise UserError(f"is of an unknown model ({kind!r})", file=run / CONFIG_FILE, mend=WHOLE)
         return open_pretrained(head.load("model"), run)
 
     # -- batches → candidates → predictions (heads/)

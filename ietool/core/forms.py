@@ -57,7 +57,8 @@ def with_keys(*keys: str) -> Callable[[Beginning], bool]:
 
 def beginning(source: str | Path) -> Beginning | None:
     """How a file begins, plain or packed, whatever it is; None where that cannot be told."""
-    if str(source) == "-":
+    # A pipe can be read but once.
+    if str(source) == "-" or not Path(source).is_file():
         return None
     try:
         with damage_told(source):
@@ -107,9 +108,10 @@ def reading(task: Task[Any], source: str) -> Iterator[Any]:
 
 
 def told_apart(task: Task[Any], source: str) -> str | None:
-    """What is to be said of a file of texts that can be read, though it is of another task."""
+    """What is to be said of a file of texts that can be read, though it is of another task. Exports of annotation tools
+    are texts like any others here."""
     begin = beginning(source)
-    stranger = None if begin is None else _stranger(begin, task, TEXTS, source)
+    stranger = None if begin is None or _tool_of(begin) else _stranger(begin, task, TEXTS, source)
     return None if stranger is None else f"{source} {stranger.message} → {stranger.mend}"
 
 
