@@ -2,7 +2,51 @@
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from os import PathLike
+
+SHOWN = 200
+"""Characters of a value, a key or a name that a message shows at most."""
+
+_WHOLE = 1000
+"""The same of a path, and of all that one part of a message says."""
+
+_QUOTED = re.compile(r"""(?<!\w)(['"])((?:(?!\1)[^\\]|\\.)+)\1(?!\w)""")
+_WORD = re.compile(rf"\S{{{SHOWN + 20},}}")
+"""What is cut though it stands in no quotes; with what surrounds it, a quoted value that was cut is shorter."""
+
+
+def visible(text: str) -> str:
+    """A text on one line with its control characters as escapes: texts come from strangers' files, and an escape
+    sequence in one must not reach the terminal."""
+    if text.isprintable():
+        return text
+    return "".join(
+        c if c.isprintable() or unicodedata.category(c) == "Zs" else repr(c)[1:-1] if c not in "\n\t" else " "
+        for c in text
+    )
+
+
+def cut(text: str, most: int = SHOWN) -> str:
+    """A text of at most ``most`` characters and an ellipsis."""
+    return text if len(text) <= most else text[:most] + "…"
+
+
+def told(text: str) -> str:
+    """A sentence as it may be printed: control characters visible, what it quotes cut at :data:`SHOWN`; paths stay
+    whole unless they are absurd."""
+    if len(text) > SHOWN:
+        text = _QUOTED.sub(lambda found: found[1] + cut(found[2]) + found[1], text)
+        text = _WORD.sub(lambda found: cut(found[0], _WHOLE if "/" in found[0] else SHOWN), text)
+        text = cut(text, 2 * _WHOLE)
+    return visible(text)
+
+
+def _place(file: str) -> str:
+    """The name of a file, whole, behind it that of a member of an archive, cut."""
+    path, bang, member = file.partition("!")
+    return visible(f"{cut(path, 4 * _WHOLE)}{bang}{cut(member)}")
 
 
 def cause(error: Exception) -> str:
@@ -46,9 +90,9 @@ class UserError(Exception):
     def __str__(self) -> str:
         place = ""
         if self.file is not None:
-            place = self.file + (f":{self.line}" if self.line is not None else "") + ": "
+            place = _place(self.file) + (f":{self.line}" if self.line is not None else "") + ": "
         elif self.line is not None:
             place = f"line {self.line}: "
-        field = f"{self.field}: " if self.field else ""
-        mend = f" → {self.mend}" if self.mend else ""
-        return " ".join(f"{place}{field}{self.message}{mend}".split())
+        field = f"{visible(cut(self.field))}: " if self.field else ""
+        mend = f" → {told(self.mend)}" if self.mend else ""
+        return " ".join(f"{place}{field}{told(self.message)}{mend}".split())

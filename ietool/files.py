@@ -15,7 +15,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, TextIO
 
+from ietool.charset import check_narrow, not_utf8
 from ietool.errors import UserError
+from ietool.plain_json import ONE_A_LINE, load_json, what_is_wrong
 
 Line = tuple[str, int, str]
 """A line of an input file: (file name, 1-based number, text without its end)."""
@@ -94,15 +96,13 @@ def decode_lines(name: str, stream: BinaryIO, on_bad: OnBad | None = None) -> It
     """The lines of a stream, as :func:`read_lines` gives them."""
     # Split on \n only: U+2028, U+0085 and the like occur inside the JSON strings of real corpora.
     for number, raw in enumerate(stream, 1):
+        if number == 1:
+            check_narrow(raw, name)
         try:
             line = raw.decode("utf-8-sig" if number == 1 else "utf-8")
         except UnicodeDecodeError as error:
-            bad = UserError(
-                f"is not UTF-8 (byte 0x{raw[error.start]:02x} at byte {error.start + 1} of the line)",
-                file=name,
-                line=number,
-                mend="convert the file, for example: iconv -f GB18030 -t UTF-8 OLD > NEW",
-            )
+            what = f"is not UTF-8 (byte 0x{raw[error.start]:02x} at byte {error.start + 1} of the line)"
+            bad = not_utf8(what, "GB18030", name, number)
             if on_bad is None:
                 raise bad from None
             on_bad(bad, raw.decode("utf-8", "backslashreplace").rstrip("\r\n"))
@@ -120,34 +120,22 @@ def parse_json(line: str, file: str, number: int) -> dict[str, Any]:
             handled: half of a surrogate pair, a number of thousands of digits.
     """
     try:
-        record = json.loads(line)
+        record = load_json(line)
         # Only an escape can bring a lone surrogate into a string; it would fail when it is written, hours later.
         if "\\ud" in line or "\\uD" in line:
             json.dumps(record, ensure_ascii=False).encode()
     except UnicodeEncodeError as error:
         code = f"\\u{ord(error.object[error.start]):04x}"
         raise UserError(f"has half of a surrogate pair ({code})", file=file, line=number, mend=SKIP) from None
-    except (json.JSONDecodeError, RecursionError) as error:
-        if line.strip() in ("[", "{", "[{"):
-            message = f"is only the beginning of something ({line.strip()})"
-            raise UserError(
-                message, file=file, line=number, mend="write each record on one line, without a list around them"
-            ) from None
-        where = f" at character {error.pos + 1}" if isinstance(error, json.JSONDecodeError) else ""
-        raise UserError(
-            f"is not JSON{where} ({len(line)} characters, perhaps cut in half)",
-            file=file,
-            line=number,
-            mend="mend the line (prepare leaves it out with --skip-bad)",
-        ) from None
-    except ValueError:  # what json raises on an integer of thousands of digits
-        raise UserError("has a number too long to read", file=file, line=number, mend=SKIP) from None
+    except (ValueError, RecursionError) as error:
+        message, mend = what_is_wrong(line, error)
+        raise UserError(message, file=file, line=number, mend=mend or SKIP) from None
     if not isinstance(record, dict):
         raise UserError(
-            f"is JSON but no object: {type(record).__name__}",
+            f"is JSON but no object: {'null' if record is None else type(record).__name__}",
             file=file,
             line=number,
-            mend='write one {"text": …} object a line',
+            mend=ONE_A_LINE if isinstance(record, list) else "write one object a line: {…}",
         )
     return record
 

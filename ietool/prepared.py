@@ -93,5 +93,5 @@ def latest_sources(top: Path) -> tuple[dict[str, Path], bool] | None:
     try:
         latest = json.loads((top / "latest.json").read_text(encoding="utf-8"))
         return {role: Path(path) for role, path in latest["files"].items()}, bool(latest["skip_bad"])
-    except (OSError, ValueError, KeyError):
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
         return None

@@ -195,7 +195,9 @@ def _parsed(text: str, task: Task[Any]) -> tuple[str, Any]:
     try:
         value, _ = yaml_io.parse(raw)
     except UserError as error:
-        raise UserError(f"the value {raw!r} of --set cannot be read", field=key, mend="put it in quotes") from error
+        reason = error.message.partition(": ")[2]
+        what = f"the value {raw!r} of --set cannot be read" + (f" ({reason})" if reason else "")
+        raise UserError(what, field=key, mend="put it in quotes") from error
     new = task.former_keys.get(key, key)
     return new if isinstance(new, str) else key, value  # of several the head decides, which may yet be set
 

@@ -3,27 +3,23 @@
 from __future__ import annotations
 
 import hashlib
-import json
+import re
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TextIO, TypeVar
 
 from ietool.errors import UserError
 from ietool.files import OnBad
+from ietool.plain_json import dump_json
+from ietool.plain_json import json_kind as json_kind
 
 Record = TypeVar("Record")
 
-_KINDS = {str: "a string", int: "a number", float: "a number", list: "a list", dict: "an object"}
 
-
-def json_kind(value: Any) -> str:
-    """What a JSON value is, in the words of its format: ``a list``, ``null``."""
-    if value is None:
-        return "null"
-    if isinstance(value, bool):
-        return "true or false"
-    return _KINDS[type(value)]
+def not_a(record: Mapping[str, Any], key: str, needed: str) -> str:
+    """What is wrong with a field that is no ``needed`` (``a string``): missing, null, or of another kind."""
+    return f"is {json_kind(record[key])}, {needed} is needed" if key in record else "is missing"
 
 
 def read_records(
@@ -60,7 +56,43 @@ def read_records(
 def none_usable(first: UserError, bad: int) -> UserError:
     """What is wrong with the first of ``bad`` records where there is no good one."""
     message = f"{first.message} (and none of the {bad} records can be used)"
-    return UserError(message, file=first.file, line=first.line, field=first.field, mend=first.mend)
+    return _all_alike(first, message)
+
+
+_LOOKED_AT = 50
+"""Records that are looked at to tell whether all are bad."""
+_SKIPPING = re.compile(r",? ?(?:\(|or )[^,(]*--skip-bad\)?$")
+
+
+class _EnoughError(Exception):
+    pass
+
+
+def looked_on(error: UserError, read: Callable[[OnBad], Iterable[Any]]) -> UserError:
+    """The error of a file's first record; where the records behind it are bad as well, leaving them out is no mend.
+
+    Args:
+        read: reads the file from its beginning, and tells of bad records.
+    """
+    bad = 0
+
+    def count(error: UserError, line: str) -> None:
+        nonlocal bad
+        bad += 1
+        if bad >= _LOOKED_AT:
+            raise _EnoughError
+
+    try:
+        for _ in read(count):
+            return error
+    except (UserError, _EnoughError):
+        pass
+    return _all_alike(error, error.message + (f" (so it is in all of the first {bad} records)" if bad > 1 else ""))
+
+
+def _all_alike(first: UserError, message: str) -> UserError:
+    mend = None if first.mend is None else _SKIPPING.sub("", first.mend)
+    return UserError(message, file=first.file, line=first.line, field=first.field, mend=mend)
 
 
 def count_lines(path: Path) -> int | None:
@@ -89,7 +121,7 @@ class Rejects:
         if self._out is None:
             self._out = self._path.open("w", encoding="utf-8", newline="\n")
         entry = {"file": error.file, "line": error.line, "field": error.field, "reason": error.message, "raw": line}
-        self._out.write(json.dumps(entry, ensure_ascii=False) + "\n")
+        self._out.write(dump_json(entry) + "\n")
 
     def close(self) -> None:
         """Finish the file."""

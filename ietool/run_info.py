@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import platform
 import socket
@@ -11,12 +10,14 @@ from dataclasses import asdict, dataclass, field
 from functools import cache
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, NotRequired
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, with_config
+from typing_extensions import TypedDict
 
 from ietool.errors import WHOLE, UserError, cause
 from ietool.files import atomic_text
+from ietool.plain_json import UnknownNumber, dump_json, load_json
 from ietool.version import __version__
 
 RUN_FILE = "run.json"
@@ -26,6 +27,35 @@ FORMAT = 2
 
 LIBRARIES = ("torch", "transformers", "accelerate", "datasets", "numpy", "safetensors", "tokenizers", "rjieba")
 """Distributions whose versions a run records."""
+
+
+Number = Annotated[float, Field(allow_inf_nan=False)]
+Scalar = str | int | float | bool | None
+
+
+@with_config(ConfigDict(extra="allow"))
+class BestInfo(TypedDict):
+    """The best score of a run: absent where it has none yet."""
+
+    score: Number
+    metric: str
+    epoch: NotRequired[Annotated[int, Field(ge=0)]]
+    stage: NotRequired[Annotated[int, Field(ge=1)]]
+    interval: NotRequired[tuple[Number, Number] | None]
+
+
+@with_config(ConfigDict(extra="allow"))
+class CorpusInfo(TypedDict):
+    """What the model card says of the corpus."""
+
+    files: NotRequired[dict[str, str]]
+    columns: NotRequired[list[Scalar]]
+    rows: NotRequired[list[list[Scalar]]]
+
+
+_SHAPES = {"best": BestInfo, "corpus": CorpusInfo}
+_LARGEST = 16 << 20
+"""Bytes of ``run.json``: a run's has some thousand."""
 
 
 @dataclass
@@ -55,17 +85,17 @@ class RunInfo:
     device: str = ""
     command: list[str] = field(default_factory=list)
     versions: dict[str, str | None] = field(default_factory=dict)
-    process: int | None = None
+    process: Annotated[int, Field(ge=1)] | None = None
     host: str = ""
     precision: str = ""
     prepared: str = ""
-    overfit: int | None = None
+    overfit: Annotated[int, Field(ge=1)] | None = None
     base_model: str | None = None
     corpus: dict[str, Any] = field(default_factory=dict)
     tuned: list[str] = field(default_factory=list)
     files: list[str] = field(default_factory=list)
     members: list[str] = field(default_factory=list)
-    format: int = 1
+    format: Annotated[int, Field(ge=1)] = 1
 
 
 def library_versions() -> dict[str, str | None]:
@@ -83,13 +113,20 @@ def read_info(folder: Path) -> RunInfo | None:
     """What ``run.json`` of a folder says; None if the folder has no ``run.json``; UserError if it is damaged."""
     path = folder / RUN_FILE
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
+        if path.exists() and not path.is_file():
+            raise ValueError("no file")
+        with path.open("rb") as stream:
+            content = stream.read(_LARGEST + 1)
+        if len(content) > _LARGEST:
+            raise ValueError(f"more than {_LARGEST >> 20} MB")
+        data = load_json(content.decode("utf-8"))
         data |= data.pop("extra", {})  # of format 1
         version, versions = data.get("format", 1), data.get("versions")
     except (FileNotFoundError, NotADirectoryError):
         return None
-    except (OSError, ValueError, TypeError, AttributeError) as error:
-        raise UserError(f"is damaged ({cause(error)})", file=path, mend=WHOLE) from None
+    except (OSError, ValueError, TypeError, AttributeError, RecursionError) as error:
+        what = f"{error} is no number of JSON" if isinstance(error, UnknownNumber) else cause(error)
+        raise UserError(f"is damaged ({what})", file=path, mend=WHOLE) from None
     if not isinstance(version, int) or version > FORMAT:
         made_by = versions.get("ietool") if isinstance(versions, dict) else None
         raise UserError(
@@ -98,12 +135,16 @@ def read_info(folder: Path) -> RunInfo | None:
             mend=f"update ietool (the run was made by {made_by or 'a newer one'})",
         )
     try:
-        return _checked()(data)
+        info = _checked()(data)
+        for name, check in _shapes().items():
+            if value := getattr(info, name):
+                check({name: value})
     except ValidationError as error:
         problem = error.errors(include_url=False)[0]
         field = ".".join(map(str, problem["loc"]))
         message = problem["msg"][:1].lower() + problem["msg"][1:]
         raise UserError(f"is damaged ({message})", file=path, field=field, mend=WHOLE) from None
+    return info
 
 
 @cache
@@ -112,10 +153,16 @@ def _checked() -> Callable[[Any], RunInfo]:
     return TypeAdapter(RunInfo).validate_python
 
 
+@cache
+def _shapes() -> dict[str, Callable[[Any], Any]]:
+    """What refuses a field of :class:`RunInfo` whose inner values are of wrong types; given ``{field: value}``."""
+    return {name: TypeAdapter(dict[str, shape]).validate_python for name, shape in _SHAPES.items()}  # type: ignore[valid-type]
+
+
 def write_info(folder: Path, info: RunInfo) -> None:
     """Write ``run.json`` atomically."""
     with atomic_text(folder / RUN_FILE) as out:
-        json.dump(asdict(info), out, ensure_ascii=False, indent=2)
+        out.write(dump_json(asdict(info), indent=2))
         out.write("\n")
 
 

@@ -14,26 +14,31 @@ import math
 import os
 import shutil
 import socket
+import stat
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from filelock import FileLock, Timeout
+from pydantic import TypeAdapter, ValidationError
 
 from ietool import paths
-from ietool.errors import WHOLE, UserError
+from ietool.errors import WHOLE, UserError, cause
+from ietool.plain_json import json_kind, load_json
 from ietool.recipe import Recipe
-from ietool.recipe_io import base_of, differences, save_recipe
+from ietool.recipe_io import base_of, differences, load_recipe, save_recipe
 from ietool.run_info import FORMAT, RUN_FILE, RunInfo, is_alive, library_versions, read_info, write_info
 
 RECIPE_FILE = "recipe.yaml"
 METRICS_FILE = "metrics.jsonl"
 WEIGHTS_FILE = "model.safetensors"
+CONFIG_FILE = "config.json"
 
 _LOCK = ".training.lock"
 """Held by whoever trains in the folder; the system lets go of it when the process ends, however that comes."""
@@ -61,6 +66,18 @@ class RunEntry:
         if self.info.state == "training" and not is_alive(self.info):
             return "interrupted"
         return self.info.state
+
+
+@dataclass(frozen=True)
+class EpochScores:
+    """What is read of a row of ``metrics.jsonl``: the dev scores of the weights themselves and of their average."""
+
+    stage: int
+    epoch: int
+    best: bool
+    loss: float | None = None
+    raw: dict[str, float] | None = None
+    ema: dict[str, float] | None = None
 
 
 # -- make
@@ -200,20 +217,49 @@ def update_run(folder: Path, **changes: Any) -> RunInfo:
 
 def model_files(folder: Path) -> list[str]:
     """The files of a run that are part of its model, by their names within the folder: not checkpoints or logs."""
-    found = []
-    for path in sorted(folder.rglob("*")):
-        inner = path.relative_to(folder)
-        hidden = any(part.startswith(".") for part in inner.parts)
-        if path.is_file() and not path.is_symlink() and not hidden and inner.parts[0] not in _NO_MODEL:
-            found.append(inner.as_posix())
-    return found
+    names = (path.relative_to(folder).as_posix() for path in sorted(folder.rglob("*")))
+    return [name for name in names if is_model_file(folder, name)]
+
+
+def is_model_file(folder: Path, name: str) -> bool:
+    """Whether a name, which may be a stranger's, is that of a file of the model: a regular file within the folder that
+    is reached without any link, is not hidden, and belongs to no checkpoint, log or text of dev."""
+    parts = name.split("/")
+    if "\0" in name or "\\" in name or any(not part or part.startswith(".") for part in parts):
+        return False
+    if parts[0] in _NO_MODEL:
+        return False
+    path = folder
+    for part in parts:
+        path = path / part
+        try:
+            mode = path.lstat().st_mode
+        except (OSError, ValueError):
+            return False
+        if stat.S_ISLNK(mode):
+            return False
+    return stat.S_ISREG(mode)
+
+
+_LONGEST_HEADER = 100 << 20
+"""Bytes of the header of weights, as safetensors itself has it."""
 
 
 def count_parameters(folder: Path) -> int:
-    """Numbers in a run's weights, read from the header of the file alone."""
-    with (folder / WEIGHTS_FILE).open("rb") as stream:
-        header = json.loads(stream.read(int.from_bytes(stream.read(8), "little")))
-    return sum(math.prod(entry["shape"]) for name, entry in header.items() if name != "__metadata__")
+    """Numbers in a run's weights, read from the header of the file alone. Raises UserError if it is damaged."""
+    path = folder / WEIGHTS_FILE
+    try:
+        with path.open("rb") as stream:
+            size = int.from_bytes(stream.read(8), "little")
+            if size > min(path.stat().st_size, _LONGEST_HEADER):
+                raise ValueError("it is cut off, or of another kind")
+            header = load_json(stream.read(size).decode("utf-8"))
+        shapes = [entry["shape"] for name, entry in header.items() if name != "__metadata__"]
+        if not all(type(side) is int and 0 <= side < 1 << 48 for shape in shapes for side in shape):
+            raise ValueError("it has sizes that are none")
+        return sum(map(math.prod, shapes))
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+        raise UserError(f"is damaged ({cause(error)})", file=path, mend=WHOLE) from None
 
 
 # -- find
@@ -252,6 +298,10 @@ def latest_run(recipe: str) -> Path:
     """
     for entry in list_runs():
         if entry.info.recipe == recipe and entry.has_weights and not entry.info.overfit:
+            try:
+                load_recipe(entry.folder / RECIPE_FILE)
+            except UserError:  # damaged: `ietool runs` tells of it
+                continue
             return entry.folder
     raise UserError(
         f"no trained run of recipe {recipe!r} under {paths.runs_folder()}",
@@ -275,32 +325,120 @@ def unfinished_run(recipe: str) -> Path:
     )
 
 
+@dataclass(frozen=True)
+class DamagedRun:
+    """A folder that should be a run, and why it is none that can be used."""
+
+    folder: Path
+    reason: UserError
+
+
 def list_runs(root: Path | None = None) -> list[RunEntry]:
     """Every run under ``root`` (default: the working folder's ``runs/``), newest first. Damaged ones are left out."""
-    found = []
+    return survey_runs(root)[0]
+
+
+def survey_runs(root: Path | None = None, *, closely: bool = False) -> tuple[list[RunEntry], list[DamagedRun]]:
+    """Every run under ``root``, newest first, and those that are damaged, by their folders.
+
+    Args:
+        closely: look into their recipes and settings too, which takes some milliseconds a run.
+    """
+    found, damaged = [], []
     for folder in _run_folders(root or paths.runs_folder(), depth=3):
         try:
-            info = read_info(folder)
-        except UserError:
-            continue
-        if info is not None:
-            found.append(RunEntry(folder, info))
-    return sorted(found, key=lambda entry: _moment(entry.info.created), reverse=True)
+            found.append(_whole(folder))
+            if closely:
+                load_recipe(folder / RECIPE_FILE)
+                if (folder / CONFIG_FILE).exists():
+                    read_settings(folder / CONFIG_FILE)
+                read_metrics(folder)
+        except UserError as error:
+            damaged.append(DamagedRun(folder, error))
+            found = [entry for entry in found if entry.folder != folder]
+    return sorted(found, key=lambda entry: _moment(entry.info.created), reverse=True), damaged
+
+
+def _whole(folder: Path) -> RunEntry:
+    """The run in a folder, which may have no weights yet. Raises UserError if it is damaged."""
+    entry = open_run(folder, weights=False)
+    return open_run(folder) if entry.state == "finished" and entry.info.best else entry
+
+
+_MOST = 1 << 31
+"""No size of a model is larger, in any unit."""
+_MOST_LAYERS = 10_000
+
+
+def read_settings(path: Path) -> dict[str, Any]:
+    """The settings of a model, ``config.json``.
+
+    Raises:
+        UserError: it is missing or no JSON object, or has numbers that no model has, for which memory would be taken
+            before its weights tell that they do not fit.
+    """
+    try:
+        settings = load_json(path.read_text(encoding="utf-8"))
+        if not isinstance(settings, dict):
+            raise ValueError(f"it is {json_kind(settings)}, an object is needed")
+        _check_numbers(settings)
+    except FileNotFoundError:
+        raise UserError("is missing", file=path, mend=WHOLE) from None
+    except (OSError, ValueError, RecursionError) as error:
+        raise UserError(f"is damaged ({cause(error)})", file=path, mend=WHOLE) from None
+    return settings
+
+
+def _check_numbers(value: Any, key: str = "") -> None:
+    """Raise ValueError for a number that is out of all bounds, and for one of layers that no model has."""
+    if isinstance(value, dict):
+        for name, part in value.items():
+            _check_numbers(part, name)
+    elif isinstance(value, list):
+        for part in value:
+            _check_numbers(part, key)
+    elif isinstance(value, int | float) and abs(value) > (_MOST_LAYERS if "layers" in key else _MOST):
+        raise ValueError(f"{key} is {value}")
+
+
+def read_metrics(folder: Path) -> list[EpochScores]:
+    """The rows of a run's ``metrics.jsonl``; none where there is no such file.
+
+    Raises:
+        UserError: naming the line that is no row.
+    """
+    path = folder / METRICS_FILE
+    if not path.is_file():
+        return []
+    rows: list[EpochScores] = []
+    try:
+        with path.open(encoding="utf-8") as lines:
+            rows.extend(_row_of()(json.loads(line)) for line in lines)
+    except (OSError, ValueError, RecursionError) as error:
+        what = error.errors()[0]["msg"] if isinstance(error, ValidationError) else cause(error)
+        raise UserError(f"is damaged ({what})", file=path, line=len(rows) + 1, mend=WHOLE) from None
+    return rows
+
+
+@cache
+def _row_of() -> Callable[[Any], EpochScores]:
+    return TypeAdapter(EpochScores).validate_python
 
 
 def _run_folders(root: Path, depth: int) -> Iterator[Path]:
-    if not root.is_dir():
+    try:
+        if (root / RUN_FILE).exists():
+            yield root
+        elif depth and root.is_dir():
+            for child in sorted(root.iterdir()):
+                if child.is_dir():
+                    yield from _run_folders(child, depth - 1)
+    except OSError:  # a folder that we may not look into holds no run of ours
         return
-    if (root / RUN_FILE).is_file():
-        yield root
-    elif depth:
-        for child in sorted(root.iterdir()):
-            if child.is_dir():
-                yield from _run_folders(child, depth - 1)
 
 
 def _moment(created: str) -> float:
     try:
         return datetime.fromisoformat(created).timestamp()
-    except ValueError:
+    except (ValueError, OverflowError, OSError):  # no moment, or one that no clock knows
         return 0.0

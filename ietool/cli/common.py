@@ -9,7 +9,7 @@ from typing import Any
 
 import typer
 
-from ietool.errors import UserError
+from ietool.errors import UserError, told
 
 
 def examples(*lines: str) -> str:
@@ -32,8 +32,8 @@ def check_device(device: str) -> None:
 
 
 def say(message: str) -> None:
-    """A message to the user, on standard error: standard output holds results only."""
-    print(message, file=sys.stderr, flush=True)
+    """A message to the user, on standard error: standard output holds results only. It may quote a stranger's file."""
+    print("\n".join(map(told, message.split("\n"))), file=sys.stderr, flush=True)
 
 
 def print_json(value: Any) -> None:

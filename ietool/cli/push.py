@@ -9,6 +9,7 @@ import typer
 
 from ietool.cli.common import examples, print_json, say
 from ietool.cli.options import JsonOption
+from ietool.errors import visible
 
 
 def push_cli(
@@ -28,11 +29,13 @@ def push_cli(
     from ietool.workflow.push import push
 
     outcome = push(run, repository, private=not public, dry=dry_run)
+    for name in outcome.left_out:
+        say(f"note: {name!r} stays here: it is no regular file of the model within the run")
     if json:
         print_json({"files": list(outcome.files), "bytes": outcome.size, "url": outcome.url})
         return
     for name in outcome.files:
-        print(name)
+        print(visible(name))
     verb = "would go" if outcome.url is None else "went"
     say(f"{len(outcome.files)} files, {outcome.size / 1e6:.1f} MB, {verb} to {outcome.url or repository}")
 

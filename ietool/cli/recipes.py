@@ -9,7 +9,7 @@ import typer
 
 from ietool.cli.common import examples, print_json, say
 from ietool.cli.options import JsonOption, RecipeArgument
-from ietool.errors import UserError
+from ietool.errors import UserError, told
 
 recipes_app = typer.Typer(
     help="List, show, copy and validate recipes.",
@@ -62,6 +62,7 @@ def show_cli(
     json: JsonOption = False,
 ) -> None:
     """Print a recipe's file; with --all or --json the resolved recipe."""
+    from ietool import yaml_io
     from ietool.recipe_io import find_recipe, load_recipe
     from ietool.recipe_text import resolved
 
@@ -71,7 +72,8 @@ def show_cli(
     if everything:
         print(resolved(load_recipe(name)), end="")
         return
-    print(find_recipe(name).read_text(encoding="utf-8-sig"), end="")
+    _, _, text = yaml_io.read(find_recipe(name))
+    print(text, end="")
 
 
 @recipes_app.command(
@@ -83,6 +85,7 @@ def copy_cli(
     force: Annotated[bool, typer.Option("--force", help="Replace FILE.")] = False,
 ) -> None:
     """Copy a recipe, to edit it and pass it as --recipe FILE."""
+    from ietool import yaml_io
     from ietool.files import atomic_text
     from ietool.recipe_io import find_recipe
 
@@ -90,7 +93,7 @@ def copy_cli(
         raise UserError("is a folder", file=file, mend=f"name a file in it, for example {file / (name + '.yaml')}")
     if file.exists() and not force:
         raise UserError("exists already", file=file, mend="choose another name, or give --force")
-    text = find_recipe(name).read_text(encoding="utf-8-sig")
+    text = yaml_io.read_text(find_recipe(name))
     with atomic_text(file) as out:
         out.write(text)
     say(f"copied: {file}; train it with: ietool train --recipe {_as_argument(file)}")
@@ -112,9 +115,9 @@ def validate_cli(
     if json:
         print_json({"valid": True, "name": loaded.name, "task": loaded.task, "differences": changed})
         return
-    print(f"{recipe}: a valid recipe for task {loaded.task}, named {loaded.name}")
+    print(told(f"{recipe}: a valid recipe for task {loaded.task}, named {loaded.name}"))
     for key, value in changed.items():
-        print(f"  differs from the recipe that ships: {key} = {value}")
+        print(told(f"  differs from the recipe that ships: {key} = {value}"))
 
 
 def _as_argument(file: Path) -> str:

@@ -25,13 +25,13 @@ def runs_cli(
     """
     from ietool import paths
     from ietool.report.render import console, render
-    from ietool.runs import list_runs
-    from ietool.tables import Table
+    from ietool.runs import survey_runs
+    from ietool.tables import Cell, Table
 
     root = folder or paths.runs_folder()
     if folder is not None and not folder.is_dir():
         raise UserError("no such folder", file=folder, mend="check the path")
-    found = list_runs(root)
+    found, damaged = survey_runs(root, closely=True)
     if json:
         print_json(
             [
@@ -47,12 +47,13 @@ def runs_cli(
                 }
                 for entry in found
             ]
+            + [{"folder": run.folder, "state": "damaged", "reason": str(run.reason)} for run in damaged]
         )
         return
-    if not found:
+    if not found and not damaged:
         say(f"no runs under {root} yet; make one with: ietool train --recipe ske")
         return
-    rows = []
+    rows: list[tuple[Cell, ...]] = []
     for entry in found:
         info, best = entry.info, entry.info.best or {}
         changed = ", ".join(f"{key}={value}" for key, value in info.differences.items())
@@ -62,13 +63,16 @@ def runs_cli(
         if shown and records:
             shown += f" on its own {records} records"
         rows.append((info.recipe, changed or "nothing", shown, _when(info.created), entry.state, str(entry.folder)))
+    rows += [(None, None, None, None, "damaged", str(run.folder)) for run in damaged]
     render(Table("", ("recipe", "differs in", "best dev score", "when", "state", "where"), rows), console())
+    for run in damaged:
+        say(f"note: damaged: {run.reason}")
 
 
 def _when(created: str) -> str:
     try:
         return datetime.fromisoformat(created).strftime("%Y-%m-%d %H:%M")
-    except ValueError:
+    except ValueError:  # no moment
         return created
 
 

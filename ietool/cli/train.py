@@ -55,6 +55,7 @@ def train_cli(
 ) -> None:
     """Train; prepares first where that was not done."""
     from ietool.recipe_io import load_recipe
+    from ietool.registry import get_task
     from ietool.runs import check_output, unfinished_run
 
     files = input_files(train, dev, test, schema, file)
@@ -74,6 +75,8 @@ def train_cli(
         _check_resumed(output or unfinished_run(loaded.name), loaded.name)
     elif is_main_process():
         check_output(output, overwrite=overwrite)
+    if not resume:
+        get_task(loaded.task).check(loaded)
     check_device(device)
     outcome = prepare_and_train(
         loaded,

@@ -15,8 +15,10 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from pydantic import TypeAdapter
 
 from ietool.errors import WHOLE, UserError, cause
+from ietool.plain_json import load_json
 
 Rows = npt.NDArray[np.int32]
 Parts = npt.NDArray[np.float32]
@@ -234,11 +236,15 @@ class StoredCandidates(Sequence[Candidates]):
         import pyarrow as pa  # type: ignore[import-untyped]
 
         try:
-            data = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
-            layout = {name: tuple(value) for name, value in data["layout"].items()}
-            self.layout, self.floor = Layout(**layout), Floor(**data["floor"])
+            data = load_json((folder / ABOUT).read_text(encoding="utf-8"))
+            # Unknown names are refused by the classes, values of wrong kinds by the library.
+            self.layout = TypeAdapter(Layout).validate_python(asdict(Layout(**data["layout"])))
+            self.floor = TypeAdapter(Floor).validate_python(asdict(Floor(**data["floor"])))
             self.about: Mapping[str, Any] = dict(data["about"])
+            if not self.layout.rows:
+                raise ValueError("rows without columns")
             table = pa.ipc.open_file(pa.memory_map(str(folder / TABLE))).read_all()
+            table.validate()
             self._columns = {
                 name: [(c.offsets.to_numpy(), c.values.to_numpy()) for c in table.column(name).chunks]
                 for name in ("rows", "parts", "whole")
@@ -249,7 +255,7 @@ class StoredCandidates(Sequence[Candidates]):
             missing = next(name for name in (ABOUT, TABLE) if not (folder / name).is_file())
             raise UserError("holds no candidates", file=folder, mend=f"{missing} is missing") from None
         # pyarrow's errors are ValueErrors, LookupErrors and the like.
-        except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
+        except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
             raise UserError(f"holds damaged candidates ({cause(error)})", file=folder, mend=WHOLE) from None
         self._first = np.cumsum([0, *(len(chunk) for chunk in table.column("capped").chunks)])
 

@@ -9,13 +9,13 @@ imports a room only when a command enters it: nothing heavy is loaded to list re
 
 from __future__ import annotations
 
-import json
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
+from ietool.core.forms import Form
 from ietool.core.heads import Head
 from ietool.core.sources import Sources
 from ietool.errors import WHOLE, UserError
@@ -23,6 +23,7 @@ from ietool.files import Line, read_lines
 from ietool.nearest import did_you_mean
 from ietool.progress import Progress, no_progress
 from ietool.recipe import Recipe, head_kind
+from ietool.runs import CONFIG_FILE, read_settings
 from ietool.scoring.report import Report
 from ietool.tables import Table
 
@@ -77,6 +78,12 @@ class Task(ABC, Generic[R]):
     epoch_scores: ClassVar[tuple[tuple[str, str], ...]] = (("P", "precision"), ("R", "recall"), ("F1", "f1"))
     """What the table of ``train`` shows of the dev score, three of (heading of up to 5 letters, name of the value);
     ``score`` is the primary value whatever its name. A value that the variant has not is shown as a dash."""
+    forms: ClassVar[tuple[Form, ...]] = ()
+    """By what the task's files are known, where one turns up in a wrong place."""
+    gold_keys: ClassVar[tuple[str, ...]] = ()
+    """Keys that records of gold files have, and those of submissions have not."""
+    predictions_like_texts: ClassVar[bool] = True
+    """Whether a submission has the form of a gold file."""
     demo: ClassVar[tuple[str, ...]] = ()
     """``key=value`` settings of ``ietool demo``: what the small corpus that ships wants otherwise than the recipe.
     Those that do not act for a recipe's head are left out."""
@@ -196,14 +203,11 @@ class Task(ABC, Generic[R]):
         """
         from ietool.nn.pretrained import open_pretrained
 
-        try:
-            settings = json.loads((run / "config.json").read_text(encoding="utf-8"))
-            head = self.head_of(settings)
-        except (OSError, ValueError, AttributeError):
-            settings, head = {}, self.heads[0]  # opening it says what is wrong
+        settings = read_settings(run / CONFIG_FILE)
+        head = self.head_of(settings)
         if head is None:
             kind = settings.get("model_type")
-            raise UserError(f"is of an unknown model ({kind!r})", file=run / "config.json", mend=WHOLE)
+            raise UserError(f"is of an unknown model ({kind!r})", file=run / CONFIG_FILE, mend=WHOLE)
         return open_pretrained(head.load("model"), run)
 
     # -- batches → candidates → predictions (heads/)

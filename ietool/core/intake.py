@@ -22,7 +22,7 @@ import numpy.typing as npt
 from ietool.errors import UserError
 from ietool.files import OnBad
 from ietool.progress import Progress
-from ietool.records import Rejects, SeenTexts, count_lines, digest
+from ietool.records import Rejects, SeenTexts, count_lines, digest, looked_on
 from ietool.text.characters import fold
 
 EVERY = 256
@@ -220,9 +220,14 @@ class Intake(Generic[E]):
         Args:
             load: opens the records; it is given what is to be done with bad ones.
         """
-        for example in watched(load(rejecting(self.rejects, counts)), self.progress, step, count_lines(path)):  # type: ignore[type-var]
-            counts.records += 1
-            yield example
+        try:
+            for example in watched(load(rejecting(self.rejects, counts)), self.progress, step, count_lines(path)):  # type: ignore[type-var]
+                counts.records += 1
+                yield example
+        except UserError as error:
+            if self.rejects is not None or counts.records:
+                raise
+            raise looked_on(error, load) from None
 
     def train(
         self, records: Iterable[E], counts: SplitCounts, hold: HoldOut | None = None, *, once: bool = True

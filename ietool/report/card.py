@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import math
 import shlex
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +14,13 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from ietool import yaml_io
 from ietool.files import atomic_text
 from ietool.recipe import encoder_kind
+from ietool.recipe_io import load_recipe
+from ietool.report.local import local_paths, strings_in, without_paths
 from ietool.run_info import RunInfo
-from ietool.runs import METRICS_FILE, RECIPE_FILE, count_parameters, open_run
+from ietool.runs import RECIPE_FILE, count_parameters, open_run, read_metrics
+
+_TELLING = ("differences", "corpus", "tuned", "members")
+"""Fields of ``run.json`` that may name files."""
 
 CARD = "README.md"
 """Where hubs look for it."""
@@ -28,16 +33,26 @@ def write_card(folder: Path) -> Path:
         UserError: it is no run, or has no weights.
     """
     path = folder / CARD
+    text = card(folder)
+    if path.is_symlink():  # a stranger's run may lead out of its folder
+        path.unlink()
     with atomic_text(path) as out:
-        out.write(card(folder))
+        out.write(text)
     return path
 
 
 def card(folder: Path) -> str:
     """The card of a run as Markdown with the front matter that hubs read. Raises UserError as :func:`write_card`."""
     info = open_run(folder).info
-    recipe, _, _ = yaml_io.read(folder / RECIPE_FILE)
-    encoder = encoder_kind(recipe.get("model", {}).get("encoder", "characters"))
+    load_recipe(folder / RECIPE_FILE)  # a damaged one is told of
+    data, _, text = yaml_io.read(folder / RECIPE_FILE)
+    local = local_paths(data, info)
+    if local & set(strings_in(data)):
+        text = yaml_io.dump(without_paths(data, local))
+    info = replace(info, **without_paths({key: getattr(info, key) for key in _TELLING}, local))
+    recipe = without_paths(data, local)
+    model = recipe.get("model")
+    encoder = encoder_kind(model.get("encoder", "characters") if isinstance(model, dict) else "characters")
     encoder = str(encoder.get("name", encoder.get("kind"))) if isinstance(encoder, dict) else str(encoder)
     environment = Environment(
         loader=PackageLoader("ietool.report"), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
@@ -45,40 +60,22 @@ def card(folder: Path) -> str:
     )  # fmt: skip
     environment.filters |= {"code": _code, "cell": _cell}
     best = info.best or {}
-    made = environment.get_template("card.md.j2").render(
+    return environment.get_template("card.md.j2").render(
         front=_front_matter(info),
         info=info,
         title=str(recipe.get("title") or info.recipe),
-        best=best,
+        best={"epoch": None, "stage": None, **best} if best else {},
         score=f"{best['score']:.4f}" if best else "",
         interval="–".join(f"{value:.4f}" for value in best.get("interval") or ()),
         epochs=_epochs(folder),
         corpus=info.corpus,
         encoder=encoder,
         parameters=f"{count_parameters(folder):,}",
-        recipe=(folder / RECIPE_FILE).read_text(encoding="utf-8").rstrip("\n"),
-        fence=_fence((folder / RECIPE_FILE).read_text(encoding="utf-8")),
+        recipe=text.rstrip("\n"),
+        fence=_fence(text),
         name=folder.name,
         argument=shlex.quote(folder.name),
     )
-    return without_local_paths(made, recipe)
-
-
-def without_local_paths(text: str, recipe: Any) -> str:
-    """A text with the absolute paths of a recipe cut to their last part: nobody else has them, and they tell of the
-    machine."""
-    for path in sorted(_local_paths(recipe), key=len, reverse=True):
-        text = text.replace(path, Path(path).name)
-    return text
-
-
-def _local_paths(value: Any) -> set[str]:
-    """The absolute paths in a recipe."""
-    if isinstance(value, dict):
-        return {path for part in value.values() for path in _local_paths(part)}
-    if isinstance(value, list):
-        return {path for part in value for path in _local_paths(part)}
-    return {value} if isinstance(value, str) and Path(value).is_absolute() and Path(value).name else set()
 
 
 def _front_matter(info: RunInfo) -> str:
@@ -102,21 +99,16 @@ def _front_matter(info: RunInfo) -> str:
 
 
 def _epochs(folder: Path) -> list[dict[str, Any]]:
-    path = folder / METRICS_FILE
-    if not path.is_file():
-        return []
-    rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
     shown = []
-    for row in rows:
-        values = row.get("ema") or row.get("raw") or {}
-        score, loss = values.get("score"), row.get("loss")
+    for row in read_metrics(folder):
+        score = (row.ema or row.raw or {}).get("score")
         shown.append(
             {
-                "stage": row["stage"],
-                "epoch": row["epoch"],
-                "loss": "–" if loss is None or math.isnan(loss) else f"{loss:.4f}",
+                "stage": row.stage,
+                "epoch": row.epoch,
+                "loss": "–" if row.loss is None or math.isnan(row.loss) else f"{row.loss:.4f}",
                 "score": "–" if score is None else f"{score:.4f}",
-                "best": "best" if row["best"] else "",
+                "best": "best" if row.best else "",
             }
         )
     return shown

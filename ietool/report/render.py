@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import sys
 import textwrap
-import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ietool.errors import cut, visible
+from ietool.plain_json import dump_json
 from ietool.tables import Cell, Table
 
 if TYPE_CHECKING:
@@ -32,14 +32,7 @@ def cell_text(cell: Cell) -> str:
         return "–"
     if isinstance(cell, float):
         return f"{cell:.4f}"
-    text = str(cell)
-    if text.isprintable():
-        return text
-    # Texts come from strangers' files: an escape sequence in one must not reach the terminal.
-    return "".join(
-        c if c.isprintable() or unicodedata.category(c) == "Zs" else repr(c)[1:-1] if c not in "\n\t" else " "
-        for c in text
-    )
+    return visible(str(cell))
 
 
 def render(table: Table, console: Console) -> None:
@@ -76,13 +69,18 @@ def plain(table: Table) -> str:
             parts.append(space + text if to_right else text + space)
         return "  ".join(parts).rstrip() + "\n"
 
-    out = [f"{table.title}\n"] if table.title else []
+    out = [f"{_title(table)}\n"] if table.title else []
     if table.columns:
         out += [line(list(table.columns)), line(["-" * width for width in widths])]
     out += [line(row) for row in rows]
     if table.note:
-        out.append(table.note + "\n")
+        out.append(visible(table.note) + "\n")
     return "".join(out)
+
+
+def _title(table: Table) -> str:
+    """A title, which may be somebody's text: the beginning of a long one tells which."""
+    return visible(cut(table.title))
 
 
 def _right_aligned(table: Table) -> list[bool]:
@@ -97,7 +95,7 @@ def _render_rich(table: Table, console: Console) -> None:
     from rich.text import Text
 
     if table.title:
-        console.print(Text(table.title, style="bold"), soft_wrap=True)
+        console.print(Text(_title(table), style="bold"), soft_wrap=True)
     if table.columns:
         rows = [[cell_text(cell) for cell in row] for row in table.rows]
         widths = _fitting(table, rows, console.width)
@@ -179,6 +177,7 @@ def say_at_words(sentence: str, console: Console, *, style: str = "") -> None:
     """Print a sentence whose lines end at words on a terminal; a path or a name stays whole, however long it is."""
     from rich.text import Text
 
+    sentence = visible(sentence)
     if console.is_terminal:
         console.print(Text(_at_words(sentence, console.width), style=style), soft_wrap=True)
     else:
@@ -187,11 +186,11 @@ def say_at_words(sentence: str, console: Console, *, style: str = "") -> None:
 
 def to_json(value: Any) -> str:
     """One JSON value, Chinese readable. Takes tables, dataclasses, pydantic models and paths as well."""
-    text = json.dumps(value, ensure_ascii=False, indent=2, default=_plain_data)
+    text = dump_json(value, indent=2, default=_plain_data)
     try:
         text.encode("utf-8")
     except UnicodeEncodeError:  # a lone surrogate from somebody's JSON
-        text = json.dumps(value, ensure_ascii=True, indent=2, default=_plain_data)
+        text = dump_json(value, ensure_ascii=True, indent=2, default=_plain_data)
     return text
 
 

@@ -100,3 +100,14 @@ def _next_higher(values: Floats, stops: npt.NDArray[np.int64]) -> npt.NDArray[np
         able = able[blocks[level][at[able]] <= values[able]]
         at[able] += width
     return np.where(at < stops, at, -1)
+
+
+def whereabouts(name: str, text: str, start: int) -> tuple[str, int]:
+    """(what offsets count, where a name really stands) for a name that does not stand where a file says; −1 if it is
+    nowhere. Of several places the one nearest behind the wrong one, or else the first."""
+    wide = text.encode("utf-16-le", "surrogatepass")
+    wanted = name.encode("utf-16-le", "surrogatepass")
+    in_units = len(wide) != 2 * len(text) and wide[2 * start : 2 * start + len(wanted)] == wanted
+    found = text.find(name, max(0, start - len(name)))
+    counted = "offsets count characters, not units of UTF-16" if in_units else "offsets count characters from 0"
+    return counted, found if found >= 0 else text.find(name)

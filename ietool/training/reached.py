@@ -7,6 +7,9 @@ import os
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from ietool.errors import UserError, cause
+from ietool.plain_json import dump_json
+
 PROGRESS_FILE = "progress.json"
 """Of a checkpoint; written last."""
 
@@ -61,12 +64,17 @@ def last_checkpoint(folder: Path) -> Path | None:
 
 
 def read_progress(checkpoint: Path) -> TrainState:
-    """The state saved in a checkpoint."""
-    return TrainState.from_json((checkpoint / PROGRESS_FILE).read_text(encoding="utf-8"))
+    """The state saved in a checkpoint. Raises UserError if it is damaged."""
+    path = checkpoint / PROGRESS_FILE
+    try:
+        return TrainState.from_json(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+        mend = "delete the folder that it lies in, and go on with --resume from the checkpoint before"
+        raise UserError(f"is damaged ({cause(error)})", file=path, mend=mend) from None
 
 
 def write_rows(run: Path, rows: list[EpochRow]) -> None:
     """``metrics.jsonl``: a row an epoch."""
     part = run / ".metrics.part"
-    part.write_text("".join(json.dumps(asdict(row)) + "\n" for row in rows), encoding="utf-8")
+    part.write_text("".join(dump_json(asdict(row)) + "\n" for row in rows), encoding="utf-8")
     os.replace(part, run / "metrics.jsonl")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -15,6 +14,7 @@ from ietool.core.candidates import Candidates, Floor, write_candidates
 from ietool.core.contract import Task
 from ietool.core.predicting import Predictor
 from ietool.files import atomic_text
+from ietool.plain_json import dump_json
 from ietool.progress import Progress
 from ietool.recipe import Recipe
 from ietool.recipe_io import change_recipe
@@ -93,7 +93,7 @@ def keep_dev(scorer: DevScorer, model: PreTrainedModel, run: Path, tuned: Sequen
     report = task.evaluate(recipe, scorer.gold, predictions, outcomes=True)
     with atomic_text(part / "outcomes.jsonl") as out:
         for outcome in report.outcomes:
-            out.write(json.dumps(outcome.record(), ensure_ascii=False) + "\n")
+            out.write(dump_json(outcome.record()) + "\n")
     if report.counts is not None:
         np.save(part / "counts.npy", report.counts)
     shutil.rmtree(run / DEV, ignore_errors=True)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ietool.core.forms import reading, told_apart
 from ietool.errors import UserError
 from ietool.files import atomic_text
 from ietool.progress import Progress, no_progress
@@ -132,7 +133,7 @@ def predict_file(
 
         def counted() -> Iterator[Any]:
             nonlocal done
-            for prediction in loaded.stream(loaded.task.open_inputs(source)):
+            for prediction in loaded.stream(reading(loaded.task, source)):
                 yield prediction
                 done += 1
                 if done % 64 == 0:
@@ -141,4 +142,6 @@ def predict_file(
         for piece in loaded.task.submission(counted(), loaded.run, output):
             out.write(piece)
     progress("texts", done, done)
-    return Predicted(done, time.monotonic() - begin, loaded.notes)
+    stranger = told_apart(loaded.task, source)
+    notes = loaded.notes if stranger is None else (*loaded.notes, stranger)
+    return Predicted(done, time.monotonic() - begin, notes)

@@ -15,6 +15,7 @@ from filelock import FileLock
 
 from ietool import paths
 from ietool.core.contract import Task
+from ietool.core.forms import explained
 from ietool.core.sources import Sources, option_of
 from ietool.errors import UserError
 from ietool.nearest import did_you_mean
@@ -130,7 +131,10 @@ def _build(
     scratch = Path(tempfile.mkdtemp(prefix=".preparing-", dir=folder.parent))
     try:
         rejects = scratch / "rejects.jsonl" if skip_bad else None
-        report = task.prepare(recipe, sources, scratch, rejects=rejects, progress=progress)
+        try:
+            report = task.prepare(recipe, sources, scratch, rejects=rejects, progress=progress)
+        except UserError as error:
+            raise explained(error, task, sources.files) from None
         if report.rejected:
             report.notes.append(f"bad records with their reasons: {folder / 'rejects.jsonl'}")
         save_recipe(recipe, scratch / "recipe.yaml")

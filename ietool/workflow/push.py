@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 
 from ietool import yaml_io
-from ietool.errors import UserError
-from ietool.report.card import CARD, without_local_paths, write_card
+from ietool.errors import WHOLE, UserError, cause
+from ietool.plain_json import dump_json, load_json
+from ietool.report.card import CARD, write_card
+from ietool.report.local import local_paths, own_paths, strings_in, without_paths
 from ietool.run_info import RUN_FILE
-from ietool.runs import RECIPE_FILE, model_files, open_run
+from ietool.runs import RECIPE_FILE, is_model_file, model_files, open_run
 
 
 @dataclass(frozen=True)
 class Pushed:
-    """The files of the model, by their names within the run, their bytes, and where they went; None: nowhere."""
+    """The files of the model, by their names within the run, their bytes, where they went (None: nowhere), and the
+    names that ``run.json`` has besides: of what is no regular file within the run."""
 
     files: Sequence[str]
     size: int
     url: str | None
+    left_out: Sequence[str] = ()
 
 
 def push(run: Path, repository: str, *, private: bool = True, dry: bool = False) -> Pushed:
@@ -45,11 +48,16 @@ def push(run: Path, repository: str, *, private: bool = True, dry: bool = False)
     _check_name(repository)
     write_card(run)
     names = sorted({*(entry.info.files or model_files(run)), CARD})
-    # Only what the training wrote: predictions that stand in the folder may hold the competition's texts.
-    names = [name for name in names if (run / name).is_file()]
+    # Only what the training wrote: predictions that stand in the folder may hold the competition's texts. And only
+    # what lies in the folder: the run may be a stranger's, who would like to be sent other files of this machine.
+    left_out = [name for name in names if not is_model_file(run, name)]
+    names = [name for name in names if name not in left_out]
     size = sum((run / name).stat().st_size for name in names)
     if dry:
-        return Pushed(names, size, None)
+        return Pushed(names, size, None, left_out)
+
+    local = local_paths(yaml_io.read(run / RECIPE_FILE)[0], entry.info)
+    contents = {name: _content(run, name, local) for name in names}
 
     from huggingface_hub import CommitOperationAdd, HfApi
 
@@ -57,7 +65,7 @@ def push(run: Path, repository: str, *, private: bool = True, dry: bool = False)
         api = HfApi(library_name="ietool")
         name = str(api.create_repo(repository, private=private, exist_ok=True).repo_id)
         message = f"{entry.info.recipe}, trained with ietool"
-        files = [CommitOperationAdd(path_in_repo=file, path_or_fileobj=_content(run, file)) for file in names]
+        files = [CommitOperationAdd(path_in_repo=file, path_or_fileobj=held) for file, held in contents.items()]
         made = api.create_commit(repo_id=name, operations=files, commit_message=message)
     # What the library raises where there is no network, no token, no right, or no such name: many kinds, one answer.
     except Exception as error:
@@ -65,7 +73,7 @@ def push(run: Path, repository: str, *, private: bool = True, dry: bool = False)
         raise UserError(
             f"{repository!r} did not take the run ({reason})", mend="check the name, the network, and `hf auth login`"
         ) from None
-    return Pushed(names, size, str(made.commit_url))
+    return Pushed(names, size, str(made.commit_url), left_out)
 
 
 def _check_name(repository: str) -> None:
@@ -80,18 +88,29 @@ def _check_name(repository: str) -> None:
         ) from None
 
 
-def _content(run: Path, name: str) -> str | bytes:
+_LARGEST = 1 << 20
+"""Bytes of a file of settings; vocabularies are larger, and name no file."""
+
+
+def _content(run: Path, name: str, local: Set[str]) -> str | bytes:
     """A file of a run as it goes to others: its path, or what it holds without what tells of this machine."""
     path = run / name
-    if name not in (RUN_FILE, RECIPE_FILE, "config.json"):
+    if name == RECIPE_FILE:
+        data, _, text = yaml_io.read(path)
+        return (yaml_io.dump(without_paths(data, local)) if local & set(strings_in(data)) else text).encode()
+    if path.suffix != ".json" or path.stat().st_size > _LARGEST:
         return str(path)
     text = path.read_text(encoding="utf-8")
+    try:
+        data = load_json(text)
+    except (ValueError, RecursionError) as error:
+        raise UserError(f"is damaged ({cause(error)})", file=path, mend=WHOLE) from None
+    cleaned = without_paths(data, {*local, *own_paths(data)})
     if name == RUN_FILE:
-        info = json.loads(text)
-        for key in ("command", "process", "host"):
-            info.pop(key, None)
-        info.pop("prepared", None)
-        info.get("extra", {}).pop("prepared", None)
-        text = json.dumps(info, ensure_ascii=False, indent=2) + "\n"
-    recipe, _, _ = yaml_io.read(run / RECIPE_FILE)
-    return without_local_paths(text, recipe).encode()
+        for key in ("command", "process", "host", "prepared"):
+            cleaned.pop(key, None)
+        if isinstance(extra := cleaned.get("extra"), dict):
+            extra.pop("prepared", None)
+    elif cleaned == data:
+        return str(path)
+    return (dump_json(cleaned, indent=2) + "\n").encode()

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
+from ietool.core.forms import PREDICTIONS, TEXTS, explained, swapped
 from ietool.errors import UserError
 from ietool.files import atomic_text
+from ietool.plain_json import dump_json
 from ietool.progress import Progress, no_progress
 from ietool.recipe import Recipe
 from ietool.registry import get_task
@@ -54,11 +56,16 @@ def score_files(
             known = ", ".join(f"--{option}" for option in task.score_options)
             mend = f"leave it out; there is {known}" if known else "leave it out"
             raise UserError(f"means nothing to the scorers of the task {task.name}", field=f"--{name}", mend=mend)
-    report = task.score(
-        gold, predictions, metric=chosen, options=options or {}, explain=explain is not None, progress=progress
-    )
+    try:
+        report = task.score(
+            gold, predictions, metric=chosen, options=options or {}, explain=explain is not None, progress=progress
+        )
+    except UserError as error:
+        raise explained(error, task, {TEXTS: gold, PREDICTIONS: predictions, **(options or {})}) from None
+    if note := swapped(task, gold, predictions):
+        report = replace(report, notes=[*report.notes, note])
     if explain is not None:
         with atomic_text(explain) as out:
             for outcome in report.outcomes:
-                out.write(json.dumps(outcome.record(), ensure_ascii=False) + "\n")
+                out.write(dump_json(outcome.record()) + "\n")
     return report

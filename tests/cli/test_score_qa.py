@@ -134,8 +134,8 @@ def test_dureader_and_its_tasks(tmp_path: Path) -> None:
 def test_predictions_of_another_file_are_told(tmp_path: Path) -> None:
     gold = put(tmp_path / "dev.json", SQUAD)
     told = run(gold, put(tmp_path / "result.json", {"a": "甲", "b": "乙"}))
-    assert told.exit_code == 0
-    assert "is this its submission?" in told.stderr
+    assert told.exit_code == 2
+    assert "has predictions on 2 questions, gold has" in told.stderr and "none is in both → bring" in told.stderr
 
 
 @pytest.mark.parametrize(

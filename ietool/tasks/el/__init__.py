@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ietool.core.contract import PrepareReport, Task
+from ietool.core.forms import Form, with_keys
 from ietool.core.heads import Head
 from ietool.core.sources import Sources
 from ietool.files import Line
@@ -61,6 +62,19 @@ class ElTask(Task[ElRecipe]):
             reader="reader:open_reader",
             decoder="decode:open_decoder",
             vocabulary="vocabulary:TokenVocabulary",
+        ),
+    )
+    forms = (
+        Form(
+            "texts with mentions",
+            lambda begin: "mention_data" in begin or with_keys("text_id", "text")(begin),
+            example='{"text_id": "1", "text": …, "mention_data": […]}',
+        ),
+        Form(
+            "a knowledge base",
+            with_keys("subject_id", "subject"),
+            role="kb",
+            example='{"subject_id": "1", "subject": …, "alias": […], "type": […], "data": […]}',
         ),
     )
     former_keys = FORMER_KEYS

@@ -7,12 +7,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ietool.core.contract import PrepareReport, Task
+from ietool.core.forms import Form
 from ietool.core.heads import Head
 from ietool.core.sources import Sources
 from ietool.files import Line
 from ietool.progress import Progress, no_progress
 from ietool.scoring.report import Report
 from ietool.tables import Table
+from ietool.tasks.ner.data.forms.recognise import begins_entities, begins_tags
 from ietool.tasks.ner.recipe import FORMER_KEYS, NerRecipe
 
 if TYPE_CHECKING:
@@ -49,6 +51,11 @@ class NerTask(Task[NerRecipe]):
             decoder="decode:open_decoder",
         ),
     )
+    forms = (
+        Form("texts with labels", begins_entities, example='{"text": …, "label": {type: {name: [[start, last]]}}}'),
+        Form("tokens and tags", begins_tags),
+    )
+    gold_keys = ("text",)
     former_keys = FORMER_KEYS
     scorers = ("seqeval", "span", "cluener")
     # What some 1,500 sentences want: more and larger steps, more dropout, an average over fewer steps.

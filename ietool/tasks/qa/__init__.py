@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ietool.core.contract import PrepareReport, Task
+from ietool.core.forms import Form
 from ietool.core.heads import Head
 from ietool.core.sources import Sources
 from ietool.files import Line
 from ietool.progress import Progress, no_progress
 from ietool.scoring.report import Report
 from ietool.tables import Table
+from ietool.tasks.qa.data.forms.recognise import begins_questions
 from ietool.tasks.qa.recipe import FORMER_KEYS, QaRecipe
 from ietool.tasks.qa.score.metrics import SCORERS
 
@@ -76,6 +78,9 @@ class QaTask(Task[QaRecipe]):
             rows="rows:open_rows",
         ),
     )
+    forms = (Form("questions with passages", begins_questions, example='{"question": …, "passages": […]}'),)
+    gold_keys = ("question", "documents", "passages")
+    predictions_like_texts = False
     former_keys = FORMER_KEYS
     scorers = SCORERS
     epoch_scores = (("EM", "em"), ("F1", "f1"), ("score", "score"))

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator
 
+from ietool.plain_json import dump_json
 from ietool.tasks.qa.heads.voting import Answered
 
 
@@ -51,4 +51,4 @@ def candidates_line(answered: Answered) -> str:
 
 
 def _json(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False)
+    return dump_json(value)

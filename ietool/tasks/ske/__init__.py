@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ietool.core.contract import PrepareReport, Task
+from ietool.core.forms import Form, with_keys
 from ietool.core.heads import Head
 from ietool.core.sources import Sources
 from ietool.files import Line
@@ -61,6 +62,16 @@ class SkeTask(Task[SkeRecipe]):
             decoder="decode:LinkDecoder",
         ),
     )
+    forms = (
+        Form("texts with triples", with_keys("spo_list"), example='{"text": …, "spo_list": […]}'),
+        Form(
+            "a schema",
+            with_keys("predicate", "subject_type", "object_type"),
+            role="schema",
+            example='{"subject_type": …, "predicate": …, "object_type": …}',
+        ),
+    )
+    gold_keys = ("postag",)
     former_keys = FORMER_KEYS
     further_roles = ("schema", "test")
     scorers = ("duie2", "ske2019")

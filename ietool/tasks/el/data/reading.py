@@ -15,6 +15,7 @@ from ietool.files import SKIP, OnBad, parse_json, read_lines
 from ietool.records import json_kind, read_records
 from ietool.tasks.el.data.example import Example, Mention, form_of
 from ietool.text.characters import fold
+from ietool.text.spans import whereabouts
 
 if TYPE_CHECKING:
     from ietool.files import Line
@@ -126,12 +127,13 @@ def _mentions(data: Any, text: str, file: str, line: int, *, need_ids: bool) -> 
         # A number of thousands of digits cannot be read, but is outside of any text.
         start = int(offset) if len(offset) < 10 else len(text)
         if start >= len(text):
-            raise fail(f"{at}offset", f"{offset[:10]} is outside the text of {len(text)} characters")
+            counted, elsewhere = whereabouts(fold(name), folded, start)
+            mend = f"{counted}; {name!r} stands at {elsewhere}" if elsewhere >= 0 else SKIP
+            raise fail(f"{at}offset", f"{offset[:10]} is outside the text of {len(text)} characters", mend)
         there = text[start : start + len(name)]
         if fold(name) != fold(there):
-            mend = "offsets count characters from 0"
-            if (elsewhere := folded.find(fold(name))) >= 0:
-                mend += f"; {name!r} stands at {elsewhere}"
+            counted, elsewhere = whereabouts(fold(name), folded, start)
+            mend = counted + (f"; {name!r} stands at {elsewhere}" if elsewhere >= 0 else "")
             raise fail(f"{at}offset", f"at {start} stands {there!r}, but the mention is {name!r}", mend)
         if need_ids:
             kb_id = _string(entry, "kb_id", file, line, at=at)

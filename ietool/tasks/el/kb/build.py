@@ -10,7 +10,7 @@ import shutil
 import tempfile
 from array import array
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ import pyarrow as pa
 from ietool.errors import UserError
 from ietool.files import OnBad, read_lines
 from ietool.progress import Progress, no_progress
-from ietool.records import count_lines
+from ietool.records import count_lines, looked_on
 from ietool.tasks.el.data.example import normalise
 from ietool.tasks.el.kb.info import AUTOMATON, ENTITIES, FILES, IDS, INFO, NAMES, KBInfo, checksum
 from ietool.tasks.el.kb.records import Entity, EntityReader
@@ -129,7 +129,7 @@ class _Build:
         batch: list[Entity] = []
         size = 0
         with pa.ipc.new_file(self.folder / ENTITIES, ENTITY_SCHEMA) as out:
-            for entity in self.reader.read(read_lines(self.source, self.on_bad), self.on_bad):
+            for entity in self.entities_read():
                 characters = sum(len(predicate) + len(value) for predicate, value in entity.facts)
                 if len(batch) == BATCH or size > _BATCH_CHARACTERS:
                     out.write(_entity_batch(batch))
@@ -147,6 +147,19 @@ class _Build:
         self.progress("knowledge base", total or len(ids), total or len(ids))
         self.entities = len(ids)
         return ids
+
+    def entities_read(self) -> Iterator[Entity]:
+        """The entities of the source. Raises UserError as :func:`build`."""
+        good = False
+        try:
+            for entity in self.reader.read(read_lines(self.source, self.on_bad), self.on_bad):
+                good = True
+                yield entity
+        except UserError as error:
+            if self.on_bad or good:
+                raise
+            again = EntityReader()
+            raise looked_on(error, lambda on_bad: again.read(read_lines(self.source, on_bad), on_bad)) from None
 
     def add_names(self, entity: Entity, row: int) -> None:
         """Note under which names an entity is found."""

@@ -5,11 +5,12 @@ Pure: mappings in, a report out. The rules are those of ``judge.py``; no heavy i
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from ietool.errors import UserError
 from ietool.progress import Progress, no_progress
+from ietool.scoring.coverage import check_shared
 from ietool.scoring.intervals import bootstrap, prf_counts, prf_measures
 from ietool.scoring.prf import PRFScore
 from ietool.scoring.report import Outcome, Report, coverage_notes
@@ -153,6 +154,15 @@ def _notes(
     return notes
 
 
+def _check_shared(gold: Collection[TextKey], predictions: Collection[TextKey], file: str | Path) -> None:
+    """Raise UserError if the files are about different texts, or name the same ones by other ids."""
+    shared = sum(key in gold for key in predictions)
+    texts = {key[1] for key in gold}
+    renamed = sum(key[1] in texts for key in predictions) - shared
+    mend = f"keep gold's text_id: {renamed:,} texts stand in gold under another one" if renamed > shared else None
+    check_shared(len(gold), len(predictions), shared, file=file, mend=mend)
+
+
 def _ambiguous_values(ambiguity: Ambiguity | None) -> tuple[dict[str, float], dict[str, int]]:
     """(accuracies, counts) for :attr:`Report.values`."""
     if ambiguity is None:
@@ -193,6 +203,7 @@ def score_paths(
         raise UserError("holds no record", file=gold, mend="bring the gold file of the texts you predicted on")
     given = read_for_scoring(predictions)
     metric = metric or wanted.form
+    _check_shared(wanted.mentions, given.mentions, predictions)
     notes = []
     if not given.records:
         notes.append(f"{predictions} holds no record: every prediction is empty")

@@ -72,14 +72,26 @@ def load_examples(path: str | Path, on_bad: OnBad | None = None, *, form: str = 
     told = None if on_bad is None else note
     chosen = detect_form(path) if form == "auto" else form
     examples = _records(path, told) if chosen == CLUENER else _sentences(path, SCHEMES[chosen], told)
-    empty = True
+    count, example = 0, None
     for example in examples:
-        empty = False
+        count += 1
         yield example
-    if empty and bad:
+    if example is None and bad:
         raise none_usable(bad[0], len(bad))
-    if empty:
+    if count == 1 and not bad and example is not None and chosen != CLUENER and len(example.bounds) > LONGEST:
+        raise one_sentence(path, len(example.bounds))
+    if example is None:
         raise UserError("holds no record", file=path, mend=f"bring a file with {KNOWN}")
+
+
+LONGEST = 500
+"""Tokens of a sentence; a file that is one of more lacks its blank lines."""
+
+
+def one_sentence(path: str | Path, tokens: int) -> UserError:
+    """What is told of a file whose lines are one sentence."""
+    what = f"is one sentence of {tokens:,} tokens, from its first line to its last"
+    return UserError(what, file=path, mend="put a blank line between sentences: blank lines divide them")
 
 
 def _records(path: str | Path, on_bad: OnBad | None) -> Iterator[Example]:

@@ -6,6 +6,7 @@ structures bear seqeval's names, and entities are read as seqeval does in strict
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -83,14 +84,44 @@ def split_tag(tag: str) -> tuple[str, str]:
     """(letter as it is written, type) of a tag; ``("O", "")``.
 
     Raises:
-        ValueError: it is no tag of any scheme.
+        ValueError: it is no tag of any scheme; blanks and control characters are none's.
     """
     if tag == OUTSIDE:
         return OUTSIDE, ""
     letter, dash, kind = tag.partition("-")
-    if letter not in PLAIN or not dash or not kind:
+    if letter not in PLAIN or not dash or not kind or not kind.isprintable() or any(map(str.isspace, kind)):
         raise ValueError(f"{tag!r} is no tag: O, or one of {' '.join(PLAIN)}, a dash and a type")
     return letter, kind
+
+
+def is_tag(text: str) -> bool:
+    """Whether a text is a tag of some scheme."""
+    try:
+        split_tag(text)
+    except ValueError:
+        return False
+    return True
+
+
+_LETTERS = "".join(PLAIN)
+_SPELLINGS = (
+    # The dash of another kind, or none; the letter behind the type; small letters.
+    (re.compile(rf"([{_LETTERS}])[_:/.|+–—‐‑−－]([^\s]+)"), r"\1-\2"),
+    (re.compile(rf"([^\s]+)[-_:/.]([{_LETTERS}])"), r"\2-\1"),
+    (re.compile(rf"([{_LETTERS.lower()}])[-_]([^\s]+)"), r"\1-\2"),
+)
+
+
+def respelt(tag: str) -> str | None:
+    """What is meant by something that is no tag: ``B-PER`` by ``B_PER``, ``PER-B`` and ``b-PER``, ``O`` by ``0`` and
+    ``o``; None where nobody knows."""
+    if tag in ("0", "o", "Ｏ", "OUT", "OUTSIDE", "_"):
+        return OUTSIDE
+    for form, meant in _SPELLINGS:
+        if found := form.fullmatch(tag):
+            text = found.expand(meant)
+            return text[:1].upper() + text[1:]
+    return None
 
 
 class SchemeFinder:

@@ -36,7 +36,7 @@ from ietool.progress import Progress
 from ietool.recipe import PretrainedSection
 from ietool.tasks.ner.data.example import Entity, Example
 from ietool.tasks.ner.data.forms.recognise import CLUENER
-from ietool.tasks.ner.data.reading import load_examples
+from ietool.tasks.ner.data.reading import load_examples, one_sentence
 from ietool.tasks.ner.features.featurizer import Featurizer, Labels, Piece
 from ietool.tasks.ner.prepare.labelling import ORACLE_NOTE, Labeller, Rows
 from ietool.tasks.ner.prepare.survey import Survey, corpus_table, notes, type_table
@@ -123,12 +123,16 @@ class _Preparation:
         data, counts = self.recipe.data, self.splits["train"]
         hold = None if "dev" in self.sources.files else HoldOut(data.held_out, data.held_out_seed)
         characters: Counter[str] = Counter()
+        only: Example | None = None
         for example in self.intake.train(self.examples("train"), counts, hold):
             self.form = self.form or example.form
+            only = example
             characters.update(fold(example.text))
             counts.types.update(entity.type for entity in example.entities)
         path = self.sources.files["train"]
         if hold and not self.intake.held:
+            if counts.records == 1 and only is not None and only.form != CLUENER:
+                raise one_sentence(path, len(only.bounds))
             raise nothing_held_out(path)
         if self.form != CLUENER and any("\t" in line for _, _, line in islice(read_lines(path, _skip), 1)):
             self.separator = "\t"
@@ -195,6 +199,10 @@ class _Preparation:
         report.statistics = {name: s.numbers() for name, s in splits.items()}
         report.statistics |= {"overlap": {"texts": self.shared}, "labels": len(self.labeller.types)}
         report.notes = notes(splits, self.shared, data.window, flat=self.flat)
+        for name, counts in splits.items():
+            if counts.texts == 1 and CLUENER not in counts.forms and name in self.sources.files:
+                what = f"{counts.lengths.longest:,} characters in one sentence: blank lines divide sentences"
+                report.notes.append(f"{name} is a single text, {what}")
         if "dev" not in self.sources.files:
             report.notes.append(held_out_note(splits["dev"].texts, "texts", data.held_out, data.held_out_seed))
         return report

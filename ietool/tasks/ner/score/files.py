@@ -19,6 +19,7 @@ from seqeval.scheme import Entities
 from ietool.errors import UserError
 from ietool.files import parse_json, read_lines
 from ietool.records import json_kind
+from ietool.scoring.coverage import check_shared
 from ietool.tasks.ner.data.example import Entity
 from ietool.tasks.ner.data.forms.cluener import read_label
 from ietool.tasks.ner.data.forms.recognise import CLUENER, is_json
@@ -89,7 +90,9 @@ def _record(file: str, number: int, line: str) -> tuple[Any, str | None, Mapping
     record = parse_json(line, file, number)
     text, identity = record.get("text"), record.get("id")
     if text is None and identity is None:
-        raise UserError("has neither text nor id", file=file, line=number, mend=_FORMAT)
+        null = next((key for key in ("text", "id") if key in record), None)
+        what = "is null" if null else "has neither text nor id"
+        raise UserError(what, file=file, line=number, field=null, mend=_FORMAT)
     if text is not None and not isinstance(text, str):
         raise UserError(f"is {json_kind(text)}, a string is needed", file=file, line=number, field="text", mend=_FORMAT)
     if isinstance(identity, dict | list):
@@ -136,6 +139,7 @@ def _pair_records(gold: Scored, given: Scored) -> tuple[list[Pair], list[str]]:
             file=given.path, mend='write {"text": …, "label": {…}} a line, or one line for every line of gold',
         )  # fmt: skip
     found = {key: record[2] for key, record in zip(others, given.records, strict=True)}
+    check_shared(len(set(keys)), len(found), len(found.keys() & set(keys)), file=given.path)
     pairs = [
         Pair(record[1] if record[1] is not None else str(record[0]), record[2], found.get(key))
         for key, record in zip(keys, gold.records, strict=True)

@@ -18,6 +18,7 @@ from ietool.scoring.report import Counts, Outcome, Report
 from ietool.scoring.tables import prf_table
 from ietool.tasks.ner.data.example import Entity, flatten
 from ietool.tasks.ner.data.forms.recognise import CLUENER
+from ietool.tasks.ner.data.reading import LONGEST
 from ietool.tasks.ner.data.schemes import SCHEMES
 from ietool.tasks.ner.score.explain import explain_text
 from ietool.tasks.ner.score.files import pair_up, read_for_scoring
@@ -184,6 +185,8 @@ def score_paths(
         raise UserError("holds no record", file=gold, mend="bring the gold file of the texts you predicted on")
     given = read_for_scoring(predictions)
     pairs, notes = pair_up(wanted, given)
+    if len(wanted.sentences) == 1 and (tokens := len(wanted.sentences[0].tokens)) > LONGEST:
+        notes.append(f"gold is one sentence of {tokens:,} tokens: blank lines divide sentences")
     if not len(given):
         notes.insert(0, f"{predictions} holds no record: every prediction is empty")
     return score(

@@ -12,6 +12,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from dataclasses import asdict
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,7 @@ from ietool.core.sources import Sources
 from ietool.core.survey import oracle_table
 from ietool.errors import UserError
 from ietool.progress import Progress
+from ietool.records import looked_on
 from ietool.tasks.qa.data.question import Passage, Question
 from ietool.tasks.qa.data.reading import load_questions
 from ietool.tasks.qa.data.sources import files_of
@@ -123,11 +125,17 @@ class _Preparation:
         """The good questions of a file; bad ones go to the rejects, if there are any."""
         form, on_bad = self.recipe.data.form, rejecting(self.intake.rejects, counts)
         given = None if form == "auto" else form
+        load = partial(load_questions, path, form=given, needs_answers=needs_answers)
         number = 0
-        for number, question in enumerate(load_questions(path, on_bad, form=given, needs_answers=needs_answers), 1):
-            if number % _EVERY == 0:
-                self.progress(step, number, None)
-            yield question
+        try:
+            for number, question in enumerate(load(on_bad), 1):
+                if number % _EVERY == 0:
+                    self.progress(step, number, None)
+                yield question
+        except UserError as error:
+            if on_bad or number:
+                raise
+            raise looked_on(error, load) from None
         self.progress(step, number, number)
 
     def read_train(self) -> None:

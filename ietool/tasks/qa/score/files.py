@@ -89,7 +89,9 @@ def _entries(path: str | Path) -> Iterator[tuple[_Place, str, Predicted]]:
         where = None
         if isinstance(error, json.JSONDecodeError) and error.lineno <= len(lines):
             where = lines[error.lineno - 1][1]
-        raise UserError("is not JSON, perhaps cut off", file=file, line=where, mend=_WRITE) from None
+        before = error.doc[: error.pos].rstrip() if isinstance(error, json.JSONDecodeError) else ""
+        what = "has a comma before an end" if _is_closed(error, before) else "is not JSON, perhaps cut off"
+        raise UserError(what, file=file, line=where, mend=_WRITE) from None
     if not isinstance(whole, _Pairs):
         for index, entry in enumerate(whole):
             place = _Place(file, None, f"[{index}].")
@@ -107,6 +109,15 @@ def _entries(path: str | Path) -> Iterator[tuple[_Place, str, Predicted]]:
 
 class _Pairs(list[tuple[str, Any]]):
     """The members of a JSON object, repeated ones too, which a dictionary would lose."""
+
+
+def _is_closed(error: Exception, before: str) -> bool:
+    """Whether a JSON text fails where something ends behind a comma."""
+    if not isinstance(error, json.JSONDecodeError):
+        return False
+    if "trailing comma" in error.msg:  # as newer versions of Python have it
+        return True
+    return before.endswith(",") and error.doc[error.pos : error.pos + 1] in ("}", "]")
 
 
 def _kind(value: Any) -> str:

@@ -14,6 +14,7 @@ import numpy as np
 
 from ietool.errors import UserError
 from ietool.progress import Progress, no_progress
+from ietool.scoring.coverage import check_shared
 from ietool.scoring.intervals import bootstrap
 from ietool.scoring.report import Outcome, Report
 from ietool.tables import Cell, Table
@@ -219,7 +220,7 @@ def score_paths(
     if first is None:
         raise UserError("holds no question", file=gold, mend="bring the gold file of the questions you predicted on")
     notes = [] if given else [f"{predictions} holds no prediction"]
-    return score(
+    report = score(
         _told(itertools.chain([first], questions), progress),
         given,
         metric=metric or metric_of(first),
@@ -227,6 +228,9 @@ def score_paths(
         resamples=resamples,
         notes=notes,
     )
+    asked, shared = int(report.values["questions"]), len(given) - int(report.values["unknown"])
+    check_shared(asked, len(given), shared, file=predictions, what="questions")
+    return report
 
 
 def _told(questions: Iterable[Question], progress: Progress) -> Iterator[Question]:

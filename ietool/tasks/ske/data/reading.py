@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from ietool.errors import UserError
 from ietool.files import SKIP, OnBad, parse_json, read_lines
-from ietool.records import json_kind, none_usable, read_records
+from ietool.records import json_kind, none_usable, not_a, read_records
 from ietool.tasks.ske.data.example import VALUE, Example, Triple, Types, order_slots
 from ietool.tasks.ske.data.schema import FORMS, Schema
 
@@ -105,6 +105,8 @@ def _example(line: str, file: str, number: int, schema: Schema | None, form: str
         found = "ske2019" if isinstance(value, str) else "duie2" if isinstance(value, dict) else ""
         if not found:
             raise fail(f"{at}.object", f"is {json_kind(value)}, a string or an object with {VALUE} is needed")
+        if form == "duie2" and isinstance(value, str) and not value.strip():
+            raise fail(f"{at}.object", f"is an empty string, an object with {VALUE} is needed")
         if form and found != form:
             other = f"the schema {schema.source}" if schema is not None else "what came before"
             raise fail(
@@ -148,8 +150,9 @@ def read_inputs(lines: Iterable[Line]) -> Iterator[Example]:
         UserError: naming file and line, when a record has no text.
     """
     for file, number, line in lines:
-        text = parse_json(line, file, number).get("text")
+        record = parse_json(line, file, number)
+        text = record.get("text")
         if not isinstance(text, str):
-            message = "is missing" if text is None else f"is {json_kind(text)}, a string is needed"
-            raise UserError(message, file=file, line=number, field="text", mend='write one {"text": …} a line')
+            what = not_a(record, "text", "a string")
+            raise UserError(what, file=file, line=number, field="text", mend='write one {"text": …} a line')
         yield Example(text, (), file, number)

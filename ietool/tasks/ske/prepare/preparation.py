@@ -19,9 +19,11 @@ from ietool.core.contract import PrepareReport
 from ietool.core.intake import EVERY, Intake, Kept, bare, scratch_folder
 from ietool.core.sources import Sources
 from ietool.core.survey import oracle_table
+from ietool.errors import UserError
 from ietool.files import OnBad
 from ietool.progress import Progress
 from ietool.recipe import PretrainedSection
+from ietool.records import looked_on
 from ietool.tasks.ske.data.example import Example
 from ietool.tasks.ske.data.reading import load_examples, read_examples
 from ietool.tasks.ske.data.schema import Schema, infer_schema, read_schema
@@ -85,7 +87,11 @@ def _find_schema(sources: Sources, *, skip_bad: bool) -> Schema:
         return read_schema(sources.files["schema"])
     # Bad records are reported when the file is read for good.
     ignore: OnBad | None = (lambda error, line: None) if skip_bad else None
-    return infer_schema(load_examples(sources.files["train"], on_bad=ignore))
+    path = sources.files["train"]
+    try:
+        return infer_schema(load_examples(path, on_bad=ignore))
+    except UserError as error:
+        raise looked_on(error, lambda on_bad: load_examples(path, on_bad=on_bad)) from None
 
 
 class _Preparation:

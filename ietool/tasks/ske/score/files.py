@@ -13,6 +13,7 @@ from typing import Any
 
 from ietool.errors import UserError
 from ietool.files import parse_json, read_lines
+from ietool.records import json_kind, not_a
 from ietool.tasks.ske.data.example import VALUE, Triple, order_slots
 from ietool.tasks.ske.data.schema import FORMS
 
@@ -51,10 +52,10 @@ def read_for_scoring(path: str | Path, metric: str) -> ScoringFile:
         record = parse_json(line, file, number)
         text, spo_list = record.get("text"), record.get("spo_list")
         if not isinstance(text, str):
-            what = "is missing" if text is None else "is no string"
+            what = not_a(record, "text", "a string")
             raise UserError(what, file=file, line=number, field="text", mend=_FORMAT)
         if not isinstance(spo_list, list):
-            what = "is missing" if spo_list is None else "is no list"
+            what = not_a(record, "spo_list", "a list")
             raise UserError(what, file=file, line=number, field="spo_list", mend=_FORMAT)
         found = []
         for index, spo in enumerate(spo_list):
@@ -85,16 +86,16 @@ def _complain(spo: Any, metric: str, at: str, file: str, line: int) -> UserError
         return UserError(message, file=file, line=line, field=field, mend=mend)
 
     if not isinstance(spo, dict):
-        return error(at, "is no object")
+        return error(at, f"is {json_kind(spo)}, an object is needed")
     for key in ("subject", "predicate", "object"):
         if key not in spo:
             return error(f"{at}.{key}", "is missing")
     for key in ("subject", "predicate"):
         if not isinstance(spo[key], str):
-            return error(f"{at}.{key}", "is no string")
+            return error(f"{at}.{key}", f"is {json_kind(spo[key])}, a string is needed")
     value = spo["object"]
     if metric == "ske2019":
-        what = "an object with slots" if isinstance(value, dict) else "no string"
+        what = "an object with slots" if isinstance(value, dict) else json_kind(value)
         mend = "if both files are DuIE 2.0 use --metric duie2" if isinstance(value, dict) else _FORMAT
         return error(f"{at}.object", f"is {what}; ske2019 scores objects that are strings", mend)
     if isinstance(value, str):
@@ -104,11 +105,11 @@ def _complain(spo: Any, metric: str, at: str, file: str, line: int) -> UserError
             "if both files are SKE 2019 use --metric ske2019",
         )
     if not isinstance(value, dict):
-        return error(f"{at}.object", "is no object")
+        return error(f"{at}.object", f"is {json_kind(value)}, an object is needed")
     if VALUE not in value:
         return error(f"{at}.object.{VALUE}", "is missing")
     slot = next(slot for slot, filler in value.items() if not isinstance(filler, str))
-    return error(f"{at}.object.{slot}", "is no string")
+    return error(f"{at}.object.{slot}", f"is {json_kind(value[slot])}, a string is needed")
 
 
 def detect_metric(path: str | Path) -> str:

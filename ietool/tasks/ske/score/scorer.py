@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ietool.errors import UserError
+from ietool.scoring.coverage import check_shared
 from ietool.scoring.intervals import bootstrap, prf_counts, prf_measures
 from ietool.scoring.prf import PRFScore
 from ietool.scoring.report import Outcome, Report, coverage_notes
@@ -145,6 +146,8 @@ def score_paths(
     if not wanted.records:
         raise UserError("holds no record", file=gold, mend="bring the gold file of the texts you predicted on")
     given = read_for_scoring(predictions, metric)
+    shared = len(wanted.triples.keys() & given.triples.keys())
+    check_shared(len(wanted.triples), len(given.triples), shared, file=predictions)
     notes = []
     if not given.records:
         notes.append(f"{predictions} holds no record: every prediction is empty")

@@ -12,7 +12,7 @@ from tests.tasks.ner.data.test_reading import WANTED, plain, record, write
 
 BAD_RECORDS = {
     '{"text": "林满", "label": {': r"t:2: is not JSON at character \d+ .* cut in half\) → mend the line",
-    '["text"]': "t:2: is JSON but no object: list → write one",
+    '["text"]': "t:2: is JSON but no object: list → write each record on one line",
     '{"label": {}}': 't:2: text: is missing → write one {"text"',
     '{"text": 7, "label": {}}': "t:2: text: is a number, a string is needed → ",
     '{"text": null, "label": {}}': "t:2: text: is null, a string is needed",
@@ -91,7 +91,7 @@ def test_bytes_that_are_no_text_spoil_their_sentence_alone(tmp_path: Path) -> No
         ("\n \n", "holds no record"),
         ("林 B-甲\n满 M-甲\n山 L-甲\n", "has tags of several schemes: the letters B, L, M → write all tags"),
         ('[\n{"text": "林满", "label": {}}\n]\n', r"t:1: is only the beginning of something \(\[\) → write"),
-        ('[{"text": "林满", "label": {}}]\n', "t:1: is JSON but no object: list → write one"),
+        ('[{"text": "林满", "label": {}}]\n', "t:1: is JSON but no object: list → write each record on one line"),
     ],
 )  # fmt: skip
 def test_files_that_hold_nothing_usable(tmp_path: Path, text: str, message: str) -> None:

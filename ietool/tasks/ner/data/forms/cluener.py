@@ -11,6 +11,7 @@ from ietool.files import SKIP, parse_json
 from ietool.records import json_kind
 from ietool.tasks.ner.data.example import Entity, Example
 from ietool.tasks.ner.data.forms.recognise import CLUENER
+from ietool.text.spans import whereabouts
 
 
 def parse_record(line: str, file: str, number: int, *, labels: bool = True) -> Example:
@@ -46,10 +47,22 @@ def parse_record(line: str, file: str, number: int, *, labels: bool = True) -> E
         at = f"label.{entity.type}.{name}"
         where = f"[{entity.start}, {entity.end - 1}]"
         if entity.end > len(text):
-            raise fail(at, f"the span {where} lies outside the text, which has {len(text)} characters")
+            what = f"the span {where} lies outside the text, which has {len(text)} characters"
+            raise fail(at, what, _place_of(name, text, entity))
         if text[entity.start : entity.end] != name:
-            raise fail(at, f"the span {where} holds {text[entity.start : entity.end]!r}")
+            what = f"the span {where} holds {text[entity.start : entity.end]!r}"
+            raise fail(at, what, _place_of(name, text, entity))
     return Example(text, tuple(sorted(entities)), CLUENER, identity, file=file, line=number)
+
+
+def _place_of(name: str, text: str, entity: Entity) -> str:
+    """What to do about a span that does not hold its name."""
+    if text[entity.start : entity.end - 1] == name:
+        return f"the last character is inclusive: write [{entity.start}, {entity.end - 2}]"
+    counted, found = whereabouts(name, text, entity.start)
+    if found < 0:
+        return f"the name does not stand in the text: {SKIP}"
+    return f"{counted}; the name stands at [{found}, {found + len(name) - 1}]"
 
 
 def read_label(label: Any, file: str, number: int) -> dict[Entity, str]:

@@ -9,11 +9,17 @@ from dataclasses import dataclass
 from ietool.errors import UserError
 from ietool.files import SKIP, OnBad
 from ietool.tasks.ner.data.example import Entity, Example, token_spans
-from ietool.tasks.ner.data.schemes import Scheme, split_tag
+from ietool.tasks.ner.data.schemes import PLAIN, Scheme, is_tag, respelt, split_tag
 
 Line = tuple[str, int, str]
 _TEXT = re.compile(r"[\u3400-\u9fff][，。！？；：]|[，。！？；：][\u3400-\u9fff]|[\u3400-\u9fff]{25}")
 """What no token has, but nearly every line of prose: punctuation beside Han characters, or so many of those."""
+_ONE_A_LINE = "write a token and its tag a line, and a blank line between sentences"
+_FIRST_AND_LAST = "for example: awk '{print $1, $NF}' OLD > NEW"
+_SEVERAL = re.compile(r"[\s\x00-\x1f]+")
+"""What stands between the tokens, and the tags, of a sentence that was written on one line."""
+DOCUMENT = "-DOCSTART-"
+"""The token that begins a document in files of CoNLL 2003; it is no text."""
 _BLANK = re.compile(r"  +(\S+)")
 """A blank as the token, divided from its tag by another."""
 _LONG = re.compile(r"[\u3400-\u9fff]{5}")
@@ -74,6 +80,10 @@ class SentenceReader:
         return before[0] == line[0] and before[1] < line[1] and all((line[0], n) in self._unread for n in between)
 
     def _sentence(self, block: list[Line]) -> Iterator[Sentence]:
+        if block[0][2].startswith(DOCUMENT):
+            block = block[1:]
+        if not block:
+            return
         file, number, _ = block[0]
         errors = [self._unread.pop((file, n)) for n in range(number - 1, block[-1][1] + 2) if (file, n) in self._unread]
         try:
@@ -107,26 +117,32 @@ def _split(line: Line, tags: bool | None) -> tuple[str, str]:
     token, _, tag = text.partition(" ")
     if token and tag and tags and " " not in tag and "\t" not in text:
         return token, tag
-    if (blank := _BLANK.fullmatch(text)) and _is_tag(blank[1]):
+    if (blank := _BLANK.fullmatch(text)) and is_tag(blank[1]):
         return " ", blank[1]
     # A tab divides where there is one: the token may be a blank then.
     columns = text.split("\t") if "\t" in text else re.split(r"(?<=[^ ]) +", text.rstrip(" "))
+    while len(columns) > 2 and not columns[-1].strip():  # tabs at the end of the line
+        columns.pop()
+    if tags is None and len(columns) == 2 and columns[0].strip() and not columns[1].strip():
+        columns.pop()
+    if len(columns) == 2 and _are_tags(columns[1].strip()):
+        raise UserError("holds a whole sentence and all its tags", file=file, line=number, mend=_ONE_A_LINE)
     if len(columns) == 2 and columns[0] and columns[1].strip():
         return columns[0], columns[1].strip()
     if tags is None and len(columns) == 1:
         return columns[0], ""
     count = len(columns)
     what = "has a token and no tag" if count < 2 else f"has {count} columns" if count > 2 else "lacks its token or tag"
-    mend = "write a token and its tag a line, and a blank line between sentences"
+    mend = f"{_ONE_A_LINE} ({_FIRST_AND_LAST})" if count > 2 and is_tag(columns[-1].strip()) else _ONE_A_LINE
     raise UserError(what, file=file, line=number, mend=mend)
 
 
-def _is_tag(text: str) -> bool:
-    try:
-        split_tag(text)
-    except ValueError:
+def _are_tags(text: str) -> bool:
+    """Whether a text is several tags."""
+    if text.isprintable() and " " not in text:  # nearly always
         return False
-    return True
+    parts = _SEVERAL.split(text)
+    return len(parts) > 1 and all(map(is_tag, parts))
 
 
 def split_tags(sentence: Sentence) -> list[tuple[str, str]]:
@@ -140,8 +156,21 @@ def split_tags(sentence: Sentence) -> list[tuple[str, str]]:
         try:
             found.append(split_tag(tag))
         except ValueError as error:
-            raise UserError(str(error), file=sentence.file, line=sentence.line + at, mend=SKIP) from None
+            raise UserError(
+                str(error), file=sentence.file, line=sentence.line + at, mend=_mend_of_tag(sentence.tokens[at], tag)
+            ) from None
     return found
+
+
+def _mend_of_tag(token: str, tag: str) -> str:
+    """What to do about something that is no tag."""
+    if len(_SEVERAL.split(tag)) > 1:
+        return _ONE_A_LINE
+    if (meant := respelt(tag)) is not None:
+        return f"write {meant} in its place"
+    if tag in PLAIN:
+        return f"write its type behind it: {tag}-PER"
+    return SKIP
 
 
 def make_example(sentence: Sentence, scheme: Scheme | None) -> Example:

@@ -17,6 +17,7 @@ from typing import Any, BinaryIO, cast
 import ijson
 from ijson.common import ObjectBuilder
 
+from ietool.charset import check_narrow
 from ietool.errors import UserError
 from ietool.files import OnBad, damage_told, decode_lines, open_members, parse_json
 from ietool.tasks.qa.data.forms.recognise import KNOWN
@@ -56,6 +57,7 @@ def read_documents(path: str | Path, on_bad: OnBad | None) -> Iterator[tuple[Pla
     with damage_told(path):
         for name, stream in open_members(path):
             head = _read_up_to(stream, _HEAD)
+            check_narrow(head, name)
             # ijson reads on where the head ends; so do lines.
             whole = cast(BinaryIO, io.BufferedReader(_Joined(head.removeprefix(codecs.BOM_UTF8), stream), 1 << 16))
             layout = _layout(head.removeprefix(codecs.BOM_UTF8))

@@ -15,7 +15,7 @@ from typing import Any
 from ietool.files import SKIP
 from ietool.records import json_kind
 from ietool.tasks.qa.data.forms.documents import Place
-from ietool.tasks.qa.data.forms.fields import MISSING_GOLD, identifier, items, objects, string, strings
+from ietool.tasks.qa.data.forms.fields import identifier, items, objects, string, strings, without_gold
 from ietool.tasks.qa.data.forms.wanted import Wanted
 from ietool.tasks.qa.data.question import Passage, Question
 
@@ -32,7 +32,7 @@ def questions(place: Place, record: dict[str, Any], number: int, wanted: Wanted)
     else:
         text = ""
     if wanted.answers and record.get("answers") is None:
-        raise place.error("answers", MISSING_GOLD, SKIP)
+        raise without_gold(place, record, "answers")
     documents = objects(place, record, "documents")
     passages: list[Passage] = []
     position: dict[tuple[int, int], int] = {}

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
+from ietool.errors import UserError
 from ietool.files import SKIP
 from ietool.records import json_kind
 from ietool.tasks.qa.data.forms.documents import Place
 
-MISSING_GOLD = "is missing: is this a test file? training and scoring need answers"
+
+def without_gold(place: Place, record: dict[str, Any], *keys: str) -> UserError:
+    """What is told of a question without answers, which may stand under one of some keys."""
+    null = next((key for key in keys if key in record), None)
+    what = "is missing" if null is None else "is null"
+    return place.error(null or keys[0], f"{what}: is this a test file? training and scoring need answers", SKIP)
 
 
 def string(place: Place, record: dict[str, Any], key: str, *, at: str = "", empty: bool = False) -> str:
@@ -41,7 +47,8 @@ def identifier(place: Place, record: dict[str, Any], keys: tuple[str, ...], defa
             return text
     if default:
         return default
-    raise place.error(at + keys[0], "is missing", SKIP)
+    null = next((key for key in keys if key in record), None)
+    raise place.error(at + (null or keys[0]), "is null, an id is needed" if null else "is missing", SKIP)
 
 
 def items(place: Place, record: dict[str, Any], key: str, *, at: str = "") -> list[Any]:

@@ -25,3 +25,12 @@ def form_of(record: Mapping[str, Any]) -> str:
     if "question" in record and ("golden_answers" in record or "answer" in record):
         return "webqa"  # a question whose passages are missing: said as such
     return ""
+
+
+def begins_questions(begin: Mapping[str, Any] | list[str]) -> bool:
+    """Whether a file that begins so holds questions with their passages."""
+    if not isinstance(begin, Mapping):
+        return False
+    if any(isinstance(begin.get(key, ""), list | None) for key in ("documents", "passages", "paragraphs", "qas")):
+        return True
+    return isinstance(begin.get("data"), list) and "subject_id" not in begin

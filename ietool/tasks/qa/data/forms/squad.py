@@ -13,7 +13,7 @@ from typing import Any
 from ietool.files import SKIP
 from ietool.records import json_kind
 from ietool.tasks.qa.data.forms.documents import Place
-from ietool.tasks.qa.data.forms.fields import MISSING_GOLD, identifier, objects, string
+from ietool.tasks.qa.data.forms.fields import identifier, objects, string, without_gold
 from ietool.tasks.qa.data.forms.wanted import Wanted
 from ietool.tasks.qa.data.question import Passage, Question
 
@@ -52,7 +52,7 @@ def questions(place: Place, record: dict[str, Any], number: int, wanted: Wanted)
     if impossible is not None and not isinstance(impossible, bool):
         raise place.error("is_impossible", f"is {json_kind(impossible)}, true or false is needed", SKIP)
     if wanted.answers and record.get("answers") is None and not impossible:
-        raise place.error("answers", MISSING_GOLD, SKIP)
+        raise without_gold(place, record, "answers")
     answers, starts = _answers(place, record)
     if impossible:
         answers, starts = (), ()

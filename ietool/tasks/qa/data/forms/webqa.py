@@ -11,7 +11,7 @@ from typing import Any
 from ietool.files import SKIP
 from ietool.records import json_kind
 from ietool.tasks.qa.data.forms.documents import Place
-from ietool.tasks.qa.data.forms.fields import MISSING_GOLD, identifier, items, string, strings
+from ietool.tasks.qa.data.forms.fields import identifier, items, string, strings, without_gold
 from ietool.tasks.qa.data.forms.wanted import Wanted
 from ietool.tasks.qa.data.question import Passage, Question
 
@@ -39,7 +39,7 @@ def questions(place: Place, record: dict[str, Any], number: int, wanted: Wanted)
     elif marked:
         references = tuple(dict.fromkeys(answer for passage in passages for answer in passage.answers))
     elif wanted.answers:
-        raise place.error("golden_answers", MISSING_GOLD, SKIP)
+        raise without_gold(place, record, "golden_answers", "answers", "answer")
     yield Question(
         question_id,
         text,

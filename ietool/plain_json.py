@@ -1,0 +1,101 @@
+"""JSON as files may hold it: values that all readers know, and what is wrong with a line that is none."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any
+
+from ietool.errors import cut
+
+ONE_A_LINE = "write each record on one line, without a list around them (for example: jq -c '.[]' OLD > NEW)"
+"""The mend where a list stands and records are wanted."""
+
+
+_KINDS = {str: "a string", int: "a number", float: "a number", list: "a list", dict: "an object"}
+
+
+def json_kind(value: Any) -> str:
+    """What a JSON value is, in the words of its format: ``a list``, ``null``."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "true or false"
+    return _KINDS[type(value)]
+
+
+class UnknownNumber(ValueError):
+    """NaN or an infinite number, which JSON does not have."""
+
+
+def _constant(name: str) -> float:
+    raise UnknownNumber(name)
+
+
+def _finite(digits: str) -> float:
+    value = float(digits)
+    if math.isinf(value):
+        raise UnknownNumber(digits)
+    return value
+
+
+_DECODER = json.JSONDecoder(parse_constant=_constant, parse_float=_finite)
+
+
+def load_json(text: str) -> Any:
+    """The value of a JSON text.
+
+    Raises:
+        UnknownNumber: NaN, Infinity or a number beyond all bounds stands in it.
+        ValueError, RecursionError: as :func:`json.loads`.
+    """
+    return _DECODER.decode(text)
+
+
+def dump_json(value: Any, **options: Any) -> str:
+    """A value as JSON, Chinese readable; null for numbers that JSON does not have. ``options`` as for json.dumps."""
+    options = {"ensure_ascii": False, **options}
+    try:
+        return json.dumps(value, allow_nan=False, **options)
+    except ValueError:
+        return json.dumps(_without_unknown(json.loads(json.dumps(value, **options))), **options)
+
+
+def _without_unknown(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_unknown(entry) for key, entry in value.items()}
+    if isinstance(value, list):
+        return [_without_unknown(entry) for entry in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def what_is_wrong(line: str, error: ValueError | RecursionError) -> tuple[str, str | None]:
+    """(what is wrong with a line that is no JSON, the mend; None: that of any bad record).
+
+    Args:
+        line: the whole of it.
+        error: what :func:`load_json` raised.
+    """
+    text = line.strip()
+    if isinstance(error, UnknownNumber):
+        return f"has the number {cut(str(error), 20)}, which JSON does not know", "write null, or leave the field out"
+    if text in ("[", "{", "[{"):
+        mend = "write each record on one line (for example: jq -c . OLD > NEW)" if text == "{" else ONE_A_LINE
+        return f"is only the beginning of something ({text})", mend
+    if isinstance(error, json.JSONDecodeError):
+        if error.msg == "Extra data":
+            rest = line[error.pos :].strip()
+            if rest == ",":
+                mend = "take the commas off the ends of the lines (for example: sed 's/,[[:space:]]*$//' OLD > NEW)"
+                return "has a comma behind the object", mend
+            if rest[:1] in ("{", "["):
+                return "holds several objects", "write one object a line"
+        if text[:1] == "[" and text[1:].lstrip()[:1] == "{":
+            return "is the beginning of a JSON list", ONE_A_LINE
+        where = f" at character {error.pos + 1}"
+    elif isinstance(error, RecursionError):
+        where = ""
+    else:  # what json raises on an integer of thousands of digits
+        return "has a number too long to read", None
+    mend = "mend the line (prepare leaves it out with --skip-bad)"
+    return f"is not JSON{where} ({len(line)} characters, perhaps cut in half)", mend
