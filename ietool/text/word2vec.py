@@ -39,6 +39,7 @@ _COMMAS = re.compile(rb"[-+0-9.eE]+(?:[,;][-+0-9.eE]+)+[,;]?|[-+0-9.eE]+[,;]")
 Numbers = npt.NDArray[np.float16]
 
 
+@np.errstate(over="ignore", invalid="ignore")  # what is too large is told of the whole, as not finite
 def read_word2vec(stream: BinaryIO, path: Path, length: int | None) -> tuple[list[str], Numbers]:
     """Words, each once, and their vectors, (words, size). What follows the first line tells text from binary.
 
@@ -139,8 +140,7 @@ class _Collector:
             self._blocks.append(np.empty((max(1, min(8192, _BLOCK // self.size)), self.size), np.float16))
             self._used = 0
         self.words[word] = None
-        with np.errstate(over="ignore", invalid="ignore"):  # told of the whole, as not finite
-            self._blocks[-1][self._used] = vector
+        self._blocks[-1][self._used] = vector
         self._used += 1
 
     def result(self, path: Path) -> tuple[list[str], Numbers]:
@@ -191,7 +191,7 @@ def _read_text(
     if announced is not None and length is not None and length < announced * 2 * size:
         raise _cut_off(announced, f"{length:,} bytes, too few for them", path)
     collector = _Collector(size)
-    read = undecoded = 0
+    read = undecoded = wide = 0
     for number, raw in lines():
         if not raw.strip():
             continue
@@ -208,6 +208,7 @@ def _read_text(
             told = UserError(message, file=path, line=number, mend="mend or delete the line")
             raise _other_form(raw, path, number) or told from None
         read += 1
+        wide += b" " in parts[0] and _is_number(parts[0].rpartition(b" ")[2])
         try:
             word = parts[0].decode("utf-8")
         except UnicodeDecodeError:
@@ -215,9 +216,9 @@ def _read_text(
             undecoded += 1
             word = ""
         if read == _SAMPLE:
-            _check_encoding(undecoded, read, path)
+            _check_lines(undecoded, wide, read, size, path)
         collector.add(word.strip(" \t"), vector)
-    _check_encoding(undecoded, read, path)
+    _check_lines(undecoded, wide, read, size, path)
     if announced is not None and read < announced:
         raise _cut_off(announced, f"{read:,}", path)
     if announced is not None and read > announced:
@@ -231,8 +232,11 @@ def _cut_off(announced: int, has: str, path: Path) -> UserError:
     return UserError(message, file=path, line=1, mend="it is perhaps cut off: download it again")
 
 
-def _check_encoding(undecoded: int, read: int, path: Path) -> None:
-    """Raise UserError where most of the words are not UTF-8."""
+def _check_lines(undecoded: int, wide: int, read: int, size: int, path: Path) -> None:
+    """Raise UserError where most of the words are not UTF-8, or end with numbers that are none of their vectors'."""
+    if 2 * wide > read:
+        message = f"has more than {size} numbers a line, which is what its first line tells"
+        raise UserError(message, file=path, line=1, mend="write the right size there, or delete that line")
     if 2 * undecoded > read:
         message = f"is not UTF-8 ({undecoded:,} of the first {read:,} words)"
         raise UserError(message, file=path, mend="convert it, for example: iconv -f GB18030 -t UTF-8 OLD > NEW")
