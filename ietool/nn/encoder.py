@@ -20,7 +20,6 @@ from ietool.text.segmentation import TAGS
 from ietool.text.tokens import TokenReader, fetch_config, kept_tokens
 from ietool.text.units import UnitReader
 
-
 READ = 8
 """Tokens of the text by which a fresh encoder is tried."""
 

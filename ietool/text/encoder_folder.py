@@ -114,9 +114,10 @@ def _check_weights(folder: Path) -> None:
             return
         index = folder / (name + _INDEX)
         if index.is_file():
-            shards = _read_json(index).get("weight_map")
-            if not isinstance(shards, dict) or not shards:
-                _refuse(index, "names no files of weights", _DOWNLOAD)
+            read = _read_json(index)
+            shards = read.get("weight_map")
+            if not isinstance(shards, dict) or not shards or "metadata" not in read:
+                _refuse(index, "is no index of weights", _DOWNLOAD)
             for shard in sorted({str(file) for file in shards.values()}):
                 if not (folder / shard).is_file():
                     _refuse(folder / shard, f"is missing, {index.name} names it", _DOWNLOAD)

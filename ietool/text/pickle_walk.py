@@ -26,14 +26,15 @@ LONGEST_INTEGER = 9
 _VALUE, _TUPLE, _MARK = 0, 1, 2
 """What stands on the stack: something that is a key at no cost, something that is not, a mark."""
 
+_SIMPLE = frozenset(
+    ("NONE", "NEWTRUE", "NEWFALSE", "BININT", "BININT1", "BININT2", "BINFLOAT", "SHORT_BINSTRING", "BINSTRING",
+     "SHORT_BINBYTES", "BINBYTES", "BINBYTES8", "BYTEARRAY8", "SHORT_BINUNICODE", "BINUNICODE", "BINUNICODE8")
+)  # fmt: skip
+"""Put a value on the stack: nearly all steps, with those that keep it."""
+
 # How many are taken from the stack, and what is put there.
 _FIXED = {
-    **dict.fromkeys(
-        ("NONE", "NEWTRUE", "NEWFALSE", "BININT", "BININT1", "BININT2", "BINFLOAT", "SHORT_BINSTRING", "BINSTRING",
-         "SHORT_BINBYTES", "BINBYTES", "BINBYTES8", "BYTEARRAY8", "SHORT_BINUNICODE", "BINUNICODE", "BINUNICODE8",
-         "LONG1", "LONG4", "EMPTY_LIST", "EMPTY_DICT", "EMPTY_SET", "GLOBAL"),
-        (0, _VALUE),
-    ),
+    **dict.fromkeys(("LONG1", "LONG4", "EMPTY_LIST", "EMPTY_DICT", "EMPTY_SET", "GLOBAL"), (0, _VALUE)),
     "EMPTY_TUPLE": (0, _TUPLE), "TUPLE1": (1, _TUPLE), "TUPLE2": (2, _TUPLE), "TUPLE3": (3, _TUPLE),
     "REDUCE": (2, _VALUE), "NEWOBJ": (2, _VALUE), "NEWOBJ_EX": (3, _VALUE),
     "STACK_GLOBAL": (2, _VALUE), "MARK": (0, _MARK),
@@ -61,6 +62,9 @@ def check_pickle(path: Path) -> None:
         argument: Any  # what it is follows from the name
         for number, (opcode, argument, _) in enumerate(genops(stream), 1):
             name = opcode.name
+            if name in _SIMPLE:
+                stack.append(_VALUE)
+                continue
             if name in _KEPT:
                 place = len(memo) if argument is None else argument
                 # Written one after another: one far up would make a table up to there.

@@ -118,7 +118,9 @@ def test_what_is_written_as_binary_is_read(
     tmp_path_factory: pytest.TempPathFactory, count: int, size: int, seed: int
 ) -> None:
     numbers = np.random.default_rng(seed).standard_normal((count, size)).astype("<f4")
-    content = f"{count} {size}\n".encode() + b"".join(f"w{i} ".encode() + row.tobytes() for i, row in enumerate(numbers))
+    content = f"{count} {size}\n".encode() + b"".join(
+        f"w{i} ".encode() + row.tobytes() for i, row in enumerate(numbers)
+    )
     found = loaded(tmp_path_factory.mktemp("v"), content)
     assert found.words == [f"w{i}" for i in range(count)] and np.array_equal(found.matrix, numbers.astype(np.float16))
 
