@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from ietool.core.survey import OracleCounts
@@ -41,7 +41,11 @@ def check_known(recipe: Recipe, reader: UnitReader, unknown: int, units: int) ->
 
 
 def check_learnable(
-    splits: Mapping[str, OracleCounts], what: str, mends: Mapping[str, str], file: Path | None
+    splits: Mapping[str, OracleCounts],
+    what: str,
+    mends: Mapping[str, str],
+    file: Path | None,
+    learnt_from: Collection[str] = (),
 ) -> list[str]:
     """What the user should know where perfect labels give back little of gold: one note a split.
 
@@ -50,6 +54,7 @@ def check_learnable(
         what: the gold items, in the plural.
         mends: reason of the counts → what can be done about it.
         file: train.
+        learnt_from: reasons for which an item is lost, though training learns from it.
 
     Raises:
         UserError: of train next to nothing comes back.
@@ -61,7 +66,8 @@ def check_learnable(
         reason, lost = max(counts.lost.items(), key=lambda item: item[1])
         able = counts.gold - counts.lost.total()
         of = f"{lost:,} of {counts.gold:,}"
-        if name == "train" and counts.recall < LEAST_RECALL:
+        learnt = able + sum(counts.lost[known] for known in learnt_from)
+        if name == "train" and learnt < LEAST_RECALL * counts.gold:
             message = f"of {counts.gold:,} {what} {able:,} can be learnt; mostly since: {reason} ({of})"
             raise UserError(message, file=file, mend=mends.get(reason, "mend the gold"))
         notes.append(

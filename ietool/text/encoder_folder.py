@@ -57,9 +57,8 @@ def check_encoder_config(name: str) -> None:
             _refuse(path, "is a Git LFS pointer, not the file itself", "fetch the files: git lfs pull")
     if not (folder / CONFIG).is_file():
         _check_foreign(folder)
-        if any(folder.iterdir()):
-            _refuse(folder, f"has no {CONFIG}", _COMPLETE)
-        _refuse(folder, "holds no config.json: it is empty", _COMPLETE)
+        what = "there is none" if any(folder.iterdir()) else "it is empty"
+        _refuse(folder, f"holds no {CONFIG} that transformers can load ({what})", _COMPLETE)
     if "model_type" not in _read_json(folder / CONFIG):
         _refuse(folder / CONFIG, "holds no model_type, by which transformers knows a model", _COMPLETE)
 

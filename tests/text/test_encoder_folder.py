@@ -144,7 +144,7 @@ FOLDERS: dict[str, tuple[Callable[[Path], None], str, str]] = {
     "no bytes of weights": (cut(SAFE, 0), "is damaged or cut off", "download"),
     "no weights": (without(SAFE), "has no weights", "save_pretrained"),
     "no tokenizer": (without("vocab.txt", "tokenizer.json", "tokenizer_config.json") , "has no tokenizer", "vocab.txt"),
-    "no configuration": (without("config.json"), "has no config.json", "save_pretrained"),
+    "no configuration": (without("config.json"), "holds no config.json", "save_pretrained"),
     "a configuration of nothing": (instead("config.json", b"{}"), "holds no model_type", "save_pretrained"),
     "a configuration cut off": (cut("config.json", 50), "config.json: model.encoder: cannot be read", "download"),
     "a list as configuration": (instead("config.json", b"[]"), "holds no JSON object", "download"),
@@ -155,7 +155,7 @@ FOLDERS: dict[str, tuple[Callable[[Path], None], str, str]] = {
     "a model of ONNX": (instead("model.onnx", b"x", SAFE), "ONNX", "PyTorch"),
     "a model of PaddlePaddle": (instead("model_state.pdparams", b"x", SAFE), "PaddlePaddle", "PyTorch"),
     "nothing": (only(), "it is empty", "save_pretrained"),
-    "a vocabulary alone": (only(vocab__txt=b"[UNK]\n"), "has no config.json", "save_pretrained"),
+    "a vocabulary alone": (only(vocab__txt=b"[UNK]\n"), "holds no config.json", "save_pretrained"),
 }  # fmt: skip
 """Name → what is done to a sound folder, what is told, and a word of the mend."""
 

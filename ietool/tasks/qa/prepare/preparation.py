@@ -37,7 +37,7 @@ from ietool.tasks.qa.data.reading import load_questions
 from ietool.tasks.qa.data.sources import files_of
 from ietool.tasks.qa.features.featurizer import chosen
 from ietool.tasks.qa.features.labels import LABELLED, label_class
-from ietool.tasks.qa.features.locate import MENDS, annotated, locate
+from ietool.tasks.qa.features.locate import MENDS, UNREAD, annotated, locate
 from ietool.tasks.qa.heads.training_rows import TrainingRows
 from ietool.tasks.qa.prepare.survey import ORACLE_NOTE, Survey, corpus_table
 from ietool.tasks.qa.recipe import QaRecipe
@@ -206,7 +206,7 @@ class _Preparation:
         report.tables = [corpus_table(splits), oracle]
         report.statistics = {name: s.numbers() for name, s in splits.items()}
         report.statistics |= {"overlap": {"questions": self.overlap}, "unlocated": unlocated}
-        report.notes += check_learnable(oracles, "questions", MENDS, self.sources.files["train"])
+        report.notes += check_learnable(oracles, "questions", MENDS, self.sources.files["train"], (UNREAD,))
         if unlocated:
             report.notes.append(
                 f"{unlocated:,} training questions are left out: their answers stand in none of their passages"
