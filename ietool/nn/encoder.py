@@ -242,9 +242,18 @@ def _plain(config: PretrainedConfig) -> dict[str, Any]:
     return {key: value for key, value in config.to_dict().items() if key not in stored}
 
 
+class _NoPooler(nn.Module):
+    """In place of what makes one vector of a text: some models call it without looking whether it is there, and go on
+    with what it gives."""
+
+    def forward(self, states: Tensor, *_: Any, **__: Any) -> Tensor:
+        """What it is given."""
+        return states
+
+
 def _without_pooler(backbone: Any) -> None:
     if getattr(backbone, "pooler", None) is not None:
-        backbone.pooler = None  # made for sentence pairs; unused weights would only be saved and averaged
+        backbone.pooler = _NoPooler()  # made for sentence pairs; unused weights would only be saved and averaged
 
 
 def fetch(name: str, wanted: type[PretrainedEncoder] = PretrainedEncoder) -> PreTrainedModel:

@@ -185,6 +185,12 @@ def fetch_config(encoder: str) -> Any:
             field="model.encoder",
             mend="name a model that is an encoder alone, such as a BERT",
         )
+    if any(getattr(config, size, None) is None for size in ("hidden_size", "vocab_size")):
+        raise UserError(
+            f"{encoder!r} is no encoder of tokens alone ({config.model_type})",
+            field="model.encoder",
+            mend="name an encoder of texts, such as a BERT",
+        )
     check_encoder_files(encoder)
     return config
 

@@ -34,7 +34,7 @@ _BOM = b"\xef\xbb\xbf"
 _CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1f]")
 _HEADER = re.compile(rb"[+-]?[0-9]+")
 _SPARSE = re.compile(rb"[0-9]+:[-+0-9.eE]+")
-_COMMAS = re.compile(rb"[-+0-9.eE]+(?:[,;][-+0-9.eE]+)+[,;]?|[-+0-9.eE]+[,;]")
+_COMMAS = re.compile(rb"(?:[,;][-+0-9.eE]+|^[-+0-9.eE]+[,;]|[,;][-+0-9.eE]+[,;])$")
 
 Numbers = npt.NDArray[np.float16]
 
@@ -98,7 +98,7 @@ def _is_number(part: bytes) -> bool:
 
 
 def _separated(part: bytes) -> bool:
-    return bool(_SPARSE.fullmatch(part) or _COMMAS.fullmatch(part))
+    return bool(_SPARSE.fullmatch(part) or _COMMAS.search(part))
 
 
 def _trailing_numbers(line: bytes) -> int:
@@ -117,9 +117,9 @@ def _other_form(line: bytes, path: Path, number: int) -> UserError | None:
     if last and _SPARSE.fullmatch(last[0]):
         message = "is of the sparse form (index:number), which counts neighbours and holds no vectors"
         return UserError(message, file=path, line=number, mend="take the dense vectors of the same source (SGNS)")
-    if last and _COMMAS.fullmatch(last[0]):
-        message = "has commas between its numbers"
-        return UserError(message, file=path, line=number, mend="put blanks in place of them: tr ',' ' ' < OLD > NEW")
+    if last and _COMMAS.search(last[0]):
+        message = "has commas or semicolons between its numbers"
+        return UserError(message, file=path, line=number, mend="put blanks in place of them: tr ',;' '  ' < OLD > NEW")
     return None
 
 

@@ -69,6 +69,8 @@ def test_a_byte_order_mark_does_no_harm(tmp_path: Path, header: bytes, pack: Cal
         (ROWS.replace(" ", ",").replace(",", " ", 1), "commas"),
         ("\n".join(f"{w} 0.5,0.25,1.0" for w in WORDS) + "\n", "commas"),
         ("\n".join(f"{w} 0.5, 0.25, 1.0," for w in WORDS) + "\n", "commas"),
+        (ROWS.replace(" ", ","), "commas"),
+        (ROWS.replace(" ", ";"), "commas"),
         (SPARSE, "sparse form"),
     ],
 )

@@ -11,8 +11,9 @@ import torch
 from transformers import AutoConfig, AutoModel, BertTokenizer, MPNetConfig, MPNetModel
 
 from ietool.errors import UserError
-from ietool.nn.encoder import READ, PretrainedEncoder, _check_reading
+from ietool.nn.encoder import READ, EncoderConfig, PretrainedEncoder, _check_reading
 from ietool.text.positions import positions_of
+from ietool.text.tokens import fetch_config
 from tests.cli.conftest import output_of
 from tests.tiny_encoder import SPECIAL, vocabulary_of
 
@@ -80,6 +81,23 @@ def test_distances_have_no_limit(kind: str) -> None:
     config = config_of(kind, NO_LIMIT[kind])
     assert positions_of(config) is None
     assert read(config, 4 * ROWS) == 4 * ROWS
+
+
+@pytest.mark.parametrize("kind", ["squeezebert", "layoutlm", "albert", "big_bird", "bert"])
+def test_what_makes_one_vector_of_a_text_is_not_missed(kind: str) -> None:
+    """It is left away; some models call it all the same."""
+    config = config_of(kind, ALL_ROWS[kind])
+    encoder = PretrainedEncoder(EncoderConfig(encoder=config.to_dict()))
+    _check_reading(encoder, kind)
+    assert not [name for name in encoder.state_dict() if "pooler" in name]
+
+
+@pytest.mark.parametrize("kind", ["canine", "perceiver", "clip"])
+def test_models_that_read_no_tokens_alone(kind: str, tmp_path: Path) -> None:
+    AutoConfig.for_model(kind).save_pretrained(tmp_path)
+    with pytest.raises(UserError) as caught:
+        fetch_config(str(tmp_path))
+    assert f"({kind})" in str(caught.value) and "model.encoder" in str(caught.value)
 
 
 def test_an_encoder_that_wants_more_than_a_text() -> None:
