@@ -88,6 +88,9 @@ def records(task: str) -> list[dict[str, Any]]:
             triple = {"subject": subject, "predicate": "唱", "object": {"@value": value}}
             triple |= {"subject_type": "人", "object_type": {"@value": "歌"}}
             made.append({"text": text, "spo_list": [triple]})
+        elif task == "el":
+            mention = {"kb_id": str(NAMES.index(subject)), "mention": subject, "offset": str(at)}
+            made.append({"text_id": str(number), "text": text, "mention_data": [mention]})
         else:
             qas = [{"id": str(number), "question": "谁 演唱", "answers": [{"text": subject, "answer_start": at}]}]
             made.append({"context": text, "qas": qas})
@@ -103,25 +106,32 @@ def write(folder: Path, task: str) -> dict[str, Path]:
         if task == "qa":
             lines = [json.dumps({"version": "1", "data": [{"title": "", "paragraphs": some}]}, ensure_ascii=False)]
         files[role].write_text("\n".join(lines) + "\n", encoding="utf-8")
+    if task == "el":
+        files["kb"] = folder / "kb"
+        entities = [{"subject_id": str(n), "subject": name, "alias": [], "type": ["人"], "data": []} for n, name in
+                    enumerate(NAMES)]  # fmt: skip
+        files["kb"].write_text("".join(json.dumps(entity) + "\n" for entity in entities), encoding="utf-8")
     return files
 
 
 HEADS = {
     "ner-crf": "ner", "ner-globalpointer": "ner", "ske-cascade": "ske", "ske-gplinker": "ske", "qa-span": "qa",
-    "qa-mlm": "qa",
+    "qa-mlm": "qa", "el-cross": "el",
 }  # fmt: skip
 
 
-@pytest.mark.parametrize(("name", "kind"), list(zip(HEADS, [*KINDS, *KINDS[::-1], *KINDS], strict=True)))
+@pytest.mark.parametrize(("name", "kind"), list(zip(HEADS, [*KINDS, *KINDS[::-1], *KINDS, "bytes"], strict=True)))
 def test_names_behind_blanks_are_learnt_and_found_without_them(
     encoders: dict[str, Path], name: str, kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The oracle loses none that the tokens do not join with something else, and what a model without any training
     finds at a floor of nothing never begins or ends with a blank."""
     monkeypatch.setenv("IETOOL_HOME", str(tmp_path / "home"))
-    recipe = load_recipe(
-        name, [f"model.encoder={encoders[kind]}", *(["model.head.masks=16"] if name == "qa-mlm" else [])]
-    )
+    more = {
+        "qa-mlm": ["model.head.masks=16"],
+        "el-cross": ["model.head.query=32", "model.head.description=16", "decode.restrict=0"],
+    }
+    recipe = load_recipe(name, [f"model.encoder={encoders[kind]}", *more.get(name, [])])
     task = get_task(HEADS[name])
     done = prepare(recipe, files=write(tmp_path, task.name), output=tmp_path / "prepared")
     assert done.report.statistics["train"]["oracle"]["recall"] == 1.0
@@ -135,7 +145,7 @@ def test_names_behind_blanks_are_learnt_and_found_without_them(
             if task.name == "qa":
                 slices = [item.passages[row[0]].text[row[1] : row[2]]]
             else:
-                slices = [item.text[a:b] for a, b in ([row[:2]] if task.name == "ner" else [row[:2], row[3:5]])]
+                slices = [item.text[a:b] for a, b in ([row[:2], row[3:5]] if task.name == "ske" else [row[:2]])]
             assert not [text for text in slices if BLANK.search(text)], slices
             found += 1
     assert found or name == "qa-mlm"
