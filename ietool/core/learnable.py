@@ -36,7 +36,7 @@ def check_known(recipe: Recipe, reader: UnitReader, unknown: int, units: int) ->
     raise UserError(
         f"{unknown / units:.0%} of train is unknown to the tokenizer of {encoder.name!r} ({kind})",
         field="model.encoder",
-        mend=tokenizer_mend(encoder.name, kind),
+        mend=tokenizer_mend(encoder.name, kind, "name an encoder with a tokenizer of the language of your texts"),
     )
 
 

@@ -74,15 +74,23 @@ def check_encoder_files(name: str) -> None:
         _refuse(folder, "has no tokenizer", "copy tokenizer.json or vocab.txt of the same model into it")
 
 
-def tokenizer_mend(name: str, kind: str) -> str:
-    """The mend where the library makes of a folder's tokenizer one, of class ``kind``, to which texts are unknown."""
+def tokenizer_mend(name: str, kind: str, otherwise: str) -> str:
+    """The mend where the library makes of what a folder holds a tokenizer that will not do, of class ``kind``, or none.
+
+    Many Chinese encoders of other kinds come with the ``vocab.txt`` of a BERT, which must be said.
+    """
     folder = Path(name)
-    words = folder / "vocab.txt"
-    if words.is_file() and not kind.startswith("Bert"):
-        with words.open("rb") as stream:
-            if b"[UNK]" in stream.read(1 << 20):
-                return f'put {{"tokenizer_class": "BertTokenizer"}} into {folder / "tokenizer_config.json"}'
-    return "name an encoder with a tokenizer of the language of your texts"
+    words, config = folder / "vocab.txt", folder / "tokenizer_config.json"
+    if kind.startswith("Bert") or not words.is_file() or (folder / "tokenizer.json").is_file():
+        return otherwise
+    with words.open("rb") as stream:
+        if b"[UNK]" not in stream.read(1 << 20):
+            return otherwise
+    if not config.is_file() or b"BertTokenizer" not in config.read_bytes():
+        return f'put {{"tokenizer_class": "BertTokenizer"}} into {config}'
+    # Of a few kinds the library goes by the model and not by what the folder says.
+    code = f"from transformers import BertTokenizer as T; T.from_pretrained('{name}').save_pretrained('{name}')"
+    return f'write its tokenizer.json: python -c "{code}"'
 
 
 def _refuse(path: Path, what: str, mend: str) -> NoReturn:

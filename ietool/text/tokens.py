@@ -28,6 +28,7 @@ KEPT = "kept_tokens.npy"
 
 _LIMIT = "token_limit.txt"
 _NO_LIMIT = 1 << 20
+_COMPLETE = "name a folder that save_pretrained wrote"
 
 
 @dataclass(frozen=True)
@@ -152,13 +153,13 @@ def fetch_tokenizer(encoder: str) -> TokenReader:
     if len(tokenizer) <= len(set(tokenizer.all_special_ids)):
         raise UserError(
             f"the tokenizer of {encoder!r} ({kind}) knows no token", field="model.encoder",
-            mend=tokenizer_mend(encoder, kind),
+            mend=tokenizer_mend(encoder, kind, _COMPLETE),
         )  # fmt: skip
     if len(tokenizer) > getattr(config, "vocab_size", len(tokenizer)):
         raise UserError(
             f"the tokenizer of {encoder!r} has {len(tokenizer):,} tokens, its weights {config.vocab_size:,}",
             field="model.encoder",
-            mend="name an encoder with its own tokenizer",
+            mend=tokenizer_mend(encoder, kind, "name an encoder with its own tokenizer"),
         )
     if not getattr(tokenizer, "is_fast", False):
         raise UserError(
@@ -216,8 +217,9 @@ def copy_tokenizer(source: Path, target: Path) -> None:
 
 def _not_loaded(encoder: str, what: str, error: Exception) -> UserError:
     if Path(encoder).is_dir():
+        mend = tokenizer_mend(encoder, "", _COMPLETE) if what == "tokenizer" else _COMPLETE
         return UserError(f"holds no {what} that transformers can load ({reason_of(error)})", file=Path(encoder),
-                         field="model.encoder", mend="name a folder that save_pretrained wrote")  # fmt: skip
+                         field="model.encoder", mend=mend)  # fmt: skip
     return UserError(
         f"{encoder!r} is no folder, and the hub did not give its {what} ({reason_of(error)})",
         field="model.encoder",

@@ -15,9 +15,18 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from transformers import AlbertConfig, AlbertModel, AutoModel, DebertaV2Config, DebertaV2Model
+from transformers import (
+    AlbertConfig,
+    AlbertModel,
+    AutoConfig,
+    AutoModel,
+    BertTokenizer,
+    DebertaV2Config,
+    DebertaV2Model,
+)
 
 from ietool import paths
+from ietool.errors import UserError
 from ietool.nn.encoder import fetch
 from ietool.text.tokens import fetch_tokenizer
 from tests.cli.conftest import complaint, output_of
@@ -247,3 +256,28 @@ def test_a_vocabulary_of_bert_under_another_model(
     assert mend in error and "tokenizer_config.json" in error
     (folder / "tokenizer_config.json").write_text(mend, encoding="utf-8")
     output_of(capsys, verb, *command)
+
+
+@pytest.mark.parametrize("kind", ["roberta", "mpnet", "markuplm", "modernbert"])
+def test_what_is_told_mends_it(work: Path, texts: list[str], kind: str) -> None:
+    """Until the tokenizer knows the texts; of some kinds the library needs two steps."""
+    folder, words = work / "encoder", vocabulary_of(texts)
+    size = {"vocab_size": len(words), "hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}
+    config = AutoConfig.for_model(kind, **size, intermediate_size=16, max_position_embeddings=64, pad_token_id=0)
+    AutoModel.from_config(config).save_pretrained(folder)
+    (folder / "vocab.txt").write_text("".join(f"{word}\n" for word in words), encoding="utf-8")
+    for _ in range(2):
+        try:
+            fetch_tokenizer("encoder")
+        except UserError as error:
+            assert error.mend is not None
+            if error.mend.startswith("put "):
+                mend = '{"tokenizer_class": "BertTokenizer"}'
+                assert mend in error.mend
+                (folder / "tokenizer_config.json").write_text(mend, encoding="utf-8")
+            else:
+                assert "BertTokenizer as T; T.from_pretrained('encoder').save_pretrained('encoder')" in error.mend
+                BertTokenizer.from_pretrained("encoder").save_pretrained("encoder")
+    reader = fetch_tokenizer("encoder")
+    units = reader.units(texts[0])
+    assert units.inside.sum() > 10 and not (units.ids == reader.unknown).any()
