@@ -6,6 +6,8 @@ import re
 import unicodedata
 from os import PathLike
 
+_COLOURS = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
+
 SHOWN = 200
 """Characters of a value, a key or a name that a message shows at most."""
 
@@ -54,6 +56,15 @@ def cause(error: Exception) -> str:
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
     return str(error)
+
+
+def reason_of(error: Exception, most: int = 160) -> str:
+    """:func:`cause` for a message of one line: without colours, and of the first words that ``most`` characters
+    hold."""
+    text = " ".join(_COLOURS.sub("", cause(error)).split())
+    if len(text) > most:
+        text = text[:most].rpartition(" ")[0].rstrip(" ,;:(") + " …"
+    return text or type(error).__name__
 
 
 WHOLE = "train again, or copy the run folder whole"

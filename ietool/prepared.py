@@ -20,7 +20,7 @@ from ietool.version import __version__
 DONE = "prepared.json"
 
 
-FORMAT = 7
+FORMAT = 8
 """Raised when features of older versions must not be used any more."""
 
 

@@ -161,3 +161,9 @@ class Recipe(Section):
     training: TrainingSection = Field(default_factory=TrainingSection)
     decode: Section = Field(default_factory=Section)
     score: Section = Field(default_factory=Section)
+
+
+def pretrained_of(recipe: Recipe) -> PretrainedSection | None:
+    """The pretrained encoder of a recipe; None where it has none."""
+    encoder = getattr(getattr(recipe, "model", None), "encoder", None)
+    return encoder if isinstance(encoder, PretrainedSection) else None

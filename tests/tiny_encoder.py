@@ -6,9 +6,20 @@ import json
 import re
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import torch
-from transformers import BertConfig, BertForMaskedLM, BertModel, BertTokenizer
+from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
+from transformers import (
+    BertConfig,
+    BertForMaskedLM,
+    BertModel,
+    BertTokenizer,
+    PreTrainedTokenizerFast,
+    RobertaConfig,
+    RobertaForMaskedLM,
+    RobertaModel,
+)
 
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 
@@ -74,4 +85,46 @@ def make_encoder_folder(
             if parameter.dim() > 1:
                 parameter.mul_(10.0)
     model.to(dtype).save_pretrained(path)
+    return path
+
+
+def make_blank_encoder(path: Path, texts: Iterable[str], kind: str, *, mlm: bool = False, positions: int = 128) -> Path:
+    """The same with a tokenizer whose tokens include the blank before a word, as those of GPT-2 and XLM-R do.
+
+    Args:
+        kind: ``bytes`` (byte-level BPE) or ``pieces`` (Unigram with a mark in place of the blank).
+    """
+    special = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
+    texts = list(texts)
+    if kind == "bytes":
+        tokenizer = Tokenizer(models.BPE())
+        tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+        tokenizer.decoder = decoders.ByteLevel()
+        trainer: Any = trainers.BpeTrainer(
+            vocab_size=600, special_tokens=special, initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+            show_progress=False,
+        )  # fmt: skip
+    else:
+        tokenizer = Tokenizer(models.Unigram())
+        tokenizer.normalizer = normalizers.Replace(Regex(r"\s"), " ")  # as sentencepiece's nmt_nfkc does
+        tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
+        tokenizer.decoder = decoders.Metaspace()
+        trainer = trainers.UnigramTrainer(
+            vocab_size=400, special_tokens=special, unk_token="<unk>", show_progress=False, max_piece_length=6
+        )
+    tokenizer.train_from_iterator(texts, trainer)
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="<s> $A </s>", pair="<s> $A </s> </s> $B </s>", special_tokens=[("<s>", 0), ("</s>", 2)]
+    )
+    fast = PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, bos_token="<s>", cls_token="<s>", pad_token="<pad>", eos_token="</s>",
+        sep_token="</s>", unk_token="<unk>", mask_token="<mask>", model_max_length=positions - 2,
+    )  # fmt: skip
+    fast.save_pretrained(path)
+    torch.manual_seed(7)
+    config = RobertaConfig(
+        vocab_size=len(fast), hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=16,
+        max_position_embeddings=positions, type_vocab_size=1, pad_token_id=1,
+    )  # fmt: skip
+    (RobertaForMaskedLM if mlm else RobertaModel)(config).save_pretrained(path)
     return path

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from transformers import AutoConfig, AutoModel, PretrainedConfig, PreTrainedModel
 
-from ietool.errors import UserError
+from ietool.errors import UserError, reason_of
 from ietool.nn.dgcnn import DGCNNBlock
 from ietool.nn.embedding import MixedEmbedding
 from ietool.quiet import quiet
@@ -19,6 +19,9 @@ from ietool.text.encoding import open_vectors
 from ietool.text.segmentation import TAGS
 from ietool.text.tokens import TokenReader, fetch_config, kept_tokens
 from ietool.text.units import UnitReader
+
+READ = 8
+"""Tokens of the text by which a fresh encoder is tried."""
 
 
 class EncoderConfig(PretrainedConfig):
@@ -185,6 +188,29 @@ def load_encoder(
         rows[kept] = torch.arange(len(kept), dtype=torch.int32)
         encoder.row_of.copy_(rows)
     encoder.backbone.load_state_dict(weights)
+    _check_reading(encoder, section.name)
+
+
+def _check_reading(encoder: PretrainedEncoder, name: str) -> None:
+    """Raise UserError where an encoder wants more than a text, as pictures or places on a page, or gives something
+    else than a vector for each token."""
+    was_training, ids = encoder.training, torch.zeros(1, READ, dtype=torch.int64)
+    try:
+        with quiet(), torch.no_grad():
+            found = encoder.eval()(ids, torch.ones_like(ids, dtype=torch.bool))
+    except Exception as error:
+        raise UserError(
+            f"{name!r} ({encoder.backbone.config.model_type}) cannot read a text alone ({reason_of(error)})",
+            field="model.encoder",
+            mend="name an encoder of texts, such as a BERT",
+        ) from None
+    encoder.train(was_training)
+    if encoder.kind is AutoModel and found.shape != (1, READ, encoder.size):
+        raise UserError(
+            f"{name!r} ({encoder.backbone.config.model_type}) does not give a vector for each token",
+            field="model.encoder",
+            mend="name an encoder of texts, such as a BERT",
+        )
 
 
 def layers_of(encoder: PretrainedEncoder) -> nn.ModuleList:
@@ -216,9 +242,18 @@ def _plain(config: PretrainedConfig) -> dict[str, Any]:
     return {key: value for key, value in config.to_dict().items() if key not in stored}
 
 
+class _NoPooler(nn.Module):
+    """In place of what makes one vector of a text: some models call it without looking whether it is there, and go on
+    with what it gives."""
+
+    def forward(self, states: Tensor, *_: Any, **__: Any) -> Tensor:
+        """What it is given."""
+        return states
+
+
 def _without_pooler(backbone: Any) -> None:
     if getattr(backbone, "pooler", None) is not None:
-        backbone.pooler = None  # made for sentence pairs; unused weights would only be saved and averaged
+        backbone.pooler = _NoPooler()  # made for sentence pairs; unused weights would only be saved and averaged
 
 
 def fetch(name: str, wanted: type[PretrainedEncoder] = PretrainedEncoder) -> PreTrainedModel:
@@ -235,9 +270,8 @@ def fetch(name: str, wanted: type[PretrainedEncoder] = PretrainedEncoder) -> Pre
                 ignore_mismatched_sizes=True,  # we say better which do not fit
             )  # fmt: skip
     except Exception as error:
-        reason = " ".join(str(error).split())[:160] or type(error).__name__
         raise UserError(
-            f"the weights of {name!r} cannot be loaded ({reason})",
+            f"the weights of {name!r} cannot be loaded ({reason_of(error)})",
             field="model.encoder",
             mend=f"name a folder or hub id that {wanted.kind.__name__} loads",
         ) from None

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from transformers import PreTrainedModel
 
-from ietool.errors import WHOLE, UserError
+from ietool.errors import WHOLE, UserError, reason_of
 from ietool.quiet import quiet
 
 Model = TypeVar("Model", bound=PreTrainedModel)
@@ -28,9 +28,8 @@ def open_pretrained(kind: type[Model], folder: Path) -> Model:
             loaded: Any = kind.from_pretrained(folder, use_safetensors=True, output_loading_info=True)
     # Whatever a damaged file makes of the library and of the model's constructor: many kinds, one cause.
     except Exception as error:
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise UserError(
-            f"cannot be opened: config.json or model.safetensors is damaged ({reason[:200]})",
+            f"cannot be opened: config.json or model.safetensors is damaged ({reason_of(error)})",
             file=folder,
             mend=WHOLE,
         ) from None

@@ -4,26 +4,41 @@ from __future__ import annotations
 
 import pickle
 import struct
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
 
 from ietool.errors import UserError
+from ietool.text.matrices import open_matrix
+from ietool.text.pickle_walk import check_pickle
 
 _MEND = "save them anew as word2vec text: KeyedVectors.load(OLD).save_word2vec_format(NEW)"
 
 
 class _Stub:
-    """Stands in place of gensim's own classes: it holds what the file says of an object, and does nothing."""
+    """Stands in place of gensim's own classes: it holds what the file says of an object, and does nothing.
+
+    What is said is not copied: a file may say the same of many objects.
+    """
+
+    __slots__ = ("state",)
+    state: dict[str, Any]
 
     def __init__(self, *_: Any, **__: Any) -> None:
         pass
 
     def __setstate__(self, state: Any) -> None:
         if isinstance(state, dict):
-            self.__dict__.update({key: value for key, value in state.items() if isinstance(key, str)})
+            self.state = state
+
+
+def _said_of(thing: Any) -> dict[str, Any]:
+    """What the file says of an object; nothing where it is none."""
+    return getattr(thing, "state", {}) if isinstance(thing, _Stub) else {}
 
 
 class _Numbers:
@@ -76,35 +91,42 @@ def _scalar(numbers: Any, data: Any = b"") -> Any:
     return values[0].item()
 
 
-def _encode(text: Any, encoding: Any) -> bytes:
-    """How protocol 2 writes bytes: as latin-1 text."""
-    if not isinstance(text, str) or encoding not in ("latin1", "latin-1"):
-        raise pickle.UnpicklingError("it has bytes in an unknown encoding")
-    return text.encode("latin-1")
-
-
+_PLAIN = (str, bytes, int, float, bool, type(None))
 _KINDS = {f"{kind}{size}" for kind in "fiu" for size in (2, 4, 8)} | {"i1", "u1", "b1"}
 _ALLOWED: dict[tuple[str, str], Any] = {
     ("numpy", "ndarray"): _Array,
     ("numpy", "dtype"): _Numbers,
-    ("_codecs", "encode"): _encode,
-    ("builtins", "dict"): dict,
-    ("builtins", "list"): list,
-    ("builtins", "set"): set,
-    ("collections", "OrderedDict"): dict,
     ("collections", "defaultdict"): _Stub,
 }
 for _core in ("numpy.core", "numpy._core"):
     _ALLOWED[f"{_core}.multiarray", "_reconstruct"] = _reconstruct
     _ALLOWED[f"{_core}.multiarray", "scalar"] = _scalar
     _ALLOWED[f"{_core}.numeric", "_frombuffer"] = _from_buffer
+_CONTAINERS: dict[tuple[str, str], Callable[[Any], Any]] = {
+    ("builtins", "dict"): dict,
+    ("builtins", "list"): list,
+    ("builtins", "set"): set,
+    ("collections", "OrderedDict"): dict,
+}
 
 
 class _Unpickler(pickle.Unpickler):
-    """Knows numbers, plain containers and stubs; everything else that a pickle names is refused."""
+    """Knows numbers, plain containers and stubs; everything else that a pickle names is refused.
+
+    Args:
+        length: bytes of the file: what is copied within it is no more, all together.
+    """
+
+    def __init__(self, stream: BinaryIO, length: int) -> None:
+        super().__init__(stream)
+        self._left = length
 
     def find_class(self, module: str, name: str) -> Any:
         module = "builtins" if module == "__builtin__" else module
+        if (module, name) == ("_codecs", "encode"):
+            return self._encode
+        if (module, name) in _CONTAINERS:
+            return partial(self._filled, _CONTAINERS[module, name])
         found = _ALLOWED.get((module, name))
         if found is None and (module.split(".")[0] == "gensim" or module.startswith("numpy.random.")):
             # Models carry the random state they were trained with. Neither module is imported: a stub is no part of it.
@@ -116,6 +138,27 @@ class _Unpickler(pickle.Unpickler):
     def persistent_load(self, pid: Any) -> Any:
         raise pickle.UnpicklingError("it refers to something outside the file")
 
+    def _encode(self, text: Any, encoding: Any) -> bytes:
+        """How protocol 2 writes bytes: as latin-1 text."""
+        if not isinstance(text, str) or encoding not in ("latin1", "latin-1"):
+            raise pickle.UnpicklingError("it has bytes in an unknown encoding")
+        self._copy(len(text))
+        return text.encode("latin-1")
+
+    def _filled(self, kind: Callable[[Any], Any], *given: Any) -> Any:
+        """How protocol 2 writes sets: by a list of what is in them."""
+        if not given:
+            return kind(())
+        if len(given) > 1 or type(given[0]) is not list or not all(type(x) in _PLAIN for x in given[0]):
+            raise pickle.UnpicklingError("it makes a container of something else than plain values")
+        self._copy(len(given[0]))
+        return kind(given[0])
+
+    def _copy(self, size: int) -> None:
+        self._left -= size
+        if self._left < 0:
+            raise pickle.UnpicklingError("it copies more than it holds")
+
 
 def read_keyed_vectors(path: Path) -> tuple[list[str], npt.NDArray[np.floating]]:
     """Words and (words, size) vectors of gensim 3 or 4: ``KeyedVectors``, or a model that holds them in ``wv``.
@@ -126,31 +169,28 @@ def read_keyed_vectors(path: Path) -> tuple[list[str], npt.NDArray[np.floating]]
         UserError: the file holds more than plain data, is cut off, or is no KeyedVectors.
     """
     try:
+        check_pickle(path)
         with path.open("rb") as stream:
-            content = _Unpickler(stream).load()
+            content = _Unpickler(stream, path.stat().st_size).load()
     except pickle.UnpicklingError as error:
         message = f"is refused: {error}, and a file of vectors has no need of more than numbers and words"
         raise UserError(message, file=path, mend=_MEND) from None
     except (EOFError, ValueError, TypeError, AttributeError, KeyError, IndexError, MemoryError, OverflowError,
             RecursionError, struct.error) as error:  # fmt: skip
         raise UserError(f"is damaged or cut off ({error})", file=path, mend="save it anew") from None
-    state = vars(content) if isinstance(content, _Stub) else {}
-    prefix = ""
-    if "vectors" not in state and "wv" in [*state, *state.get("__recursive_saveloads", [])]:
-        inner = state.get("wv")
-        state, prefix = (vars(inner) if isinstance(inner, _Stub) else {}), ".wv"
+    state, prefix = _said_of(content), ""
+    beside = state.get("__recursive_saveloads")
+    if "vectors" not in state and ("wv" in state or (isinstance(beside, list) and "wv" in beside)):
+        state, prefix = _said_of(state.get("wv")), ".wv"
     words = _words(state)
     vectors = state.get("vectors", state.get("syn0"))
     if vectors is None:
-        beside = [path.with_name(f"{path.name}{prefix}.{name}.npy") for name in ("vectors", "syn0")]
-        found = next((file for file in beside if file.is_file()), None)
+        arrays = [path.with_name(f"{path.name}{prefix}.{name}.npy") for name in ("vectors", "syn0")]
+        found = next((file for file in arrays if file.is_file()), None)
         if found is None and words:
-            raise UserError("its vectors are not beside it", file=beside[0], mend="bring the .npy file along")
+            raise UserError("its vectors are not beside it", file=arrays[0], mend="bring the .npy file along")
         if found is not None:
-            try:
-                vectors = np.load(found, mmap_mode="r", allow_pickle=False)
-            except (ValueError, EOFError) as error:
-                raise UserError(f"is no array of numbers ({error})", file=found, mend=_MEND) from None
+            vectors = open_matrix(found, _MEND)
     if isinstance(vectors, _Array):
         vectors = getattr(vectors, "value", None)
     if not words or not isinstance(vectors, np.ndarray):

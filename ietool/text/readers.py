@@ -27,6 +27,9 @@ def open_reader(folder: Path) -> UnitReader:
 def write_reader(folder: Path, encoder: VocabularySection | PretrainedSection, characters: Counter[str]) -> UnitReader:
     """Write what :func:`open_reader` reads, and give it.
 
+    A tokenizer that is there already is that of the encoder: what an encoder's folder lacks is told before files are
+    read.
+
     Args:
         folder: a prepared folder.
         encoder: of the recipe.
@@ -38,7 +41,8 @@ def write_reader(folder: Path, encoder: VocabularySection | PretrainedSection, c
     if isinstance(encoder, PretrainedSection):
         from ietool.text.tokens import fetch_tokenizer
 
-        fetch_tokenizer(encoder.name).save(folder)
+        if not (folder / TOKENIZER).is_file():
+            fetch_tokenizer(encoder.name).save(folder)
     else:
         from ietool.text.encoding import write_vocabulary
 

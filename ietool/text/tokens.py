@@ -12,9 +12,12 @@ import numpy as np
 import numpy.typing as npt
 from transformers import AutoConfig, AutoTokenizer
 
-from ietool.errors import WHOLE, UserError
+from ietool.errors import WHOLE, UserError, reason_of
 from ietool.quiet import quiet
 from ietool.text.characters import whole
+from ietool.text.encoder_folder import check_encoder_config, check_encoder_files, tokenizer_mend
+from ietool.text.offsets import without_blanks
+from ietool.text.positions import positions_of
 from ietool.text.units import TOKENIZER, Units
 
 FILES = (TOKENIZER, "tokenizer.json", "vocab.txt", "special_tokens_map.json", "added_tokens.json", "token_limit.txt")
@@ -25,6 +28,7 @@ KEPT = "kept_tokens.npy"
 
 _LIMIT = "token_limit.txt"
 _NO_LIMIT = 1 << 20
+_COMPLETE = "name a folder that save_pretrained wrote"
 
 
 @dataclass(frozen=True)
@@ -76,7 +80,7 @@ class TokenReader:
                 tokenizer = AutoTokenizer.from_pretrained(str(folder), local_files_only=True, trust_remote_code=False)
         # Whatever a damaged file makes of the library: many kinds, one cause.
         except Exception as error:
-            raise UserError(f"has no usable tokenizer ({_line(error)})", file=folder, mend=WHOLE) from None
+            raise UserError(f"has no usable tokenizer ({reason_of(error)})", file=folder, mend=WHOLE) from None
         return cls(tokenizer, limit)
 
     def save(self, folder: Path) -> None:
@@ -102,10 +106,11 @@ class TokenReader:
             return []
         out = self.tokenizer([whole(text) for text in texts], **self._options())
         found = []
-        for ids, offsets in zip(out["input_ids"], out["offset_mapping"], strict=True):
+        for text, ids, offsets in zip(texts, out["input_ids"], out["offset_mapping"], strict=True):
             at = np.array(offsets, np.int32).reshape(-1, 2)
             zeros = np.zeros(len(ids), np.int32)
-            found.append(Units(np.array(ids, np.int32), zeros, zeros.astype(np.uint8), at[:, 0], at[:, 1]))
+            starts, ends = without_blanks(text, at[:, 0], at[:, 1])
+            found.append(Units(np.array(ids, np.int32), zeros, zeros.astype(np.uint8), starts, ends))
         self.cut += sum(len(u) == self.limit and _rest(t, int(u.ends.max())) for t, u in zip(texts, found, strict=True))
         return found
 
@@ -119,12 +124,12 @@ class TokenReader:
         )
         found = []
         for at, ids in enumerate(out["input_ids"]):
-            offsets = np.array(out["offset_mapping"][at], np.int32).reshape(-1, 2)
+            starts, ends = np.array(out["offset_mapping"][at], np.int32).reshape(-1, 2).T
             part = np.array([-1 if p is None else p for p in out.sequence_ids(at)], np.int8)
             types = out["token_type_ids"][at] if "token_type_ids" in out else [0] * len(ids)
-            found.append(
-                PairUnits(np.array(ids, np.int32), np.array(types, np.int32), part, offsets[:, 0], offsets[:, 1])
-            )
+            for text, mine in ((first[at], part == 0), (second[at], part == 1)):
+                starts[mine], ends[mine] = without_blanks(text, starts[mine], ends[mine])
+            found.append(PairUnits(np.array(ids, np.int32), np.array(types, np.int32), part, starts, ends))
         return found
 
     def _options(self) -> dict[str, Any]:
@@ -143,14 +148,18 @@ def fetch_tokenizer(encoder: str) -> TokenReader:
             tokenizer = AutoTokenizer.from_pretrained(encoder, trust_remote_code=False)
     except Exception as error:
         raise _not_loaded(encoder, "tokenizer", error) from None
+    kind = type(tokenizer).__name__
     # Where a folder has none, the library makes one of the special tokens alone, to which every text is unknown.
     if len(tokenizer) <= len(set(tokenizer.all_special_ids)):
-        raise _not_loaded(encoder, "tokenizer", ValueError("it knows no token"))
+        raise UserError(
+            f"the tokenizer of {encoder!r} ({kind}) knows no token", field="model.encoder",
+            mend=tokenizer_mend(encoder, kind, _COMPLETE),
+        )  # fmt: skip
     if len(tokenizer) > getattr(config, "vocab_size", len(tokenizer)):
         raise UserError(
             f"the tokenizer of {encoder!r} has {len(tokenizer):,} tokens, its weights {config.vocab_size:,}",
             field="model.encoder",
-            mend="name an encoder with its own tokenizer",
+            mend=tokenizer_mend(encoder, kind, "name an encoder with its own tokenizer"),
         )
     if not getattr(tokenizer, "is_fast", False):
         raise UserError(
@@ -158,12 +167,14 @@ def fetch_tokenizer(encoder: str) -> TokenReader:
             field="model.encoder",
             mend="use an encoder with a tokenizer.json",
         )
-    return TokenReader(tokenizer, _positions(config, tokenizer))
+    known = [n for n in (positions_of(config), tokenizer.model_max_length) if n and n > 0]
+    return TokenReader(tokenizer, int(min([*known, _NO_LIMIT])))
 
 
 def fetch_config(encoder: str) -> Any:
-    """The configuration of an encoder named by folder or hub id. Raises UserError if there is none, or if a decoder
-    belongs to it."""
+    """The configuration of an encoder named by folder or hub id. Raises UserError if there is none, if a decoder
+    belongs to it, or if what the folder holds besides could not be loaded."""
+    check_encoder_config(encoder)
     try:
         with quiet():
             config = AutoConfig.from_pretrained(encoder, trust_remote_code=False)
@@ -175,6 +186,13 @@ def fetch_config(encoder: str) -> Any:
             field="model.encoder",
             mend="name a model that is an encoder alone, such as a BERT",
         )
+    if any(getattr(config, size, None) is None for size in ("hidden_size", "vocab_size")):
+        raise UserError(
+            f"{encoder!r} is no encoder of tokens alone ({config.model_type})",
+            field="model.encoder",
+            mend="name an encoder of texts, such as a BERT",
+        )
+    check_encoder_files(encoder)
     return config
 
 
@@ -197,29 +215,16 @@ def copy_tokenizer(source: Path, target: Path) -> None:
             shutil.copyfile(source / name, target / name)
 
 
-def _positions(config: Any, tokenizer: Any) -> int:
-    known = [n for n in (getattr(config, "max_position_embeddings", 0), tokenizer.model_max_length) if n and n > 0]
-    # RoBERTa and its like count positions from behind the padding id.
-    offset = 2 if getattr(config, "model_type", "") in ("roberta", "xlm-roberta", "camembert") else 0
-    return int(
-        min([n - offset if n == getattr(config, "max_position_embeddings", 0) else n for n in known] + [_NO_LIMIT])
-    )
-
-
 def _not_loaded(encoder: str, what: str, error: Exception) -> UserError:
     if Path(encoder).is_dir():
-        return UserError(f"holds no {what} that transformers can load ({_line(error)})", file=Path(encoder),
-                         field="model.encoder", mend="name a folder that save_pretrained wrote")  # fmt: skip
+        mend = tokenizer_mend(encoder, "", _COMPLETE) if what == "tokenizer" else _COMPLETE
+        return UserError(f"holds no {what} that transformers can load ({reason_of(error)})", file=Path(encoder),
+                         field="model.encoder", mend=mend)  # fmt: skip
     return UserError(
-        f"{encoder!r} is no folder, and the hub did not give its {what} ({_line(error)})",
+        f"{encoder!r} is no folder, and the hub did not give its {what} ({reason_of(error)})",
         field="model.encoder",
         mend="check the name and the connection, or download it and name the folder",
     )
-
-
-def _line(error: Exception) -> str:
-    text = " ".join(str(error).split())
-    return text[:160] if text else type(error).__name__
 
 
 def _rest(text: str, end: int) -> bool:

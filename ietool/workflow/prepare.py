@@ -21,7 +21,7 @@ from ietool.errors import UserError
 from ietool.nearest import did_you_mean
 from ietool.prepared import DONE, Prepared, fingerprint, latest_sources, read_report, remember
 from ietool.progress import Progress, no_progress
-from ietool.recipe import Recipe
+from ietool.recipe import Recipe, pretrained_of
 from ietool.recipe_io import save_recipe
 from ietool.registry import get_task
 
@@ -131,6 +131,11 @@ def _build(
     scratch = Path(tempfile.mkdtemp(prefix=".preparing-", dir=folder.parent))
     try:
         rejects = scratch / "rejects.jsonl" if skip_bad else None
+        encoder = pretrained_of(recipe)
+        if encoder is not None:  # what an encoder lacks is told now, and not when everything is read
+            from ietool.text.tokens import fetch_tokenizer
+
+            fetch_tokenizer(encoder.name).save(scratch)
         try:
             report = task.prepare(recipe, sources, scratch, rejects=rejects, progress=progress)
         except UserError as error:

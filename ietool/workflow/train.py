@@ -19,7 +19,7 @@ from ietool.errors import UserError
 from ietool.prepared import corpus_of
 from ietool.processes import is_main_process
 from ietool.progress import Progress, no_progress
-from ietool.recipe import PretrainedSection, Recipe
+from ietool.recipe import Recipe, pretrained_of
 from ietool.recipe_io import load_recipe, save_recipe
 from ietool.registry import get_task
 from ietool.report.card import write_card
@@ -151,10 +151,8 @@ def _finish(stages: Stages, device: torch.device) -> Sequence[str]:
 
 def _base_model(recipe: Recipe) -> str | None:
     """The hub id of the encoder that training starts from; None if it comes from a folder, or starts from nothing."""
-    encoder = getattr(getattr(recipe, "model", None), "encoder", None)
-    if not isinstance(encoder, PretrainedSection) or Path(encoder.name).exists():
-        return None
-    return encoder.name
+    encoder = pretrained_of(recipe)
+    return None if encoder is None or Path(encoder.name).exists() else encoder.name
 
 
 def _begun(run: Path) -> tuple[Recipe, Path, int | None, str]:

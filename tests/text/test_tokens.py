@@ -196,7 +196,7 @@ def test_tokens_that_are_kept(reader: TokenReader, tmp_path: Path) -> None:
 def test_positions_of_roberta_begin_behind_its_padding(reader: TokenReader, tmp_path: Path, folder: Path) -> None:
     shutil.copytree(folder, tmp_path / "r")
     config = json.loads((tmp_path / "r" / "config.json").read_text())
-    config |= {"model_type": "roberta", "architectures": ["RobertaModel"]}
+    config |= {"model_type": "roberta", "architectures": ["RobertaModel"], "pad_token_id": 1}
     (tmp_path / "r" / "config.json").write_text(json.dumps(config))
     assert fetch_tokenizer(str(tmp_path / "r")).limit == LIMIT - 2
 

@@ -26,6 +26,7 @@ from ietool.core.intake import (
     rejecting,
     scratch_folder,
 )
+from ietool.core.learnable import check_known, check_learnable
 from ietool.core.sources import Sources
 from ietool.core.survey import OracleCounts, oracle_table
 from ietool.progress import Progress
@@ -124,6 +125,8 @@ class _Preparation:
         featurizer = Featurizer(recipe, characters_of_words, kb, annotations, read_types(self.folder), reader)
         scratch = self.intake.scratch
         write_table(lambda: self.train_rows(featurizer, types), table_columns(), self.folder / "train", scratch)
+        train = self.splits["train"]
+        check_known(recipe, reader, train.unknown, train.units)
         self.read_dev(featurizer)
         return self.report(kb, annotations)
 
@@ -202,10 +205,11 @@ class _Preparation:
         recipe, splits = self.recipe, self.splits
         rejected = self.kb_rejected.rejected + self.extra.rejected + sum(s.rejected for s in splits.values())
         report = PrepareReport(rejected=rejected)
+        oracles = {name: s.oracle for name, s in splits.items()}
         report.tables = [
             survey.corpus_table(splits),
             survey.matcher_table(splits["dev"], recipe.data.name_filter),
-            oracle_table({name: s.oracle for name, s in splits.items()}, "mentions", survey.ORACLE_NOTE),
+            oracle_table(oracles, "mentions", survey.ORACLE_NOTE),
         ]
         report.statistics = {name: s.numbers() for name, s in splits.items()}
         report.statistics |= {
@@ -216,4 +220,5 @@ class _Preparation:
             "descriptions": dict(self.described),
         }
         report.notes = notes(recipe, kb, splits, self.described, self.extra, self.sources, self.overlap)
+        report.notes += check_learnable(oracles, "mentions", survey.MENDS, self.sources.files["train"])
         return report

@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ietool.core.survey import Lengths, OracleCounts
+import numpy as np
+
+from ietool.core.survey import Lengths, OracleCounts, percent
 from ietool.scoring.prf import PRFScore
 from ietool.tables import Cell, Table
 from ietool.tasks.el.data.example import Example
@@ -22,6 +24,16 @@ NO_CANDIDATE = "its id is no candidate of the name"
 RESTRICTED = "its id is dropped by the restriction to ids linked before"
 LEFT_OUT = "its id is not among the first decode.candidates of the name"
 REASONS = (NO_NAME, FILTERED, NO_CANDIDATE, RESTRICTED, LEFT_OUT)
+MENDS = {
+    NO_NAME: "see that mentions and knowledge base belong together",
+    FILTERED: "raise data.name_filter",
+    NO_CANDIDATE: "see that ids and knowledge base belong together",
+    RESTRICTED: "set decode.restrict=0",
+    LEFT_OUT: "raise decode.candidates",
+    CUT: "name another model.encoder",
+}
+"""What can be done about a reason."""
+
 ORACLE_NOTE = "gold mentions that are among the dictionary matches, with the gold id among the candidates"
 
 AUTHORS_FILTER = 5.0
@@ -45,6 +57,7 @@ class Survey:
         floors: filter threshold → (mentions, mentions with their entity) of maximum matching over the names that pass,
             each linked to the entity that train links the name to most often, else to the first candidate.
         windows_cut: windows with more tokens than the encoder has positions.
+        unknown, units: tokens of the texts, and those of them that are unknown; 0 where no tokens are read.
         every: all matches that pass the recipe's filter, overlapping ones too: what the model chooses from.
     """
 
@@ -57,6 +70,8 @@ class Survey:
     nil: int = 0
     unknown_ids: int = 0
     windows_cut: int = 0
+    unknown: int = 0
+    units: int = 0
     lengths: Lengths = field(default_factory=Lengths)
     oracle: OracleCounts = field(default_factory=lambda: OracleCounts(REASONS))
     matched: PRFScore = field(default_factory=PRFScore)
@@ -133,6 +148,8 @@ class Survey:
         before = reader.cut
         for (a, b), units in zip(pieces, reader.units_all([text[a:b] for a, b in pieces]), strict=True):
             spans -= {(s, e) for s, e in spans if a <= s and e <= b and units.span_of(s - a, e - a)}
+            self.units += int(units.inside.sum())
+            self.unknown += int(np.count_nonzero(units.ids == reader.unknown))
         self.windows_cut += reader.cut - before
         return spans
 
@@ -183,6 +200,8 @@ def corpus_table(splits: dict[str, Survey]) -> Table:
         row("… after the restriction", *(_ratio(s.candidates, "restricted") for s in all_)),
         row("mentions with several candidates", *(f"{_ratio(s.candidates, 'ambiguous'):.2%}" for s in all_)),
     ]
+    if any(s.units for s in all_):
+        rows.append(row("unknown tokens", *(percent(s.unknown, s.units) for s in all_)))
     return Table("Corpus", ["", *splits], rows)
 
 

@@ -20,6 +20,14 @@ TYPE, OVERLAP, TOKEN, APART, EDGE = (
     "cut by a window: another has the say",
 )
 REASONS = (TYPE, OVERLAP, TOKEN, APART, EDGE)
+MENDS = {
+    OVERLAP: "choose model.head=globalpointer, which can give entities that overlap",
+    TOKEN: "name another model.encoder, or model.encoder=characters",
+    APART: "raise data.window",
+    EDGE: "raise data.overlap",
+}
+"""What can be done about a reason."""
+
 ORACLE_NOTE = "what a model without a fault would reach: its labels, cut into windows and units, are put together again"
 
 Rows = npt.NDArray[np.int32]

@@ -28,6 +28,7 @@ from ietool.core.intake import (
     nothing_held_out,
     scratch_folder,
 )
+from ietool.core.learnable import check_known, check_learnable
 from ietool.core.sources import Sources
 from ietool.core.survey import oracle_table
 from ietool.errors import UserError
@@ -38,7 +39,7 @@ from ietool.tasks.ner.data.example import Entity, Example
 from ietool.tasks.ner.data.forms.recognise import CLUENER
 from ietool.tasks.ner.data.reading import load_examples, one_sentence
 from ietool.tasks.ner.features.featurizer import Featurizer, Labels, Piece
-from ietool.tasks.ner.prepare.labelling import ORACLE_NOTE, Labeller, Rows
+from ietool.tasks.ner.prepare.labelling import MENDS, ORACLE_NOTE, Labeller, Rows
 from ietool.tasks.ner.prepare.survey import Survey, corpus_table, notes, type_table
 from ietool.tasks.ner.recipe import NerRecipe
 from ietool.text.characters import fold
@@ -109,6 +110,8 @@ class _Preparation:
         self.labeller = Labeller({name: n for n, name in enumerate(types)}, flat=self.flat)
         self.unknown = self.featurizer.reader.unknown
         write_table(self.train_rows, _columns(), self.folder / "train", self.intake.scratch)
+        train = self.splits["train"]
+        check_known(self.recipe, self.featurizer.reader, train.unknown, train.units)
         self.read_dev()
         return self.report()
 
@@ -193,8 +196,9 @@ class _Preparation:
     def report(self) -> PrepareReport:
         """Tables, numbers and notes."""
         splits, data = self.splits, self.recipe.data
+        oracles = {name: s.oracle for name, s in splits.items()}
         report = PrepareReport(rejected=sum(s.rejected for s in splits.values()))
-        oracle = oracle_table({name: s.oracle for name, s in splits.items()}, "entities", ORACLE_NOTE)
+        oracle = oracle_table(oracles, "entities", ORACLE_NOTE)
         report.tables = [corpus_table(splits, self.shared), oracle, type_table(splits)]
         report.statistics = {name: s.numbers() for name, s in splits.items()}
         report.statistics |= {"overlap": {"texts": self.shared}, "labels": len(self.labeller.types)}
@@ -203,6 +207,7 @@ class _Preparation:
             if counts.texts == 1 and CLUENER not in counts.forms and name in self.sources.files:
                 what = f"{counts.lengths.longest:,} characters in one sentence: blank lines divide sentences"
                 report.notes.append(f"{name} is a single text, {what}")
+        report.notes += check_learnable(oracles, "entities", MENDS, self.sources.files["train"])
         if "dev" not in self.sources.files:
             report.notes.append(held_out_note(splits["dev"].texts, "texts", data.held_out, data.held_out_seed))
         return report

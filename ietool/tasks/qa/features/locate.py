@@ -14,6 +14,14 @@ UNREAD = "its passage is not among those that are read"
 BORDERS = "no token begins or ends there"
 REASONS = (EMPTY, MISSING, LONG, UNREAD, BORDERS)
 
+MENDS = {
+    MISSING: "see that answers and passages belong together",
+    LONG: "raise decode.longest, and model.head.masks where there are masks",
+    UNREAD: "raise data.paragraphs",
+    BORDERS: "name another model.encoder",
+}
+"""What can be done about a reason."""
+
 
 def locate(passage: Passage) -> tuple[list[tuple[int, int]], int]:
     """Half-open spans of a passage's answers, and how many given positions were wrong and could be mended.

@@ -30,6 +30,8 @@ class TokenSurvey:
         self.reader = TokenReader(reader.tokenizer, _NO_LIMIT)
         self.longest = longest
         self.seen: set[int] = set()
+        self.unknown = self.units = 0
+        """Tokens that stand for characters, so far, and those of them that are unknown."""
         self._texts: dict[str, int] = {}
         self._answers: list[tuple[OracleCounts, list[tuple[int, Sequence[tuple[int, int]]]]]] = []
 
@@ -49,6 +51,8 @@ class TokenSurvey:
         units = self.reader.units_all(list(self._texts))
         for one in units:
             self.seen.update(one.ids.tolist())
+            self.units += int(one.inside.sum())
+            self.unknown += int(np.count_nonzero(one.ids == self.reader.unknown))
         for counts, answers in self._answers:
             found = np.concatenate([units[at].spans_of(np.array(spans)) for at, spans in answers])
             sizes = (found[:, 1] - found[:, 0])[found[:, 0] >= 0]

@@ -38,7 +38,10 @@ class PairRows(TrainingRows):
         # An encoder that cannot be had is told before everything is read.
         reader = write_reader(folder, encoder, Counter())
         assert isinstance(reader, TokenReader)
-        self.tokens = TokenSurvey(reader, longest)
+        self.reader, self.tokens = reader, TokenSurvey(reader, longest)
+
+    def units(self) -> tuple[int, int]:
+        return self.tokens.unknown, self.tokens.units
 
     def count(self, question: Question) -> None:
         """A tokenizer knows its vocabulary."""

@@ -8,6 +8,7 @@ from typing import Any
 
 from ietool.core.survey import OracleCounts
 from ietool.tasks.qa.data.question import Question
+from ietool.text.units import UnitReader
 
 Spans = Mapping[int, Sequence[tuple[int, int]]]
 """Index of a passage → half-open spans of its characters."""
@@ -16,6 +17,14 @@ Spans = Mapping[int, Sequence[tuple[int, int]]]
 class TrainingRows(ABC):
     """Made with a recipe and the folder that is prepared, before any file is read; told of every question of train and
     dev while they are counted, then of every question that is learnt from."""
+
+    reader: UnitReader
+    """What the encoder reads with, from :meth:`ready` on."""
+
+    @abstractmethod
+    def units(self) -> tuple[int, int]:
+        """How many units of the texts that were told so far are unknown, of how many; (0, 0) where they are not
+        counted."""
 
     @abstractmethod
     def count(self, question: Question) -> None:

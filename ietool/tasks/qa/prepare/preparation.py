@@ -28,6 +28,7 @@ from ietool.core.intake import (
     rejecting,
     scratch_folder,
 )
+from ietool.core.learnable import check_known, check_learnable
 from ietool.core.sources import Sources
 from ietool.core.survey import oracle_table
 from ietool.errors import UserError
@@ -38,7 +39,7 @@ from ietool.tasks.qa.data.reading import load_questions
 from ietool.tasks.qa.data.sources import files_of
 from ietool.tasks.qa.features.featurizer import chosen
 from ietool.tasks.qa.features.labels import LABELLED, label_class
-from ietool.tasks.qa.features.locate import annotated, locate
+from ietool.tasks.qa.features.locate import MENDS, UNREAD, annotated, locate
 from ietool.tasks.qa.heads.training_rows import TrainingRows
 from ietool.tasks.qa.prepare.survey import ORACLE_NOTE, Survey, corpus_table
 from ietool.tasks.qa.recipe import QaRecipe
@@ -115,7 +116,13 @@ class _Preparation:
     def run(self) -> PrepareReport:
         self.read_train()
         self.rows.ready()
+        train, dev = self.splits["train"], self.splits["dev"]
+        train.unknown, train.units = self.rows.units()
+        check_known(self.recipe, self.rows.reader, train.unknown, train.units)
         self.read_dev()
+        dev.unknown, dev.units = (
+            after - before for after, before in zip(self.rows.units(), (train.unknown, train.units), strict=True)
+        )
         count = write_table(self.train_rows, self.rows.columns(), self.folder / "train", self.intake.scratch)
         if not count:
             raise UserError("holds no passage to learn from", file=self.sources.files["train"])
@@ -202,10 +209,12 @@ class _Preparation:
         splits, data = self.splits, self.recipe.data
         unlocated = self.intake.rows - self.learnt
         report = PrepareReport(rejected=sum(s.rejected for s in splits.values()))
-        oracle = oracle_table({name: s.oracle for name, s in splits.items()}, "questions", ORACLE_NOTE)
+        oracles = {name: s.oracle for name, s in splits.items()}
+        oracle = oracle_table(oracles, "questions", ORACLE_NOTE)
         report.tables = [corpus_table(splits), oracle]
         report.statistics = {name: s.numbers() for name, s in splits.items()}
         report.statistics |= {"overlap": {"questions": self.overlap}, "unlocated": unlocated}
+        report.notes += check_learnable(oracles, "questions", MENDS, self.sources.files["train"], (UNREAD,))
         if unlocated:
             report.notes.append(
                 f"{unlocated:,} training questions are left out: their answers stand in none of their passages"

@@ -35,6 +35,9 @@ class Survey:
     impossible: int = 0
     repaired: int = 0
     markup: int = 0
+    unknown: int = 0
+    units: int = 0
+    """Tokens of what is read, and those of them that are unknown; 0 where the units are characters."""
     lengths: Lengths = field(default_factory=Lengths)
     questions: Lengths = field(default_factory=Lengths)
     answers: Lengths = field(default_factory=Lengths)
@@ -136,4 +139,6 @@ def corpus_table(splits: dict[str, Survey]) -> Table:
         row("answer positions mended", *(s.repaired for s in all_)),
         row("passages with HTML", *(s.markup for s in all_)),
     ]
+    if any(s.units for s in all_):
+        rows.append(row("unknown tokens", *(percent(s.unknown, s.units) for s in all_)))
     return Table("Corpus", ["", *splits], rows)

@@ -19,6 +19,13 @@ AMBIGUOUS = "spans cross: another end is nearer"
 SLOTS = "slots joined to another object"
 REASONS = (NOT_IN_TEXT, APART, BORDERS, AMBIGUOUS, SLOTS)
 
+MENDS = {
+    NOT_IN_TEXT: "see that texts and triples belong together",
+    APART: "raise data.window",
+    BORDERS: "name another model.encoder, or model.encoder=characters",
+}
+"""What can be done about a reason."""
+
 ORACLE_NOTE = "what a model without a fault would reach: its labels, cut into windows, go through the decoder and back"
 
 

@@ -17,6 +17,7 @@ import numpy as np
 
 from ietool.core.contract import PrepareReport
 from ietool.core.intake import EVERY, Intake, Kept, bare, scratch_folder
+from ietool.core.learnable import check_known, check_learnable
 from ietool.core.sources import Sources
 from ietool.core.survey import oracle_table
 from ietool.errors import UserError
@@ -31,7 +32,7 @@ from ietool.tasks.ske.features.featurizer import SCHEMA, Features, Featurizer, u
 from ietool.tasks.ske.features.labelling import facts, label_rows
 from ietool.tasks.ske.features.prior import Fact, PriorBuilder
 from ietool.tasks.ske.prepare import survey as statistics
-from ietool.tasks.ske.prepare.oracle import ORACLE_NOTE, Oracle, Perfect, Window
+from ietool.tasks.ske.prepare.oracle import MENDS, ORACLE_NOTE, Oracle, Perfect, Window
 from ietool.tasks.ske.prepare.survey import Overlap, SplitStatistics
 from ietool.tasks.ske.recipe import SkeRecipe
 from ietool.tasks.ske.writing import format_line
@@ -119,20 +120,24 @@ class _Preparation:
         featurizer = Featurizer.open(self.folder, priors=True, compact=True)
         write_table(lambda: self.train_rows(featurizer), _columns(), self.folder / "train", self.intake.scratch)
         splits = self.splits
-        splits["train"].cut = featurizer.reader.cut
+        train = splits["train"]
+        train.cut = featurizer.reader.cut
+        check_known(self.recipe, featurizer.reader, train.unknown, train.characters)
         self.read_dev(featurizer)
-        splits["dev"].cut = featurizer.reader.cut - splits["train"].cut
+        splits["dev"].cut = featurizer.reader.cut - train.cut
+        oracles = {name: s.oracle.counts for name, s in splits.items()}
         report = PrepareReport(rejected=sum(s.rejected for s in splits.values()))
         vectors = getattr(self.recipe.model.encoder, "word_vectors", None) is not None
         report.tables = [
             statistics.corpus_table(splits, self.overlap, vectors=vectors),
-            oracle_table({name: s.oracle.counts for name, s in splits.items()}, "triples", ORACLE_NOTE),
+            oracle_table(oracles, "triples", ORACLE_NOTE),
             statistics.relation_table(splits, list(self.schema.relations)),
         ]
         report.statistics = {name: s.numbers() for name, s in splits.items()}
         report.statistics["overlap"] = self.overlap.numbers(splits["dev"])
         report.statistics["labels"] = len(self.labels)
         report.notes = statistics.notes(splits, self.overlap, self.recipe.data.window)
+        report.notes += check_learnable(oracles, "triples", MENDS, self.sources.files["train"])
         if "schema" not in self.sources.files:
             report.notes.append(f"no schema was given: its {len(self.schema.relations)} relations are those of train")
         return report

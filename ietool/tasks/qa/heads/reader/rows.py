@@ -36,6 +36,10 @@ class CharacterRows(TrainingRows):
         self.recipe, self.folder = recipe, folder
         self.characters: Counter[str] = Counter()
 
+    def units(self) -> tuple[int, int]:
+        """Characters are not counted: the rare ones are meant to be unknown."""
+        return 0, 0
+
     def count(self, question: Question) -> None:
         for text in (question.text, *(passage.text for passage in question.passages)):
             self.characters.update(fold(text))
@@ -50,6 +54,7 @@ class CharacterRows(TrainingRows):
         """Raises UserError if the word vectors cannot be read."""
         reader = write_reader(self.folder, self.recipe.model.encoder, self.characters)
         assert isinstance(reader, TextEncoder)
+        self.reader = reader
         self.featurizer = Featurizer(self.recipe, reader)
 
     def columns(self) -> Any:
