@@ -16,7 +16,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from ietool.errors import WHOLE, UserError, cause
-from ietool.files import atomic_text
+from ietool.outputs import atomic_text
 from ietool.version import __version__
 
 RUN_FILE = "run.json"

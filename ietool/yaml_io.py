@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 
 from ietool.errors import UserError
-from ietool.files import atomic_text
+from ietool.outputs import atomic_text
 
 Path_ = tuple[str | int, ...]
 """A place in a document: keys and list indices from the top."""

@@ -83,7 +83,7 @@ def copy_cli(
     force: Annotated[bool, typer.Option("--force", help="Replace FILE.")] = False,
 ) -> None:
     """Copy a recipe, to edit it and pass it as --recipe FILE."""
-    from ietool.files import atomic_text
+    from ietool.outputs import atomic_text
     from ietool.recipe_io import find_recipe
 
     if file.is_dir():

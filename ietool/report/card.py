@@ -12,7 +12,7 @@ import yaml
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from ietool import yaml_io
-from ietool.files import atomic_text
+from ietool.outputs import atomic_text
 from ietool.recipe import encoder_kind
 from ietool.run_info import RunInfo
 from ietool.runs import METRICS_FILE, RECIPE_FILE, count_parameters, open_run

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ietool.errors import UserError
-from ietool.files import atomic_text
+from ietool.outputs import atomic_text
 from ietool.progress import Progress, no_progress
 from ietool.recipe_io import load_recipe
 from ietool.registry import get_task

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ietool.errors import UserError
-from ietool.files import atomic_text
+from ietool.outputs import atomic_text
 from ietool.progress import Progress, no_progress
 from ietool.recipe import Recipe
 from ietool.registry import get_task

@@ -17,6 +17,8 @@ _TEXT = re.compile(r"[\u3400-\u9fff][，。！？；：]|[，。！？；：][\u
 _BLANK = re.compile(r"  +(\S+)")
 """A blank as the token, divided from its tag by another."""
 _LONG = re.compile(r"[\u3400-\u9fff]{5}")
+_LONGEST = 1_000_000
+"""Tokens of a sentence, which is held in memory."""
 _LATIN = re.compile(r"[0-9A-Za-z\u00c0-\u024f]")
 
 
@@ -61,6 +63,10 @@ class SentenceReader:
             if block and not self._goes_on(block[-1], line):
                 yield from self._sentence(block)
                 block = []
+            elif len(block) >= _LONGEST:
+                file, number, _ = block[0]
+                what = f"begins a sentence of more than {_LONGEST:,} tokens"
+                raise UserError(what, file=file, line=number, mend="write a blank line between sentences")
             block.append(line)
         if block:
             yield from self._sentence(block)
