@@ -56,7 +56,7 @@ def check_folder(folder: Path, inputs: Iterable[Path]) -> None:
     """Raise UserError where a folder that is to be replaced holds one of the files that are read."""
     real = os.path.realpath(folder)
     for source in inputs:
-        if os.path.commonpath([real, os.path.realpath(source)]) == real:
+        if Path(os.path.realpath(source)).is_relative_to(real):
             mend = "choose another --output, or move the file"
             raise UserError(f"holds a file that is read: {source}", file=folder, mend=mend)
 
@@ -208,7 +208,7 @@ def _text(sink: _Sink, path: Path) -> Iterator[TextIO]:
             finally:
                 with contextlib.suppress(OSError, ValueError, UserError):
                     out.detach()
-        buffer.flush()
+        buffer.detach()  # writes what is left in it
     except BaseException:
         sink.close()  # or what is left in the buffer would be written as it goes
         raise

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+
+from ietool.outputs import atomic_text
 
 PROGRESS_FILE = "progress.json"
 """Of a checkpoint; written last."""
@@ -67,6 +68,5 @@ def read_progress(checkpoint: Path) -> TrainState:
 
 def write_rows(run: Path, rows: list[EpochRow]) -> None:
     """``metrics.jsonl``: a row an epoch."""
-    part = run / ".metrics.part"
-    part.write_text("".join(json.dumps(asdict(row)) + "\n" for row in rows), encoding="utf-8")
-    os.replace(part, run / "metrics.jsonl")
+    with atomic_text(run / "metrics.jsonl") as out:
+        out.writelines(json.dumps(asdict(row)) + "\n" for row in rows)

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from ietool.errors import UserError
-from ietool.outputs import atomic_text
+from ietool.outputs import atomic_text, check_output, unpacked_name
 from ietool.progress import Progress, no_progress
 from ietool.recipe_io import load_recipe
 from ietool.registry import get_task
-from ietool.runs import RECIPE_FILE, open_run
+from ietool.runs import RECIPE_FILE, files_of, open_run
 from ietool.tables import Table
 from ietool.training.device import autocast, choose_device, choose_precision
 
@@ -122,10 +122,13 @@ def predict_file(
     """Read ``source`` as a stream and write a submission; ``-`` stands for the standard streams.
 
     Raises:
-        UserError: a bad record, a run that cannot be opened, or an output that cannot be written. Nothing is left
-            under the output's name then.
+        UserError: a bad record or no record at all, a run that cannot be opened, or an output that cannot be written
+            or is one of the files that are read. Nothing is left under the output's name then.
     """
+    check_output(output, [source])
     loaded = Loaded(run, device, batch_size, overrides)
+    named = (value for _, value in loaded.recipe.decode if isinstance(value, Path | str))
+    check_output(output, [*files_of(loaded.run), *named])
     begin = time.monotonic()
     done = 0
     with atomic_text(output) as out:
@@ -138,7 +141,9 @@ def predict_file(
                 if done % 64 == 0:
                     progress("texts", done, None)
 
-        for piece in loaded.task.submission(counted(), loaded.run, output):
+        for piece in loaded.task.submission(counted(), loaded.run, unpacked_name(output)):
             out.write(piece)
+        if not done:
+            raise UserError("holds no text", file="<stdin>" if source == "-" else source, mend="bring a file of texts")
     progress("texts", done, done)
     return Predicted(done, time.monotonic() - begin, loaded.notes)

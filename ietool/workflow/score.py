@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ietool.errors import UserError
-from ietool.outputs import atomic_text
+from ietool.outputs import atomic_text, check_output
 from ietool.progress import Progress, no_progress
 from ietool.recipe import Recipe
 from ietool.registry import get_task
@@ -39,6 +39,7 @@ def score_files(
         UserError: an unknown variant, an option that the task does not know, or a file that cannot be read or is not of
             the variant's form.
     """
+    check_output(explain, [gold, predictions, *(options or {}).values()])
     task = get_task(recipe.task)
     chosen = metric if metric not in (None, "auto") else getattr(recipe.score, "metric", None)
     if chosen == "auto":
