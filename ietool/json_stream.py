@@ -14,6 +14,7 @@ from typing import Any, BinaryIO
 from ietool.files import LONGEST_LINE, is_too_deep
 
 _BLANKS = re.compile(r"[ \t\n\r]*")
+_NUMBER = re.compile(r"[-+.eE\d]*")
 _STRUCTURE = re.compile(r'[\[\]{},:"]')
 _BLOCK = 1 << 16
 _TAIL = 16
@@ -88,8 +89,9 @@ class JsonStream:
                 raise self._damage("is nested too deeply", "mend the file") from None
             except ValueError:  # what json raises on an integer of thousands of digits
                 raise self._damage("has a number too long to read", "mend the file") from None
-            if end < len(self._text) or not isinstance(value, int | float) or not self._more():
-                break  # else more of its digits may follow
+            # More of a number may follow where all that was read of it so far reaches to the end.
+            if not (isinstance(value, int | float) and _NUMBER.fullmatch(self._text, end) and self._more()):
+                break
         if is_too_deep(value, self._text, self._at, end):
             raise self._damage("is nested too deeply", "mend the file")
         if self._text.find("\\ud", self._at, end) >= 0 or self._text.find("\\uD", self._at, end) >= 0:

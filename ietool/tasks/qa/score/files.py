@@ -23,7 +23,6 @@ from ietool.records import json_kind
 
 _KEYS = 64
 """Members of an object by which a record is told from answers by id."""
-_BROKEN = "is not JSON, perhaps cut off"
 _WRITE = 'write {"id": "answer"}, id<TAB>answer a line, or {"question_id": …, "answers": […]} a line'
 
 
@@ -87,8 +86,9 @@ def _entries(path: str | Path) -> Iterator[tuple[_Place, str, Predicted]]:
         try:
             yield from _from_document(file, JsonStream(_pieces(everything), repair=False))
         except Damage as damage:
-            what = damage.what if damage.what.startswith("is nested") or "has " in damage.what else _BROKEN
-            raise UserError(what, file=file, line=damage.line, mend=_WRITE) from None
+            broken = damage.what.startswith(("is not JSON", "is cut off"))
+            what, mend = ("is not JSON, perhaps cut off", _WRITE) if broken else (damage.what, damage.mend)
+            raise UserError(what, file=file, line=damage.line, mend=mend) from None
 
 
 def _pieces(lines: Iterable[Line]) -> Iterator[str]:
