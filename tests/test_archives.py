@@ -107,9 +107,10 @@ def test_archives_within_archives_are_called_so(tmp_path: Path) -> None:
 
 
 def test_tar_of_every_making(tmp_path: Path) -> None:
-    for mode in ("w", "w:gz", "w:bz2", "w:xz"):
+    made = {"w": "a tar archive", "w:gz": "a tar archive", "w:bz2": "packed with bzip2", "w:xz": "packed with xz"}
+    for mode, what in made.items():
         (tmp_path / "x.json").write_bytes(tarred(mode))
-        assert "is a tar archive" in refused(tmp_path / "x.json") or mode[2:] in ("bz2", "xz")
+        assert f"is {what}" in refused(tmp_path / "x.json")
     old = bytearray(tarred("w"))  # of before 1988: nothing but its sum tells it
     old[257:265] = bytes(8)
     old[148:156] = b" " * 8

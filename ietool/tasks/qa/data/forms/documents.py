@@ -110,12 +110,12 @@ def _layout(head: bytes) -> str:
         return "lines"
     try:
         json.loads(lines[0])
-    except RecursionError:
-        return "lines"  # as with those that are no JSON
-    except ValueError:
+    except json.JSONDecodeError:
         # The first line may be cut in half; in an object over several lines the next one does not begin another.
         following = next((line for line in lines[1:] if line), b"")
         return "lines" if following[:1] == b"{" else "objects"
+    except (ValueError, RecursionError):
+        pass  # numbers of thousands of digits, hundreds of levels: told with their line
     return "lines"
 
 
