@@ -11,6 +11,9 @@ import yaml
 from ietool.errors import UserError
 from ietool.outputs import atomic_text
 
+LARGEST = 1 << 20
+"""Bytes of a file; recipes and rule files have some thousands."""
+
 Path_ = tuple[str | int, ...]
 """A place in a document: keys and list indices from the top."""
 
@@ -90,13 +93,17 @@ def _collect_lines(node: yaml.Node, place: Path_, lines: dict[Path_, int]) -> No
 def read(path: Path) -> tuple[Any, dict[Path_, int], str]:
     """(data, lines, text) of a YAML file. Raises UserError as :func:`parse`, and if the file cannot be read."""
     try:
-        text = path.read_bytes().decode("utf-8-sig")
+        with path.open("rb") as stream:
+            content = stream.read(LARGEST + 1)
+        text = content.decode("utf-8-sig")
     except FileNotFoundError:
         raise UserError("no such file", file=path, mend="check the path") from None
     except UnicodeDecodeError as error:
         raise UserError(f"is not UTF-8 (byte {error.start + 1})", file=path, mend="save it as UTF-8") from None
     except OSError as error:
         raise UserError(f"cannot be read ({error.strerror})", file=path, mend="check the path") from None
+    if len(content) > LARGEST:
+        raise UserError(f"is larger than {LARGEST >> 20} MB", file=path, mend="is it a recipe or a rule file?")
     data, lines = parse(text, path)
     return data, lines, text
 

@@ -122,7 +122,7 @@ def predict_file(
     """Read ``source`` as a stream and write a submission; ``-`` stands for the standard streams.
 
     Raises:
-        UserError: a bad record or no record at all, a run that cannot be opened, or an output that cannot be written
+        UserError: a bad record, a run that cannot be opened, or an output that cannot be written
             or is one of the files that are read. Nothing is left under the output's name then.
     """
     check_output(output, [source])
@@ -143,7 +143,6 @@ def predict_file(
 
         for piece in loaded.task.submission(counted(), loaded.run, unpacked_name(output)):
             out.write(piece)
-        if not done:
-            raise UserError("holds no text", file="<stdin>" if source == "-" else source, mend="bring a file of texts")
     progress("texts", done, done)
-    return Predicted(done, time.monotonic() - begin, loaded.notes)
+    notes = loaded.notes if done else (f"{source} holds no text: nothing is predicted", *loaded.notes)
+    return Predicted(done, time.monotonic() - begin, notes)
