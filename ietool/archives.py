@@ -151,20 +151,20 @@ class _Measure:
 class _Unpacked(io.RawIOBase):
     """What comes out of an archive, measured."""
 
-    def __init__(self, stream: BinaryIO, measure: _Measure) -> None:
+    def __init__(self, stream: io.BufferedIOBase, measure: _Measure) -> None:
         self._stream, self._measure = stream, measure
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
-        piece = self._stream.read(len(buffer))
+        piece = self._stream.read1(len(buffer))
         self._measure.take(len(piece))
         buffer[: len(piece)] = piece
         return len(piece)
 
 
-def _member(unpacked: BinaryIO, name: str, measure: _Measure) -> BinaryIO:
+def _member(unpacked: io.BufferedIOBase, name: str, measure: _Measure) -> BinaryIO:
     stream = io.BufferedReader(_Unpacked(unpacked, measure), 1 << 16)
     _call_by_name(name, stream.peek(_HEAD), (*_FOREIGN, *_NESTED))
     return cast(BinaryIO, stream)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import codecs
+import io
 import json
 from collections.abc import Callable, Iterator
-from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -45,30 +45,60 @@ def read_lines(path: str | Path, on_bad: OnBad | None = None) -> Iterator[tuple[
 
 def decode_lines(name: str, stream: BinaryIO, on_bad: OnBad | None = None) -> Iterator[tuple[str, int, str]]:
     """The lines of a stream, as :func:`read_lines` gives them."""
-    # Split on \n only: U+2028, U+0085 and the like occur inside the JSON strings of real corpora.
-    for number, raw in enumerate(iter(partial(stream.readline, LONGEST_LINE + 1), b""), 1):
-        if raw == b"\n":  # quickly: an archive of a few bytes can hold millions
-            continue
-        if len(raw) > LONGEST_LINE:
-            mend = "divide it into lines; is it a text file?"
-            raise UserError(f"is longer than {LONGEST_LINE >> 20} MB", file=name, line=number, mend=mend)
-        try:
-            line = raw.decode("utf-8-sig" if number == 1 else "utf-8")
-        except UnicodeDecodeError as error:
-            wide = number == 1 and raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
-            bad = UserError(
-                f"is not UTF-8 (byte 0x{raw[error.start]:02x} at byte {error.start + 1} of the line)",
-                file=name,
-                line=number,
-                mend=f"convert the file, for example: iconv -f {'UTF-16' if wide else 'GB18030'} -t UTF-8 OLD > NEW",
-            )
-            if on_bad is None:
-                raise bad from None
-            on_bad(bad, raw.decode("utf-8", "backslashreplace").rstrip("\r\n"))
-            continue
-        line = line.rstrip("\r\n")
-        if line.strip():
-            yield name, number, line
+    number = 0
+    try:
+        # Split on \n only: U+2028, U+0085 and the like occur inside the JSON strings of real corpora.
+        for number, raw in enumerate(io.BufferedReader(_Bounded(stream), 1 << 16), 1):
+            if raw == b"\n":  # quickly: an archive of a few bytes can hold millions
+                continue
+            try:
+                line = raw.decode("utf-8-sig" if number == 1 else "utf-8")
+            except UnicodeDecodeError as error:
+                bad = _not_utf8(raw, error.start, name, number)
+                if on_bad is None:
+                    raise bad from None
+                on_bad(bad, raw.decode("utf-8", "backslashreplace").rstrip("\r\n"))
+                continue
+            line = line.rstrip("\r\n")
+            if line.strip():
+                yield name, number, line
+    except _Endless:
+        mend = "divide it into lines; is it a text file?"
+        raise UserError(f"is longer than {LONGEST_LINE >> 20} MB", file=name, line=number + 1, mend=mend) from None
+
+
+class _Endless(Exception):
+    """A line is longer than :data:`LONGEST_LINE`."""
+
+
+class _Bounded(io.RawIOBase):
+    """A stream that ends with :class:`_Endless` before a line of it fills the memory: looked at in blocks, since that
+    costs less than to bound the reading of each line."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream, self._run = stream, 0
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+        piece = self._stream.read1(len(buffer))  # type: ignore[attr-defined]
+        end = piece.rfind(b"\n")
+        self._run = self._run + len(piece) if end < 0 else len(piece) - end - 1
+        if self._run > LONGEST_LINE:
+            raise _Endless
+        buffer[: len(piece)] = piece
+        return len(piece)
+
+
+def _not_utf8(raw: bytes, at: int, file: str, line: int) -> UserError:
+    encoding = "UTF-16" if line == 1 and raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "GB18030"
+    return UserError(
+        f"is not UTF-8 (byte 0x{raw[at]:02x} at byte {at + 1} of the line)",
+        file=file,
+        line=line,
+        mend=f"convert the file, for example: iconv -f {encoding} -t UTF-8 OLD > NEW",
+    )
 
 
 def parse_json(line: str, file: str, number: int) -> dict[str, Any]:
