@@ -8,6 +8,7 @@ import hashlib
 import io
 import os
 import re
+import shutil
 import stat
 import sys
 import tempfile
@@ -193,6 +194,23 @@ def atomic_text(path: str | Path) -> Iterator[TextIO]:
     finally:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(temporary)
+
+
+def replace_folder(made: Path, place: Path) -> None:
+    """Put a folder that is whole in the place of an older one beside it, if there is one.
+
+    That is set aside first: half of it would be in the way of the next who comes, if this process were killed.
+    """
+    before = made.with_name(f"{made.name}-before")
+    if place.exists():
+        os.replace(place, before)
+    try:
+        os.replace(made, place)
+    except OSError:
+        if before.exists():
+            os.replace(before, place)
+        raise
+    shutil.rmtree(before, ignore_errors=True)
 
 
 @contextlib.contextmanager

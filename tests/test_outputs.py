@@ -14,7 +14,7 @@ import pytest
 
 from ietool.errors import UserError
 from ietool.files import read_lines
-from ietool.outputs import atomic_text, check_folder, check_output, unpacked_name
+from ietool.outputs import atomic_text, check_folder, check_output, replace_folder, unpacked_name
 
 
 def write(path: Path | str, text: str = "new\n") -> None:
@@ -175,6 +175,18 @@ def test_standard_streams_that_lead_to_one_file(tmp_path: Path, monkeypatch: pyt
             with pytest.raises(UserError, match="read"):
                 check_output(output, [source])
         check_output(tmp_path / "y", ["-"])
+
+
+def test_a_folder_is_replaced_whole_or_not_at_all(tmp_path: Path) -> None:
+    made, place = tmp_path / ".made", tmp_path / "place"
+    for _ in range(2):
+        made.mkdir()
+        (made / "new").touch()
+        replace_folder(made, place)
+        assert os.listdir(place) == ["new"] and os.listdir(tmp_path) == ["place"]
+    with pytest.raises(OSError):
+        replace_folder(made, place)
+    assert os.listdir(place) == ["new"] and os.listdir(tmp_path) == ["place"]
 
 
 def test_a_folder_to_be_replaced_holds_no_input(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from ietool.core.contract import Task
 from ietool.core.sources import Sources, option_of
 from ietool.errors import UserError, cause
 from ietool.nearest import did_you_mean
-from ietool.outputs import check_folder
+from ietool.outputs import check_folder, replace_folder
 from ietool.prepared import DONE, Prepared, fingerprint, latest_sources, read_report, remember
 from ietool.progress import Progress, no_progress
 from ietool.recipe import Recipe
@@ -136,7 +136,6 @@ def _build(
 ) -> Prepared:
     place = Path(os.path.realpath(folder))
     scratch = Path(tempfile.mkdtemp(prefix=_SCRATCH, dir=place.parent))
-    before = scratch.with_name(f"{scratch.name}-before")
     try:
         rejects = scratch / "rejects.jsonl" if skip_bad else None
         report = task.prepare(recipe, sources, scratch, rejects=rejects, progress=progress)
@@ -149,14 +148,7 @@ def _build(
             "report": asdict(report),
         }
         (scratch / DONE).write_text(json.dumps(done, ensure_ascii=False, indent=1), encoding="utf-8")
-        # Set aside first: half of a prepared folder would be none, and in the way of the next preparation.
-        if place.exists():
-            os.replace(place, before)
-        try:
-            os.replace(scratch, place)
-        except OSError:
-            os.replace(before, place)
-            raise
+        replace_folder(scratch, place)
     except OSError as error:
         raise UserError(
             f"could not be written ({error.strerror or error}); nothing was changed",
@@ -165,7 +157,6 @@ def _build(
         ) from None
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
-        shutil.rmtree(before, ignore_errors=True)
     os.chmod(folder, 0o755)
     remember(top, sources, skip_bad)
     return Prepared(folder, report, fresh=True)

@@ -189,6 +189,17 @@ def test_what_no_reader_can_hold(
     assert all("bad:1: " in line and any(word in line for word in reason.split("|")) for line in said), said
 
 
+@pytest.mark.parametrize("recipe", GOLD)
+def test_files_of_another_encoding_are_told_even_where_bad_records_are_left_out(
+    here: Path, recipe: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    gold = here / f"gold.{recipe}"
+    (here / "gbk").write_bytes(gold.read_text(encoding="utf-8").encode("gb18030") * 3)
+    train = ["--train", "gbk", "--dev", gold, *(["--file", "kb=kb"] if recipe == "el" else [])]
+    for verb in (["prepare", *train, "--skip-bad"], ["score", "gbk", gold]):
+        assert "gbk:1: is not UTF-8" in complaint(capsys, verb[0], "--recipe", recipe, *verb[1:])
+
+
 def test_numbers_of_thousands_of_digits_in_many_members(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A library that was used here once fell over them, with the whole process."""
     number = '{"question_id":' + "1" * 5000 + "}\n"

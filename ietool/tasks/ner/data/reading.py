@@ -13,7 +13,7 @@ from pathlib import Path
 
 from ietool.errors import UserError
 from ietool.files import OnBad, read_lines
-from ietool.records import none_usable
+from ietool.records import Told
 from ietool.tasks.ner.data.example import Example
 from ietool.tasks.ner.data.forms.cluener import parse_record
 from ietool.tasks.ner.data.forms.recognise import CLUENER, KNOWN, is_json
@@ -62,22 +62,15 @@ def load_examples(path: str | Path, on_bad: OnBad | None = None, *, form: str = 
     Raises:
         UserError: naming file, line and field; also when the file is empty or has no usable record.
     """
-    bad: list[UserError] = []
-
-    def note(error: UserError, line: str) -> None:
-        assert on_bad is not None
-        bad.append(error)
-        on_bad(error, line)
-
-    told = None if on_bad is None else note
+    told = None if on_bad is None else Told(on_bad)
     chosen = detect_form(path) if form == "auto" else form
     examples = _records(path, told) if chosen == CLUENER else _sentences(path, SCHEMES[chosen], told)
     empty = True
     for example in examples:
         empty = False
         yield example
-    if empty and bad:
-        raise none_usable(bad[0], len(bad))
+    if empty and told is not None:
+        told.check()
     if empty:
         raise UserError("holds no record", file=path, mend=f"bring a file with {KNOWN}")
 
