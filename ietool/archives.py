@@ -30,6 +30,9 @@ RATIO = 100
 DIRECTORY = 1 << 24
 """Bytes of the list of members of a zip archive, which is held in memory: some hundred thousand members."""
 
+FOREIGN_NAME = re.compile(r"\.(7z|rar|bz2|xz|zst|tgz|tar|tar\.gz)$", re.IGNORECASE)
+"""Names of archives that are neither read nor written."""
+
 _FOREIGN = (
     (re.compile(rb"7z\xbc\xaf\x27\x1c"), "a 7z archive"),
     (re.compile(rb"Rar!\x1a\x07"), "a RAR archive"),

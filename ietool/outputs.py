@@ -17,6 +17,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, TextIO, cast
 
+from ietool.archives import FOREIGN_NAME
 from ietool.errors import UserError, cause
 
 try:
@@ -25,7 +26,6 @@ except ImportError:  # on Windows
     fcntl = None  # type: ignore[assignment]
 
 _DESCRIPTOR = re.compile(r"/dev/std(?P<name>out|err)|/(?:dev|proc/self)/fd/(?P<number>\d{1,6})")
-_UNKNOWN = re.compile(r"\.(7z|rar|bz2|xz|zst|tgz|tar|tar\.gz)$", re.IGNORECASE)
 _LONGEST_NAME = 200
 """Bytes of a name up to which the name of its temporary file holds it: file systems take 255."""
 
@@ -65,7 +65,7 @@ def check_folder(folder: Path, inputs: Iterable[Path]) -> None:
 def _check_place(path: Path) -> os.stat_result | None:
     """What stands at the place of an output, links followed; None if nothing does. Raises UserError as
     :func:`check_output`."""
-    if _UNKNOWN.search(path.name):
+    if FOREIGN_NAME.search(path.name):
         mend = "choose another name; those that end in .gz or .zip are packed"
         raise UserError("ends like an archive that is not written here", file=path, mend=mend)
     try:

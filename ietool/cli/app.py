@@ -23,6 +23,9 @@ class _Guarded(TyperGroup):
     """Turns what a verb raises into the exit codes 2, 130 and 1; usage errors go on to :func:`run`."""
 
     def invoke(self, ctx: Any) -> Any:
+        if _is_folder_gone():  # libraries would say so in ways of their own, or end the process
+            say(f"error: {_GONE}")
+            raise typer.Exit(2)
         try:
             return super().invoke(ctx)
         except UserError as error:
@@ -118,19 +121,28 @@ def _say_of_machine(error: Exception) -> int | None:
     elif isinstance(error, RecursionError) and _is_of_parser(error):
         said = "the input is nested too deeply → mend it"
     elif isinstance(error, OSError) and error.errno is not None:
-        try:
-            os.getcwd()
-        except OSError:
-            said = "the working folder is gone → change to another folder"
-        else:
-            if not error.filename:
-                return None
+        if _is_folder_gone():
+            said = _GONE
+        elif error.filename:
             mend = "choose a shorter name" if error.errno == errno.ENAMETOOLONG else "check the path"
             said = f"{' '.join(str(error.filename).split())}: {error.strerror} → {mend}"
+        else:
+            return None
     else:
         return None
     say(f"error: {said}")
     return 2
+
+
+_GONE = "the working folder is gone → change to another folder"
+
+
+def _is_folder_gone() -> bool:
+    try:
+        os.getcwd()
+    except OSError:
+        return True
+    return False
 
 
 def _is_memory(error: Exception) -> bool:

@@ -224,6 +224,13 @@ def test_archives_of_macos_are_read_by_every_task(here: Path, recipe: str, capsy
     output_of(capsys, "score", "--recipe", recipe, gold, "mac.zip")
 
 
+def test_a_data_folder_with_an_archive_that_is_not_read(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (here / "data").mkdir()
+    (here / "data" / "train.tar.gz").touch()
+    said = complaint(capsys, "prepare", "--recipe", "ske", "--data", "data")
+    assert "→ unpack train.tar.gz, or name it with --train FILE" in said
+
+
 # -- preparations beside one another
 
 
@@ -306,9 +313,9 @@ def test_a_working_folder_that_is_gone(
     (here / "gone").mkdir()
     monkeypatch.chdir(here / "gone")
     (here / "gone").rmdir()
-    for arguments in (["train", "--recipe", "ske"], ["prepare", "--recipe", "ske"]):
-        said = complaint(capsys, *arguments)
-        assert "working folder" in said or "No such file" in said
+    for arguments in (["train", "--recipe", "ske"], ["env"], ["score", "--recipe", "ske", "a", "b"]):
+        assert "the working folder is gone" in complaint(capsys, *arguments)
+    assert run(["--help"]) == 0
 
 
 @pytest.mark.parametrize(
