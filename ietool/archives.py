@@ -200,6 +200,8 @@ def damage_told(path: str | Path) -> Iterator[None]:
         yield
     except (zipfile.BadZipFile, gzip.BadGzipFile, EOFError, zlib.error, lzma.LZMAError) as error:
         raise UserError(f"is a damaged archive ({error})", file=path, mend="download or pack it again") from None
+    except (UnicodeDecodeError, struct.error, OverflowError):  # names and numbers of members
+        raise UserError("is a damaged archive", file=path, mend="download or pack it again") from None
     except RecursionError:
         raise
     # An unknown packer within a zip archive.

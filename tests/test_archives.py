@@ -208,3 +208,9 @@ def test_damage_anywhere_is_told(
         list(read_lines(path))
     except UserError as error:
         assert "damaged" in str(error)
+
+
+def test_a_member_whose_name_is_damaged(tmp_path: Path) -> None:
+    packed = zipped(("字.json", LINES)).replace("字".encode(), b"\xff\xff\xff")
+    (tmp_path / "x.zip").write_bytes(packed)
+    assert "is a damaged archive" in refused(tmp_path / "x.zip")

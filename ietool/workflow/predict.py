@@ -127,8 +127,7 @@ def predict_file(
     """
     check_output(output, [source])
     loaded = Loaded(run, device, batch_size, overrides)
-    named = (value for _, value in loaded.recipe.decode if isinstance(value, Path | str))
-    check_output(output, [*files_of(loaded.run), *named])
+    check_output(output, [*files_of(loaded.run), *_named(loaded)])
     begin = time.monotonic()
     done = 0
     with atomic_text(output) as out:
@@ -146,3 +145,13 @@ def predict_file(
     progress("texts", done, done)
     notes = loaded.notes if done else (f"{source} holds no text: nothing is predicted", *loaded.notes)
     return Predicted(done, time.monotonic() - begin, notes)
+
+
+def _named(loaded: Loaded) -> Iterator[Path | str]:
+    """The files that settings of ``decode`` name, also those that are found in a folder by the name of the key."""
+    for key, value in loaded.recipe.decode:
+        if isinstance(value, Path) and value.is_dir():
+            found = loaded.task.locate(value, needed=()).files.get(key)
+            yield from () if found is None else (found,)
+        elif isinstance(value, Path | str):
+            yield value
