@@ -1,20 +1,14 @@
-"""Reading and writing the files that users bring: plain, gzip or zip, ``-`` for the standard streams."""
+"""Reading the files that users bring: their lines, and JSON in them."""
 
 from __future__ import annotations
 
-import contextlib
-import gzip
 import io
 import json
-import os
-import sys
-import tempfile
-import zipfile
-import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, BinaryIO, TextIO
+from typing import Any, BinaryIO
 
+from ietool.archives import damage_told, open_members
 from ietool.charset import check_narrow, not_utf8
 from ietool.errors import UserError
 from ietool.plain_json import ONE_A_LINE, load_json, what_is_wrong
@@ -22,41 +16,11 @@ from ietool.plain_json import ONE_A_LINE, load_json, what_is_wrong
 Line = tuple[str, int, str]
 """A line of an input file: (file name, 1-based number, text without its end)."""
 
+LONGEST_LINE = 1 << 26
+"""Bytes of a line, or of a record of a document: so much is held in memory at a time."""
 
-def open_members(source: str | Path) -> Iterator[tuple[str, BinaryIO]]:
-    """Yield (name for messages, binary stream) for each text member of a file, by content, not by ending.
-
-    ``-`` is standard input. A stream must be read before the next is asked for, under :func:`damage_told`.
-
-    Raises:
-        UserError: the file is missing or may not be read.
-    """
-    if str(source) == "-":
-        yield "<stdin>", sys.stdin.buffer
-        return
-    path = Path(source)
-    try:
-        with path.open("rb") as raw:
-            magic = raw.read(4)
-        if magic[:2] == b"\x1f\x8b":
-            with gzip.open(path, "rb") as stream:
-                yield str(path), stream  # type: ignore[misc]
-        elif magic == b"PK\x03\x04":
-            # Members are read in memory order and never extracted, so no name in the archive reaches the disk.
-            with zipfile.ZipFile(path) as archive:
-                for info in archive.infolist():
-                    if not info.is_dir():
-                        with archive.open(info) as stream:
-                            yield f"{path}!{info.filename}", stream  # type: ignore[misc]
-        else:
-            with path.open("rb") as stream:
-                yield str(path), stream
-    except FileNotFoundError:
-        raise UserError("no such file", file=path, mend="check the path") from None
-    except IsADirectoryError:
-        raise UserError("is a folder, a file is needed", file=path, mend="name a file in it") from None
-    except PermissionError:
-        raise UserError("cannot be read", file=path, mend="check its permissions") from None
+DEEPEST = 200
+"""Lists and objects within one another."""
 
 
 SKIP = "mend the record, or leave it out with --skip-bad"
@@ -73,43 +37,62 @@ def read_lines(path: str | Path, on_bad: OnBad | None = None) -> Iterator[tuple[
     Lines that are not UTF-8 go to ``on_bad`` where it is given.
 
     Raises:
-        UserError: the file is missing, damaged or, naming the line and the byte, not UTF-8.
+        UserError: the file is missing, damaged, packed otherwise or, naming the line, not UTF-8 or endless.
     """
     with damage_told(path):
         for name, stream in open_members(path):
             yield from decode_lines(name, stream, on_bad)
 
 
-@contextlib.contextmanager
-def damage_told(path: str | Path) -> Iterator[None]:
-    """Turn what a damaged archive raises, as it is opened or read, into a UserError."""
-    try:
-        yield
-    except (zipfile.BadZipFile, gzip.BadGzipFile, EOFError, zlib.error) as error:
-        raise UserError(f"is a damaged archive ({error})", file=path, mend="download or pack it again") from None
-    # An archive that needs a password, or an unknown packer.
-    except (RuntimeError, NotImplementedError) as error:
-        raise UserError(f"cannot be unpacked ({error})", file=path, mend="pack it anew, without a password") from None
-
-
 def decode_lines(name: str, stream: BinaryIO, on_bad: OnBad | None = None) -> Iterator[tuple[str, int, str]]:
     """The lines of a stream, as :func:`read_lines` gives them."""
-    # Split on \n only: U+2028, U+0085 and the like occur inside the JSON strings of real corpora.
-    for number, raw in enumerate(stream, 1):
-        if number == 1:
-            check_narrow(raw, name)
-        try:
-            line = raw.decode("utf-8-sig" if number == 1 else "utf-8")
-        except UnicodeDecodeError as error:
-            what = f"is not UTF-8 (byte 0x{raw[error.start]:02x} at byte {error.start + 1} of the line)"
-            bad = not_utf8(what, "GB18030", name, number)
-            if on_bad is None:
-                raise bad from None
-            on_bad(bad, raw.decode("utf-8", "backslashreplace").rstrip("\r\n"))
-            continue
-        line = line.rstrip("\r\n")
-        if line.strip():
-            yield name, number, line
+    number = 0
+    try:
+        # Split on \n only: U+2028, U+0085 and the like occur inside the JSON strings of real corpora.
+        for number, raw in enumerate(io.BufferedReader(_Bounded(stream), 1 << 16), 1):
+            if raw == b"\n":  # quickly: an archive of a few bytes can hold millions
+                continue
+            if number == 1:
+                check_narrow(raw, name)
+            try:
+                line = raw.decode("utf-8-sig" if number == 1 else "utf-8")
+            except UnicodeDecodeError as error:
+                what = f"is not UTF-8 (byte 0x{raw[error.start]:02x} at byte {error.start + 1} of the line)"
+                bad = not_utf8(what, "GB18030", name, number)
+                if on_bad is None:
+                    raise bad from None
+                on_bad(bad, raw.decode("utf-8", "backslashreplace").rstrip("\r\n"))
+                continue
+            line = line.rstrip("\r\n")
+            if line.strip():
+                yield name, number, line
+    except _Endless:
+        mend = "divide it into lines; is it a text file?"
+        raise UserError(f"is longer than {LONGEST_LINE >> 20} MB", file=name, line=number + 1, mend=mend) from None
+
+
+class _Endless(Exception):
+    """A line is longer than :data:`LONGEST_LINE`."""
+
+
+class _Bounded(io.RawIOBase):
+    """A stream that ends with :class:`_Endless` before a line of it fills the memory: looked at in blocks, since that
+    costs less than to bound the reading of each line."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream, self._run = stream, 0
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+        piece = self._stream.read1(len(buffer))  # type: ignore[attr-defined]
+        end = piece.rfind(b"\n")
+        self._run = self._run + len(piece) if end < 0 else len(piece) - end - 1
+        if self._run > LONGEST_LINE:
+            raise _Endless
+        buffer[: len(piece)] = piece
+        return len(piece)
 
 
 def parse_json(line: str, file: str, number: int) -> dict[str, Any]:
@@ -117,7 +100,7 @@ def parse_json(line: str, file: str, number: int) -> dict[str, Any]:
 
     Raises:
         UserError: naming file and line, when the line is cut, is not JSON, is no object, or holds what cannot be
-            handled: half of a surrogate pair, a number of thousands of digits.
+            handled: half of a surrogate pair, a number of thousands of digits, hundreds of levels.
     """
     try:
         record = load_json(line)
@@ -127,7 +110,9 @@ def parse_json(line: str, file: str, number: int) -> dict[str, Any]:
     except UnicodeEncodeError as error:
         code = f"\\u{ord(error.object[error.start]):04x}"
         raise UserError(f"has half of a surrogate pair ({code})", file=file, line=number, mend=SKIP) from None
-    except (ValueError, RecursionError) as error:
+    except RecursionError:
+        raise _too_deep(file, number) from None
+    except ValueError as error:
         message, mend = what_is_wrong(line, error)
         raise UserError(message, file=file, line=number, mend=mend or SKIP) from None
     if not isinstance(record, dict):
@@ -137,46 +122,31 @@ def parse_json(line: str, file: str, number: int) -> dict[str, Any]:
             line=number,
             mend=ONE_A_LINE if isinstance(record, list) else "write one object a line: {…}",
         )
+    if is_too_deep(record, line):
+        raise _too_deep(file, number)
     return record
 
 
-@contextlib.contextmanager
-def atomic_text(path: str | Path) -> Iterator[TextIO]:
-    """Open a text file that appears under its name only when the block ends well; ``-`` is standard output.
+def is_too_deep(value: Any, text: str, start: int = 0, end: int | None = None) -> bool:
+    """Whether a JSON value, written in ``text[start:end]``, has more than :data:`DEEPEST` levels."""
+    end = len(text) if end is None else end
+    if text.count("[", start, end) + text.count("{", start, end) <= DEEPEST:  # nearly always
+        return False
+    level = [value]
+    for _ in range(DEEPEST):
+        below: list[Any] = []
+        for node in level:
+            children = node.values() if type(node) is dict else node
+            if not _CONTAINERS.isdisjoint(map(type, children)):
+                below += [child for child in children if type(child) in _CONTAINERS]
+        if not below:
+            return False
+        level = below
+    return True
 
-    It is written beside its place under a temporary name, flushed to disk and renamed. On any failure, a full disk
-    included, the temporary file goes and whatever stood under the name stays as it was.
-    """
-    if str(path) == "-":
-        out = io.TextIOWrapper(sys.stdout.buffer, encoding="utf-8", newline="\n", write_through=False)
-        try:
-            yield out
-            out.flush()
-        finally:
-            with contextlib.suppress(OSError, ValueError):
-                out.detach()
-        return
-    target = Path(path)
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, temporary = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".part", dir=target.parent)
-    except OSError as error:
-        raise UserError(f"cannot be written ({error.strerror})", file=target, mend="choose another place") from None
-    try:
-        with open(descriptor, "w", encoding="utf-8", newline="\n") as out:
-            yield out
-            out.flush()
-            os.fsync(out.fileno())
-        mask = os.umask(0)
-        os.umask(mask)
-        os.chmod(temporary, 0o666 & ~mask)
-        os.replace(temporary, target)
-    except OSError as error:
-        raise UserError(
-            f"could not be written ({error.strerror}); nothing under that name was changed",
-            file=target,
-            mend="free some space or choose another place",
-        ) from None
-    finally:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(temporary)
+
+_CONTAINERS = frozenset((dict, list))
+
+
+def _too_deep(file: str, line: int) -> UserError:
+    return UserError("is nested too deeply", file=file, line=line, mend=SKIP)

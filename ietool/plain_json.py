@@ -39,7 +39,7 @@ def _finite(digits: str) -> float:
     return value
 
 
-_DECODER = json.JSONDecoder(parse_constant=_constant, parse_float=_finite)
+DECODER = json.JSONDecoder(parse_constant=_constant, parse_float=_finite)
 
 
 def load_json(text: str) -> Any:
@@ -49,7 +49,7 @@ def load_json(text: str) -> Any:
         UnknownNumber: NaN, Infinity or a number beyond all bounds stands in it.
         ValueError, RecursionError: as :func:`json.loads`.
     """
-    return _DECODER.decode(text)
+    return DECODER.decode(text)
 
 
 def dump_json(value: Any, **options: Any) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import glob
 import hashlib
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any
 
 from ietool.core.contract import PrepareReport, Task
 from ietool.core.sources import Sources
+from ietool.outputs import atomic_text
 from ietool.recipe import Recipe
 from ietool.tables import Table
 from ietool.version import __version__
@@ -84,9 +84,8 @@ def read_report(done: Mapping[str, Any]) -> PrepareReport:
 def remember(top: Path, sources: Sources, skip_bad: bool) -> None:
     top.mkdir(parents=True, exist_ok=True)
     latest = {"files": {role: str(path.resolve()) for role, path in sources.files.items()}, "skip_bad": skip_bad}
-    part = top / f".latest.{os.getpid()}"
-    part.write_text(json.dumps(latest, ensure_ascii=False), encoding="utf-8")
-    os.replace(part, top / "latest.json")
+    with atomic_text(top / "latest.json") as out:
+        json.dump(latest, out, ensure_ascii=False)
 
 
 def latest_sources(top: Path) -> tuple[dict[str, Path], bool] | None:

@@ -53,6 +53,25 @@ def read_records(
         raise none_usable(first, bad)
 
 
+class Told:
+    """Passes bad records on to ``on_bad``; knows the first of them and their number, whatever that is."""
+
+    def __init__(self, on_bad: OnBad) -> None:
+        self._on_bad = on_bad
+        self.first: UserError | None = None
+        self.count = 0
+
+    def __call__(self, error: UserError, line: str) -> None:
+        self.first = self.first or error
+        self.count += 1
+        self._on_bad(error, line)
+
+    def check(self) -> None:
+        """Raise UserError if there was one; for those who found no good record."""
+        if self.first is not None:
+            raise none_usable(self.first, self.count)
+
+
 def none_usable(first: UserError, bad: int) -> UserError:
     """What is wrong with the first of ``bad`` records where there is no good one."""
     message = f"{first.message} (and none of the {bad} records can be used)"

@@ -16,7 +16,7 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, with_confi
 from typing_extensions import TypedDict
 
 from ietool.errors import WHOLE, UserError, cause
-from ietool.files import atomic_text
+from ietool.outputs import atomic_text
 from ietool.plain_json import UnknownNumber, dump_json, load_json
 from ietool.version import __version__
 

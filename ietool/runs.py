@@ -262,6 +262,12 @@ def count_parameters(folder: Path) -> int:
         raise UserError(f"is damaged ({cause(error)})", file=path, mend=WHOLE) from None
 
 
+def files_of(folder: Path) -> list[Path]:
+    """The files that a training wrote into a run folder, as far as they are known; no predictions that lie there."""
+    known = {RECIPE_FILE, RUN_FILE, METRICS_FILE, WEIGHTS_FILE, "config.json"}
+    return [folder / name for name in sorted(known | set(open_run(folder).info.files))]
+
+
 # -- find
 
 

@@ -11,7 +11,7 @@ import yaml
 
 from ietool.charset import check_narrow
 from ietool.errors import UserError, cut
-from ietool.files import atomic_text
+from ietool.outputs import atomic_text
 
 Path_ = tuple[str | int, ...]
 """A place in a document: keys and list indices from the top."""

@@ -46,7 +46,8 @@ def test_no_good_record_is_an_error_that_names_the_first() -> None:
     [
         ('{"a": "\\ud800"}', r"half of a surrogate pair \(\\ud800\)"),
         ('{"a": ' + "9" * 5000 + "}", "a number too long to read"),
-        ("[" * 100_000, "is not JSON"),
+        ("[" * 100_000, "is nested too deeply"),
+        ('{"a": ' + "[" * 300 + "]" * 300 + "}", "is nested too deeply"),
         ("[1]", "is JSON but no object: list"),
     ],
 )

@@ -23,6 +23,9 @@ class _Guarded(TyperGroup):
     """Turns what a verb raises into the exit codes 2, 130 and 1; usage errors go on to :func:`run`."""
 
     def invoke(self, ctx: Any) -> Any:
+        if _is_folder_gone():  # libraries would say so in ways of their own, or end the process
+            say(f"error: {_GONE}")
+            raise typer.Exit(2)
         try:
             return super().invoke(ctx)
         except UserError as error:
@@ -37,8 +40,8 @@ class _Guarded(TyperGroup):
         except Exception as error:
             if _is_of_typer(error):
                 raise
-            if _is_full(error):
-                raise typer.Exit(_say_full(error)) from None
+            if (code := _say_of_machine(error)) is not None:
+                raise typer.Exit(code) from None
             traceback.print_exc()
             say("This is a bug in ietool. Please report it with the lines above and the output of: ietool env")
             raise typer.Exit(1) from None
@@ -96,8 +99,8 @@ def run(arguments: Sequence[str] | None = None) -> int:
         say("\ninterrupted: nothing was begun")
         return 130
     except Exception as error:
-        if _is_full(error):
-            return _say_full(error)
+        if (code := _say_of_machine(error)) is not None:
+            return code
         if not _is_of_typer(error):
             raise
         return _usage_error(error)
@@ -107,6 +110,54 @@ def run(arguments: Sequence[str] | None = None) -> int:
 def _is_of_typer(error: Exception) -> bool:
     """Exit, Abort or a usage error: Typer's own in new versions, click's in older ones."""
     return isinstance(error, typer.Exit | typer.Abort) or hasattr(error, "format_message")
+
+
+def _say_of_machine(error: Exception) -> int | None:
+    """Tell in one line of what the machine or the input, and not the program, is the cause; gives the exit code."""
+    if _is_full(error):
+        return _say_full(error)
+    if _is_memory(error):
+        said = "there is not enough memory → make batches or the model smaller, or use another machine"
+    elif isinstance(error, RecursionError) and _is_of_parser(error):
+        said = "the input is nested too deeply → mend it"
+    elif isinstance(error, OSError) and error.errno is not None:
+        if _is_folder_gone():
+            said = _GONE
+        elif error.filename:
+            mend = "choose a shorter name" if error.errno == errno.ENAMETOOLONG else "check the path"
+            said = f"{' '.join(str(error.filename).split())}: {error.strerror} → {mend}"
+        else:
+            return None
+    else:
+        return None
+    say(f"error: {said}")
+    return 2
+
+
+_GONE = "the working folder is gone → change to another folder"
+
+
+def _is_folder_gone() -> bool:
+    try:
+        os.getcwd()
+    except OSError:
+        return True
+    return False
+
+
+def _is_memory(error: Exception) -> bool:
+    """Python's own, or torch's: of a GPU, or of the machine."""
+    words = ("can't allocate memory", "not enough memory")
+    return isinstance(error, MemoryError) or (
+        isinstance(error, RuntimeError)
+        and (type(error).__name__ == "OutOfMemoryError" or any(word in str(error) for word in words))
+    )
+
+
+def _is_of_parser(error: Exception) -> bool:
+    """Whether an error was raised while a file was taken apart."""
+    modules = (str(frame.f_globals.get("__name__")) for frame, _ in traceback.walk_tb(error.__traceback__))
+    return any(module.partition(".")[0] in ("json", "yaml") for module in modules)
 
 
 def _is_full(error: Exception) -> bool:

@@ -4,23 +4,16 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import typer
 
-from ietool.errors import UserError, told
+from ietool.errors import told
 
 
 def examples(*lines: str) -> str:
     """The closing part of a verb's help. ``\\b`` keeps the formatter from joining the lines."""
     return "\b\nExamples:\n" + "\n".join(f"  {line}" for line in lines)
-
-
-def check_target(path: Path | str | None) -> None:
-    """Raises UserError if a file to be written is a folder: told before the work, not after it."""
-    if path is not None and str(path) != "-" and Path(path).is_dir():
-        raise UserError("is a folder, a file is needed", file=path, mend=f"name a file in it: {Path(path) / 'NAME'}")
 
 
 def check_device(device: str) -> None:

@@ -9,9 +9,10 @@ from typing import Annotated
 
 import typer
 
-from ietool.cli.common import check_target, examples, interrupted, say
+from ietool.cli.common import examples, interrupted, say
 from ietool.cli.options import DeviceOption, OptionalRecipeOption, SetOption
 from ietool.errors import UserError
+from ietool.outputs import check_output
 
 
 def predict_cli(
@@ -24,7 +25,14 @@ def predict_cli(
         Path | None, typer.Option("--run", metavar="DIR", help="A run folder. Default: the recipe's latest run.")
     ] = None,
     output: Annotated[
-        str, typer.Option("--output", "-o", metavar="FILE", help="Where to write; - is standard output.")
+        str,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE",
+            help="Where to write; - is standard output. A name that ends in .gz or .zip is packed so: r.zip holds "
+            "r.json, r.tsv.zip holds r.tsv.",
+        ),
     ] = "-",
     text: Annotated[
         list[str] | None,
@@ -62,9 +70,9 @@ def predict_cli(
         )
     if source is not None and Path(source).is_dir():
         raise UserError("is a folder, a file is needed", file=source, mend="name the file of texts in it")
-    if source is not None and source != "-" and not Path(source).is_file():
+    if source is not None and source != "-" and not Path(source).exists():
         raise UserError("no such file", file=source, mend="check the path")
-    check_target(output)
+    check_output(output, [source, recipe, kb])
     folder = find_run(recipe, run)
     settings = list(overrides or ())
     _check_options(folder, {"kb": kb, "nbest": nbest})

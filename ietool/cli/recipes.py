@@ -86,14 +86,16 @@ def copy_cli(
 ) -> None:
     """Copy a recipe, to edit it and pass it as --recipe FILE."""
     from ietool import yaml_io
-    from ietool.files import atomic_text
+    from ietool.outputs import atomic_text, check_output
     from ietool.recipe_io import find_recipe
 
     if file.is_dir():
         raise UserError("is a folder", file=file, mend=f"name a file in it, for example {file / (name + '.yaml')}")
     if file.exists() and not force:
         raise UserError("exists already", file=file, mend="choose another name, or give --force")
-    text = yaml_io.read_text(find_recipe(name))
+    source = find_recipe(name)
+    check_output(file, [source])
+    text = yaml_io.read_text(source)
     with atomic_text(file) as out:
         out.write(text)
     say(f"copied: {file}; train it with: ietool train --recipe {_as_argument(file)}")

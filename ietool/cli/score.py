@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ietool.cli.common import check_target, examples, print_json, say
+from ietool.cli.common import examples, print_json, say
 from ietool.cli.options import JsonOption, RecipeOption, SetOption
 from ietool.report.summary import summary, to_value
 
@@ -47,7 +47,9 @@ def score_cli(
     explain: Annotated[
         Path | None,
         typer.Option(
-            "--explain", metavar="FILE", help="Write each item with its verdict (right, missed …) and by which rule."
+            "--explain",
+            metavar="FILE",
+            help="Write each item with its verdict (right, missed …) and by which rule; .gz and .zip are packed.",
         ),
     ] = None,
     overrides: SetOption = None,
@@ -56,14 +58,15 @@ def score_cli(
     """Score a submission file by the competition's official rules."""
     from ietool.cli.progress import progress_bars
     from ietool.errors import UserError
+    from ietool.outputs import check_output
     from ietool.recipe_io import load_recipe
     from ietool.workflow.score import score_files
 
     to_stdout = explain is not None and str(explain) == "-"
     if to_stdout and as_json:
         raise UserError("both --json and --explain want standard output", mend="give --explain a file")
-    check_target(explain)
     files = {"alias": alias, "locations": locations, "kb": kb}
+    check_output(explain, [gold, predictions, recipe, *files.values()])
     with progress_bars() as progress:
         report = score_files(
             load_recipe(recipe, overrides or ()),

@@ -54,6 +54,7 @@ def train_cli(
     skip_bad: SkipBad = False,
 ) -> None:
     """Train; prepares first where that was not done."""
+    from ietool.outputs import check_folder
     from ietool.recipe_io import load_recipe
     from ietool.registry import get_task
     from ietool.runs import check_output, unfinished_run
@@ -75,6 +76,8 @@ def train_cli(
         _check_resumed(output or unfinished_run(loaded.name), loaded.name)
     elif is_main_process():
         check_output(output, overwrite=overwrite)
+        if output is not None and overwrite:
+            check_folder(output, [*files.values(), *([] if data is None else [data])])
     if not resume:
         get_task(loaded.task).check(loaded)
     check_device(device)

@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ietool.archives import FOREIGN_NAME
 from ietool.errors import UserError
 
 _ENDINGS = {".json", ".jsonl", ".txt", ".gz", ".zip"}
@@ -80,10 +81,11 @@ class FileNames:
         if missing:
             looked = "; ".join(f"{role}: {self.examples[role]}" for role in missing)
             what = f"has no {' and no '.join(missing)} file"
+            mend = f"name it with {' and '.join(option_of(role) for role in missing)}"
+            if packed := [path.name for path in sorted(folder.iterdir()) if FOREIGN_NAME.search(path.name)]:
+                mend = f"unpack {', '.join(packed[:3])}, or {mend}"
             raise UserError(
-                f"{what} (looked here and one folder down, packed or not, for {looked})",
-                file=folder,
-                mend=f"name it with {' and '.join(option_of(role) for role in missing)}",
+                f"{what} (looked here and one folder down, packed or not, for {looked})", file=folder, mend=mend
             )
         return Sources(files, ambiguous)
 

@@ -12,7 +12,7 @@ import yaml
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from ietool import yaml_io
-from ietool.files import atomic_text
+from ietool.outputs import atomic_text
 from ietool.recipe import encoder_kind
 from ietool.recipe_io import load_recipe
 from ietool.report.local import local_paths, strings_in, without_paths

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from ietool.errors import UserError, cause
+from ietool.outputs import atomic_text
 from ietool.plain_json import dump_json
 
 PROGRESS_FILE = "progress.json"
@@ -75,6 +75,5 @@ def read_progress(checkpoint: Path) -> TrainState:
 
 def write_rows(run: Path, rows: list[EpochRow]) -> None:
     """``metrics.jsonl``: a row an epoch."""
-    part = run / ".metrics.part"
-    part.write_text("".join(dump_json(asdict(row)) + "\n" for row in rows), encoding="utf-8")
-    os.replace(part, run / "metrics.jsonl")
+    with atomic_text(run / "metrics.jsonl") as out:
+        out.writelines(dump_json(asdict(row)) + "\n" for row in rows)

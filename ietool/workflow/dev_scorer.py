@@ -13,7 +13,7 @@ from transformers import PreTrainedModel
 from ietool.core.candidates import Candidates, Floor, write_candidates
 from ietool.core.contract import Task
 from ietool.core.predicting import Predictor
-from ietool.files import atomic_text
+from ietool.outputs import atomic_text
 from ietool.plain_json import dump_json
 from ietool.progress import Progress
 from ietool.recipe import Recipe

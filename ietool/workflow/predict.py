@@ -10,11 +10,11 @@ from typing import Any
 
 from ietool.core.forms import reading, told_apart
 from ietool.errors import UserError
-from ietool.files import atomic_text
+from ietool.outputs import atomic_text, check_output, unpacked_name
 from ietool.progress import Progress, no_progress
 from ietool.recipe_io import load_recipe
 from ietool.registry import get_task
-from ietool.runs import RECIPE_FILE, open_run
+from ietool.runs import RECIPE_FILE, files_of, open_run
 from ietool.tables import Table
 from ietool.training.device import autocast, choose_device, choose_precision
 
@@ -123,10 +123,12 @@ def predict_file(
     """Read ``source`` as a stream and write a submission; ``-`` stands for the standard streams.
 
     Raises:
-        UserError: a bad record, a run that cannot be opened, or an output that cannot be written. Nothing is left
-            under the output's name then.
+        UserError: a bad record, a run that cannot be opened, or an output that cannot be written
+            or is one of the files that are read. Nothing is left under the output's name then.
     """
+    check_output(output, [source])
     loaded = Loaded(run, device, batch_size, overrides)
+    check_output(output, [*files_of(loaded.run), *_named(loaded)])
     begin = time.monotonic()
     done = 0
     with atomic_text(output) as out:
@@ -139,9 +141,21 @@ def predict_file(
                 if done % 64 == 0:
                     progress("texts", done, None)
 
-        for piece in loaded.task.submission(counted(), loaded.run, output):
+        for piece in loaded.task.submission(counted(), loaded.run, unpacked_name(output)):
             out.write(piece)
     progress("texts", done, done)
     stranger = told_apart(loaded.task, source)
     notes = loaded.notes if stranger is None else (*loaded.notes, stranger)
+    if not done:
+        notes = (f"{source} holds no text: nothing is predicted", *notes)
     return Predicted(done, time.monotonic() - begin, notes)
+
+
+def _named(loaded: Loaded) -> Iterator[Path | str]:
+    """The files that settings of ``decode`` name, also those that are found in a folder by the name of the key."""
+    for key, value in loaded.recipe.decode:
+        if isinstance(value, Path) and value.is_dir():
+            found = loaded.task.locate(value, needed=()).files.get(key)
+            yield from () if found is None else (found,)
+        elif isinstance(value, Path | str):
+            yield value

@@ -6,24 +6,29 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
 from ietool import paths
 from ietool.core.contract import Task
 from ietool.core.forms import explained
 from ietool.core.sources import Sources, option_of
-from ietool.errors import UserError
+from ietool.errors import UserError, cause
 from ietool.nearest import did_you_mean
+from ietool.outputs import check_folder, replace_folder
 from ietool.prepared import DONE, Prepared, fingerprint, latest_sources, read_report, remember
 from ietool.progress import Progress, no_progress
 from ietool.recipe import Recipe, pretrained_of
 from ietool.recipe_io import save_recipe
 from ietool.registry import get_task
+
+_SCRATCH = ".preparing-"
+"""How folders of preparations that are not finished begin."""
 
 
 def find_sources(task: Task[Any], data: Path | None, files: Mapping[str, Path]) -> Sources:
@@ -103,9 +108,10 @@ def prepare(
     sources = find_sources(task, data, files or {})
     mark = fingerprint(task, recipe, sources, skip_bad)
     folder = output or top / mark
-    _writable(folder, chosen=output is not None)
+    place = Path(os.path.realpath(folder))
+    _writable(place, chosen=output is not None)
     # One preparation at a time beside each other: the processes of a torchrun all come here, and the first does it.
-    with FileLock(folder.parent / ".preparing.lock"):
+    with _alone(place, progress):
         if not force and (folder / DONE).is_file():
             done = json.loads((folder / DONE).read_text(encoding="utf-8"))
             if done.get("fingerprint") == mark:
@@ -113,7 +119,8 @@ def prepare(
                 return Prepared(folder, read_report(done), fresh=False)
         if folder.exists() and not (folder / DONE).is_file() and any(folder.iterdir()):
             raise UserError("is not empty and no prepared folder", file=folder, mend="choose another --output")
-        for left in folder.parent.glob(".preparing-*"):  # by a preparation that was killed
+        check_folder(place, [*sources.files.values(), *_named(recipe)])
+        for left in place.parent.glob(f"{_SCRATCH}*"):  # by a preparation that was killed
             shutil.rmtree(left, ignore_errors=True)
         return _build(task, recipe, sources, folder, top, mark, skip_bad, progress)
 
@@ -128,7 +135,8 @@ def _build(
     skip_bad: bool,
     progress: Progress,
 ) -> Prepared:
-    scratch = Path(tempfile.mkdtemp(prefix=".preparing-", dir=folder.parent))
+    place = Path(os.path.realpath(folder))
+    scratch = Path(tempfile.mkdtemp(prefix=_SCRATCH, dir=place.parent))
     try:
         rejects = scratch / "rejects.jsonl" if skip_bad else None
         encoder = pretrained_of(recipe)
@@ -149,9 +157,7 @@ def _build(
             "report": asdict(report),
         }
         (scratch / DONE).write_text(json.dumps(done, ensure_ascii=False, indent=1), encoding="utf-8")
-        if folder.exists():
-            shutil.rmtree(folder)
-        os.replace(scratch, folder)
+        replace_folder(scratch, place)
     except OSError as error:
         raise UserError(
             f"could not be written ({error.strerror or error}); nothing was changed",
@@ -163,6 +169,32 @@ def _build(
     os.chmod(folder, 0o755)
     remember(top, sources, skip_bad)
     return Prepared(folder, report, fresh=True)
+
+
+@contextmanager
+def _alone(place: Path, progress: Progress) -> Iterator[None]:
+    """Wait until no other process prepares beside a folder, and keep others waiting."""
+    lock = FileLock(place.parent / ".preparing.lock")
+    try:
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            progress("wait for another preparation", 0, None)
+            lock.acquire()
+            progress("wait for another preparation", 1, 1)
+    except OSError as error:
+        message = f"cannot be locked ({cause(error)})"
+        raise UserError(message, file=place.parent, mend="choose another --output, in a folder of your own") from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _named(recipe: Recipe) -> Iterator[Path]:
+    """The files that the section ``data`` of a recipe names."""
+    for _, value in getattr(recipe, "data", ()):
+        yield from (path for path in (value if isinstance(value, list) else [value]) if isinstance(path, Path))
 
 
 def _writable(folder: Path, *, chosen: bool) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ietool.core.forms import PREDICTIONS, TEXTS, explained, swapped
 from ietool.errors import UserError
-from ietool.files import atomic_text
+from ietool.outputs import atomic_text, check_output
 from ietool.plain_json import dump_json
 from ietool.progress import Progress, no_progress
 from ietool.recipe import Recipe
@@ -41,6 +41,7 @@ def score_files(
         UserError: an unknown variant, an option that the task does not know, or a file that cannot be read or is not of
             the variant's form.
     """
+    check_output(explain, [gold, predictions, *(options or {}).values()])
     task = get_task(recipe.task)
     chosen = metric if metric not in (None, "auto") else getattr(recipe.score, "metric", None)
     if chosen == "auto":

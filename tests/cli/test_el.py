@@ -12,6 +12,7 @@ import pytest
 from ietool.cli.app import run as ietool
 from ietool.paths import shipped_data
 from ietool.workflow.predict import load
+from tests.cli.conftest import complaint
 
 TINY = (
     "model.encoder.hidden_size=32",
@@ -143,6 +144,10 @@ def test_another_knowledge_base_is_used_and_told(
     assert ids <= {record["subject_id"] for record in kept}
     assert ietool([*arguments[:-1], str(tmp_path / "none")]) == 2
     assert "none" in capsys.readouterr().err
+    before = other.read_bytes()
+    for kb in (other, tmp_path):  # a file, and the folder that it lies in
+        assert "is the file that is read" in complaint(capsys, *arguments[:-1], kb, "--output", f"{tmp_path}/./kb_data")
+        assert other.read_bytes() == before
 
 
 def test_bad_records_are_told_or_left_out(work: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -164,7 +164,7 @@ class TestRules:
 
 class TestExplain:
     def test_every_triple_with_its_rule(self, gold: Path, result: Path, tmp_path: Path) -> None:
-        out = tmp_path / "deep" / "why.jsonl"
+        out = tmp_path / "why.jsonl"
         assert run(gold, result, "--explain", out).exit_code == 0
         rows = [json.loads(line) for line in out.read_text(encoding="utf-8").splitlines()]
         assert [row["verdict"] for row in rows] == ["right", "spurious", "right", "missed"]

@@ -192,6 +192,7 @@ def submissions(name: str, work: Path) -> dict[str, str]:
     flow = FLOWS[name]
     endings = dict(zip(flow.inputs, flow.endings, strict=True))
     run = old_run(name, work)
+    (work / "out").mkdir(exist_ok=True)
     with doors.working_in(work):
         for source, variant, settings in _asked(name):
             for ending in flow.endings[0][:1] if variant else endings[source]:

@@ -104,10 +104,13 @@ def test_order_copies_and_empty_texts_are_kept(made: Path, tmp_path: Path, texts
 
 
 @pytest.mark.parametrize("content", [b"", b"\n\n", b"\xef\xbb\xbf"])
-def test_an_empty_file_gives_an_empty_file(made: Path, tmp_path: Path, content: bytes) -> None:
+def test_an_empty_file_gives_an_empty_file(
+    made: Path, tmp_path: Path, content: bytes, capfd: pytest.CaptureFixture[str]
+) -> None:
     (tmp_path / "empty.json").write_bytes(content)
     assert predict(made, tmp_path / "empty.json", tmp_path / "result.json") == 0
     assert (tmp_path / "result.json").read_bytes() == b""
+    assert "empty.json holds no text: nothing is predicted" in capfd.readouterr().err
 
 
 def test_the_scorer_takes_the_output(made: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
@@ -203,15 +206,10 @@ def test_a_full_disk(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
     if where == "fsync":
         monkeypatch.setattr(os, "fsync", full)
-    else:  # what the library writes beside its place is opened by descriptor, nothing else is
-
-        class Full(io.TextIOWrapper):
-            write = full
-
-        def opened(file: Any, *arguments: Any, _open: Any = open, **options: Any) -> Any:
-            return Full(_open(file, "wb")) if isinstance(file, int) else _open(file, *arguments, **options)
-
-        monkeypatch.setattr("builtins.open", opened)
+    else:
+        (tmp_path / ".result.json.x.part").touch()
+        made_there = (os.open("/dev/full", os.O_WRONLY), str(tmp_path / ".result.json.x.part"))
+        monkeypatch.setattr("tempfile.mkstemp", lambda **options: made_there)
     with pytest.raises(UserError, match="No space left") as caught:
         predict_file(made / "run", str(made / "test.jsonl"), str(tmp_path / "result.json"), device="cpu")
     monkeypatch.undo()
@@ -221,7 +219,7 @@ def test_a_full_disk(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 
 def test_an_output_folder_is_refused(made: Path, tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="could not be written"):
+    with pytest.raises(UserError, match="is a folder"):
         predict_file(made / "run", str(made / "test.jsonl"), str(tmp_path), device="cpu")
     assert list(tmp_path.iterdir()) == []
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from ietool.errors import UserError
 from ietool.files import SKIP, OnBad, parse_json, read_lines
-from ietool.records import json_kind, read_records
+from ietool.records import Told, json_kind, read_records
 from ietool.tasks.el.data.example import Example, Mention, form_of
 from ietool.text.characters import fold
 from ietool.text.spans import whereabouts
@@ -27,10 +27,13 @@ _INPUT = 'write one {"text_id": "1", "text": …} a line'
 
 def load_examples(path: str | Path, on_bad: OnBad | None = None, *, need_ids: bool = True) -> Iterator[Example]:
     """Stream the examples of a file. As :func:`read_examples`; raises UserError also when the file holds no record."""
+    unread = None if on_bad is None else Told(on_bad)
     empty = True
-    for example in read_examples(read_lines(path, on_bad), on_bad, need_ids=need_ids):
+    for example in read_examples(read_lines(path, unread), on_bad, need_ids=need_ids):
         empty = False
         yield example
+    if empty and unread is not None:
+        unread.check()
     if empty:
         mend = 'bring a file with one {"text_id": …, "text": …, "mention_data": […]} a line'
         raise UserError("holds no record", file=path, mend=mend)

@@ -20,8 +20,9 @@ import pyarrow as pa
 
 from ietool.errors import UserError
 from ietool.files import OnBad, read_lines
+from ietool.outputs import replace_folder
 from ietool.progress import Progress, no_progress
-from ietool.records import count_lines, looked_on
+from ietool.records import Told, count_lines, looked_on
 from ietool.tasks.el.data.example import normalise
 from ietool.tasks.el.kb.info import AUTOMATON, ENTITIES, FILES, IDS, INFO, NAMES, KBInfo, checksum
 from ietool.tasks.el.kb.records import Entity, EntityReader
@@ -35,6 +36,9 @@ ENTITY_SCHEMA = pa.schema(
 )  # fmt: skip
 NAME_SCHEMA = pa.schema({"name": pa.string(), "rows": pa.list_(pa.int32())})
 ID_SCHEMA = pa.schema({"kb_id": pa.string(), "row": pa.int32()})
+
+SCRATCH = ".kb-"
+"""How folders of knowledge bases that are not finished begin."""
 
 BATCH = 1024
 """Entities in a batch of the file: what is checked, and touched, when one of them is asked for."""
@@ -55,12 +59,10 @@ def build(source: Path, folder: Path, *, on_bad: OnBad | None = None, progress: 
     scratch = None
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        scratch = Path(tempfile.mkdtemp(prefix=".kb-", dir=folder.parent))
+        scratch = Path(tempfile.mkdtemp(prefix=SCRATCH, dir=folder.parent))
         _Build(source, scratch, on_bad, progress).run()
         os.chmod(scratch, 0o755)
-        if folder.exists():
-            shutil.rmtree(folder)
-        os.replace(scratch, folder)
+        replace_folder(scratch, folder)
     except OSError as error:
         message = f"could not be written ({error.strerror or error}); nothing was changed"
         raise UserError(message, file=folder, mend="free some space or choose another place") from None
@@ -74,22 +76,18 @@ class _Build:
 
     def __init__(self, source: Path, folder: Path, on_bad: OnBad | None, progress: Progress) -> None:
         self.source, self.folder, self.progress = source, folder, progress
-        self.on_bad = on_bad and self._reject
-        self._tell = on_bad
+        self.on_bad = None if on_bad is None else Told(on_bad)
         self.reader = EntityReader()
         self.names: dict[str, int] = {}
         # Which name belongs to which entity: numbers of both, by entity.
         self.name_of, self.row_of = array("i"), array("i")
         self.types: Counter[str] = Counter()
-        self.facts = self.characters = self.merged = self.unusable = self.rejected = 0
-
-    def _reject(self, error: UserError, line: str) -> None:
-        assert self._tell is not None
-        self.rejected += 1
-        self._tell(error, line)
+        self.facts = self.characters = self.merged = self.unusable = 0
 
     def run(self) -> None:
         ids = self.write_entities()
+        if not ids and self.on_bad is not None:
+            self.on_bad.check()
         if not ids:
             mend = 'bring a file with one {"subject_id", "subject", "alias", "type", "data"} a line'
             raise UserError("holds no record", file=self.source, mend=mend)
@@ -116,7 +114,7 @@ class _Build:
             unusable_names=self.unusable,
             empty_aliases=empty_aliases,
             empty_objects=empty_objects,
-            rejected=self.rejected,
+            rejected=0 if self.on_bad is None else self.on_bad.count,
             types=dict(self.types.most_common()),
             files={name: (self.folder / name).stat().st_size for name in FILES},
             checksums={name: checksum(self.folder / name) for name in FILES},

@@ -7,6 +7,7 @@ that may be moved and copied: Arrow IPC files and a serialised automaton. Nothin
 from __future__ import annotations
 
 import hashlib
+import shutil
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -20,7 +21,7 @@ from ietool.files import SKIP, OnBad
 from ietool.progress import Progress, no_progress
 from ietool.tasks.el.data.example import normalise
 from ietool.tasks.el.data.sources import locate
-from ietool.tasks.el.kb.build import build
+from ietool.tasks.el.kb.build import SCRATCH, build
 from ietool.tasks.el.kb.info import FILES, INFO, KBInfo
 from ietool.tasks.el.kb.open import EntityFile, check_files, read_automaton, read_ids, read_names
 from ietool.tasks.el.kb.records import Entity
@@ -172,6 +173,8 @@ def open_any(path: Path, *, progress: Progress = no_progress) -> KnowledgeBase:
                 return KnowledgeBase.open(folder)
             except UserError:  # of an older version, or damaged: it is ours to make again
                 pass
+        for left in folder.parent.glob(f"{SCRATCH}*"):  # by a process that was killed
+            shutil.rmtree(left, ignore_errors=True)
         try:
             return compile_kb(path, folder, progress=progress)
         except UserError as error:

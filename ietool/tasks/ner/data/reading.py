@@ -13,7 +13,7 @@ from pathlib import Path
 
 from ietool.errors import UserError
 from ietool.files import OnBad, read_lines
-from ietool.records import none_usable
+from ietool.records import Told
 from ietool.tasks.ner.data.example import Example
 from ietool.tasks.ner.data.forms.cluener import parse_record
 from ietool.tasks.ner.data.forms.recognise import CLUENER, KNOWN, is_json
@@ -62,23 +62,17 @@ def load_examples(path: str | Path, on_bad: OnBad | None = None, *, form: str = 
     Raises:
         UserError: naming file, line and field; also when the file is empty or has no usable record.
     """
-    bad: list[UserError] = []
-
-    def note(error: UserError, line: str) -> None:
-        assert on_bad is not None
-        bad.append(error)
-        on_bad(error, line)
-
-    told = None if on_bad is None else note
+    told = None if on_bad is None else Told(on_bad)
     chosen = detect_form(path) if form == "auto" else form
     examples = _records(path, told) if chosen == CLUENER else _sentences(path, SCHEMES[chosen], told)
     count, example = 0, None
     for example in examples:
         count += 1
         yield example
-    if example is None and bad:
-        raise none_usable(bad[0], len(bad))
-    if count == 1 and not bad and example is not None and chosen != CLUENER and len(example.bounds) > LONGEST:
+    if example is None and told is not None:
+        told.check()
+    whole = count == 1 and (told is None or not told.count)
+    if whole and example is not None and chosen != CLUENER and len(example.bounds) > LONGEST:
         raise one_sentence(path, len(example.bounds))
     if example is None:
         raise UserError("holds no record", file=path, mend=f"bring a file with {KNOWN}")

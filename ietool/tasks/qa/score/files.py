@@ -10,15 +10,19 @@ from __future__ import annotations
 
 import codecs
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
 from ietool.errors import UserError
-from ietool.files import parse_json, read_lines
+from ietool.files import Line, parse_json, read_lines
+from ietool.json_stream import Damage, JsonStream
 from ietool.records import json_kind
 
+_KEYS = 64
+"""Members of an object by which a record is told from answers by id."""
 _WRITE = 'write {"id": "answer"}, id<TAB>answer a line, or {"question_id": …, "answers": […]} a line'
 
 
@@ -65,63 +69,54 @@ def read_predictions(path: str | Path) -> dict[str, Predicted]:
 
 
 def _entries(path: str | Path) -> Iterator[tuple[_Place, str, Predicted]]:
-    # Answers of all questions fit in memory, as the scorer needs them there.
-    lines = list(read_lines(path))
-    if not lines:
+    lines = read_lines(path)
+    line = next(lines, None)
+    if line is None:
         return
-    file, number, first = lines[0]
+    file, _, first = line
+    everything = chain([line], lines)
     begins = first.lstrip()[:1]
     if begins not in ("{", "["):
-        for file, number, line in lines:
-            yield _from_columns(_Place(file, number), line)
-        return
-    # A record a line, or one JSON value over the whole file.
-    if begins == "{" and _is_record(first):
-        for file, number, line in lines:
-            yield _from_record(_Place(file, number), parse_json(line, file, number))
-        return
-    try:
-        whole = json.loads("\n".join(line for _, _, line in lines), object_pairs_hook=_Pairs)
-        json.dumps(whole, ensure_ascii=False).encode()
-    except UnicodeEncodeError:
-        raise UserError("has half of a surrogate pair", file=file, mend=_WRITE) from None
-    except (ValueError, RecursionError) as error:
-        where = None
-        if isinstance(error, json.JSONDecodeError) and error.lineno <= len(lines):
-            where = lines[error.lineno - 1][1]
-        before = error.doc[: error.pos].rstrip() if isinstance(error, json.JSONDecodeError) else ""
-        what = "has a comma before an end" if _is_closed(error, before) else "is not JSON, perhaps cut off"
-        raise UserError(what, file=file, line=where, mend=_WRITE) from None
-    if not isinstance(whole, _Pairs):
-        for index, entry in enumerate(whole):
-            place = _Place(file, None, f"[{index}].")
-            if not isinstance(entry, _Pairs):
-                raise place.error("", f"is {_kind(entry)}, an object is needed")
-            yield _from_record(place, dict(entry))
-        return
+        for file, number, text in everything:
+            yield _from_columns(_Place(file, number), text)
+    elif begins == "{" and _is_record(first):
+        for file, number, text in everything:
+            yield _from_record(_Place(file, number), parse_json(text, file, number))
+    else:
+        try:
+            yield from _from_document(file, JsonStream(_pieces(everything), repair=False))
+        except Damage as damage:
+            broken = damage.what.startswith(("is not JSON", "is cut off"))
+            what, mend = ("is not JSON, perhaps cut off", _WRITE) if broken else (damage.what, damage.mend)
+            raise UserError(what, file=file, line=damage.line, mend=mend) from None
+
+
+def _pieces(lines: Iterable[Line]) -> Iterator[str]:
+    """The lines as one text, with as many line ends as the file has."""
+    before = 0
+    for _, number, text in lines:
+        yield "\n" * (number - before - 1 if number > before else 0) + text + "\n"
+        before = number
+
+
+def _from_document(file: str, document: JsonStream) -> Iterator[tuple[_Place, str, Predicted]]:
+    """The entries of one JSON value over the whole file."""
+    if document.peek() == "[":
+        for index, _ in enumerate(document.items()):
+            entry, place = document.value(), _Place(file, None, f"[{index}].")
+            if not isinstance(entry, dict):
+                raise place.error("", f"is {json_kind(entry)}, an object is needed")
+            yield _from_record(place, entry)
+        return document.end()
     place = _Place(file, None)
-    if any(key in ("question_id", "id") for key, _ in whole):  # one record over several lines
-        yield _from_record(place, dict(whole))
-        return
-    for key, answer in whole:
-        yield place, key, _of_value(place, key, answer)
-
-
-class _Pairs(list[tuple[str, Any]]):
-    """The members of a JSON object, repeated ones too, which a dictionary would lose."""
-
-
-def _is_closed(error: Exception, before: str) -> bool:
-    """Whether a JSON text fails where something ends behind a comma."""
-    if not isinstance(error, json.JSONDecodeError):
-        return False
-    if "trailing comma" in error.msg:  # as newer versions of Python have it
-        return True
-    return before.endswith(",") and error.doc[error.pos : error.pos + 1] in ("}", "]")
-
-
-def _kind(value: Any) -> str:
-    return "an object" if isinstance(value, _Pairs) else json_kind(value)
+    members = ((key, document.value()) for key in document.members())
+    head = list(islice(members, _KEYS))
+    if any(key in ("question_id", "id") for key, _ in head):  # one record over several lines
+        yield _from_record(place, dict(chain(head, members)))
+    else:
+        for key, answer in chain(head, members):
+            yield place, key, _of_value(place, key, answer)
+    document.end()
 
 
 def _is_record(line: str) -> bool:
@@ -152,7 +147,7 @@ def _from_record(place: _Place, record: dict[str, Any]) -> tuple[_Place, str, Pr
         raise place.error("question_id", "is missing")
     value = record[key]
     if isinstance(value, bool) or not isinstance(value, (str, int)) or not str(value).strip():
-        raise place.error(key, f"is {_kind(value)}, an id is needed")
+        raise place.error(key, f"is {json_kind(value)}, an id is needed")
     field = _answer_key(record)
     if not field:
         raise place.error("answers", "is missing")
@@ -160,7 +155,7 @@ def _from_record(place: _Place, record: dict[str, Any]) -> tuple[_Place, str, Pr
     labels = _strings(place, "yesno_answers", record.get("yesno_answers") or [])
     entities = record.get("entity_answers") or []
     if not isinstance(entities, list):
-        raise place.error("entity_answers", f"is {_kind(entities)}, a list is needed")
+        raise place.error("entity_answers", f"is {json_kind(entities)}, a list is needed")
     names = tuple(_strings(place, f"entity_answers[{index}]", entry) for index, entry in enumerate(entities))
     return place, str(value).strip(), Predicted(answers, labels, names)
 
@@ -171,17 +166,17 @@ def _of_value(place: _Place, field: str, value: Any) -> Predicted:
         return Predicted(())
     if isinstance(value, str):
         return Predicted((value,))
-    if isinstance(value, _Pairs) or not isinstance(value, list):
-        raise place.error(field, f"is {_kind(value)}, a string is needed")
+    if not isinstance(value, list):
+        raise place.error(field, f"is {json_kind(value)}, a string is needed")
     return Predicted(_strings(place, field, value))
 
 
 def _strings(place: _Place, field: str, value: Any) -> tuple[str, ...]:
     if isinstance(value, str):
         return (value,)
-    if isinstance(value, _Pairs) or not isinstance(value, list):
-        raise place.error(field, f"is {_kind(value)}, a list is needed")
+    if not isinstance(value, list):
+        raise place.error(field, f"is {json_kind(value)}, a list is needed")
     for index, entry in enumerate(value):
         if not isinstance(entry, str):
-            raise place.error(f"{field}[{index}]", f"is {_kind(entry)}, a string is needed")
+            raise place.error(f"{field}[{index}]", f"is {json_kind(entry)}, a string is needed")
     return tuple(value)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from ietool.errors import UserError
 from ietool.files import SKIP, OnBad, parse_json, read_lines
-from ietool.records import json_kind, none_usable, not_a, read_records
+from ietool.records import Told, json_kind, not_a, read_records
 from ietool.tasks.ske.data.example import VALUE, Example, Triple, Types, order_slots
 from ietool.tasks.ske.data.schema import FORMS, Schema
 
@@ -22,20 +22,13 @@ if TYPE_CHECKING:
 
 def load_examples(path: str | Path, schema: Schema | None = None, on_bad: OnBad | None = None) -> Iterator[Example]:
     """Stream the examples of a file. As :func:`read_examples`; raises UserError also when the file holds no record."""
-    unread: list[UserError] = []
-
-    def not_utf8(error: UserError, line: str) -> None:
-        assert on_bad is not None
-        unread.append(error)
-        on_bad(error, line)
-
+    unread = None if on_bad is None else Told(on_bad)
     empty = True
-    for example in read_examples(read_lines(path, None if on_bad is None else not_utf8), schema, on_bad):
+    for example in read_examples(read_lines(path, unread), schema, on_bad):
         empty = False
-        unread.clear()
         yield example
-    if empty and unread:
-        raise none_usable(unread[0], len(unread))
+    if empty and unread is not None:
+        unread.check()
     if empty:
         raise UserError("holds no record", file=path, mend='bring a file with one {"text": …, "spo_list": […]} a line')
 

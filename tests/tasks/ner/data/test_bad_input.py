@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from ietool.errors import UserError
+from ietool.tasks.ner.data.forms import tokens
 from ietool.tasks.ner.data.reading import load_examples
 from tests.tasks.ner.data.test_reading import WANTED, plain, record, write
 
@@ -105,3 +106,31 @@ def test_where_all_is_bad_the_first_reason_is_told(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="text: is empty"):
         list(load_examples(write(tmp_path / "t", record("") * 3), lambda error, text: bad.append(error)))
     assert len(bad) == 3
+
+
+def test_a_file_that_is_not_utf8_is_told_early(tmp_path: Path) -> None:
+    path = tmp_path / "train.txt"
+    path.write_bytes("字 B-名\n\n".encode("gb18030") * 5000)
+    left: list[UserError] = []
+    with pytest.raises(UserError, match=r"is not UTF-8 .*none of the 1001 records") as caught:
+        list(load_examples(path, lambda error, line: left.append(error)))
+    assert caught.value.line == 1
+
+
+def test_bad_lines_are_told_in_their_order(tmp_path: Path) -> None:
+    path = tmp_path / "train.txt"
+    good, bad = b"a B-x\nb O\n\n", "字 B-名\n\n".encode("gb18030")
+    path.write_bytes(bad + good + bad * 2 + good + bad[:-1] + good + bad)
+    left: list[int | None] = []
+    examples = list(load_examples(path, lambda error, line: left.append(error.line), form="bio"))
+    assert [example.line for example in examples] == [3, 10] and left == [1, 6, 8, 13, 17]
+
+
+def test_a_sentence_without_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tokens, "_LONGEST", 50)
+    path = tmp_path / "train.txt"
+    path.write_text("a O\n" * 50 + "\n" + "a O\n" * 50 + "\n", encoding="utf-8")
+    assert len(list(load_examples(path))) == 2
+    path.write_text("a O\n\n" + "a O\n" * 51, encoding="utf-8")
+    with pytest.raises(UserError, match=":3: begins a sentence of more than 50 tokens"):
+        list(load_examples(path))

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from ietool.errors import UserError
 from ietool.files import SKIP, OnBad
+from ietool.records import none_usable
 from ietool.tasks.ner.data.example import Entity, Example, token_spans
 from ietool.tasks.ner.data.schemes import PLAIN, Scheme, is_tag, respelt, split_tag
 
@@ -23,6 +24,10 @@ DOCUMENT = "-DOCSTART-"
 _BLANK = re.compile(r"  +(\S+)")
 """A blank as the token, divided from its tag by another."""
 _LONG = re.compile(r"[\u3400-\u9fff]{5}")
+_LONGEST = 1_000_000
+"""Tokens of a sentence, which is held in memory."""
+_UNREAD = 1000
+"""Lines at the beginning of a file after which it is no UTF-8, if none of them is."""
 _LATIN = re.compile(r"[0-9A-Za-z\u00c0-\u024f]")
 
 
@@ -47,10 +52,13 @@ class SentenceReader:
     def __init__(self, *, tags: bool | None = True, on_bad: OnBad | None = None) -> None:
         self._tags, self._on_bad = tags, on_bad
         self._unread: dict[tuple[str, int], tuple[UserError, str]] = {}
+        self._begun = False
 
     def unread(self, error: UserError, line: str) -> None:
         """Told by the reader of lines of one that is not UTF-8: its whole sentence is bad."""
         self._unread[error.file or "", error.line or 0] = (error, line)
+        if len(self._unread) > _UNREAD and not self._begun:
+            raise none_usable(error if self.first_unread is None else self.first_unread, len(self._unread))
 
     @property
     def first_unread(self) -> UserError | None:
@@ -64,9 +72,14 @@ class SentenceReader:
         """
         block: list[Line] = []
         for line in lines:
+            self._begun = True
             if block and not self._goes_on(block[-1], line):
                 yield from self._sentence(block)
                 block = []
+            elif len(block) >= _LONGEST:
+                file, number, _ = block[0]
+                what = f"begins a sentence of more than {_LONGEST:,} tokens"
+                raise UserError(what, file=file, line=number, mend="write a blank line between sentences")
             block.append(line)
         if block:
             yield from self._sentence(block)
@@ -86,6 +99,8 @@ class SentenceReader:
             return
         file, number, _ = block[0]
         errors = [self._unread.pop((file, n)) for n in range(number - 1, block[-1][1] + 2) if (file, n) in self._unread]
+        while self._unread and (first := next(iter(self._unread))) < (file, number) and first[0] == file:
+            self._tell(*self._unread.pop(first))  # of sentences before this one, without any other line
         try:
             if errors:
                 raise errors[0][0]

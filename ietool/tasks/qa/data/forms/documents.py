@@ -1,6 +1,6 @@
 """Files taken apart into records, streaming: a record a line, one JSON list, or one SQuAD document of paragraphs.
 
-JSON documents go through ijson, so that memory holds one record, however long the file and its lines are.
+JSON documents are taken apart as they are read: memory holds one record, however long the file and its lines are.
 """
 
 from __future__ import annotations
@@ -8,18 +8,16 @@ from __future__ import annotations
 import codecs
 import io
 import json
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
-import ijson
-from ijson.common import ObjectBuilder
-
+from ietool.archives import damage_told, open_members
 from ietool.charset import check_narrow
 from ietool.errors import UserError
-from ietool.files import OnBad, damage_told, decode_lines, open_members, parse_json
+from ietool.files import OnBad, decode_lines, parse_json
+from ietool.json_stream import Damage, JsonStream, read_text
 from ietool.tasks.qa.data.forms.recognise import KNOWN
 
 _HEAD = 1 << 20
@@ -58,15 +56,14 @@ def read_documents(path: str | Path, on_bad: OnBad | None) -> Iterator[tuple[Pla
         for name, stream in open_members(path):
             head = _read_up_to(stream, _HEAD)
             check_narrow(head, name)
-            # ijson reads on where the head ends; so do lines.
             whole = cast(BinaryIO, io.BufferedReader(_Joined(head.removeprefix(codecs.BOM_UTF8), stream), 1 << 16))
             layout = _layout(head.removeprefix(codecs.BOM_UTF8))
             if layout == "lines":
                 yield from _lines(name, whole, on_bad)
-            elif layout == "squad":
-                yield from _told(name, _paragraphs(name, whole))
             elif layout:
-                yield from _told(name, _items(name, whole, "item" if layout == "list" else ""))
+                document = JsonStream(read_text(whole))
+                take = {"squad": _paragraphs, "list": _items, "objects": _objects}[layout]
+                yield from _told(name, take(name, document))
 
 
 class _Joined(io.RawIOBase):
@@ -115,29 +112,24 @@ def _layout(head: bytes) -> str:
         return "lines"
     try:
         json.loads(lines[0])
-    except ValueError:
+    except json.JSONDecodeError:
         # The first line may be cut in half; in an object over several lines the next one does not begin another.
         following = next((line for line in lines[1:] if line), b"")
         return "lines" if following[:1] == b"{" else "objects"
+    except (ValueError, RecursionError):
+        pass  # numbers of thousands of digits, hundreds of levels: told with their line
     return "lines"
 
 
 def _has_data(head: bytes) -> bool:
     """Whether the first JSON object has a list ``data``, as SQuAD documents have, as far as its beginning tells."""
-    depth, key = 0, ""
+    document = JsonStream(read_text(io.BytesIO(head)))
     try:
-        for event, value in ijson.basic_parse(io.BytesIO(head), multiple_values=True):
-            if event == "map_key" and depth == 1:
-                key = value
-            elif event in ("start_map", "start_array"):
-                if depth == 1 and key == "data" and event == "start_array":
-                    return True
-                depth += 1
-            elif event in ("end_map", "end_array"):
-                depth -= 1
-                if not depth:
-                    return False
-    except (ijson.JSONError, ValueError):
+        for key in document.members():
+            if key == "data":
+                return document.peek() == "["
+            document.value()
+    except Damage:
         pass  # the head ends in the middle, or the file is damaged, which is told when it is read
     return False
 
@@ -154,69 +146,59 @@ def _lines(name: str, stream: BinaryIO, on_bad: OnBad | None) -> Iterator[tuple[
         yield Place(file, number), record
 
 
-def _items(name: str, stream: BinaryIO, prefix: str) -> Iterator[tuple[Place, Any]]:
-    """Values of a list (prefix ``item``), or values one after another (empty prefix)."""
-    values = ijson.items(stream, prefix, multiple_values=not prefix, use_float=True)
-    for number, value in enumerate(values):
-        yield Place(name, at=f"[{number}]." if prefix else f"record {number + 1}: "), value
+def _items(name: str, document: JsonStream) -> Iterator[tuple[Place, Any]]:
+    """The values of a list."""
+    for number, _ in enumerate(document.items()):
+        yield Place(name, at=f"[{number}]."), document.value()
+    document.end()
 
 
-def _paragraphs(name: str, stream: BinaryIO) -> Iterator[tuple[Place, Any]]:
-    """Paragraphs of articles, and what stands in ``data`` that is no article."""
-    article, paragraph = -1, -1
-    title = ""
-    builder: Any = None
-    end = ""
-    for prefix, event, value in ijson.parse(stream, use_float=True):
-        if builder is not None:
-            builder.event(event, value)
-            if prefix == end and event == "end_map":
-                if end == _PARAGRAPH and title:
-                    builder.value.setdefault("title", title)
-                at = f"data[{article}]." + (f"paragraphs[{paragraph}]." if end == _PARAGRAPH else "")
-                yield Place(name, at=at), builder.value
-                builder = None
-        elif prefix == _PARAGRAPH:
-            paragraph += 1
-            if event == "start_map":
-                builder, end = ObjectBuilder(), prefix
-                builder.event(event, value)
+def _objects(name: str, document: JsonStream) -> Iterator[tuple[Place, Any]]:
+    """Values one after another."""
+    number = 0
+    while document.peek():
+        number += 1
+        yield Place(name, at=f"record {number}: "), document.value()
+
+
+def _paragraphs(name: str, document: JsonStream) -> Iterator[tuple[Place, Any]]:
+    """Paragraphs of articles; what stands beside them is passed over."""
+    for key in document.members():
+        if key != "data" or document.peek() != "[":
+            document.value()
+            continue
+        for article, _ in enumerate(document.items()):
+            if document.peek() == "{":
+                yield from _of_article(name, article, document)
             else:
-                raise UserError(_NO_OBJECT, file=name, field=f"data[{article}].paragraphs[{paragraph}]", mend=_WRITE)
-        elif prefix == "data.item" and event == "start_map":
-            article, paragraph, title = article + 1, -1, ""
-        elif prefix == "data.item.title" and event == "string":
-            title = value
+                document.value()
+    document.end()
 
 
-_PARAGRAPH = "data.item.paragraphs.item"
-_NO_OBJECT = "is no object"
-_WRITE = f"write {KNOWN}"
+def _of_article(name: str, article: int, document: JsonStream) -> Iterator[tuple[Place, Any]]:
+    title: Any = ""
+    for key in document.members():
+        if key != "paragraphs" or document.peek() != "[":
+            value = document.value()
+            title = value if key == "title" else title
+            continue
+        for number, _ in enumerate(document.items()):
+            paragraph = document.value()
+            at = f"data[{article}].paragraphs[{number}]"
+            if not isinstance(paragraph, dict):
+                raise UserError("is no object", file=name, field=at, mend=f"write {KNOWN}")
+            if title and isinstance(title, str):
+                paragraph.setdefault("title", title)
+            yield Place(name, at=f"{at}."), paragraph
 
 
 def _told(name: str, records: Iterator[tuple[Place, Any]]) -> Iterator[tuple[Place, Any]]:
-    """The records, and what the library says of a damaged document in words of ours."""
+    """The records, and what is wrong with a damaged document with its place."""
     count = 0
     try:
         for place, record in records:
             count += 1
             yield place, record
-    except ijson.IncompleteJSONError as error:
-        raise _damaged(name, count, str(error)) from None
-    except (ijson.JSONError, UnicodeDecodeError) as error:
-        raise _damaged(name, count, str(error)) from None
-    except (ValueError, OverflowError):
-        raise UserError(
-            f"has a number too long to read, behind record {count}", file=name, mend="mend the file"
-        ) from None
-
-
-def _damaged(name: str, count: int, reason: str) -> UserError:
-    behind = f"behind record {count}" if count else "at its beginning"
-    if "UTF" in reason.upper() or "codec" in reason:
-        mend = "convert the file, for example: iconv -f GB18030 -t UTF-8 OLD > NEW"
-        return UserError(f"is not UTF-8 {behind}", file=name, mend=mend)
-    what = re.sub(r"\s+", " ", reason.split("\n")[0]).strip()[:60]
-    if "premature" in reason or "ncomplete" in reason:
-        return UserError(f"is cut off {behind}", file=name, mend="download or copy it again")
-    return UserError(f"is not JSON {behind} ({what})", file=name, mend="mend the file")
+    except Damage as damage:
+        behind = f"behind record {count}" if count else "at its beginning"
+        raise UserError(f"{damage.what} {behind}", file=name, line=damage.line, mend=damage.mend) from None
