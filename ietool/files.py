@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import gzip
 import io
 import json
 import os
+import re
 import sys
 import tempfile
 import zipfile
@@ -15,7 +17,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, TextIO
 
-from ietool.errors import UserError
+from ietool.errors import Unwritten, UserError
 
 Line = tuple[str, int, str]
 """A line of an input file: (file name, 1-based number, text without its end)."""
@@ -184,7 +186,7 @@ def atomic_text(path: str | Path) -> Iterator[TextIO]:
         os.chmod(temporary, 0o666 & ~mask)
         os.replace(temporary, target)
     except OSError as error:
-        raise UserError(
+        raise Unwritten(
             f"could not be written ({error.strerror}); nothing under that name was changed",
             file=target,
             mend="free some space or choose another place",
@@ -192,3 +194,31 @@ def atomic_text(path: str | Path) -> Iterator[TextIO]:
     finally:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(temporary)
+
+
+_NO_ROOM = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG))
+
+
+def why_unwritten(error: BaseException) -> str | None:
+    """The reason in an exception of any library, if it says that a disk is full or read-only, or a quota used up; None
+    for all others."""
+    seen: BaseException | None = error
+    found = None
+    while seen is not None:  # torch raises a second error as it closes the file
+        if isinstance(seen, OSError) and seen.errno in _NO_ROOM:
+            return os.strerror(seen.errno)
+        text = str(seen)
+        told = re.search(r"\(os error (\d+)\)", text)  # safetensors, tokenizers
+        if told and int(told.group(1)) in _NO_ROOM:
+            return os.strerror(int(told.group(1)))
+        if isinstance(seen, Unwritten):
+            found = seen.message
+        elif (
+            "inline_container.cc" in text  # torch.save tells no number
+            or "PytorchStreamWriter" in text
+            or (isinstance(seen, OSError) and re.search(r"\d+ requested and \d+ written", text))  # numpy
+            or (type(seen).__name__ == "OperationalError" and "disk is full" in text)  # sqlite3
+        ):
+            found = found or os.strerror(errno.ENOSPC)
+        seen = seen.__cause__ or seen.__context__
+    return found

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 from ietool.core.heads import Head
 from ietool.core.sources import Sources
 from ietool.errors import WHOLE, UserError
-from ietool.files import Line, read_lines
+from ietool.files import Line, OnBad, read_lines
 from ietool.nearest import did_you_mean
 from ietool.progress import Progress, no_progress
 from ietool.recipe import Recipe, head_kind
@@ -77,6 +77,12 @@ class Task(ABC, Generic[R]):
     epoch_scores: ClassVar[tuple[tuple[str, str], ...]] = (("P", "precision"), ("R", "recall"), ("F1", "f1"))
     """What the table of ``train`` shows of the dev score, three of (heading of up to 5 letters, name of the value);
     ``score`` is the primary value whatever its name. A value that the variant has not is shown as a dash."""
+    inputs: ClassVar[str] = "texts"
+    """What is predicted on, in the plural."""
+    asks_text: ClassVar[bool] = True
+    """Whether a bare text is all that it is asked: what ``--text`` takes."""
+    finds: ClassVar[str]
+    """What a prediction holds, in the plural: ``triples``."""
     demo: ClassVar[tuple[str, ...]] = ()
     """``key=value`` settings of ``ietool demo``: what the small corpus that ships wants otherwise than the recipe.
     Those that do not act for a recipe's head are left out."""
@@ -131,12 +137,13 @@ class Task(ABC, Generic[R]):
         """
 
     @abstractmethod
-    def read_inputs(self, lines: Iterable[Line]) -> Iterator[Any]:
-        """Texts to predict on, from lines of the competition's test format (gold, where present, is ignored)."""
+    def read_inputs(self, lines: Iterable[Line], on_bad: OnBad | None = None) -> Iterator[Any]:
+        """Texts to predict on, from lines of the competition's test format (gold, where present, is ignored); with
+        ``on_bad`` bad records go there and are left out."""
 
-    def open_inputs(self, source: str) -> Iterator[Any]:
+    def open_inputs(self, source: str, on_bad: OnBad | None = None) -> Iterator[Any]:
         """The same from a file; ``-`` is standard input. For tasks whose files are not read line by line."""
-        return self.read_inputs(read_lines(source))
+        return self.read_inputs(read_lines(source, on_bad), on_bad)
 
     @abstractmethod
     def input_of(self, text: str) -> Any:
@@ -231,8 +238,9 @@ class Task(ABC, Generic[R]):
     # -- evaluation during training
 
     @abstractmethod
-    def is_found(self, prediction: Any) -> bool:
-        """Whether the prediction holds anything: a model that never finds anything is told apart from a poor one."""
+    def found(self, prediction: Any) -> int:
+        """How many of ``finds`` the prediction holds: a model that never finds anything is told apart from a poor
+        one."""
 
     def check(self, recipe: R) -> None:
         """Raise UserError for what the recipe names and is not there, before a run is begun with it."""

@@ -3,27 +3,44 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ietool.errors import UserError
-from ietool.files import atomic_text
+from ietool.errors import WHOLE, UserError
+from ietool.files import OnBad, atomic_text
 from ietool.progress import Progress, no_progress
 from ietool.recipe_io import load_recipe
 from ietool.registry import get_task
-from ietool.runs import RECIPE_FILE, open_run
+from ietool.runs import RECIPE_FILE, WEIGHTS_FILE, open_run
 from ietool.tables import Table
-from ietool.training.device import autocast, choose_device, choose_precision
+from ietool.training.device import autocast, choose_device, choose_precision, memory_told
+from ietool.training.finite import not_finite
+from ietool.training.threads import settle_threads
+
+_LARGE = 1 << 18
+"""Bytes of an input from which on it is measured with how many threads to predict."""
+
+_DIVERGED = "train again with a lower training.learning_rate"
 
 
 @dataclass(frozen=True)
 class Predicted:
-    """Texts read, the seconds that reading, predicting and writing took, without loading the model, and remarks."""
+    """What came of a file.
+
+    Attributes:
+        texts: read, or questions.
+        seconds: that reading, predicting and writing took, without loading the model.
+        summary: how much was found in how many; where nothing was, how near the model came to it.
+        rejected: records that were left out.
+        notes: remarks.
+    """
 
     texts: int
     seconds: float
+    summary: str
+    rejected: int = 0
     notes: Sequence[str] = ()
 
 
@@ -55,9 +72,11 @@ class Loaded:
         self.task = get_task(self.recipe.task)
         self.device = choose_device(device)
         self.precision = choose_precision(self.recipe.training.precision, self.device)
-        model = self.task.load_model(self.run).to(self.device).eval()  # type: ignore[arg-type]
+        self.model = self.task.load_model(self.run).to(self.device).eval()  # type: ignore[arg-type]
+        if name := not_finite(self.model):
+            raise UserError(f"has weights that are not finite ({name})", file=self.run / WEIGHTS_FILE, mend=_DIVERGED)
         try:
-            self.predictor = self.task.predictor(self.recipe, model, self.run)
+            self.predictor = self.task.predictor(self.recipe, self.model, self.run)
         # The other files of the run: what they raise when they are missing, cut or of another model.
         except (OSError, EOFError, ValueError, LookupError, TypeError) as error:
             name = getattr(error, "filename", None)
@@ -65,7 +84,7 @@ class Loaded:
             raise UserError(
                 f"is a damaged run ({' '.join(what.split())[:200]})",
                 file=self.run,
-                mend="train again, or copy the run folder whole",
+                mend=WHOLE,
             ) from None
 
     def predict(self, texts: Iterable[str]) -> list[Any]:
@@ -88,7 +107,7 @@ class Loaded:
         end = object()
         while True:
             # Entered anew for each: what you compute between two predictions must not run in bf16.
-            with autocast(self.device, self.precision):
+            with memory_told("predict fewer texts at a time: --batch-size N"), autocast(self.device, self.precision):
                 prediction = next(predictions, end)
             if prediction is end:
                 return
@@ -98,6 +117,14 @@ class Loaded:
     def notes(self) -> Sequence[str]:
         """What the user should know of this model with these settings, and of the texts read so far."""
         return tuple(self.predictor.notes)
+
+    def summary(self, found: int, texts: int) -> str:
+        """How much was found in so many texts: ``12 triples in 500 texts``."""
+        said = f"{found:,} {self.task.finds} in {texts:,} {self.task.inputs}"
+        if found or not texts:
+            return said
+        highest = self.predictor.highest_probability
+        return f"{said}; highest probability {highest:.3f}: see the thresholds under decode"
 
     def show(self, prediction: Any) -> Table:
         """A result as a table."""
@@ -117,28 +144,47 @@ def predict_file(
     device: str = "auto",
     batch_size: int | None = None,
     overrides: Sequence[str] = (),
+    on_bad: OnBad | None = None,
+    on_note: Callable[[str], None] = lambda note: None,
     progress: Progress = no_progress,
 ) -> Predicted:
     """Read ``source`` as a stream and write a submission; ``-`` stands for the standard streams.
+
+    Args:
+        on_bad: told of bad records, which are then left out; without it the first one raises.
+        on_note: told what the user should know before the first text.
 
     Raises:
         UserError: a bad record, a run that cannot be opened, or an output that cannot be written. Nothing is left
             under the output's name then.
     """
     loaded = Loaded(run, device, batch_size, overrides)
+    # What is read in a moment is not worth the tenths of a second that measuring takes.
+    if source == "-" or Path(source).stat().st_size >= _LARGE:
+        _, said = settle_threads(loaded.model, loaded.device, loaded.precision)
+        if said:
+            on_note(said)
     begin = time.monotonic()
-    done = 0
+    done = found = rejected = 0
+
+    def reject(error: UserError, line: str) -> None:
+        nonlocal rejected
+        assert on_bad is not None
+        rejected += 1
+        on_bad(error, line)
+
     with atomic_text(output) as out:
 
         def counted() -> Iterator[Any]:
-            nonlocal done
-            for prediction in loaded.stream(loaded.task.open_inputs(source)):
+            nonlocal done, found
+            for prediction in loaded.stream(loaded.task.open_inputs(source, None if on_bad is None else reject)):
                 yield prediction
                 done += 1
+                found += loaded.task.found(prediction)
                 if done % 64 == 0:
                     progress("texts", done, None)
 
         for piece in loaded.task.submission(counted(), loaded.run, output):
             out.write(piece)
     progress("texts", done, done)
-    return Predicted(done, time.monotonic() - begin, loaded.notes)
+    return Predicted(done, time.monotonic() - begin, loaded.summary(found, done), rejected, loaded.notes)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ietool.core.contract import PrepareReport, Task
 from ietool.core.heads import Head
 from ietool.core.sources import Sources
-from ietool.files import Line
+from ietool.files import Line, OnBad
 from ietool.progress import Progress, no_progress
 from ietool.scoring.report import Report
 from ietool.tables import Table
@@ -37,6 +37,7 @@ class ElTask(Task[ElRecipe]):
 
     name = "el"
     title = "entity linking"
+    finds = "mentions"
     heads = (
         ElHead(
             "joint",
@@ -79,10 +80,10 @@ class ElTask(Task[ElRecipe]):
 
         return locate(folder, needed)
 
-    def read_inputs(self, lines: Iterable[Line]) -> Iterator[Example]:
+    def read_inputs(self, lines: Iterable[Line], on_bad: OnBad | None = None) -> Iterator[Example]:
         from ietool.tasks.el.data.reading import read_inputs
 
-        return read_inputs(lines)
+        return read_inputs(lines, on_bad)
 
     def input_of(self, text: str) -> Example:
         from ietool.tasks.el.data.example import Example
@@ -126,8 +127,8 @@ class ElTask(Task[ElRecipe]):
 
     # -- score/
 
-    def is_found(self, prediction: Linking) -> bool:
-        return bool(prediction.mentions)
+    def found(self, prediction: Linking) -> int:
+        return len(prediction.mentions)
 
     def evaluate(
         self,
