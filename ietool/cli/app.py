@@ -102,6 +102,11 @@ def _run(arguments: Sequence[str] | None) -> int:
     except BrokenPipeError:
         silence(sys.stdout)
         return 0
+    except SystemExit as end:  # how click ends when the reader of --help has left
+        if not isinstance(end.__context__, BrokenPipeError):
+            raise
+        silence(sys.stdout)
+        return 0
     except KeyboardInterrupt:
         say("\ninterrupted: nothing was begun")
         return 130

@@ -30,8 +30,8 @@ class Enduring:
         if not self._lost:
             try:
                 return self._stream.write(text)
-            except OSError:
-                self._lose()
+            except OSError as error:
+                self._lose(error)
         return len(text)
 
     def flush(self) -> None:
@@ -39,12 +39,14 @@ class Enduring:
         if not self._lost:
             try:
                 self._stream.flush()
-            except OSError:
-                self._lose()
+            except OSError as error:
+                self._lose(error)
 
-    def _lose(self) -> None:
+    def _lose(self, error: OSError) -> None:
         self._lost = True
         silence(self._stream)
+        if self is sys.stdout and not isinstance(error, BrokenPipeError):  # nobody chose that
+            print(f"note: standard output is lost from here on ({error.strerror})", file=sys.stderr, flush=True)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)

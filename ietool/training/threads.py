@@ -17,7 +17,7 @@ SECONDS = 0.15
 GAIN = 1.1
 """So many times as fast must one thread be for the others to be left out."""
 
-_TEXTS, _LENGTH = 16, 64
+_WIDEST, _TEXTS, _LENGTH = 256, 8, 64
 """Of the step that is measured: a stand-in of the model's width, since models ask for inputs of many kinds."""
 
 
@@ -59,6 +59,7 @@ def step_seconds(threads: int, size: int, device: torch.device, precision: str) 
         size: of the layers.
         precision: ``fp32``, ``bf16`` or ``fp16``.
     """
+    size = min(size, _WIDEST)  # a step of wide layers would take seconds
     torch.set_num_threads(threads)
     times: list[float] = []
     with torch.random.fork_rng(devices=[]), torch.enable_grad():
