@@ -23,7 +23,7 @@ def demo_cli(
     Prepares, trains, predicts and scores in a few minutes, and prints the tables. The run is kept under runs/demo.
     """
     from ietool import paths
-    from ietool.cli.predict import introduce, predict_to
+    from ietool.cli.predict import predict_to
     from ietool.cli.score import show
     from ietool.cli.train import prepare_and_train
     from ietool.recipe_io import load_recipe
@@ -43,7 +43,6 @@ def demo_cli(
     outcome = prepare_and_train(loaded, data=corpus, files={}, output=None, device=device, demo=True)
     say("3/4 predict")
     result = outcome.run / "demo-result.json"
-    introduce(outcome.run)
     predict_to(outcome.run, str(test), str(result), device=device, batch_size=None)
     say("4/4 score")
     show(score_files(loaded, test, result))

@@ -80,7 +80,6 @@ def predict_cli(
         settings.append(f"decode.nbest={nbest}")
     if text and skip_bad:
         raise UserError("is for files", field="--skip-bad", mend="leave it out")
-    introduce(folder)
     if text:
         _show(folder, text, device, settings)
         return
@@ -171,6 +170,7 @@ def predict_to(
                 batch_size=batch_size,
                 overrides=overrides,
                 on_bad=left_out if skip_bad else None,
+                on_start=lambda: introduce(folder),
                 on_note=lambda note: say(f"note: {note}"),
                 progress=progress,
             )
@@ -192,6 +192,7 @@ def _show(folder: Path, texts: list[str], device: str, overrides: Sequence[str])
     from ietool.workflow.predict import load
 
     loaded = load(folder, device, overrides)
+    introduce(folder)
     out = console()
     predictions = loaded.predict(texts)
     for note in loaded.notes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -145,6 +146,7 @@ def predict_file(
     batch_size: int | None = None,
     overrides: Sequence[str] = (),
     on_bad: OnBad | None = None,
+    on_start: Callable[[], None] = lambda: None,
     on_note: Callable[[str], None] = lambda note: None,
     progress: Progress = no_progress,
 ) -> Predicted:
@@ -152,6 +154,7 @@ def predict_file(
 
     Args:
         on_bad: told of bad records, which are then left out; without it the first one raises.
+        on_start: called when model and input are open.
         on_note: told what the user should know before the first text.
 
     Raises:
@@ -159,12 +162,6 @@ def predict_file(
             under the output's name then.
     """
     loaded = Loaded(run, device, batch_size, overrides)
-    # What is read in a moment is not worth the tenths of a second that measuring takes.
-    if source == "-" or Path(source).stat().st_size >= _LARGE:
-        _, said = settle_threads(loaded.model, loaded.device, loaded.precision)
-        if said:
-            on_note(said)
-    begin = time.monotonic()
     done = found = rejected = 0
 
     def reject(error: UserError, line: str) -> None:
@@ -173,11 +170,21 @@ def predict_file(
         rejected += 1
         on_bad(error, line)
 
+    begin = time.monotonic()
+    inputs = loaded.task.open_inputs(source, None if on_bad is None else reject)
+    first = list(islice(inputs, 1))  # what is wrong with the run or with all of the input is told before anything else
+    on_start()
+    # What is read in a moment is not worth the tenths of a second that measuring takes.
+    if source == "-" or Path(source).stat().st_size >= _LARGE:
+        _, said = settle_threads(loaded.model, loaded.device, loaded.precision)
+        if said:
+            on_note(said)
+
     with atomic_text(output) as out:
 
         def counted() -> Iterator[Any]:
             nonlocal done, found
-            for prediction in loaded.stream(loaded.task.open_inputs(source, None if on_bad is None else reject)):
+            for prediction in loaded.stream(chain(first, inputs)):
                 yield prediction
                 done += 1
                 found += loaded.task.found(prediction)

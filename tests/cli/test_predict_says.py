@@ -105,22 +105,15 @@ def test_weights_that_are_no_numbers(tmp_path: Path, capsys: pytest.CaptureFixtu
     next(model.parameters()).data.fill_(float("nan"))
     assert not_finite(model)
     model.save_pretrained(tmp_path / "run")
-    error = complaint_after_run(capsys, "predict", "--run", tmp_path / "run", "--text", "好")
+    error = complaint(capsys, "predict", "--run", tmp_path / "run", "--text", "好")
     assert "has weights that are not finite" in error and "→ train again with a lower" in error
-
-
-def complaint_after_run(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
-    capsys.readouterr()
-    assert app.run([str(argument) for argument in arguments]) == 2
-    first, error = capsys.readouterr().err.splitlines()
-    assert first.startswith("run: ") and error.startswith("error: ")
-    return error
 
 
 def test_bad_records_are_left_out_counted_and_said(capsys: pytest.CaptureFixture[str]) -> None:
     good = '{"text": "林满在云州。"}\n'
     Path("bad.json").write_bytes((good + '{"text": 5}\n{"te\n' + good).encode() + b'{"text": "\xff"}\n' + good.encode())
-    assert "--skip-bad" in complaint_after_run(capsys, "predict", "--run", RUN, "bad.json", "-o", "out.json")
+    assert app.run(["predict", "--run", str(RUN), "bad.json", "-o", "out.json"]) == 2
+    assert "--skip-bad" in capsys.readouterr().err
     said = _said(capsys, "predict", "--run", RUN, "bad.json", "-o", "out.json", "--skip-bad")
     places = [line for line in said if line.startswith("left out: bad.json:")]
     assert len(places) == 3 and all(any(f":{n}: " in line for line in places) for n in (2, 3, 5))
