@@ -88,7 +88,7 @@ def worker(task: str, recipe: str, settings: list[str], run: Path, source: Path,
     for line in sys.stdin:
         begin = time.process_time()
         if line.strip() == "predict":
-            found = sum(bool(loaded.task.is_found(p)) for p in loaded.stream(iter(inputs)))
+            found = sum(loaded.task.found(p) > 0 for p in loaded.stream(iter(inputs)))
         else:
             learn()
         print(json.dumps([time.process_time() - begin, found]), flush=True)

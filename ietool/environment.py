@@ -6,6 +6,8 @@ import os
 import platform
 import re
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import metadata, util
 from pathlib import Path
 from typing import Any
@@ -142,3 +144,44 @@ def resident_memory() -> int:
         return 0
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024
+
+
+def free_memory() -> int | None:
+    """Bytes that this process may still take, swap included; None where the system does not tell."""
+    try:
+        told = Path("/proc/meminfo").read_text()
+        sizes = re.findall(r"^(?:MemAvailable|SwapFree):\s+(\d+) kB", told, re.MULTILINE)
+        free = sum(int(kib) * 1024 for kib in sizes)
+    except OSError:
+        return None
+    try:  # a container's limit
+        folder = Path("/sys/fs/cgroup")
+        most = int((folder / "memory.max").read_text()) - int((folder / "memory.current").read_text())
+        return min(free, max(most, 0))
+    except (OSError, ValueError):
+        return free or None
+
+
+@contextmanager
+def bounded_memory() -> Iterator[None]:
+    """Within, what is more than the machine has is refused when it is asked for, where the system can; else it would be
+    granted, and the process killed as it is used."""
+    try:
+        import resource
+
+        data = re.search(r"^VmData:\s+(\d+) kB", Path("/proc/self/status").read_text(), re.MULTILINE)
+        before = resource.getrlimit(resource.RLIMIT_DATA)
+    except (ImportError, OSError):
+        data = None
+    free = free_memory()
+    if data is None or free is None:
+        yield
+        return
+    limit = int(data.group(1)) * 1024 + free
+    if before[0] != resource.RLIM_INFINITY:
+        limit = min(limit, before[0])
+    resource.setrlimit(resource.RLIMIT_DATA, (limit, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_DATA, before)

@@ -98,12 +98,19 @@ class UserError(Exception):
         self.mend = mend
         super().__init__(message)
 
-    def __str__(self) -> str:
+    def place(self) -> str:
+        """Where it is, to stand before the message: file, line and field, as far as they are known."""
         place = ""
         if self.file is not None:
             place = _place(self.file) + (f":{self.line}" if self.line is not None else "") + ": "
         elif self.line is not None:
             place = f"line {self.line}: "
-        field = f"{visible(cut(self.field))}: " if self.field else ""
+        return place + (f"{visible(cut(self.field))}: " if self.field else "")
+
+    def __str__(self) -> str:
         mend = f" → {told(self.mend)}" if self.mend else ""
-        return " ".join(f"{place}{field}{told(self.message)}{mend}".split())
+        return " ".join(f"{self.place()}{told(self.message)}{mend}".split())
+
+
+class Unwritten(UserError):
+    """A file that could not be written for want of room or of the right to: to go on is possible when there is some."""

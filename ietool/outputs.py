@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, TextIO, cast
 
 from ietool.archives import FOREIGN_NAME
-from ietool.errors import UserError, cause
+from ietool.errors import Unwritten, UserError, cause
 
 try:
     import fcntl
@@ -142,7 +142,7 @@ class _Sink(io.FileIO):
     def failed(self, error: OSError) -> UserError:
         """What is told of a failure."""
         message = f"could not be written ({cause(error)}){self._changed}"
-        return UserError(message, file=self._path, mend="free some space or choose another place")
+        return Unwritten(message, file=self._path, mend="free some space or choose another place")
 
 
 @contextlib.contextmanager

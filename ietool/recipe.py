@@ -11,10 +11,22 @@ Share = Annotated[float, Field(ge=0.0, le=1.0)]
 """A probability or a share, 0 to 1."""
 
 
+LARGEST = 2**32 - 1
+"""Of all whole numbers in recipes: the libraries below take no larger ones for seeds and sizes."""
+
+
 class Section(BaseModel):
     """Base of every part of a recipe: unknown keys are errors, values are checked also on assignment."""
 
-    model_config = ConfigDict(extra="forbid", validate_assignment=True, validate_default=True)
+    model_config = ConfigDict(extra="forbid", validate_assignment=True, validate_default=True, allow_inf_nan=False)
+
+    @field_validator("*")
+    @classmethod
+    def _countable(cls, value: Any) -> Any:
+        for number in value if isinstance(value, list) else [value]:
+            if isinstance(number, int) and not -LARGEST <= number <= LARGEST:
+                raise ValueError(f"should be at most {LARGEST:,}")
+        return value
 
 
 class WindowedSection(Section):
@@ -142,8 +154,10 @@ class TrainingSection(Section):
         5, description="epochs without a better dev score, once anything is found, before the stage ends; 0: never"
     )
     evaluate_raw: bool = Field(True, description="score the raw weights beside the averaged ones after each epoch")
-    seed: Annotated[int, Field(ge=0)] = 42
-    workers: Annotated[int, Field(ge=0)] = Field(0, description="processes that make batches; 0: the training process")
+    seed: Annotated[int, Field(ge=0, le=LARGEST)] = 42
+    workers: Annotated[int, Field(ge=0, le=512)] = Field(
+        0, description="processes that make batches; 0: the training process"
+    )
     tensorboard: bool = Field(
         False, description="log to the run's tensorboard/ folder (pip install 'ietool[tensorboard]')"
     )

@@ -63,7 +63,7 @@ class RunInfo:
     """``run.json``.
 
     Attributes:
-        state: training, finished or interrupted.
+        state: training, finished, interrupted or diverged.
         best: score, metric and epoch.
         precision: in which it trains.
         prepared: the folder of its features.
@@ -73,6 +73,8 @@ class RunInfo:
         tuned: settings of ``decode`` that were found on dev.
         files: of the model, by their names within the folder, when the training was over.
         members: folders of the runs that it is made of.
+        demo: whether ``ietool demo`` made it.
+        threads: of the CPU with which it trains; None: as many as the libraries take.
         format: of the folder: 1 before recipes had sections for encoder and head, then :data:`FORMAT`.
     """
 
@@ -95,6 +97,8 @@ class RunInfo:
     tuned: list[str] = field(default_factory=list)
     files: list[str] = field(default_factory=list)
     members: list[str] = field(default_factory=list)
+    demo: bool = False
+    threads: int | None = None
     format: Annotated[int, Field(ge=1)] = 1
 
 

@@ -12,6 +12,7 @@ import errno
 import json
 import math
 import os
+import shlex
 import shutil
 import socket
 import stat
@@ -67,6 +68,17 @@ class RunEntry:
             return "interrupted"
         return self.info.state
 
+    @property
+    def is_demo(self) -> bool:
+        """Whether ``ietool demo`` made it; of older runs the command tells."""
+        return self.info.demo or self.info.command[1:2] == ["demo"]
+
+    @property
+    def can_go_on(self) -> bool:
+        """Whether ``train --resume`` can finish it. One that has diverged would do so again."""
+        data = self.info.prepared
+        return self.state in ("interrupted", "training") and bool(data) and Path(data).is_dir()
+
 
 @dataclass(frozen=True)
 class EpochScores:
@@ -83,19 +95,30 @@ class EpochScores:
 # -- make
 
 
-def create_run(recipe: Recipe, output: Path | None = None, *, device: str = "", overwrite: bool = False) -> Path:
+def create_run(
+    recipe: Recipe,
+    output: Path | None = None,
+    *,
+    device: str = "",
+    overwrite: bool = False,
+    demo: bool = False,
+    **facts: Any,
+) -> Path:
     """Make a run folder with ``recipe.yaml`` and ``run.json`` in it.
 
     Args:
         recipe: the resolved recipe.
-        output: the folder; None: ``runs/<recipe>/<date-time>`` under the working folder.
+        output: the folder; None: ``runs/<recipe>/<date-time>`` under the working folder, ``runs/demo/…`` for a demo.
         overwrite: delete the run that stands at ``output``. A folder that is no run of ours is never deleted.
+        facts: further fields of :class:`RunInfo`.
 
     Raises:
-        UserError: ``output`` is taken, or cannot be made.
+        UserError: ``output`` is taken, or cannot be made; nothing is left of it then.
     """
+    stood = output is not None and output.is_dir()
     try:
-        folder = _new_folder(recipe.name) if output is None else _claim(output, overwrite)
+        parent = paths.runs_folder() / ("demo" if demo else "") / recipe.name
+        folder = _new_folder(parent) if output is None else _claim(output, overwrite)
     except OSError as error:
         raise _unwritable(error, output) from None
     base = base_of(recipe)
@@ -109,15 +132,22 @@ def create_run(recipe: Recipe, output: Path | None = None, *, device: str = "", 
         versions=library_versions(),
         process=os.getpid(),
         host=socket.gethostname(),
+        demo=demo,
         format=FORMAT,
+        **facts,
     )
-    save_recipe(recipe, folder / RECIPE_FILE)
-    write_info(folder, info)
+    try:
+        save_recipe(recipe, folder / RECIPE_FILE)
+        write_info(folder, info)
+    except UserError:  # the disk is full: half a run would stand in the way of the next try
+        _empty(folder)
+        if not stood:
+            folder.rmdir()
+        raise
     return folder
 
 
-def _new_folder(name: str) -> Path:
-    parent = paths.runs_folder() / name
+def _new_folder(parent: Path) -> Path:
     parent.mkdir(parents=True, exist_ok=True)
     stamp = datetime.now().strftime("%Y%m%d-%H%M%S")
     number = 1
@@ -161,22 +191,53 @@ def check_output(output: Path | None, *, overwrite: bool = False) -> None:
     if overwrite:
         with training_in(output):
             return
-    state = RunEntry(output, info).state
+    entry = RunEntry(output, info)
     mend = "choose another --output, or give --overwrite to replace it"
-    if state != "finished":
-        mend = f"go on with it by --resume, {mend}"
-    raise UserError(f"holds a run already ({state})", file=output, mend=mend)
+    if entry.can_go_on:
+        mend = f"go on with it by {resume_command(output, info.recipe)}, {mend}"
+    raise UserError(f"holds a run already ({entry.state})", file=output, mend=mend)
 
 
 def _claim(output: Path, overwrite: bool) -> Path:
     check_output(output, overwrite=overwrite)
     output.mkdir(parents=True, exist_ok=True)
-    for entry in output.iterdir():
+    _empty(output)
+    return output
+
+
+def _empty(folder: Path) -> None:
+    for entry in folder.iterdir():
         if entry.is_dir() and not entry.is_symlink():
             shutil.rmtree(entry)
         else:
             entry.unlink()
-    return output
+
+
+def resume_command(folder: Path, recipe: str) -> str:
+    """The command that goes on with a run, as it can be typed."""
+    named = recipe if recipe in paths.shipped_recipes() else str(folder)
+    return f"ietool train --recipe {shlex.quote(named)} --output {shlex.quote(str(folder))} --resume"
+
+
+def anew(folder: Path) -> str:
+    """How to train once more where a run stands that cannot go on."""
+    return f"to train anew choose another --output, or give --output {shlex.quote(str(folder))} --overwrite"
+
+
+def check_resumed(folder: Path) -> RunEntry:
+    """The run in a folder, which can go on.
+
+    Raises:
+        UserError: it cannot: it is no run, is finished, or its prepared data is gone.
+    """
+    entry = open_run(folder, weights=False)
+    if entry.state == "finished":
+        raise UserError("is finished already", file=folder, mend=f"leave out --resume; {anew(folder)}")
+    if not entry.info.prepared or not Path(entry.info.prepared).is_dir():
+        raise UserError(
+            "cannot go on: its prepared data is gone", file=folder, mend=f"leave out --resume; {anew(folder)}"
+        )
+    return entry
 
 
 @contextmanager
@@ -290,36 +351,54 @@ def open_run(folder: Path, *, weights: bool = True) -> RunEntry:
     if weights and not entry.has_weights and entry.state == "finished":
         raise UserError(f"is a damaged run: {WEIGHTS_FILE} is missing", file=folder, mend=WHOLE)
     if weights and not entry.has_weights:
-        raise UserError(
-            f"has no weights yet ({entry.state})", file=folder, mend="finish it with `ietool train … --resume`"
-        )
+        mend = f"finish it with `{resume_command(folder, info.recipe)}`" if entry.can_go_on else anew(folder)
+        raise UserError(f"has no weights yet ({entry.state})", file=folder, mend=mend)
     return entry
 
 
 def latest_run(recipe: str) -> Path:
-    """The folder of the newest run of a recipe that has weights; self-checks (``--overfit``) are no model to use.
+    """The folder of the newest finished run of a recipe; those of the demo and self-checks (``--overfit``) are no model
+    to use, and one that is not finished must be named.
 
     Raises:
         UserError: there is none.
     """
-    for entry in list_runs():
-        if entry.info.recipe == recipe and entry.has_weights and not entry.info.overfit:
-            try:
-                load_recipe(entry.folder / RECIPE_FILE)
-            except UserError:  # damaged: `ietool runs` tells of it
-                continue
+    mine = [entry for entry in list_runs() if entry.info.recipe == recipe and entry.has_weights]
+    real = [entry for entry in mine if not entry.info.overfit and not entry.is_demo]
+    for entry in real:
+        if entry.state == "finished" and _is_readable(entry.folder):
             return entry.folder
-    raise UserError(
-        f"no trained run of recipe {recipe!r} under {paths.runs_folder()}",
-        mend=f"train one with `ietool train --recipe {recipe}`, or name one with --run DIR",
-    )
+    mend = f"train one with `ietool train --recipe {recipe}`, or name one with --run DIR"
+    if real:
+        entry = real[0]
+        mend = f"take it as it is with --run {shlex.quote(str(entry.folder))}"
+        if entry.can_go_on:
+            mend += f", or finish it with `{resume_command(entry.folder, recipe)}`"
+        raise UserError(
+            f"the only run of recipe {recipe!r} with weights is not finished: {entry.folder} ({entry.state})"
+            if len(real) == 1
+            else f"no run of recipe {recipe!r} is finished; the newest is {entry.folder} ({entry.state})",
+            mend=mend,
+        )
+    if mine and mine[0].is_demo:
+        mend += f" (that of the demo is {shlex.quote(str(mine[0].folder))})"
+    raise UserError(f"no trained run of recipe {recipe!r} under {paths.runs_folder()}", mend=mend)
+
+
+def _is_readable(run: Path) -> bool:
+    """Whether a run's recipe can be read: `ietool runs` tells of those that are damaged."""
+    try:
+        load_recipe(run / RECIPE_FILE)
+    except UserError:
+        return False
+    return True
 
 
 def unfinished_run(recipe: str) -> Path:
-    """The folder of the newest run of a recipe that is not finished and that nobody trains. Raises UserError if there
-    is none."""
+    """The folder of the newest run of a recipe that is not finished, can go on and is trained by nobody; never one of
+    the demo. Raises UserError if there is none."""
     for entry in list_runs():
-        if entry.info.recipe == recipe and entry.state != "finished":
+        if entry.info.recipe == recipe and entry.state in ("interrupted", "training") and not entry.is_demo:
             try:
                 with training_in(entry.folder):
                     return entry.folder
@@ -351,7 +430,7 @@ def survey_runs(root: Path | None = None, *, closely: bool = False) -> tuple[lis
         closely: look into their recipes and settings too, which takes some milliseconds a run.
     """
     found, damaged = [], []
-    for folder in _run_folders(root or paths.runs_folder(), depth=3):
+    for folder in _run_folders(root or paths.runs_folder(), depth=3):  # runs/demo/RECIPE/DATE-TIME
         try:
             found.append(_whole(folder))
             if closely:

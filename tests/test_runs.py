@@ -68,10 +68,58 @@ def test_output_that_is_a_run_is_kept_unless_told() -> None:
     assert not (folder / runs.WEIGHTS_FILE).exists()
 
 
-def test_unfinished_output_hints_at_resume() -> None:
-    runs.create_run(load_recipe("ner-crf"), Path("out"))
-    with pytest.raises(UserError, match="--resume"):
+def test_unfinished_output_hints_at_resume_where_it_can_go_on() -> None:
+    Path("prepared").mkdir()
+    runs.create_run(load_recipe("ner-crf"), Path("out"), prepared=str(Path("prepared").resolve()))
+    with pytest.raises(UserError, match="go on with it by ietool train --recipe ner-crf --output out --resume, choose"):
         runs.create_run(load_recipe("ner-crf"), Path("out"))
+    assert runs.check_resumed(Path("out")).can_go_on
+    Path("prepared").rmdir()
+    with pytest.raises(UserError) as told:
+        runs.create_run(load_recipe("ner-crf"), Path("out"))
+    assert "--resume" not in str(told.value) and "--overwrite" in str(told.value)
+    with pytest.raises(UserError, match=r"prepared data is gone → leave out --resume; .* --output out --overwrite"):
+        runs.check_resumed(Path("out"))
+    finish(Path("out"))
+    with pytest.raises(UserError, match=r"is finished already → leave out --resume; .* --output out --overwrite"):
+        runs.check_resumed(Path("out"))
+
+
+def test_the_latest_run_is_finished_and_not_of_the_demo() -> None:
+    recipe = load_recipe("ner-crf")
+    demo = finish(runs.create_run(recipe, demo=True))
+    assert demo.parent == Path("runs/demo/ner-crf") and runs.open_run(demo).is_demo
+    with pytest.raises(UserError, match=f"no trained run .*that of the demo is {demo}"):
+        runs.latest_run("ner-crf")
+    stopped = runs.create_run(recipe, Path("runs/a b"))
+    (stopped / runs.WEIGHTS_FILE).write_bytes(b"")
+    runs.update_run(stopped, state="interrupted")
+    with pytest.raises(
+        UserError, match=r"not finished: runs/a b \(interrupted\) → take it as it is with --run 'runs/a b'"
+    ):
+        runs.latest_run("ner-crf")
+    good = finish(runs.create_run(recipe, Path("runs/b")))
+    later = finish(runs.create_run(recipe, Path("runs/c")))
+    runs.update_run(later, command=["ietool", "demo", "--recipe", "ner-crf"])  # of an older version
+    assert runs.latest_run("ner-crf") == good
+    # What has diverged would do so again, and a demo is not gone on with by chance.
+    runs.update_run(stopped, state="diverged")
+    runs.update_run(demo, state="interrupted")
+    with pytest.raises(UserError, match="no unfinished run"):
+        runs.unfinished_run("ner-crf")
+
+
+def test_a_run_that_cannot_be_begun_leaves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    Path("mine").mkdir()
+    monkeypatch.setattr("os.fsync", full)
+    for output in (None, Path("new"), Path("mine")):
+        with pytest.raises(UserError, match="No space left"):
+            runs.create_run(load_recipe("ner-crf"), output)
+    assert not Path("new").exists() and not list(Path("mine").iterdir()) and runs.list_runs() == []
+    assert not list(Path("runs/ner-crf").iterdir())
 
 
 def test_latest_run_has_weights() -> None:

@@ -16,7 +16,9 @@ from typer.core import TyperGroup
 import ietool
 from ietool.cli import demo, env, kb, predict, prepare, push, recipes, runs, score, train
 from ietool.cli.common import examples, say
+from ietool.cli.streams import enduring, open_closed, silence
 from ietool.errors import UserError
+from ietool.full_disk import why_unwritten
 
 
 class _Guarded(TyperGroup):
@@ -35,7 +37,7 @@ class _Guarded(TyperGroup):
             say("\ninterrupted: files that were finished before are untouched")
             raise typer.Exit(130) from None
         except BrokenPipeError:
-            _silence_stdout()  # the reader has seen enough, as in `ietool recipes | head -1`
+            silence(sys.stdout)  # the reader has seen enough, as in `ietool recipes | head -1`
             raise typer.Exit(0) from None
         except Exception as error:
             if _is_of_typer(error):
@@ -80,7 +82,16 @@ for _verb in (prepare, train, predict, score, recipes, runs, push, kb, env, demo
 
 
 def run(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; gives the exit code. A usage error becomes one line on standard error."""
+    """Run the command line; gives the exit code. A usage error becomes one line on standard error.
+
+    Messages that nobody reads any more end nothing; results that nobody reads end a listing, but no training.
+    """
+    open_closed()
+    with enduring("stderr"):
+        return _run(arguments)
+
+
+def _run(arguments: Sequence[str] | None) -> int:
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(AttributeError, ValueError):
             # A terminal that cannot show a character gets an escape for it, never a crash.
@@ -93,7 +104,12 @@ def run(arguments: Sequence[str] | None = None) -> int:
         code = command.main(list(sys.argv[1:] if arguments is None else arguments), "ietool", standalone_mode=False)
         sys.stdout.flush()
     except BrokenPipeError:
-        _silence_stdout()
+        silence(sys.stdout)
+        return 0
+    except SystemExit as end:  # how click ends when the reader of --help has left
+        if not isinstance(end.__context__, BrokenPipeError):
+            raise
+        silence(sys.stdout)
         return 0
     except KeyboardInterrupt:
         say("\ninterrupted: nothing was begun")
@@ -114,8 +130,8 @@ def _is_of_typer(error: Exception) -> bool:
 
 def _say_of_machine(error: Exception) -> int | None:
     """Tell in one line of what the machine or the input, and not the program, is the cause; gives the exit code."""
-    if _is_full(error):
-        return _say_full(error)
+    if why := why_unwritten(error):
+        return _say_full(error, why)
     if _is_memory(error):
         said = "there is not enough memory → make batches or the model smaller, or use another machine"
     elif isinstance(error, RecursionError) and _is_of_parser(error):
@@ -160,15 +176,11 @@ def _is_of_parser(error: Exception) -> bool:
     return any(module.partition(".")[0] in ("json", "yaml") for module in modules)
 
 
-def _is_full(error: Exception) -> bool:
-    return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
-
-
-def _say_full(error: Any) -> int:
+def _say_full(error: Exception, why: str) -> int:
     """A full or read-only disk, met outside the places that name their file; gives the exit code."""
-    where = error.filename or "standard output, or a file being written"
-    say(f"error: {where}: could not be written ({error.strerror}) → free some space or choose another place")
-    _silence_stdout()  # what is left in its buffer would fail once more at exit
+    where = getattr(error, "filename", None) or "standard output, or a file being written"
+    say(f"error: {where}: could not be written ({why}) → free some space or choose another place")
+    silence(sys.stdout)  # what is left in its buffer would fail once more at exit
     return 2
 
 
@@ -199,12 +211,6 @@ def _as_setting(error: Any, context: Any) -> str | None:
     if not keys:
         return None
     return f"it is a key of recipes: --set {keys[0]}=VALUE" + (f" (or {', '.join(keys[1:])})" if keys[1:] else "")
-
-
-def _silence_stdout() -> None:
-    # Python flushes standard output once more at exit, which would complain about the broken pipe.
-    with contextlib.suppress(OSError, ValueError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def main() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import Annotated
 
 import typer
@@ -19,7 +20,7 @@ def demo_cli(
 ) -> None:
     """Run all four steps on the small corpus that ships.
 
-    Prepares, trains, predicts and scores in a few minutes, and prints the tables.
+    Prepares, trains, predicts and scores in a few minutes, and prints the tables. The run is kept under runs/demo.
     """
     from ietool import paths
     from ietool.cli.predict import predict_to
@@ -39,14 +40,19 @@ def demo_cli(
     test = task.locate(corpus, needed=["test"]).files["test"]
 
     say("1/4 prepare, 2/4 train")
-    outcome = prepare_and_train(loaded, data=corpus, files={}, output=None, device=device)
+    outcome = prepare_and_train(loaded, data=corpus, files={}, output=None, device=device, demo=True)
     say("3/4 predict")
     result = outcome.run / "demo-result.json"
     predict_to(outcome.run, str(test), str(result), device=device, batch_size=None)
     say("4/4 score")
     show(score_files(loaded, test, result))
-    say(f"run: {outcome.run}")
-    say(f'next: ietool predict --recipe {recipe} --text "…", or bring your own files with --data DIR')
+    name = shlex.quote(str(outcome.run))
+    if task.asks_text:
+        text = next(iter(task.open_inputs(str(test)))).text
+        say(f"next: ietool predict --run {name} --text {shlex.quote(text)}")
+    else:
+        say(f"next: ietool predict --run {name} {shlex.quote(str(test))} --output result.json")
+    say(f"or train on your own files: ietool train --recipe {shlex.quote(recipe)} --data DIR")
 
 
 def register(app: typer.Typer) -> None:

@@ -14,6 +14,9 @@ from ietool.cli.options import DeviceOption, OptionalRecipeOption, SetOption
 from ietool.errors import UserError
 from ietool.outputs import check_output
 
+SHOWN = 10
+"""Bad records that are told of one by one."""
+
 
 def predict_cli(
     source: Annotated[
@@ -57,6 +60,9 @@ def predict_cli(
     batch_size: Annotated[
         int | None, typer.Option("--batch-size", metavar="N", min=1, help="Texts at a time. Default: the recipe's.")
     ] = None,
+    skip_bad: Annotated[
+        bool, typer.Option("--skip-bad", help="Leave bad records of the file out, say which they are and count them.")
+    ] = False,
 ) -> None:
     """Predict on a file of any size, or on texts given here."""
     if (source is None) == (not text):
@@ -80,11 +86,29 @@ def predict_cli(
         settings.append(f"decode.kb={json.dumps(str(kb.resolve()), ensure_ascii=False)}")
     if nbest is not None:
         settings.append(f"decode.nbest={nbest}")
+    if text and skip_bad:
+        raise UserError("is for files", field="--skip-bad", mend="leave it out")
     if text:
         _show(folder, text, device, settings)
         return
     assert source is not None
-    predict_to(folder, source, output, device=device, batch_size=batch_size, overrides=settings)
+    predict_to(folder, source, output, device=device, batch_size=batch_size, overrides=settings, skip_bad=skip_bad)
+
+
+def introduce(folder: Path) -> None:
+    """Say which run predicts, how far it came and how good it was on dev."""
+    from ietool.runs import open_run
+
+    entry = open_run(folder)
+    best = entry.info.best or {}
+    about = [entry.info.recipe, entry.state if entry.state == "finished" else f"{entry.state}, not finished"]
+    if entry.is_demo:
+        about.append("of the demo")
+    if entry.info.overfit:
+        about.append(f"a self-check on {entry.info.overfit} records")
+    if "score" in best:
+        about.append(f"dev {best.get('metric', 'score')} {best['score']:.4f}")
+    say(f"run: {folder} ({', '.join(about)})")
 
 
 def _check_options(run: Path, given: Mapping[str, object]) -> None:
@@ -99,13 +123,22 @@ def _check_options(run: Path, given: Mapping[str, object]) -> None:
 
 
 def find_run(recipe: str | None, run: Path | None) -> Path:
-    """The run to predict with: ``--run``, or the latest of ``--recipe``."""
+    """The run to predict with: ``--run``, or the latest finished one of ``--recipe``.
+
+    Raises:
+        UserError: there is none, or the two disagree.
+    """
     from ietool.recipe_io import load_recipe
     from ietool.run_info import RUN_FILE
     from ietool.runs import latest_run, open_run
 
     if run is not None:
-        return open_run(run).folder
+        entry = open_run(run)
+        if recipe is not None and (named := load_recipe(recipe).name) != entry.info.recipe:
+            raise UserError(
+                f"is a run of {entry.info.recipe}, not of {named}", file=run, mend="give --run alone, or another --run"
+            )
+        return entry.folder
     if recipe is None:
         raise UserError("no model is named", mend="give --recipe NAME for its latest run, or --run DIR")
     if (Path(recipe) / RUN_FILE).is_file():  # a run folder, which train takes for a recipe too: that very run is meant
@@ -121,10 +154,19 @@ def predict_to(
     device: str,
     batch_size: int | None = None,
     overrides: Sequence[str] = (),
+    skip_bad: bool = False,
 ) -> None:
-    """Predict on a file with progress, and say where the predictions are and how fast it went."""
+    """Predict on a file with progress, and say how much was found, where the predictions are and how fast it went."""
     from ietool.cli.progress import progress_bars
     from ietool.workflow.predict import predict_file
+
+    told = 0
+
+    def left_out(error: UserError, line: str) -> None:
+        nonlocal told
+        told += 1
+        if told <= SHOWN:
+            say(f"left out: {error.place()}{error.message}")
 
     try:
         with progress_bars() as progress:
@@ -135,6 +177,9 @@ def predict_to(
                 device=device,
                 batch_size=batch_size,
                 overrides=overrides,
+                on_bad=left_out if skip_bad else None,
+                on_start=lambda: introduce(folder),
+                on_note=lambda note: say(f"note: {note}"),
                 progress=progress,
             )
     except KeyboardInterrupt:
@@ -142,9 +187,12 @@ def predict_to(
         raise interrupted(lambda: where) from None
     for note in outcome.notes:
         say(f"note: {note}")
+    if outcome.rejected:
+        say(f"left out: {outcome.rejected:,} bad records, which have no prediction")
     rate = outcome.texts / outcome.seconds if outcome.seconds else 0.0
     target = "standard output" if output == "-" else output
-    say(f"predicted: {outcome.texts:,} texts in {outcome.seconds:.1f} s ({rate:,.0f}/s) → {target}")
+    say(f"predicted: {outcome.summary}")
+    say(f"took: {outcome.seconds:.1f} s ({rate:,.0f}/s) → {target}")
 
 
 def _show(folder: Path, texts: list[str], device: str, overrides: Sequence[str]) -> None:
@@ -152,12 +200,14 @@ def _show(folder: Path, texts: list[str], device: str, overrides: Sequence[str])
     from ietool.workflow.predict import load
 
     loaded = load(folder, device, overrides)
+    introduce(folder)
     out = console()
     predictions = loaded.predict(texts)
     for note in loaded.notes:
         say(f"note: {note}")
     for prediction in predictions:
         render(loaded.show(prediction), out)
+    say(f"predicted: {loaded.summary(sum(map(loaded.task.found, predictions)), len(predictions))}")
 
 
 def register(app: typer.Typer) -> None:

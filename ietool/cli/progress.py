@@ -16,14 +16,13 @@ if TYPE_CHECKING:
 QUIET = 2.0
 """Seconds before a step shows at all: most are over by then."""
 
-EVERY = 10.0
-"""Seconds between two plain lines of one step."""
+EVERY = 60.0
+"""Seconds between two plain lines, of whatever steps: a log is read later, by people."""
 
 
 @dataclass
 class _Step:
     began: float
-    shown: float | None = None
     task: TaskID | None = None
     done: int = 0
     counted_from: tuple[float, int] = field(default=(0.0, 0))
@@ -36,6 +35,7 @@ class Reporter:
         self._bars = bars
         self._console = console
         self._steps: dict[str, _Step] = {}
+        self._shown: float | None = None
 
     def __call__(self, step: str, done: int, total: int | None) -> None:
         now = time.monotonic()
@@ -49,11 +49,9 @@ class Reporter:
         finished = total is not None and done >= total
         if self._bars is not None:
             self._draw(state, step, done, total, now)
-        elif now - state.began >= QUIET:
-            due = state.shown is None or now - state.shown >= EVERY
-            if due or (finished and state.shown is not None):
-                state.shown = now
-                print(f"{step}: {self._words(state, done, total, now)}", file=sys.stderr, flush=True)
+        elif now - state.began >= QUIET and (self._shown is None or now - self._shown >= EVERY):
+            self._shown = now
+            print(f"{step}: {self._words(state, done, total, now)}", file=sys.stderr, flush=True)
         if finished:
             self._remove(state)
             del self._steps[step]

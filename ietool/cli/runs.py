@@ -44,6 +44,7 @@ def runs_cli(
                     "folder": entry.folder,
                     "state": entry.state,
                     "device": entry.info.device,
+                    "demo": entry.is_demo,
                 }
                 for entry in found
             ]
@@ -62,7 +63,8 @@ def runs_cli(
         records = info.overfit
         if shown and records:
             shown += f" on its own {records} records"
-        rows.append((info.recipe, changed or "nothing", shown, _when(info.created), entry.state, str(entry.folder)))
+        recipe = f"{info.recipe} (demo)" if entry.is_demo else info.recipe
+        rows.append((recipe, changed or "nothing", shown, _when(info.created), entry.state, str(entry.folder)))
     rows += [(None, None, None, None, "damaged", str(run.folder)) for run in damaged]
     render(Table("", ("recipe", "differs in", "best dev score", "when", "state", "where"), rows), console())
     for run in damaged:

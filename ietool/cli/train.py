@@ -21,6 +21,7 @@ from ietool.cli.options import (
     TrainFile,
     input_files,
 )
+from ietool.cli.streams import enduring
 from ietool.errors import UserError
 from ietool.processes import is_main_process, process_count
 
@@ -99,16 +100,19 @@ def train_cli(
 
 def _check_resumed(run: Path, recipe: str) -> None:
     """Raises UserError where a run is no unfinished one of the recipe, or is in training."""
-    from ietool.runs import open_run, training_in
+    from ietool.runs import check_resumed, open_run, resume_command, training_in
 
     begun = open_run(run, weights=False).info.recipe
     if begun != recipe:
-        raise UserError(f"is a run of {begun}, not of {recipe}", file=run, mend=f"go on with it by --recipe {begun}")
+        mend = f"go on with it by: {resume_command(run, begun)}"
+        raise UserError(f"is a run of {begun}, not of {recipe}", file=run, mend=mend)
+    check_resumed(run)
     if is_main_process():  # under torchrun the others come while it holds the run
         with training_in(run):
             pass
 
 
+@enduring("stdout")
 def prepare_and_train(
     recipe: Recipe,
     *,
@@ -120,8 +124,9 @@ def prepare_and_train(
     overwrite: bool = False,
     overfit: int | None = None,
     skip_bad: bool = False,
+    demo: bool = False,
 ) -> Trained:
-    """Prepare, then train with the growing table on standard output."""
+    """Prepare, then train with the growing table on standard output, which nobody needs to go on reading."""
     from ietool.cli.epochs import EpochTable
     from ietool.cli.prepare import announce
     from ietool.cli.progress import progress_bars
@@ -133,7 +138,15 @@ def prepare_and_train(
     if not resume:  # a resumed run goes on with the data that it began with
         try:
             with progress_bars() as progress:
-                prepared = prepare(recipe, data=data, files=files, skip_bad=skip_bad, latest=True, progress=progress)
+                prepared = prepare(
+                    recipe,
+                    data=data,
+                    files=files,
+                    skip_bad=skip_bad,
+                    latest=True,
+                    remembered=not demo,
+                    progress=progress,
+                )
             if prepared.fresh and is_main_process():
                 render_all(prepared.report.tables, console())
             if is_main_process():
@@ -155,11 +168,13 @@ def prepare_and_train(
                 resume=resume,
                 overfit=overfit,
                 overwrite=overwrite,
+                demo=demo,
                 on_epoch=EpochTable(progress.print, get_task(recipe.task).epoch_scores),
+                on_note=lambda note: say(f"note: {note}"),
                 progress=progress,
             )
     except KeyboardInterrupt:
-        raise interrupted(lambda: _what_is_safe(recipe.name, output)) from None
+        raise interrupted(lambda: _what_is_safe(recipe.name, output, demo=demo)) from None
     best = outcome.best or {}
     if best and is_main_process():
         say(" ".join(["best:", *(f"{key} {_short(value)}" for key, value in best.items())]))
@@ -175,21 +190,20 @@ def prepare_and_train(
     return outcome
 
 
-def _what_is_safe(recipe: str, output: Path | None) -> str:
+def _what_is_safe(recipe: str, output: Path | None, *, demo: bool) -> str:
     """What is on disk of the run that was stopped, and how to go on."""
-    from ietool.runs import METRICS_FILE, open_run, unfinished_run
+    from ietool.runs import METRICS_FILE, list_runs, open_run, resume_command
 
-    entry = open_run(output or unfinished_run(recipe), weights=False)
+    mine = (run for run in list_runs() if run.info.recipe == recipe and run.is_demo == demo)
+    stopped = (run for run in mine if run.state == "interrupted")
+    entry = next(stopped) if output is None else open_run(output, weights=False)
     metrics = entry.folder / METRICS_FILE
     epochs = len(metrics.read_text(encoding="utf-8").splitlines()) if metrics.is_file() else 0
+    go_on = f"go on with: {resume_command(entry.folder, entry.info.recipe)}"
     if not epochs:
-        return f"{entry.folder} has no finished epoch yet; start anew"
-    where = f" --output {output}" if output else ""
+        return f"{entry.folder} has no finished epoch yet; {go_on}"
     kept = "the best weights so far and " if entry.has_weights else ""
-    return (
-        f"{kept}the state after {epochs} epoch{'s' * (epochs > 1)} are safe in {entry.folder}; "
-        f"go on with: ietool train --recipe {recipe}{where} --resume"
-    )
+    return f"{kept}the state after {epochs} epoch{'s' * (epochs > 1)} are safe in {entry.folder}; {go_on}"
 
 
 def _short(value: object) -> str:

@@ -19,7 +19,7 @@ from ietool.core.forms import Form
 from ietool.core.heads import Head
 from ietool.core.sources import Sources
 from ietool.errors import WHOLE, UserError
-from ietool.files import Line, read_lines
+from ietool.files import Line, OnBad, read_lines
 from ietool.nearest import did_you_mean
 from ietool.progress import Progress, no_progress
 from ietool.recipe import Recipe, head_kind
@@ -84,6 +84,12 @@ class Task(ABC, Generic[R]):
     """Keys that records of gold files have, and those of submissions have not."""
     predictions_like_texts: ClassVar[bool] = True
     """Whether a submission has the form of a gold file."""
+    inputs: ClassVar[str] = "texts"
+    """What is predicted on, in the plural."""
+    asks_text: ClassVar[bool] = True
+    """Whether a bare text is all that it is asked: what ``--text`` takes."""
+    finds: ClassVar[str]
+    """What a prediction holds, in the plural: ``triples``."""
     demo: ClassVar[tuple[str, ...]] = ()
     """``key=value`` settings of ``ietool demo``: what the small corpus that ships wants otherwise than the recipe.
     Those that do not act for a recipe's head are left out."""
@@ -138,12 +144,13 @@ class Task(ABC, Generic[R]):
         """
 
     @abstractmethod
-    def read_inputs(self, lines: Iterable[Line]) -> Iterator[Any]:
-        """Texts to predict on, from lines of the competition's test format (gold, where present, is ignored)."""
+    def read_inputs(self, lines: Iterable[Line], on_bad: OnBad | None = None) -> Iterator[Any]:
+        """Texts to predict on, from lines of the competition's test format (gold, where present, is ignored); with
+        ``on_bad`` bad records go there and are left out."""
 
-    def open_inputs(self, source: str) -> Iterator[Any]:
+    def open_inputs(self, source: str, on_bad: OnBad | None = None) -> Iterator[Any]:
         """The same from a file; ``-`` is standard input. For tasks whose files are not read line by line."""
-        return self.read_inputs(read_lines(source))
+        return self.read_inputs(read_lines(source, on_bad), on_bad)
 
     @abstractmethod
     def input_of(self, text: str) -> Any:
@@ -235,8 +242,9 @@ class Task(ABC, Generic[R]):
     # -- evaluation during training
 
     @abstractmethod
-    def is_found(self, prediction: Any) -> bool:
-        """Whether the prediction holds anything: a model that never finds anything is told apart from a poor one."""
+    def found(self, prediction: Any) -> int:
+        """How many of ``finds`` the prediction holds: a model that never finds anything is told apart from a poor
+        one."""
 
     def check(self, recipe: R) -> None:
         """Raise UserError for what the recipe names and is not there, before a run is begun with it."""

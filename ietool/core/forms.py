@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from ietool import paths
 from ietool.archives import damage_told, open_members
 from ietool.errors import UserError
+from ietool.files import OnBad
 from ietool.registry import TASKS, get_task
 
 if TYPE_CHECKING:
@@ -99,10 +100,10 @@ def explained(error: UserError, task: Task[Any], files: Mapping[str, str | Path]
     return error
 
 
-def reading(task: Task[Any], source: str) -> Iterator[Any]:
+def reading(task: Task[Any], source: str, on_bad: OnBad | None = None) -> Iterator[Any]:
     """The inputs of a file, as :meth:`Task.open_inputs` gives them, with errors that tell what the file is."""
     try:
-        yield from task.open_inputs(source)
+        yield from task.open_inputs(source, on_bad)
     except UserError as error:
         raise explained(error, task, {TEXTS: source}) from None
 

@@ -21,9 +21,13 @@ def console(*, stderr: bool = False) -> Console:
     """A Rich console on standard output or error. No control codes unless that is a terminal."""
     from rich.console import Console
 
+    class Plain(Console):
+        def on_broken_pipe(self) -> None:
+            raise  # Rich's own way is to end the process with code 1; the command line knows better
+
     stream = sys.stderr if stderr else sys.stdout
     # Rich alone would also colour a pipe when FORCE_COLOR or a CI variable is set.
-    return Console(file=stream, force_terminal=stream.isatty(), highlight=False, markup=False, emoji=False)
+    return Plain(file=stream, force_terminal=stream.isatty(), highlight=False, markup=False, emoji=False)
 
 
 def cell_text(cell: Cell) -> str:

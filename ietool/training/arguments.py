@@ -54,6 +54,7 @@ def training_arguments(
         eval_strategy="epoch",
         save_strategy="epoch",
         logging_strategy="epoch",
+        logging_nan_inf_filter=False,  # it would show the mean of the other losses, 0.0 where all are NaN
         metric_for_best_model="score",
         greater_is_better=True,
         restore_callback_states_from_checkpoint=True,
@@ -66,6 +67,17 @@ def training_arguments(
         ddp_broadcast_buffers=False,
         ddp_timeout=_PATIENCE_OF_PROCESSES,
         log_level="error",
+    )
+
+
+def warmup_note(section: TrainingSection) -> str | None:
+    """What is told where the rate rises all through the first stage and never stays at what it was set to."""
+    if section.warmup_epochs < section.epochs:
+        return None
+    return (
+        f"training.warmup_epochs={section.warmup_epochs:g} is as long as the training or longer (training.epochs="
+        f"{section.epochs}): the rate {'only rises' if section.warmup_epochs == section.epochs else 'never gets to'} "
+        f"{'to' if section.warmup_epochs == section.epochs else 'its'} training.learning_rate={section.learning_rate:g}"
     )
 
 

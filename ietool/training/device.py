@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 import time
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import cache
 
 import torch
@@ -79,3 +81,28 @@ def choose_precision(asked: str, device: torch.device) -> str:
     if device.type == "cuda":
         return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp16"
     return "bf16" if cpu_bf16_gain() > 1.5 else "fp32"
+
+
+_NO_MEMORY = re.compile(
+    r"can't allocate memory|not enough memory|out of memory|calculation overflow|multiplication overflow|"
+    r"invalid shape dimension|integer out of range|Unable to allocate",
+)
+"""In what torch and numpy raise where the memory does not suffice, or a size is beyond any memory."""
+
+
+@contextmanager
+def memory_told(mend: str) -> Iterator[None]:
+    """Turn what is raised where memory cannot be had, of the machine or of a GPU, into a UserError with this mend."""
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:  # torch.OutOfMemoryError is one
+        if not isinstance(error, MemoryError) and not _NO_MEMORY.search(str(error)):
+            raise
+        asked = re.search(r"[Tt]ried to allocate ([\d.]+ \w+)", str(error))
+        wanted = f" ({_readable(asked.group(1))} at once)" if asked else ""
+        raise UserError(f"the memory does not suffice{wanted}", mend=mend) from None
+
+
+def _readable(size: str) -> str:
+    number, unit = size.split()
+    return f"{int(number) / 2**30:,.1f} GiB" if unit == "bytes" else size

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -77,3 +78,15 @@ def write_rows(run: Path, rows: list[EpochRow]) -> None:
     """``metrics.jsonl``: a row an epoch."""
     with atomic_text(run / "metrics.jsonl") as out:
         out.writelines(dump_json(asdict(row)) + "\n" for row in rows)
+
+
+def clear_parts(run: Path) -> None:
+    """Take away what a training that stopped has half written into its run: on a full disk it stands in the way."""
+    for checkpoint in run.glob("checkpoints/stage-*/checkpoint-*"):
+        if not (checkpoint / PROGRESS_FILE).is_file():
+            shutil.rmtree(checkpoint, ignore_errors=True)
+    for part in (*run.glob(".*.part"), *run.glob("checkpoints/stage-*/begin.part")):
+        if part.is_dir():
+            shutil.rmtree(part, ignore_errors=True)
+        else:
+            part.unlink(missing_ok=True)

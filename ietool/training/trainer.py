@@ -23,6 +23,7 @@ from ietool.runs import LOGS
 from ietool.training.adversarial import disturbed
 from ietool.training.arguments import tensorboard
 from ietool.training.ema import make_ema
+from ietool.training.finite import EVERY, SKIPPED, FirstNotFinite, all_finite, diverged
 from ietool.training.optimiser import parameter_groups
 from ietool.training.reached import PROGRESS_FILE, EpochRow, TrainState, write_rows
 from ietool.training.sampler import LengthBucketSampler
@@ -51,9 +52,15 @@ class _Steps(TrainerCallback):
         per_epoch = max(1, state.max_steps // max(1, math.ceil(args.num_train_epochs)))
         done = (state.global_step - 1) % per_epoch + 1
         self.progress(f"epoch {math.ceil(state.global_step / per_epoch)}", done, per_epoch)
+        self.owner.check_finite(asks=args.device.type == "cpu" or state.global_step % EVERY == 0)
         every = self.owner.section.checkpoint_steps
         if every and done % every == 0 and done < per_epoch:
             control.should_save = True
+
+    def on_epoch_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        self.owner.check_finite(weights=True)
 
 
 class _Patience(EarlyStoppingCallback):
@@ -117,6 +124,7 @@ class IETrainer(Trainer):
         )
         self.epoch_begin, self.first_step = time.monotonic(), 0
         self.carried: tuple[float, int] | None = None
+        self.skipped = 0
         self.sampler: LengthBucketSampler | None = None
         # The parent insists on an evaluation set; ours is scored by :meth:`evaluate`.
         super().__init__(
@@ -130,6 +138,7 @@ class IETrainer(Trainer):
         if section.tensorboard and self.is_world_process_zero():
             self.add_callback(tensorboard(run / LOGS / f"stage-{state.stage}"))
         self.ema = make_ema(self.model, section.ema_decay) if section.ema_decay else None
+        self.bad_loss, self.bad_gradient = (FirstNotFinite(self.args.device) for _ in range(2))
         quiet: Progress = lambda step, done, total: None  # noqa: E731
         self.add_callback(_Steps(self, progress if self.is_world_process_zero() else quiet))
         if section.patience:
@@ -177,7 +186,15 @@ class IETrainer(Trainer):
         if self.section.adversarial:
             with disturbed(self.accelerator.unwrap_model(model), self.section.adversarial):
                 super().training_step(model, inputs, *args, **kwargs)
+        self.bad_loss.see(loss, self.state.global_step + 1)
         return loss
+
+    def _get_grad_norm(self, model: Any, grad_norm: Any = None) -> Any:
+        """The parent's, which is asked at every step; a scaler (fp16) leaves steps out whose gradients overflow."""
+        norm = super()._get_grad_norm(model, grad_norm)
+        if self.accelerator.scaler is None:
+            self.bad_gradient.see(torch.as_tensor(norm), self.state.global_step + 1)
+        return norm
 
     def _get_learning_rate(self) -> float:
         """The stage's rate as the schedule has it now, or that of the heads where nothing trains at the stage's.
@@ -192,8 +209,36 @@ class IETrainer(Trainer):
         return float(shown * now / base) if base else float(now)
 
     def after_step(self) -> None:
+        self.skipped = self.skipped + 1 if self.accelerator.optimizer_step_was_skipped else 0
         if self.ema is not None:
             self.ema.update_parameters(self.accelerator.unwrap_model(self.model))
+
+    def check_finite(self, *, asks: bool = True, weights: bool = False) -> None:
+        """Stop the training when something of it is no number any more.
+
+        Args:
+            asks: whether losses and gradients so far are looked at, for which a GPU is waited for.
+            weights: whether the weights are, too.
+
+        Raises:
+            Diverged: something is not finite. All processes find it at the same step where it is in gradients or
+                weights, which they share.
+        """
+        found: dict[str, int | None] = {}
+        if asks:
+            found = {"loss is": self.bad_loss.step(), "gradient is": self.bad_gradient.step()}
+        if self.skipped >= SKIPPED:
+            found["gradient is"] = self.state.global_step + 1 - self.skipped
+        models = [self.accelerator.unwrap_model(self.model), *([self.ema.module] if self.ema is not None else [])]
+        if weights and not any(found.values()) and not all(map(all_finite, models)):
+            found["weights are"] = self.state.global_step
+        known = {what: step for what, step in found.items() if step is not None}
+        if known:
+            what, step = min(known.items(), key=lambda pair: pair[1])
+            per_epoch = max(1, self.state.max_steps // max(1, math.ceil(self.args.num_train_epochs)))
+            precision = "fp16" if self.args.fp16 else "bf16" if self.args.bf16 else "fp32"
+            epoch = max(step - 1, 0) // per_epoch + 1
+            raise diverged(what, step, epoch, self.section, self.args.learning_rate, precision)
 
     # -- evaluation
 
@@ -232,6 +277,7 @@ class IETrainer(Trainer):
         items = (self.state.global_step - self.first_step) * self._items_per_step()
         # Of silent models the longest trained; but one that fell silent is no better than what it was.
         better = scored["score"] > state.best or scored["score"] == state.best == 0.0
+        better = better and math.isfinite(scored["score"])
         row = EpochRow(
             stage=state.stage,
             epoch=round(self.state.epoch or 0),
@@ -250,7 +296,8 @@ class IETrainer(Trainer):
             save_weights(self.ema.module if self.ema is not None else plain, self.run)
         write_rows(self.run, state.rows)
         self.on_epoch_row(row)
-        return scored["score"]
+        # What is no number would be the best for the parent for ever: nothing compares with it.
+        return scored["score"] if math.isfinite(scored["score"]) else -1.0
 
     def _score(self, model: Any) -> tuple[dict[str, float], str]:
         was_training = model.training
@@ -269,6 +316,7 @@ class IETrainer(Trainer):
         self.accelerator.unwrap_model(self.model).save_pretrained(folder)
 
     def _save_checkpoint(self, model: Any, trial: Any) -> None:
+        self.check_finite(weights=True)
         super()._save_checkpoint(model, trial)
         self.train_state.losses = float(self.accelerator.gather(self._tr_loss.detach().reshape(1)).mean())
         self.train_state.steps = self.state.global_step - self._globalstep_last_logged

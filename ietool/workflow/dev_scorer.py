@@ -61,7 +61,7 @@ class DevScorer:
         if report.interval is not None:
             values["low"], values["high"] = report.interval
         note = ""
-        if not any(self.task.is_found(p) for p in predictions):
+        if not any(map(self.task.found, predictions)):
             note = f"nothing above the thresholds; highest probability {predictor.highest_probability:.3f}"
         return values, note
 

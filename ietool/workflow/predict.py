@@ -3,28 +3,47 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
-from ietool.core.forms import reading, told_apart
-from ietool.errors import UserError
+from ietool.core.forms import told_apart
+from ietool.errors import WHOLE, UserError
+from ietool.files import OnBad
 from ietool.outputs import atomic_text, check_output, unpacked_name
 from ietool.progress import Progress, no_progress
 from ietool.recipe_io import load_recipe
 from ietool.registry import get_task
-from ietool.runs import RECIPE_FILE, files_of, open_run
+from ietool.runs import RECIPE_FILE, WEIGHTS_FILE, files_of, open_run
 from ietool.tables import Table
-from ietool.training.device import autocast, choose_device, choose_precision
+from ietool.training.device import autocast, choose_device, choose_precision, memory_told
+from ietool.training.finite import not_finite
+from ietool.training.threads import settle_threads
+
+_LARGE = 1 << 18
+"""Bytes of an input from which on it is measured with how many threads to predict."""
+
+_DIVERGED = "train again with a lower training.learning_rate"
 
 
 @dataclass(frozen=True)
 class Predicted:
-    """Texts read, the seconds that reading, predicting and writing took, without loading the model, and remarks."""
+    """What came of a file.
+
+    Attributes:
+        texts: read, or questions.
+        seconds: that reading, predicting and writing took, without loading the model.
+        summary: how much was found in how many; where nothing was, how near the model came to it.
+        rejected: records that were left out.
+        notes: remarks.
+    """
 
     texts: int
     seconds: float
+    summary: str
+    rejected: int = 0
     notes: Sequence[str] = ()
 
 
@@ -56,9 +75,11 @@ class Loaded:
         self.task = get_task(self.recipe.task)
         self.device = choose_device(device)
         self.precision = choose_precision(self.recipe.training.precision, self.device)
-        model = self.task.load_model(self.run).to(self.device).eval()  # type: ignore[arg-type]
+        self.model = self.task.load_model(self.run).to(self.device).eval()  # type: ignore[arg-type]
+        if name := not_finite(self.model):
+            raise UserError(f"has weights that are not finite ({name})", file=self.run / WEIGHTS_FILE, mend=_DIVERGED)
         try:
-            self.predictor = self.task.predictor(self.recipe, model, self.run)
+            self.predictor = self.task.predictor(self.recipe, self.model, self.run)
         # The other files of the run: what they raise when they are missing, cut or of another model.
         except (OSError, EOFError, ValueError, LookupError, TypeError) as error:
             name = getattr(error, "filename", None)
@@ -66,7 +87,7 @@ class Loaded:
             raise UserError(
                 f"is a damaged run ({' '.join(what.split())[:200]})",
                 file=self.run,
-                mend="train again, or copy the run folder whole",
+                mend=WHOLE,
             ) from None
 
     def predict(self, texts: Iterable[str]) -> list[Any]:
@@ -89,7 +110,7 @@ class Loaded:
         end = object()
         while True:
             # Entered anew for each: what you compute between two predictions must not run in bf16.
-            with autocast(self.device, self.precision):
+            with memory_told("predict fewer texts at a time: --batch-size N"), autocast(self.device, self.precision):
                 prediction = next(predictions, end)
             if prediction is end:
                 return
@@ -99,6 +120,14 @@ class Loaded:
     def notes(self) -> Sequence[str]:
         """What the user should know of this model with these settings, and of the texts read so far."""
         return tuple(self.predictor.notes)
+
+    def summary(self, found: int, texts: int) -> str:
+        """How much was found in so many texts: ``12 triples in 500 texts``."""
+        said = f"{found:,} {self.task.finds} in {texts:,} {self.task.inputs}"
+        if found or not texts:
+            return said
+        highest = self.predictor.highest_probability
+        return f"{said}; highest probability {highest:.3f}: see the thresholds under decode"
 
     def show(self, prediction: Any) -> Table:
         """A result as a table."""
@@ -118,9 +147,17 @@ def predict_file(
     device: str = "auto",
     batch_size: int | None = None,
     overrides: Sequence[str] = (),
+    on_bad: OnBad | None = None,
+    on_start: Callable[[], None] = lambda: None,
+    on_note: Callable[[str], None] = lambda note: None,
     progress: Progress = no_progress,
 ) -> Predicted:
     """Read ``source`` as a stream and write a submission; ``-`` stands for the standard streams.
+
+    Args:
+        on_bad: told of bad records, which are then left out; without it the first one raises.
+        on_start: called when model and input are open.
+        on_note: told what the user should know before the first text.
 
     Raises:
         UserError: a bad record, a run that cannot be opened, or an output that cannot be written
@@ -129,15 +166,32 @@ def predict_file(
     check_output(output, [source])
     loaded = Loaded(run, device, batch_size, overrides)
     check_output(output, [*files_of(loaded.run), *_named(loaded)])
+    done = found = rejected = 0
+
+    def reject(error: UserError, line: str) -> None:
+        nonlocal rejected
+        assert on_bad is not None
+        rejected += 1
+        on_bad(error, line)
+
     begin = time.monotonic()
-    done = 0
+    inputs = reading(loaded.task, source, None if on_bad is None else reject)
+    first = list(islice(inputs, 1))  # what is wrong with the run or with all of the input is told before anything else
+    on_start()
+    # What is read in a moment is not worth the tenths of a second that measuring takes.
+    if source == "-" or Path(source).stat().st_size >= _LARGE:
+        _, said = settle_threads(loaded.model, loaded.device, loaded.precision)
+        if said:
+            on_note(said)
+
     with atomic_text(output) as out:
 
         def counted() -> Iterator[Any]:
-            nonlocal done
-            for prediction in loaded.stream(reading(loaded.task, source)):
+            nonlocal done, found
+            for prediction in loaded.stream(chain(first, inputs)):
                 yield prediction
                 done += 1
+                found += loaded.task.found(prediction)
                 if done % 64 == 0:
                     progress("texts", done, None)
 
@@ -146,9 +200,9 @@ def predict_file(
     progress("texts", done, done)
     stranger = told_apart(loaded.task, source)
     notes = loaded.notes if stranger is None else (*loaded.notes, stranger)
-    if not done:
+    if not done and not rejected:
         notes = (f"{source} holds no text: nothing is predicted", *notes)
-    return Predicted(done, time.monotonic() - begin, notes)
+    return Predicted(done, time.monotonic() - begin, loaded.summary(found, done), rejected, notes)
 
 
 def _named(loaded: Loaded) -> Iterator[Path | str]:

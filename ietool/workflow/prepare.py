@@ -78,6 +78,7 @@ def prepare(
     skip_bad: bool = False,
     force: bool = False,
     latest: bool = False,
+    remembered: bool = True,
     progress: Progress = no_progress,
 ) -> Prepared:
     """Validate and encode competition files; reuse what an earlier call made of the same.
@@ -92,6 +93,7 @@ def prepare(
         force: prepare again.
         latest: without ``data`` and ``files``, the files that this recipe was last prepared from go before the corpus
             that ships.
+        remembered: whether a later ``latest`` means these files.
 
     Raises:
         UserError: a missing file or a bad record.
@@ -115,14 +117,18 @@ def prepare(
         if not force and (folder / DONE).is_file():
             done = json.loads((folder / DONE).read_text(encoding="utf-8"))
             if done.get("fingerprint") == mark:
-                remember(top, sources, skip_bad)
+                if remembered:
+                    remember(top, sources, skip_bad)
                 return Prepared(folder, read_report(done), fresh=False)
         if folder.exists() and not (folder / DONE).is_file() and any(folder.iterdir()):
             raise UserError("is not empty and no prepared folder", file=folder, mend="choose another --output")
         check_folder(place, [*sources.files.values(), *_named(recipe)])
         for left in place.parent.glob(f"{_SCRATCH}*"):  # by a preparation that was killed
             shutil.rmtree(left, ignore_errors=True)
-        return _build(task, recipe, sources, folder, top, mark, skip_bad, progress)
+        prepared = _build(task, recipe, sources, folder, mark, skip_bad, progress)
+        if remembered:
+            remember(top, sources, skip_bad)
+        return prepared
 
 
 def _build(
@@ -130,7 +136,6 @@ def _build(
     recipe: Recipe,
     sources: Sources,
     folder: Path,
-    top: Path,
     mark: str,
     skip_bad: bool,
     progress: Progress,
@@ -167,7 +172,6 @@ def _build(
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
     os.chmod(folder, 0o755)
-    remember(top, sources, skip_bad)
     return Prepared(folder, report, fresh=True)
 
 

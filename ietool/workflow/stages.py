@@ -15,7 +15,7 @@ from ietool.core.contract import Task
 from ietool.errors import UserError
 from ietool.processes import is_main_process
 from ietool.progress import Progress
-from ietool.recipe import Recipe, Stage, TrainingSection
+from ietool.recipe import LARGEST, Recipe, Stage, TrainingSection
 from ietool.runs import WEIGHTS_FILE, update_run
 from ietool.training.adversarial import tables
 from ietool.training.arguments import check_tensorboard, training_arguments
@@ -148,7 +148,7 @@ def reload_best(task: Task[Any], run: Path, stage: Path, seed: int) -> PreTraine
         for name in ("config.json", WEIGHTS_FILE):
             shutil.copyfile(run / name, part / name)
         os.replace(part, begin)
-    set_seed(seed)
+    set_seed(seed % (LARGEST + 1))
     return task.load_model(begin)
 
 

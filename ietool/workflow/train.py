@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Sequence
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,19 +15,39 @@ from transformers import PreTrainedModel, set_seed
 from transformers.utils import logging as transformers_logging
 
 from ietool.core.contract import Task
-from ietool.errors import UserError
+from ietool.environment import bounded_memory, free_memory
+from ietool.errors import Unwritten, UserError
+from ietool.full_disk import why_unwritten
 from ietool.prepared import corpus_of
 from ietool.processes import is_main_process
 from ietool.progress import Progress, no_progress
-from ietool.recipe import Recipe, pretrained_of
+from ietool.recipe import Recipe, TrainingSection, pretrained_of
 from ietool.recipe_io import load_recipe, save_recipe
 from ietool.registry import get_task
 from ietool.report.card import write_card
-from ietool.runs import RECIPE_FILE, create_run, model_files, open_run, training_in, unfinished_run, update_run
-from ietool.training.device import choose_device, choose_precision, confine
-from ietool.training.reached import EpochRow
+from ietool.runs import (
+    RECIPE_FILE,
+    check_resumed,
+    create_run,
+    model_files,
+    resume_command,
+    training_in,
+    unfinished_run,
+    update_run,
+)
+from ietool.training.arguments import warmup_note
+from ietool.training.device import choose_device, choose_precision, confine, memory_told
+from ietool.training.finite import Diverged, check_start
+from ietool.training.reached import EpochRow, clear_parts
+from ietool.training.threads import settle_threads
 from ietool.workflow.dev_scorer import DevScorer, keep_dev
 from ietool.workflow.stages import OVERFIT_TARGET, Stages, best_row, make_ready
+
+_SMALLER = "choose a smaller model: model.encoder.hidden_size, or another pretrained encoder"
+_LESS = (
+    "train anew with a smaller training.batch_size (and a larger training.gradient_accumulation), a shorter "
+    "data.window, training.gradient_checkpointing=true, or a smaller model"
+)
 
 
 @dataclass(frozen=True)
@@ -51,7 +71,9 @@ def train(
     resume: bool = False,
     overfit: int | None = None,
     overwrite: bool = False,
+    demo: bool = False,
     on_epoch: Callable[[EpochRow], None] = lambda row: None,
+    on_note: Callable[[str], None] = lambda note: None,
     progress: Progress = no_progress,
 ) -> Trained:
     """Train and keep the best weights in a run folder.
@@ -62,72 +84,123 @@ def train(
         resume: go on from the last complete checkpoint of ``output``, or of the recipe's latest unfinished run, with
             the recipe and the data that it began with.
         overfit: train on so many records, and score on them, until they are fitted.
+        demo: whether the run is one of ``ietool demo``.
+        on_epoch: told of each row of the table, those before a resumption included.
+        on_note: told what the user should know before the first epoch.
 
     Raises:
-        UserError: the device or the run folder will not do.
+        UserError: the device or the run folder will not do; or the training has diverged, or found no room on the disk:
+            what was saved before is untouched then.
     """
     transformers_logging.disable_progress_bar()  # the library's own bars would break our table
     chosen = confine(choose_device(device))
     if resume:
         run: Path | None = output or unfinished_run(recipe.name)
         assert run is not None
-        recipe, prepared, overfit, precision = _begun(run)
+        entry = check_resumed(run)
+        recipe, prepared = load_recipe(str(run / RECIPE_FILE)), Path(entry.info.prepared)
+        overfit, precision, threads = entry.info.overfit, entry.info.precision, entry.info.threads
         task = get_task(recipe.task)
     else:
         task = get_task(recipe.task)
         if overfit is not None:
             recipe = task.overfitting(recipe, overfit)
         task.check(recipe)
-        precision = choose_precision(recipe.training.precision, chosen)
+        precision, threads = choose_precision(recipe.training.precision, chosen), None
         run = None
     if prepared is None:
         raise ValueError("a new run needs a prepared folder")
     set_seed(recipe.training.seed)
     data = task.training_set(recipe, prepared, rows=None if overfit is None else range(overfit))
-    model = _build(task, recipe, prepared, progress, dropout=overfit is None)
+    model = _build(task, recipe, prepared, chosen, progress, dropout=overfit is None)
+    threads, said = settle_threads(model, chosen, precision, threads)
+    for note in (said, None if resume else warmup_note(recipe.training)):
+        if note and is_main_process():
+            on_note(note)
     if run is None:  # only now: what cannot be trained leaves no run behind, and overwrites none
-        run = _new_run(recipe, output, chosen, overwrite=overwrite)
+        facts = {
+            "precision": precision,
+            "prepared": str(prepared.resolve()),
+            "overfit": overfit,
+            "base_model": _base_model(recipe),
+            "corpus": corpus_of(prepared),
+            "threads": threads,
+        }
+        run = _new_run(recipe, output, device=str(chosen), overwrite=overwrite, demo=demo, **facts)
     gold = task.gold(prepared, "dev" if overfit is None else "train", overfit)
     scorer = DevScorer(task, recipe, gold, prepared, precision, tunes=overfit is None)
-    with training_in(run) if is_main_process() else nullcontext():
+    with training_in(run) if is_main_process() else nullcontext(), _stopped(run, recipe.name):
         if is_main_process():
+            if resume:
+                update_run(run, state="training", threads=threads)
             task.save_assets(recipe, prepared, run)
-            # A resumed run may stand elsewhere than it began: what was known of the encoder then still holds.
-            base = open_run(run, weights=False).info.base_model or _base_model(recipe)
-            update_run(
-                run,
-                state="training",
-                precision=precision,
-                prepared=str(prepared.resolve()),
-                overfit=overfit,
-                base_model=base,
-                corpus=corpus_of(prepared),
-            )
         stages = Stages(task, recipe, run, data, scorer, chosen, precision, overfit is not None, on_epoch, progress)
         if resume:
             stages.rewind()
-        try:
+        with memory_told(_LESS):
             stages.go(model)
-        except KeyboardInterrupt:
-            if is_main_process():
-                update_run(run, state="interrupted")
-            raise
-        tuned = _finish(stages, chosen) if is_main_process() else ()
+            tuned = _finish(stages, chosen) if is_main_process() else ()
     best = best_row(stages.state)
     fitted = None if overfit is None else best.get("score", 0.0) >= OVERFIT_TARGET
     return Trained(run, best, stages.state.rows, fitted, tuned)
 
 
-def _build(task: Task[Any], recipe: Recipe, prepared: Path, progress: Progress, *, dropout: bool) -> PreTrainedModel:
+@contextmanager
+def _stopped(run: Path, recipe: str) -> Iterator[None]:
+    """Leave a run in order whatever ends its training: with its state, and with nothing half written in it.
+
+    Raises:
+        UserError: what has diverged, or, in words of what to do, the disk that is full.
+    """
+    try:
+        yield
+    except BaseException as error:
+        why = why_unwritten(error)
+        if is_main_process():
+            clear_parts(run)
+            # On a full disk it may be wrong until the process is gone; then the run counts as interrupted anyway.
+            with suppress(OSError, UserError):
+                update_run(run, state="diverged" if isinstance(error, Diverged) else "interrupted")
+        if isinstance(error, Diverged):
+            error.file = str(run)
+        if why is None or isinstance(error, KeyboardInterrupt):
+            raise
+        raise Unwritten(
+            f"the training stopped: a file of it could not be written ({why}); what was saved before is untouched",
+            file=run,
+            mend=f"make room, then go on with: {resume_command(run, recipe)}",
+        ) from None
+
+
+def _build(
+    task: Task[Any], recipe: Recipe, prepared: Path, device: torch.device, progress: Progress, *, dropout: bool
+) -> PreTrainedModel:
     """A fresh model, ready to train; a self-check wants no dropout."""
     progress("make the model", 0, None)  # which may mean fetching an encoder from the hub
-    model = task.build_model(recipe, prepared)
+    with memory_told(_SMALLER), bounded_memory():
+        model = task.build_model(recipe, prepared)
+    check_memory(model, recipe.training, device)
     for module in model.modules() if not dropout else ():
         if isinstance(module, nn.Dropout):  # pretrained encoders bring their own
             module.p = 0.0
+    check_start(model)
     make_ready(model, recipe.training)
     progress("make the model", 1, 1)
     return model
+
+
+def check_memory(model: nn.Module, training: TrainingSection, device: torch.device) -> None:
+    """Raises UserError where gradients, the optimiser's two moments and the average of a model's weights are more than
+    this machine's memory holds: its process would be killed in the midst of the first steps."""
+    free = free_memory() if device.type == "cpu" else None
+    size = sum(weight.numel() * weight.element_size() for weight in model.parameters())
+    needed = size * (4 if training.ema_decay else 3)
+    if free is not None and needed > free:
+        raise UserError(
+            f"a model of {size / 2**30:,.1f} GiB needs {needed / 2**30:,.1f} GiB more to train, "
+            f"and {free / 2**30:,.1f} GiB of memory are free",
+            mend=_SMALLER,
+        )
 
 
 def _finish(stages: Stages, device: torch.device) -> Sequence[str]:
@@ -141,11 +214,12 @@ def _finish(stages: Stages, device: torch.device) -> Sequence[str]:
             tuned = scorer.tune(model)
             save_recipe(load_recipe(str(run / RECIPE_FILE), tuned), run / RECIPE_FILE)
         keep_dev(scorer, model, run, tuned, stages.progress)
-    shutil.rmtree(stages.checkpoints, ignore_errors=True)
-    update_run(run, state="finished", best=best, tuned=list(tuned))
+    update_run(run, best=best, tuned=list(tuned))
     if best:
         write_card(run)
-        update_run(run, files=model_files(run))
+    # Only now that all is written: from its last checkpoint a run can still be finished.
+    update_run(run, state="finished", files=model_files(run) if best else [])
+    shutil.rmtree(stages.checkpoints, ignore_errors=True)
     return tuned
 
 
@@ -155,24 +229,9 @@ def _base_model(recipe: Recipe) -> str | None:
     return None if encoder is None or Path(encoder.name).exists() else encoder.name
 
 
-def _begun(run: Path) -> tuple[Recipe, Path, int | None, str]:
-    """What an unfinished run began with: recipe, prepared folder, ``overfit``, precision.
-
-    Raises UserError if it cannot go on.
-    """
-    entry = open_run(run, weights=False)
-    if entry.state == "finished":
-        raise UserError("is finished already", file=run, mend="leave out --resume to train anew")
-    info = entry.info
-    prepared = Path(info.prepared)
-    if not info.prepared or not prepared.is_dir():
-        raise UserError("cannot go on: its prepared data is gone", file=run, mend="leave out --resume to train anew")
-    return load_recipe(str(run / RECIPE_FILE)), prepared, info.overfit, info.precision
-
-
-def _new_run(recipe: Recipe, output: Path | None, device: torch.device, *, overwrite: bool) -> Path:
+def _new_run(recipe: Recipe, output: Path | None, **facts: Any) -> Path:
     if is_main_process():
-        return create_run(recipe, output, device=str(device), overwrite=overwrite)
+        return create_run(recipe, output, **facts)
     if output is None:
         raise UserError("several processes need one run folder", field="--output", mend="add --output DIR")
     return output

@@ -50,7 +50,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         # A run folder in place of a recipe means that run, not the latest of its recipe.
         (
             "predict --recipe runs/mine --text 字",
-            "runs/mine: has no weights yet (interrupted) → finish it with `ietool train … --resume`",
+            "runs/mine: has no weights yet (interrupted) → to train anew choose another --output, or give"
+            " --output runs/mine --overwrite",
         ),
         (
             "predict --run runs/mine/run.json --text 字",
@@ -102,7 +103,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ),
         (
             "train --recipe el --resume --output runs/mine",
-            "runs/mine: is a run of ske, not of el → go on with it by --recipe ske",
+            "runs/mine: is a run of ske, not of el"
+            " → go on with it by: ietool train --recipe ske --output runs/mine --resume",
         ),
         (
             "prepare --recipe el --train gold.json --dev gold.json",

@@ -146,7 +146,7 @@ def test_no_file_but_its_own_knows_a_head_or_a_task() -> None:
     for path in top.rglob("*.py"):
         assert not re.search(r"\btoy", path.read_text(encoding="utf-8").lower()), path
     # What the contract needs not, a task need not have.
-    assert set(vars(ToyTask)) - {"name", "title", "heads", "scorers"} == {
+    assert set(vars(ToyTask)) - {"name", "title", "finds", "heads", "scorers"} == {
         *Task.__abstractmethods__, "__module__", "__doc__", "__orig_bases__", "__abstractmethods__", "_abc_impl",
         "__parameters__",
     }  # fmt: skip

@@ -11,7 +11,7 @@ from ietool.core.contract import PrepareReport, Task
 from ietool.core.forms import Form, with_keys
 from ietool.core.heads import Head
 from ietool.core.sources import Sources
-from ietool.files import Line
+from ietool.files import Line, OnBad
 from ietool.progress import Progress, no_progress
 from ietool.scoring.report import Report
 from ietool.tables import Table
@@ -38,6 +38,7 @@ class ElTask(Task[ElRecipe]):
 
     name = "el"
     title = "entity linking"
+    finds = "mentions"
     heads = (
         ElHead(
             "joint",
@@ -93,10 +94,10 @@ class ElTask(Task[ElRecipe]):
 
         return locate(folder, needed)
 
-    def read_inputs(self, lines: Iterable[Line]) -> Iterator[Example]:
+    def read_inputs(self, lines: Iterable[Line], on_bad: OnBad | None = None) -> Iterator[Example]:
         from ietool.tasks.el.data.reading import read_inputs
 
-        return read_inputs(lines)
+        return read_inputs(lines, on_bad)
 
     def input_of(self, text: str) -> Example:
         from ietool.tasks.el.data.example import Example
@@ -140,8 +141,8 @@ class ElTask(Task[ElRecipe]):
 
     # -- score/
 
-    def is_found(self, prediction: Linking) -> bool:
-        return bool(prediction.mentions)
+    def found(self, prediction: Linking) -> int:
+        return len(prediction.mentions)
 
     def evaluate(
         self,

@@ -10,7 +10,7 @@ from ietool.core.contract import PrepareReport, Task
 from ietool.core.forms import Form
 from ietool.core.heads import Head
 from ietool.core.sources import Sources
-from ietool.files import Line
+from ietool.files import Line, OnBad
 from ietool.progress import Progress, no_progress
 from ietool.scoring.report import Report
 from ietool.tables import Table
@@ -27,6 +27,7 @@ class NerTask(Task[NerRecipe]):
 
     name = "ner"
     title = "named entities"
+    finds = "entities"
     heads = (
         Head(
             "crf",
@@ -90,10 +91,15 @@ class NerTask(Task[NerRecipe]):
 
         return locate(folder, needed)
 
-    def read_inputs(self, lines: Iterable[Line]) -> Iterator[Example]:
+    def open_inputs(self, source: str, on_bad: OnBad | None = None) -> Iterator[Example]:
+        from ietool.tasks.ner.data.reading import load_inputs
+
+        return load_inputs(source, on_bad)
+
+    def read_inputs(self, lines: Iterable[Line], on_bad: OnBad | None = None) -> Iterator[Example]:
         from ietool.tasks.ner.data.reading import read_inputs
 
-        return read_inputs(lines)
+        return read_inputs(lines, on_bad)
 
     def input_of(self, text: str) -> Example:
         from ietool.tasks.ner.data.example import Example
@@ -133,8 +139,8 @@ class NerTask(Task[NerRecipe]):
 
     # -- score/
 
-    def is_found(self, prediction: Recognised) -> bool:
-        return bool(prediction.entities)
+    def found(self, prediction: Recognised) -> int:
+        return len(prediction.entities)
 
     def evaluate(
         self,

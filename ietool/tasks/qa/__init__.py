@@ -11,7 +11,7 @@ from ietool.core.contract import PrepareReport, Task
 from ietool.core.forms import Form
 from ietool.core.heads import Head
 from ietool.core.sources import Sources
-from ietool.files import Line
+from ietool.files import Line, OnBad
 from ietool.progress import Progress, no_progress
 from ietool.scoring.report import Report
 from ietool.tables import Table
@@ -40,6 +40,9 @@ class QaTask(Task[QaRecipe]):
 
     name = "qa"
     title = "question answering"
+    inputs = "questions"
+    asks_text = False  # a question and its passages, with tabs between them
+    finds = "answers"
     heads = (
         QaHead(
             "reader",
@@ -98,12 +101,12 @@ class QaTask(Task[QaRecipe]):
 
         return locate(folder, needed)
 
-    def open_inputs(self, source: str) -> Iterator[Question]:
+    def open_inputs(self, source: str, on_bad: OnBad | None = None) -> Iterator[Question]:
         from ietool.tasks.qa.data.reading import read_inputs_file
 
-        return read_inputs_file(source)
+        return read_inputs_file(source, on_bad)
 
-    def read_inputs(self, lines: Iterable[Line]) -> Iterator[Question]:
+    def read_inputs(self, lines: Iterable[Line], on_bad: OnBad | None = None) -> Iterator[Question]:
         raise NotImplementedError("files of questions are read as a whole: see open_inputs")
 
     def input_of(self, text: str) -> Question:
@@ -149,8 +152,8 @@ class QaTask(Task[QaRecipe]):
 
     # -- score/
 
-    def is_found(self, prediction: Answered) -> bool:
-        return bool(prediction.answer)
+    def found(self, prediction: Answered) -> int:
+        return int(bool(prediction.answer))
 
     def evaluate(
         self,

@@ -10,7 +10,7 @@ from ietool.core.contract import PrepareReport, Task
 from ietool.core.forms import Form, with_keys
 from ietool.core.heads import Head
 from ietool.core.sources import Sources
-from ietool.files import Line
+from ietool.files import Line, OnBad
 from ietool.progress import Progress, no_progress
 from ietool.scoring.report import Report
 from ietool.tables import Table
@@ -27,6 +27,7 @@ class SkeTask(Task[SkeRecipe]):
 
     name = "ske"
     title = "triple extraction"
+    finds = "triples"
     heads = (
         Head(
             "graph",
@@ -73,7 +74,8 @@ class SkeTask(Task[SkeRecipe]):
     )
     gold_keys = ("postag",)
     former_keys = FORMER_KEYS
-    further_roles = ("schema", "test")
+    roles = ("train",)
+    further_roles = ("schema", "dev", "test")
     scorers = ("duie2", "ske2019")
     # What some 1,600 sentences want: more steps an epoch, a rate that stays up, an average over fewer steps.
     demo = (
@@ -93,10 +95,10 @@ class SkeTask(Task[SkeRecipe]):
 
         return locate(folder, needed)
 
-    def read_inputs(self, lines: Iterable[Line]) -> Iterator[Example]:
+    def read_inputs(self, lines: Iterable[Line], on_bad: OnBad | None = None) -> Iterator[Example]:
         from ietool.tasks.ske.data.reading import read_inputs
 
-        return read_inputs(lines)
+        return read_inputs(lines, on_bad)
 
     def input_of(self, text: str) -> Example:
         from ietool.tasks.ske.data.example import Example
@@ -145,8 +147,8 @@ class SkeTask(Task[SkeRecipe]):
 
     # -- score/
 
-    def is_found(self, prediction: Extraction) -> bool:
-        return bool(prediction.triples)
+    def found(self, prediction: Extraction) -> int:
+        return len(prediction.triples)
 
     def check(self, recipe: SkeRecipe) -> None:
         from ietool.tasks.ske.features.featurizer import find_rules

@@ -27,6 +27,8 @@ class DataSection(WindowedSection):
         96, description="characters two neighbouring windows of a long text share"
     )
     occurrences: Literal["all", "first"] = Field("all", description="which occurrences of a gold name are labelled")
+    held_out: Share = Field(0.1, description="share of train that becomes dev where no dev file is given")
+    held_out_seed: Annotated[int, Field(ge=0)] = Field(42, description="which share that is")
 
 
 class EncoderSection(DGCNNSection):

@@ -12,7 +12,7 @@ from ietool.core.contract import PrepareReport, Task
 from ietool.core.heads import Head
 from ietool.core.sources import Sources
 from ietool.errors import UserError
-from ietool.files import Line
+from ietool.files import Line, OnBad
 from ietool.progress import Progress, no_progress
 from ietool.scoring.report import Report
 from ietool.tables import Table
@@ -25,6 +25,7 @@ class ToyTask(Task[ToyRecipe]):
 
     name = "toy"
     title = "digits in texts"
+    finds = "digits"
     heads = (
         Head(
             "table",
@@ -47,7 +48,7 @@ class ToyTask(Task[ToyRecipe]):
                 raise UserError(f"has no {role} file", file=folder, mend=f"add {path.name}")
         return Sources(found)
 
-    def read_inputs(self, lines: Iterable[Line]) -> Iterator[Example]:
+    def read_inputs(self, lines: Iterable[Line], on_bad: OnBad | None = None) -> Iterator[Example]:
         return read_examples(lines)
 
     def input_of(self, text: str) -> Example:
@@ -72,8 +73,8 @@ class ToyTask(Task[ToyRecipe]):
     def gold(self, prepared: Path, split: str = "dev", limit: int | None = None) -> Sequence[Example]:
         return read_gold(prepared / f"{split}.jsonl", limit)
 
-    def is_found(self, prediction: Example) -> bool:
-        return bool(prediction.digits)
+    def found(self, prediction: Example) -> int:
+        return len(prediction.digits)
 
     def evaluate(
         self,

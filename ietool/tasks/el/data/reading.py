@@ -68,16 +68,20 @@ def read_examples(lines: Iterable[Line], on_bad: OnBad | None = None, *, need_id
     return read_records(lines, parse, on_bad)
 
 
-def read_inputs(lines: Iterable[Line]) -> Iterator[Example]:
+def read_inputs(lines: Iterable[Line], on_bad: OnBad | None = None) -> Iterator[Example]:
     """Stream the texts of a test file, with the mentions that it gives (CCKS 2020 does), without their ids.
 
     A text without ``text_id`` gets the number of its line. An empty text is let through, since a submission needs its
     line: nothing can be found in it.
 
+    Args:
+        on_bad: told of bad records, which are then skipped; without it the first one raises.
+
     Raises:
         UserError: naming file, line and field of what is not of that form.
     """
-    for file, number, line in lines:
+
+    def parse(line: str, file: str, number: int) -> Example:
         record = parse_json(line, file, number)
         text_id = str(number)
         if "text_id" in record:
@@ -87,7 +91,9 @@ def read_inputs(lines: Iterable[Line]) -> Iterator[Example]:
         if record.get("mention_data") is not None:
             marked = _mentions(record["mention_data"], text, file, number, need_ids=False)
             given = tuple(dict.fromkeys(Mention(m.mention, m.start) for m in marked))
-        yield Example(text_id, text, given, file, number)
+        return Example(text_id, text, given, file, number)
+
+    return read_records(lines, parse, on_bad)
 
 
 def _string(

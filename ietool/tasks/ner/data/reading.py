@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterable, Iterator
+from functools import partial
 from itertools import chain
 from pathlib import Path
 
 from ietool.errors import UserError
 from ietool.files import OnBad, read_lines
-from ietool.records import Told
+from ietool.records import Told, read_records
 from ietool.tasks.ner.data.example import Example
 from ietool.tasks.ner.data.forms.cluener import parse_record
 from ietool.tasks.ner.data.forms.recognise import CLUENER, KNOWN, is_json
@@ -113,25 +114,38 @@ def _sentences(path: str | Path, scheme: Scheme, on_bad: OnBad | None) -> Iterat
         yield example
 
 
-def read_inputs(lines: Iterable[Line]) -> Iterator[Example]:
+def load_inputs(path: str | Path, on_bad: OnBad | None = None) -> Iterator[Example]:
+    """:func:`read_inputs` of a file; of one that holds tokens a line that is not UTF-8 makes its whole sentence bad."""
+    reader = SentenceReader(tags=None, on_bad=on_bad)
+    return _inputs(read_lines(path, None if on_bad is None else reader.unread), reader, on_bad)
+
+
+def read_inputs(lines: Iterable[Line], on_bad: OnBad | None = None) -> Iterator[Example]:
     """Stream the texts of a test file of any form; gold, where there is some, is not looked at.
 
     Args:
         lines: (file, number, text), without blank lines: a gap in the numbers is one.
+        on_bad: told of bad records, which are then skipped; without it the first one raises.
 
     Raises:
-        UserError: naming file, line and field.
+        UserError: naming file, line and field; with ``on_bad`` only when there are bad records and no good one.
     """
-    stream = iter(lines)
-    first = next(stream, None)
+    return _inputs(iter(lines), SentenceReader(tags=None, on_bad=on_bad), on_bad)
+
+
+def _inputs(lines: Iterator[Line], reader: SentenceReader, on_bad: OnBad | None) -> Iterator[Example]:
+    first = next(lines, None)
     if first is None:
+        if reader.first_unread:
+            raise reader.first_unread
         return
-    everything = chain([first], stream)
+    everything = chain([first], lines)
     if is_json(first[2]):
-        for file, number, line in everything:
-            yield parse_record(line, file, number, labels=False)
+        yield from read_records(everything, partial(parse_record, labels=False), on_bad)
+        for _ in reader.read(()):  # tells of lines that are not UTF-8
+            pass
     else:
-        for sentence in SentenceReader(tags=None).read(everything):
+        for sentence in reader.read(everything):
             yield make_example(sentence, None)
 
 

@@ -56,13 +56,14 @@ def detect_form(path: str | Path) -> str:
     return first_form(path)
 
 
-def read_inputs_file(source: str, form: str | None = None) -> Iterator[Question]:
-    """Stream the questions of a test file, or of one with gold, which is read where it is there.
+def read_inputs_file(source: str, on_bad: OnBad | None = None, *, form: str | None = None) -> Iterator[Question]:
+    """Stream the questions of a test file, or of one with gold, which is read where it is there; with ``on_bad`` bad
+    ones go there and are left out.
 
     Raises:
         UserError: as :func:`load_questions`.
     """
-    return load_questions(source, form=form, needs_answers=False)
+    return load_questions(source, on_bad, form=form, needs_answers=False)
 
 
 def input_of(text: str) -> Question:

@@ -134,18 +134,24 @@ def _types(spo: dict[str, Any]) -> Types:
     )
 
 
-def read_inputs(lines: Iterable[Line]) -> Iterator[Example]:
+def read_inputs(lines: Iterable[Line], on_bad: OnBad | None = None) -> Iterator[Example]:
     """Stream the texts of a test file; all else in a record, gold included, is ignored.
 
     An empty text is let through, since a submission needs its line: nothing can be found in it.
 
+    Args:
+        on_bad: told of bad records, which are then skipped; without it the first one raises.
+
     Raises:
         UserError: naming file and line, when a record has no text.
     """
-    for file, number, line in lines:
+
+    def parse(line: str, file: str, number: int) -> Example:
         record = parse_json(line, file, number)
         text = record.get("text")
         if not isinstance(text, str):
             what = not_a(record, "text", "a string")
             raise UserError(what, file=file, line=number, field="text", mend='write one {"text": …} a line')
-        yield Example(text, (), file, number)
+        return Example(text, (), file, number)
+
+    return read_records(lines, parse, on_bad)

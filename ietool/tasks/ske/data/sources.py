@@ -21,6 +21,7 @@ NAMES = FileNames(
 )
 
 
-def locate(folder: Path, needed: Collection[str] = ("train", "dev")) -> Sources:
-    """The files in a folder; the schema may be absent, since it can be told from the data. See :class:`FileNames`."""
+def locate(folder: Path, needed: Collection[str] = ("train",)) -> Sources:
+    """The files in a folder; dev may be absent, and the schema, since it can be told from the data. See
+    :class:`FileNames`."""
     return NAMES.locate(folder, needed)

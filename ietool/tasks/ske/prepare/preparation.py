@@ -16,7 +16,16 @@ from typing import Any
 import numpy as np
 
 from ietool.core.contract import PrepareReport
-from ietool.core.intake import EVERY, Intake, Kept, bare, scratch_folder
+from ietool.core.intake import (
+    EVERY,
+    HoldOut,
+    Intake,
+    Kept,
+    bare,
+    held_out_note,
+    nothing_held_out,
+    scratch_folder,
+)
 from ietool.core.learnable import check_known, check_learnable
 from ietool.core.sources import Sources
 from ietool.core.survey import oracle_table
@@ -65,7 +74,7 @@ def prepare(
 ) -> PrepareReport:
     """Validate and encode ``train`` and ``dev`` of the sources into ``folder``; see :meth:`Task.prepare`.
 
-    Of a text that train has several times the first copy is used.
+    Of a text that train has several times the first copy is used. Without ``dev`` a share of train is held out.
 
     Args:
         perfect: of the decoder of the recipe's head, for the oracle recall.
@@ -136,8 +145,11 @@ class _Preparation:
         report.statistics = {name: s.numbers() for name, s in splits.items()}
         report.statistics["overlap"] = self.overlap.numbers(splits["dev"])
         report.statistics["labels"] = len(self.labels)
-        report.notes = statistics.notes(splits, self.overlap, self.recipe.data.window)
+        data = self.recipe.data
+        report.notes = statistics.notes(splits, self.overlap, data.window)
         report.notes += check_learnable(oracles, "triples", MENDS, self.sources.files["train"])
+        if "dev" not in self.sources.files:
+            report.notes.append(held_out_note(splits["dev"].texts, "texts", data.held_out, data.held_out_seed))
         if "schema" not in self.sources.files:
             report.notes.append(f"no schema was given: its {len(self.schema.relations)} relations are those of train")
         return report
@@ -154,12 +166,15 @@ class _Preparation:
             yield example
 
     def read_train(self) -> None:
-        """Keep train, and write all that features need."""
-        recipe, folder = self.recipe, self.folder
+        """Keep train, hold out dev where there is none, and write all that features need."""
+        recipe, folder, data = self.recipe, self.folder, self.recipe.data
+        hold = None if "dev" in self.sources.files else HoldOut(data.held_out, data.held_out_seed)
         characters: Counter[str] = Counter()
-        for example in self.intake.train(self.examples("train"), self.splits["train"]):
+        for example in self.intake.train(self.examples("train"), self.splits["train"], hold):
             characters.update(fold(example.text))
             self.builder.add(set(facts(example.triples, self.labels)))
+        if hold and not self.intake.held:
+            raise nothing_held_out(self.sources.files["train"])
         self.builder.write(folder)
         write_reader(folder, recipe.model.encoder, characters)
         (folder / SCHEMA).write_text(self.schema.to_json(), encoding="utf-8")
@@ -196,9 +211,11 @@ class _Preparation:
         counts = self.splits["dev"]
         for batch in batches(self._dev(), _BATCH_CHARACTERS):
             self.encode(featurizer, batch, counts)
+        counts.records = counts.records or counts.texts
 
     def _dev(self) -> Iterator[Example]:
-        for example, in_train in self.intake.dev(self.examples("dev"), self.splits["dev"]):
+        given = self.examples("dev") if "dev" in self.sources.files else None
+        for example, in_train in self.intake.dev(given, self.splits["dev"]):
             self.overlap.texts += in_train
             self.overlap.triples += sum(
                 all(self.builder.knows(fact) for fact in facts([triple], self.labels)) for triple in example.triples

@@ -13,6 +13,7 @@ from datasets import load_from_disk
 
 from ietool.core.intake import GROUPS
 from ietool.core.sources import Sources
+from ietool.errors import UserError
 from ietool.recipe_io import load_recipe
 from ietool.tasks.ske import SkeTask
 from ietool.tasks.ske.features.featurizer import SCHEMA, Featurizer, copy_assets, read_assets_schema
@@ -162,3 +163,27 @@ def test_all_of_train_is_kept_with_its_row_numbers(tmp_path: Path) -> None:
     assert all(row["text"] in train[row[RECORD]].text for row in table)
     data = SkeTask().training_set(chosen, out, rows=[2, 40])
     assert len(data) == cuts[2] + cuts[40] == len(data.lengths)
+
+
+def test_a_share_is_held_out_where_there_is_no_dev(tmp_path: Path) -> None:
+    task = SkeTask()
+    train = write(tmp_path / "t.json", 40)
+
+    def prepared(name: str, *overrides: str) -> tuple[Path, Any]:
+        out = tmp_path / name
+        out.mkdir()
+        return out, task.prepare(
+            recipe(*overrides), Sources({"train": train}), out, rejects=None, progress=lambda *_: None
+        )
+
+    folder, report = prepared("one", "data.held_out=0.3")
+    dev, kept = ({e.text for e in task.gold(folder, split)} for split in ("dev", "train"))
+    assert len(dev) + len(kept) == 40 and not dev & kept and 4 < len(dev) < 25
+    assert any(f"{len(dev)} texts of train are held out (data.held_out=0.3, seed 42)" in note for note in report.notes)
+    assert report.statistics["dev"]["records"] == len(dev)
+    assert set(load_from_disk(str(folder / "train"))["text"]) == kept
+    again, _ = prepared("two", "data.held_out=0.3", "data.held_out_seed=7")
+    assert {e.text for e in task.gold(again)} != dev
+    with pytest.raises(UserError, match="gives no text to hold out as dev → name a dev file with --dev FILE"):
+        prepared("none", "data.held_out=0")
+    assert not any("held out" in note for note in run(tmp_path / "given")[2].notes)
