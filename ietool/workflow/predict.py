@@ -9,7 +9,7 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
-from ietool.core.forms import told_apart
+from ietool.core.forms import reading, told_apart
 from ietool.errors import WHOLE, UserError
 from ietool.files import OnBad
 from ietool.outputs import atomic_text, check_output, unpacked_name
