@@ -82,7 +82,7 @@ class Worker:
             self.process = None
 
 
-def fault_of(answer: dict[str, Any]) -> str | None:
+def fault_of(answer: dict[str, Any], megabytes: int = MEGABYTES) -> str | None:
     """What is wrong with an answer; None where all is well."""
     err = answer["err"]
     errors = [line for line in err.split("\n") if line.startswith("error: ")]
@@ -96,7 +96,7 @@ def fault_of(answer: dict[str, Any]) -> str | None:
         return "control characters"
     if any(len(line) > 1500 for line in errors):
         return "an error of more than 1,500 characters"
-    if answer["megabytes"] > MEGABYTES:
+    if answer["megabytes"] > megabytes:
         return f"{answer['megabytes']} MB"
     return None
 
