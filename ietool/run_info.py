@@ -17,7 +17,7 @@ from typing_extensions import TypedDict
 
 from ietool.errors import WHOLE, UserError, cause
 from ietool.outputs import atomic_text
-from ietool.plain_json import UnknownNumber, dump_json, load_json
+from ietool.plain_json import UnknownNumber, dump_json, json_kind, load_json
 from ietool.version import __version__
 
 RUN_FILE = "run.json"
@@ -124,7 +124,11 @@ def read_info(folder: Path) -> RunInfo | None:
         if len(content) > _LARGEST:
             raise ValueError(f"more than {_LARGEST >> 20} MB")
         data = load_json(content.decode("utf-8"))
-        data |= data.pop("extra", {})  # of format 1
+        extra = data.pop("extra", {}) if isinstance(data, dict) else {}  # of format 1
+        for value, name in ((data, "it"), (extra, "extra")):
+            if not isinstance(value, dict):
+                raise ValueError(f"{name} is {json_kind(value)}, an object is needed")
+        data |= extra
         version, versions = data.get("format", 1), data.get("versions")
     except (FileNotFoundError, NotADirectoryError):
         return None

@@ -46,7 +46,8 @@ def change(folder: Path, **changes: Any) -> None:
     [
         ({"created": 5}, "created: is damaged"),
         ({"created": None}, "created: is damaged"),
-        ({"extra": None}, "run.json: is damaged"),
+        ({"extra": None}, "run.json: is damaged (extra is null, an object is needed)"),
+        ({"extra": []}, "run.json: is damaged (extra is a list, an object is needed)"),
         ({"best": "x"}, "best: is damaged"),
         ({"best": {"score": "high", "metric": "duie2"}}, "best.score: is damaged"),
         ({"best": {"score": float("nan"), "metric": "duie2"}}, "NaN is no number of JSON"),
@@ -98,6 +99,7 @@ def test_a_damaged_run_is_listed_and_breaks_nothing(
         ("model.safetensors", None),
         ("run.json", "[" * 100_000),
         ("run.json", "\x00"),
+        ("run.json", "[]"),
     ],
 )
 def test_other_files_of_a_run(name: str, content: str | None, capsys: pytest.CaptureFixture[str]) -> None:

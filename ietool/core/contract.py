@@ -208,13 +208,13 @@ class Task(ABC, Generic[R]):
         Raises:
             UserError: the folder's files are missing or damaged.
         """
-        from ietool.nn.pretrained import open_pretrained
-
         settings = read_settings(run / CONFIG_FILE)
         head = self.head_of(settings)
         if head is None:
             kind = settings.get("model_type")
             raise UserError(f"is of an unknown model ({kind!r})", file=run / CONFIG_FILE, mend=WHOLE)
+        from ietool.nn.pretrained import open_pretrained
+
         return open_pretrained(head.load("model"), run)
 
     # -- batches → candidates → predictions (heads/)
