@@ -178,7 +178,8 @@ class Task(ABC, Generic[R]):
         """Validate, encode and write features and everything a run must carry into ``folder``.
 
         With ``rejects``, bad records go to that file with their reason and are counted; without, the first one raises
-        UserError. ``folder`` is empty and private: the caller renames it into place when all went well.
+        UserError. ``folder`` is private, and empty but for the tokenizer of a pretrained encoder: the caller renames it
+        into place when all went well.
         """
 
     @abstractmethod

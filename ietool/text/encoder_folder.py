@@ -6,6 +6,7 @@ named as what it is; the libraries say something else, an hour later.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 from pathlib import Path
@@ -53,8 +54,9 @@ def check_encoder_config(name: str) -> None:
     if not name.strip() or not folder.is_dir():  # no name would be the working folder
         return
     for path in sorted(folder.iterdir()):
-        if path.is_file() and path.stat().st_size < 1024 and path.read_bytes().startswith(_LFS):
-            _refuse(path, "is a Git LFS pointer, not the file itself", "fetch the files: git lfs pull")
+        with contextlib.suppress(OSError):  # what may not be read is told where it is needed
+            if path.is_file() and path.stat().st_size < 1024 and path.read_bytes().startswith(_LFS):
+                _refuse(path, "is a Git LFS pointer, not the file itself", "fetch the files: git lfs pull")
     if not (folder / CONFIG).is_file():
         _check_foreign(folder)
         what = "there is none" if any(folder.iterdir()) else "it is empty"

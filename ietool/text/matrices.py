@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from ietool.errors import UserError
+from ietool.errors import UserError, reason_of
 
 
 def open_matrix(path: Path, mend: str) -> npt.NDArray[np.floating]:
@@ -25,6 +25,7 @@ def open_matrix(path: Path, mend: str) -> npt.NDArray[np.floating]:
             raise ValueError("an archive of several arrays")
     # Whatever a damaged header makes of numpy, which reads it as Python: many kinds, one cause.
     except Exception as error:
-        reason = " ".join(str(error).split())[:160] or type(error).__name__
+        is_told = isinstance(error, ValueError | EOFError | OSError)
+        reason = reason_of(error) if is_told else "its header is damaged or cut off"
         raise UserError(f"is no array of numbers ({reason})", file=path, mend=mend) from None
     return matrix

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ietool.errors import UserError
@@ -92,6 +92,7 @@ def test_utf_16_is_told(tmp_path: Path) -> None:
         assert "UTF-16" in message
 
 
+@settings(max_examples=40)
 @given(
     st.lists(
         st.tuples(
@@ -115,6 +116,7 @@ def test_what_is_written_as_text_is_read(
     assert np.array_equal(found.matrix, np.array([numbers for _, numbers in kept], np.float16))
 
 
+@settings(max_examples=40)
 @given(st.integers(1, 5), st.integers(3, 40), st.integers(0, 2**32))
 def test_what_is_written_as_binary_is_read(
     tmp_path_factory: pytest.TempPathFactory, count: int, size: int, seed: int

@@ -123,7 +123,7 @@ def test_a_preparation_on_tokens_tells_what_tokens_cannot_say(tmp_path: Path) ->
 
 
 def test_windows_longer_than_the_encoder_are_told(tmp_path: Path, monkeypatch: Any) -> None:
-    monkeypatch.setattr("ietool.text.tokens._positions", lambda *_: 8)
+    monkeypatch.setattr("ietool.text.tokens.positions_of", lambda *_: 8)
     counts, notes = run(tmp_path)
     assert counts["train"]["windows_cut"] == counts["dev"]["windows_cut"] == 4
     assert len([note for note in notes if "4 windows lose their end" in note]) == 2
