@@ -260,7 +260,7 @@ def test_24_push_sends_nothing_from_outside(case: Open) -> None:
 
 @pytest.mark.parametrize(
     "changes",
-    [{"created": 5}, {"created": None}, {"best": "x"}, {"differences": []}, {"versions": 3}, {"corpus": []}],
+    [{"created": 5}, {"created": None}, {"best": "x"}, {"differences": []}, {"versions": 3}, {"extra": []}],
     ids=str,
 )
 def test_25_a_damaged_run_breaks_no_other_command(case: Open, changes: dict[str, Any]) -> None:
