@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -98,3 +98,48 @@ def diverged(what: str, step: int, epoch: int, section: TrainingSection, rate: f
         field="training",
         mend=", ".join(mends),
     )
+
+
+class Watch:
+    """What is known of losses, gradients and left-out steps of a stage.
+
+    Args:
+        device: on which it trains.
+        rate: of the stage.
+        precision: ``fp32``, ``bf16`` or ``fp16``.
+    """
+
+    def __init__(self, device: torch.device, section: TrainingSection, rate: float, precision: str) -> None:
+        self.section, self.rate, self.precision = section, rate, precision
+        self.loss, self.gradient = FirstNotFinite(device), FirstNotFinite(device)
+        self._left_out = 0
+
+    def stepped(self, *, left_out: bool) -> None:
+        """A step is over; a gradient scaler may have left it out."""
+        self._left_out = self._left_out + 1 if left_out else 0
+
+    def check(self, step: int, per_epoch: int, *, asks: bool = True, models: Sequence[nn.Module] = ()) -> None:
+        """Raise where something is no number.
+
+        Args:
+            step: the last one, counted from 1.
+            per_epoch: steps of an epoch.
+            asks: whether losses and gradients so far are looked at, for which a GPU is waited for.
+            models: whose weights are looked at, too.
+
+        Raises:
+            Diverged: something is not finite. All processes find it at the same step where it is in gradients or
+                weights, which they share.
+        """
+        found: dict[str, int | None] = {}
+        if asks:
+            found = {"loss is": self.loss.step(), "gradient is": self.gradient.step()}
+        if self._left_out >= SKIPPED:
+            found["gradient is"] = step + 1 - self._left_out
+        if not any(found.values()) and not all(map(all_finite, models)):
+            found["weights are"] = step
+        known = {what: at for what, at in found.items() if at is not None}
+        if known:
+            what, first = min(known.items(), key=lambda pair: pair[1])
+            epoch = max(first - 1, 0) // per_epoch + 1
+            raise diverged(what, first, epoch, self.section, self.rate, self.precision)

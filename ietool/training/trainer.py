@@ -23,10 +23,11 @@ from ietool.runs import LOGS
 from ietool.training.adversarial import disturbed
 from ietool.training.arguments import tensorboard
 from ietool.training.ema import make_ema
-from ietool.training.finite import EVERY, SKIPPED, FirstNotFinite, all_finite, diverged
+from ietool.training.finite import EVERY, Watch
 from ietool.training.optimiser import parameter_groups
 from ietool.training.reached import PROGRESS_FILE, EpochRow, TrainState, write_rows
 from ietool.training.sampler import LengthBucketSampler
+from ietool.training.saving import save_weights, sync
 from ietool.training.sets import TrainingSet
 
 Evaluate = Callable[[PreTrainedModel], tuple[dict[str, float], str]]
@@ -124,7 +125,6 @@ class IETrainer(Trainer):
         )
         self.epoch_begin, self.first_step = time.monotonic(), 0
         self.carried: tuple[float, int] | None = None
-        self.skipped = 0
         self.sampler: LengthBucketSampler | None = None
         # The parent insists on an evaluation set; ours is scored by :meth:`evaluate`.
         super().__init__(
@@ -138,7 +138,8 @@ class IETrainer(Trainer):
         if section.tensorboard and self.is_world_process_zero():
             self.add_callback(tensorboard(run / LOGS / f"stage-{state.stage}"))
         self.ema = make_ema(self.model, section.ema_decay) if section.ema_decay else None
-        self.bad_loss, self.bad_gradient = (FirstNotFinite(self.args.device) for _ in range(2))
+        precision = "fp16" if arguments.fp16 else "bf16" if arguments.bf16 else "fp32"
+        self.watch = Watch(arguments.device, section, arguments.learning_rate, precision)
         quiet: Progress = lambda step, done, total: None  # noqa: E731
         self.add_callback(_Steps(self, progress if self.is_world_process_zero() else quiet))
         if section.patience:
@@ -186,14 +187,14 @@ class IETrainer(Trainer):
         if self.section.adversarial:
             with disturbed(self.accelerator.unwrap_model(model), self.section.adversarial):
                 super().training_step(model, inputs, *args, **kwargs)
-        self.bad_loss.see(loss, self.state.global_step + 1)
+        self.watch.loss.see(loss, self.state.global_step + 1)
         return loss
 
     def _get_grad_norm(self, model: Any, grad_norm: Any = None) -> Any:
         """The parent's, which is asked at every step; a scaler (fp16) leaves steps out whose gradients overflow."""
         norm = super()._get_grad_norm(model, grad_norm)
         if self.accelerator.scaler is None:
-            self.bad_gradient.see(torch.as_tensor(norm), self.state.global_step + 1)
+            self.watch.gradient.see(torch.as_tensor(norm), self.state.global_step + 1)
         return norm
 
     def _get_learning_rate(self) -> float:
@@ -209,36 +210,15 @@ class IETrainer(Trainer):
         return float(shown * now / base) if base else float(now)
 
     def after_step(self) -> None:
-        self.skipped = self.skipped + 1 if self.accelerator.optimizer_step_was_skipped else 0
+        self.watch.stepped(left_out=self.accelerator.optimizer_step_was_skipped)
         if self.ema is not None:
             self.ema.update_parameters(self.accelerator.unwrap_model(self.model))
 
     def check_finite(self, *, asks: bool = True, weights: bool = False) -> None:
-        """Stop the training when something of it is no number any more.
-
-        Args:
-            asks: whether losses and gradients so far are looked at, for which a GPU is waited for.
-            weights: whether the weights are, too.
-
-        Raises:
-            Diverged: something is not finite. All processes find it at the same step where it is in gradients or
-                weights, which they share.
-        """
-        found: dict[str, int | None] = {}
-        if asks:
-            found = {"loss is": self.bad_loss.step(), "gradient is": self.bad_gradient.step()}
-        if self.skipped >= SKIPPED:
-            found["gradient is"] = self.state.global_step + 1 - self.skipped
+        """Stop the training when something of it is no number any more; see :meth:`Watch.check`."""
         models = [self.accelerator.unwrap_model(self.model), *([self.ema.module] if self.ema is not None else [])]
-        if weights and not any(found.values()) and not all(map(all_finite, models)):
-            found["weights are"] = self.state.global_step
-        known = {what: step for what, step in found.items() if step is not None}
-        if known:
-            what, step = min(known.items(), key=lambda pair: pair[1])
-            per_epoch = max(1, self.state.max_steps // max(1, math.ceil(self.args.num_train_epochs)))
-            precision = "fp16" if self.args.fp16 else "bf16" if self.args.bf16 else "fp32"
-            epoch = max(step - 1, 0) // per_epoch + 1
-            raise diverged(what, step, epoch, self.section, self.args.learning_rate, precision)
+        steps = max(1, self.state.max_steps // max(1, math.ceil(self.args.num_train_epochs)))
+        self.watch.check(self.state.global_step, steps, asks=asks, models=models if weights else ())
 
     # -- evaluation
 
@@ -331,7 +311,7 @@ class IETrainer(Trainer):
         # Written last and renamed into place: a checkpoint without it is not complete, and never resumed from.
         part = newest / (PROGRESS_FILE + ".part")
         part.write_text(self.train_state.to_json(), encoding="utf-8")
-        _sync(newest)
+        sync(newest)
         os.replace(part, newest / PROGRESS_FILE)
         for old in folder.glob("checkpoint-*"):
             if old != newest:
@@ -347,27 +327,3 @@ class IETrainer(Trainer):
             with torch.no_grad():
                 for name, tensor in tensors.items():
                     own[name].copy_(tensor)
-
-
-def _sync(folder: Path) -> None:
-    """Bring a folder's files to the disk, so that a power cut cannot leave a complete mark on empty files."""
-    for path in folder.iterdir():
-        with path.open("rb") as stream:
-            os.fsync(stream.fileno())
-
-
-def save_weights(model: PreTrainedModel, run: Path) -> None:
-    """``config.json`` and ``model.safetensors`` into the run, each renamed into place."""
-    part = run / ".weights.part"
-    shutil.rmtree(part, ignore_errors=True)
-    model.save_pretrained(part)
-    for path in part.iterdir():
-        os.chmod(path, 0o666 & ~_umask())  # safetensors creates its files for the owner alone
-        os.replace(path, run / path.name)
-    part.rmdir()
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

@@ -206,7 +206,7 @@ def test_a_scaler_that_leaves_every_step_out_is_a_fault(
     train: Callable[..., list[str]], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """As with fp16 on a GPU, where single steps whose gradients overflow are left out without harm."""
-    monkeypatch.setattr("ietool.training.trainer.SKIPPED", 8)
+    monkeypatch.setattr("ietool.training.finite.SKIPPED", 8)
     skipped = iter([True] * 7 + [False] + [True] * 100)
     after = IETrainer.after_step
 
@@ -283,7 +283,7 @@ def whole(home: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("ietool.training.trainer.save_file", _safetensors_full, 2),  # its average
         ("transformers.TrainerState.save_to_json", _full, 2),
         ("ietool.training.trainer.write_rows", _quota, 2),
-        ("ietool.training.trainer._sync", _full, 2),
+        ("ietool.training.trainer.sync", _full, 2),
         ("numpy.save", _numpy_full, 1),  # what is kept of dev
         ("ietool.workflow.train.write_card", _full, 1),
     ],

@@ -33,7 +33,7 @@ def test_two_processes_share_the_work(corpus: Path, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr[-3000:]
     rows = metrics(tmp_path / "run")
     assert [(r["stage"], r["epoch"]) for r in rows] == [(1, 1), (1, 2), (2, 1)]
-    assert done.stdout.count("\n 1     2") == 1  # the table is printed once
+    assert done.stdout.count("\n    2 ") == 1  # the table is printed once
     # 160 records, 2 × 8 a step: the rate after ten steps an epoch says that each process took half of the epoch.
     assert rows[1]["loss"] < rows[0]["loss"]
     info = json.loads((tmp_path / "run" / "run.json").read_text())

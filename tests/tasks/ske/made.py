@@ -28,7 +28,7 @@ from ietool.tasks.ske.heads.cascade.model import CascadeModel
 from ietool.tasks.ske.heads.gplinker.model import LinkModel
 from ietool.tasks.ske.heads.graph.model import GraphModel
 from ietool.tasks.ske.recipe import SkeRecipe
-from ietool.training.trainer import save_weights
+from ietool.training.saving import save_weights
 from ietool.workflow.prepare import prepare
 from tests.tiny_encoder import make_encoder_folder
 

@@ -13,7 +13,7 @@ import ietool.auto  # noqa: F401 - names our models to transformers
 from ietool.tasks.ner.heads.base import NerModel
 from ietool.tasks.ner.heads.crf.model import CRFModel
 from ietool.tasks.ner.heads.crf.tagset import TagSet
-from ietool.training.trainer import save_weights
+from ietool.training.saving import save_weights
 from tests.tasks.ner.made import TASK, Made, encoder_folder, logsumexp, span_scores
 
 

@@ -1,0 +1,33 @@
+"""Files of a training on the disk: whole, and where they belong."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+from transformers import PreTrainedModel
+
+
+def sync(folder: Path) -> None:
+    """Bring a folder's files to the disk, so that a power cut cannot leave a complete mark on empty files."""
+    for path in folder.iterdir():
+        with path.open("rb") as stream:
+            os.fsync(stream.fileno())
+
+
+def save_weights(model: PreTrainedModel, run: Path) -> None:
+    """``config.json`` and ``model.safetensors`` into the run, each renamed into place."""
+    part = run / ".weights.part"
+    shutil.rmtree(part, ignore_errors=True)
+    model.save_pretrained(part)
+    for path in part.iterdir():
+        os.chmod(path, 0o666 & ~_umask())  # safetensors creates its files for the owner alone
+        os.replace(path, run / path.name)
+    part.rmdir()
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
