@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 import socket
@@ -124,6 +125,7 @@ def read_info(folder: Path) -> RunInfo | None:
         if len(content) > _LARGEST:
             raise ValueError(f"more than {_LARGEST >> 20} MB")
         data = load_json(content.decode("utf-8"))
+        json.dumps(data, ensure_ascii=False).encode()  # half of a surrogate pair could not be written again
         extra = data.pop("extra", {}) if isinstance(data, dict) else {}  # of format 1
         for value, name in ((data, "it"), (extra, "extra")):
             if not isinstance(value, dict):

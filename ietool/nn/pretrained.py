@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
 from transformers import PreTrainedModel
 
 from ietool.errors import WHOLE, UserError, reason_of
+from ietool.plain_json import json_kind
 from ietool.quiet import quiet
+from ietool.runs import read_settings
 
 Model = TypeVar("Model", bound=PreTrainedModel)
 
@@ -23,6 +26,7 @@ def open_pretrained(kind: type[Model], folder: Path) -> Model:
     for path in (config, weights):
         if not path.is_file():
             raise UserError("is missing", file=path, mend=WHOLE)
+    _check_settings(read_settings(config), vars(kind.config_class()), config)  # type: ignore[misc]
     try:
         with quiet():
             loaded: Any = kind.from_pretrained(folder, use_safetensors=True, output_loading_info=True)
@@ -45,3 +49,27 @@ def open_pretrained(kind: type[Model], folder: Path) -> Model:
         )
     result: Model = model
     return result
+
+
+def _check_settings(settings: Mapping[str, Any], usual: Mapping[str, Any], config: Path) -> None:
+    """Raise UserError for a setting of another type than its usual value has: the model would be made, and fail at the
+    first text."""
+    for key in settings.keys() & usual.keys():
+        if not _is_alike(settings[key], usual[key]):
+            raise UserError(
+                f"is damaged ({json_kind(settings[key])}, {json_kind(usual[key])} is needed)",
+                file=config,
+                field=key,
+                mend=WHOLE,
+            )
+
+
+def _is_alike(value: Any, usual: Any) -> bool:
+    if isinstance(usual, list) and usual:
+        return isinstance(value, list) and bool(value) and all(_is_alike(inner, usual[0]) for inner in value)
+    if isinstance(usual, bool) or not isinstance(usual, int | float | str):
+        return True  # what may be left out, and switches, which anything can be
+    if isinstance(usual, str):
+        return isinstance(value, str)
+    is_whole = isinstance(value, int) and not isinstance(value, bool)
+    return is_whole or (isinstance(usual, float) and isinstance(value, float))
