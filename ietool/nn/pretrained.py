@@ -9,7 +9,6 @@ from typing import Any, TypeVar
 from transformers import PreTrainedModel
 
 from ietool.errors import WHOLE, UserError, reason_of
-from ietool.plain_json import json_kind
 from ietool.quiet import quiet
 from ietool.runs import read_settings
 
@@ -57,7 +56,7 @@ def _check_settings(settings: Mapping[str, Any], usual: Mapping[str, Any], confi
     for key in settings.keys() & usual.keys():
         if not _is_alike(settings[key], usual[key]):
             raise UserError(
-                f"is damaged ({json_kind(settings[key])}, {json_kind(usual[key])} is needed)",
+                "is damaged (it is of another kind than this setting of the model is)",
                 file=config,
                 field=key,
                 mend=WHOLE,
