@@ -21,6 +21,8 @@ def wide_encoding(head: bytes) -> str | None:
         if head.startswith(mark):
             return name
     head = head[:_LOOKED_AT]
+    if not any(head):
+        return None  # zeros alone are no text in any encoding
     if len(head) >= 4:
         if not any(head[2::4]) and not any(head[3::4]):
             return "UTF-32LE"

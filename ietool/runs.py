@@ -88,8 +88,8 @@ class EpochScores:
     epoch: int
     best: bool
     loss: float | None = None
-    raw: dict[str, float] | None = None
-    ema: dict[str, float] | None = None
+    raw: dict[str, float | None] | None = None
+    ema: dict[str, float | None] | None = None
 
 
 # -- make

@@ -200,9 +200,9 @@ def _show(folder: Path, texts: list[str], device: str, overrides: Sequence[str])
     from ietool.workflow.predict import load
 
     loaded = load(folder, device, overrides)
+    predictions = loaded.predict(texts)  # what is wrong with a text is told before anything else
     introduce(folder)
     out = console()
-    predictions = loaded.predict(texts)
     for note in loaded.notes:
         say(f"note: {note}")
     for prediction in predictions:

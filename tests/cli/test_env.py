@@ -49,6 +49,7 @@ def test_runs_of_an_empty_folder(ietool: Ietool) -> None:
 
 def test_runs(ietool: Ietool, tmp_path: Path) -> None:
     folder = runs.create_run(load_recipe("ske", ["training.seed=7"]), tmp_path / "runs" / "seven")
+    (folder / runs.WEIGHTS_FILE).touch()
     runs.update_run(folder, state="finished", best={"score": 0.5, "metric": "duie2", "epoch": 3})
     table = ietool("runs").stdout
     assert "training.seed=7" in table
