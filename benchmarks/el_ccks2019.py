@@ -25,7 +25,7 @@ from trainings import ietool, train_once
 
 from ietool.errors import UserError
 from ietool.recipe_io import load_recipe
-from ietool.runs import open_run
+from ietool.runs.entry import open_run
 
 VARIANTS: dict[str, tuple[str, list[str]]] = {
     "full": ("the recipe", []),
@@ -56,7 +56,7 @@ def cross_fitted(run: Path, dev: Path) -> dict[str, Any]:
     """End-to-end F1 over both halves of dev, each scored with the thresholds that are best on the other."""
     from ietool import load
     from ietool.core.candidates import Floor
-    from ietool.files import read_lines
+    from ietool.files.lines import read_lines
     from ietool.scoring.prf import PRFScore
     from ietool.tasks.el.data.reading import load_examples
     from ietool.tasks.el.score.scorer import score as judge

@@ -42,7 +42,7 @@ from el_kb import CORE
 from el_scale import forget, scale
 
 from ietool.core.predicting import Predictor
-from ietool.files import read_lines
+from ietool.files.lines import read_lines
 from ietool.tasks.el.data.example import Example
 from ietool.tasks.el.data.reading import read_inputs
 from ietool.tasks.el.data.sources import locate

@@ -18,7 +18,7 @@ from typing import Any
 import el_kb
 import torch
 
-from ietool.files import read_lines
+from ietool.files.lines import read_lines
 from ietool.tasks.el.data.reading import read_inputs
 from ietool.tasks.el.heads.joint.descriptions import EncodedDescriptions
 from ietool.tasks.el.heads.joint.reader import JointReader

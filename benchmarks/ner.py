@@ -20,7 +20,7 @@ from typing import Any
 
 from trainings import ietool, train_once
 
-from ietool.runs import open_run
+from ietool.runs.entry import open_run
 from ietool.tasks.ner.data.reading import detect_form
 from ietool.tasks.ner.data.sources import locate
 from ietool.tasks.ner.score.scorer import metric_of

@@ -21,7 +21,7 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from ietool.files import read_lines
+from ietool.files.lines import read_lines
 from ietool.tasks.ske.data.sources import locate
 
 

@@ -28,7 +28,7 @@ from typing import Any
 
 from trainings import ietool, train_once
 
-from ietool.runs import open_run
+from ietool.runs.entry import open_run
 from ietool.tasks.qa.data.question import Question
 from ietool.tasks.qa.data.reading import load_questions
 

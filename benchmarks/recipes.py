@@ -42,7 +42,7 @@ def train_steps(run: Path, steps: int, device_name: str) -> dict[str, Any]:
 
     from ietool.recipe_io import load_recipe
     from ietool.registry import get_task
-    from ietool.runs import open_run
+    from ietool.runs.entry import open_run
     from ietool.training.device import choose_device, choose_precision
 
     info = open_run(run).info
@@ -89,7 +89,7 @@ def score(run: Path, source: Path, gold: Path, result: Path | None, device: str)
     """The official score by the verbs."""
     from trainings import ietool
 
-    from ietool.runs import open_run
+    from ietool.runs.entry import open_run
 
     recipe = open_run(run).info.recipe
     with tempfile.TemporaryDirectory() as work:
@@ -104,7 +104,8 @@ def measure(
     given: argparse.Namespace, run: Path, source: Path, gold: Path, result: Path | None = None
 ) -> dict[str, Any]:
     """A row."""
-    from ietool.runs import count_parameters, open_run
+    from ietool.runs.entry import open_run
+    from ietool.runs.folder import count_parameters
 
     info = open_run(run).info
     told = score(run, source, gold, result, given.device)

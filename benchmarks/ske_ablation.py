@@ -24,9 +24,9 @@ from typing import Any
 
 from trainings import ietool, train_once
 
-from ietool.files import read_lines
+from ietool.files.lines import read_lines
 from ietool.recipe_io import differences, load_recipe, save_recipe
-from ietool.runs import RECIPE_FILE, open_run
+from ietool.runs.entry import RECIPE_FILE, open_run
 from ietool.tasks.ske.data.sources import locate
 
 VARIANTS: dict[str, tuple[str, list[str]]] = {

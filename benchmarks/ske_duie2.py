@@ -39,7 +39,7 @@ def cross_fitted(run: Path, dev: Path) -> dict[str, Any]:
     """F1 over both halves of dev, each scored with the thresholds that are best on the other."""
     from ietool import load
     from ietool.core.candidates import Floor
-    from ietool.files import read_lines
+    from ietool.files.lines import read_lines
     from ietool.scoring.prf import PRFScore
     from ietool.tasks.ske.data.example import Example
     from ietool.tasks.ske.data.reading import load_examples

@@ -28,7 +28,7 @@ from pathlib import Path
 import torch
 from train_speed import fresh, now, padding, step_loop
 
-from ietool.files import read_lines
+from ietool.files.lines import read_lines
 from ietool.recipe import Recipe
 from ietool.recipe_io import load_recipe
 from ietool.registry import get_task

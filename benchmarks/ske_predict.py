@@ -24,7 +24,7 @@ from pathlib import Path
 
 import torch
 
-from ietool.files import read_lines
+from ietool.files.lines import read_lines
 from ietool.tasks.ske.data.example import Example
 from ietool.tasks.ske.data.reading import read_inputs
 from ietool.tasks.ske.data.sources import locate

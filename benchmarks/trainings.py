@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ietool.recipe import Recipe
 from ietool.recipe_io import differences, load_recipe
-from ietool.runs import RECIPE_FILE, open_run
+from ietool.runs.entry import RECIPE_FILE, open_run
 
 
 def ietool(*arguments: object, capture: bool = False) -> str:

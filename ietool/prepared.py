@@ -12,7 +12,7 @@ from typing import Any
 
 from ietool.core.contract import PrepareReport, Task
 from ietool.core.sources import Sources
-from ietool.outputs import atomic_text
+from ietool.files.outputs import atomic_text
 from ietool.recipe import Recipe
 from ietool.tables import Table
 from ietool.version import __version__

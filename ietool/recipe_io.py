@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
-from ietool import paths, yaml_io
+from ietool import paths
 from ietool.errors import UserError
+from ietool.files import yaml_io
 from ietool.nearest import did_you_mean
 from ietool.recipe import Best, Recipe
 from ietool.recipe_errors import explain, suggest

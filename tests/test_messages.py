@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ietool import yaml_io
 from ietool.cli.common import say
 from ietool.errors import SHOWN, UserError, cut, told, visible
+from ietool.files import yaml_io
 from ietool.recipe_io import load_recipe
 from ietool.report.render import plain
 from ietool.tables import Table

@@ -18,7 +18,7 @@ from ietool.cli import demo, env, kb, predict, prepare, push, recipes, runs, sco
 from ietool.cli.common import examples, say
 from ietool.cli.streams import enduring, open_closed, silence
 from ietool.errors import UserError
-from ietool.full_disk import why_unwritten
+from ietool.files.full_disk import why_unwritten
 
 
 class _Guarded(TyperGroup):

@@ -12,7 +12,7 @@ import typer
 from ietool.cli.common import examples, interrupted, say
 from ietool.cli.options import DeviceOption, OptionalRecipeOption, SetOption
 from ietool.errors import UserError
-from ietool.outputs import check_output
+from ietool.files.outputs import check_output
 
 SHOWN = 10
 """Bad records that are told of one by one."""
@@ -97,7 +97,7 @@ def predict_cli(
 
 def introduce(folder: Path) -> None:
     """Say which run predicts, how far it came and how good it was on dev."""
-    from ietool.runs import open_run
+    from ietool.runs.entry import open_run
 
     entry = open_run(folder)
     best = entry.info.best or {}
@@ -114,7 +114,7 @@ def introduce(folder: Path) -> None:
 def _check_options(run: Path, given: Mapping[str, object]) -> None:
     """Raises UserError for options of other tasks than that of the run."""
     from ietool.recipe_io import load_recipe
-    from ietool.runs import RECIPE_FILE
+    from ietool.runs.entry import RECIPE_FILE
 
     recipe = load_recipe(str(run / RECIPE_FILE))
     for name, value in given.items():
@@ -129,8 +129,9 @@ def find_run(recipe: str | None, run: Path | None) -> Path:
         UserError: there is none, or the two disagree.
     """
     from ietool.recipe_io import load_recipe
-    from ietool.run_info import RUN_FILE
-    from ietool.runs import latest_run, open_run
+    from ietool.runs.entry import open_run
+    from ietool.runs.finding import latest_run
+    from ietool.runs.info import RUN_FILE
 
     if run is not None:
         entry = open_run(run)

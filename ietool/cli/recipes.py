@@ -62,7 +62,7 @@ def show_cli(
     json: JsonOption = False,
 ) -> None:
     """Print a recipe's file; with --all or --json the resolved recipe."""
-    from ietool import yaml_io
+    from ietool.files import yaml_io
     from ietool.recipe_io import find_recipe, load_recipe
     from ietool.recipe_text import resolved
 
@@ -85,8 +85,8 @@ def copy_cli(
     force: Annotated[bool, typer.Option("--force", help="Replace FILE.")] = False,
 ) -> None:
     """Copy a recipe, to edit it and pass it as --recipe FILE."""
-    from ietool import yaml_io
-    from ietool.outputs import atomic_text, check_output
+    from ietool.files import yaml_io
+    from ietool.files.outputs import atomic_text, check_output
     from ietool.recipe_io import find_recipe
 
     if file.is_dir():

@@ -25,7 +25,7 @@ def runs_cli(
     """
     from ietool import paths
     from ietool.report.render import console, render
-    from ietool.runs import survey_runs
+    from ietool.runs.finding import survey_runs
     from ietool.tables import Cell, Table
 
     root = folder or paths.runs_folder()

@@ -58,7 +58,7 @@ def score_cli(
     """Score a submission file by the competition's official rules."""
     from ietool.cli.progress import progress_bars
     from ietool.errors import UserError
-    from ietool.outputs import check_output
+    from ietool.files.outputs import check_output
     from ietool.recipe_io import load_recipe
     from ietool.workflow.score import score_files
 

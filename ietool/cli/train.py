@@ -55,10 +55,11 @@ def train_cli(
     skip_bad: SkipBad = False,
 ) -> None:
     """Train; prepares first where that was not done."""
-    from ietool.outputs import check_folder
+    from ietool.files.outputs import check_folder
     from ietool.recipe_io import load_recipe
     from ietool.registry import get_task
-    from ietool.runs import check_output, unfinished_run
+    from ietool.runs.finding import unfinished_run
+    from ietool.runs.folder import check_output
 
     files = input_files(train, dev, test, schema, file)
     given = {"--data": data, "--set": overrides, "--overwrite": overwrite, "--overfit": overfit, "--skip-bad": skip_bad}
@@ -100,7 +101,8 @@ def train_cli(
 
 def _check_resumed(run: Path, recipe: str) -> None:
     """Raises UserError where a run is no unfinished one of the recipe, or is in training."""
-    from ietool.runs import check_resumed, open_run, resume_command, training_in
+    from ietool.runs.entry import open_run, resume_command
+    from ietool.runs.folder import check_resumed, training_in
 
     begun = open_run(run, weights=False).info.recipe
     if begun != recipe:
@@ -192,7 +194,8 @@ def prepare_and_train(
 
 def _what_is_safe(recipe: str, output: Path | None, *, demo: bool) -> str:
     """What is on disk of the run that was stopped, and how to go on."""
-    from ietool.runs import METRICS_FILE, list_runs, open_run, resume_command
+    from ietool.runs.entry import METRICS_FILE, open_run, resume_command
+    from ietool.runs.finding import list_runs
 
     mine = (run for run in list_runs() if run.info.recipe == recipe and run.is_demo == demo)
     stopped = (run for run in mine if run.state == "interrupted")

@@ -18,7 +18,7 @@ import numpy.typing as npt
 from pydantic import TypeAdapter
 
 from ietool.errors import WHOLE, UserError, cause
-from ietool.plain_json import load_json
+from ietool.files.plain_json import load_json
 
 Rows = npt.NDArray[np.int32]
 Parts = npt.NDArray[np.float32]

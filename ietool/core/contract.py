@@ -19,11 +19,12 @@ from ietool.core.forms import Form
 from ietool.core.heads import Head
 from ietool.core.sources import Sources
 from ietool.errors import WHOLE, UserError
-from ietool.files import Line, OnBad, read_lines
+from ietool.files.lines import Line, OnBad, read_lines
 from ietool.nearest import did_you_mean
 from ietool.progress import Progress, no_progress
 from ietool.recipe import Recipe, head_kind
-from ietool.runs import CONFIG_FILE, read_settings
+from ietool.runs.checks import read_settings
+from ietool.runs.entry import CONFIG_FILE
 from ietool.scoring.report import Report
 from ietool.tables import Table
 

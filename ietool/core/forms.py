@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ietool import paths
-from ietool.archives import damage_told, open_members
 from ietool.errors import UserError
-from ietool.files import OnBad
+from ietool.files.archives import damage_told, open_members
+from ietool.files.lines import OnBad
 from ietool.registry import TASKS, get_task
 
 if TYPE_CHECKING:

@@ -20,9 +20,9 @@ import numpy as np
 import numpy.typing as npt
 
 from ietool.errors import UserError
-from ietool.files import OnBad
+from ietool.files.lines import OnBad
+from ietool.files.records import Rejects, SeenTexts, count_lines, digest, looked_on
 from ietool.progress import Progress
-from ietool.records import Rejects, SeenTexts, count_lines, digest, looked_on
 from ietool.text.characters import fold
 
 EVERY = 256
@@ -65,7 +65,7 @@ def scratch_folder(folder: Path) -> Iterator[Path]:
     """A folder within ``folder`` that is gone afterwards.
 
     Raises:
-        OSError: what :class:`ietool.records.SeenTexts` raises when the disk is full.
+        OSError: what :class:`ietool.files.records.SeenTexts` raises when the disk is full.
     """
     with tempfile.TemporaryDirectory(dir=folder, prefix=".scratch-") as name:
         try:

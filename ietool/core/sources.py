@@ -7,8 +7,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ietool.archives import FOREIGN_NAME
 from ietool.errors import UserError
+from ietool.files.archives import FOREIGN_NAME
 
 _ENDINGS = {".json", ".jsonl", ".txt", ".gz", ".zip"}
 # Samples, results and the like are never what a preparation starts from.

@@ -10,7 +10,7 @@ from transformers import PreTrainedModel
 
 from ietool.errors import WHOLE, UserError, reason_of
 from ietool.quiet import quiet
-from ietool.runs import read_settings
+from ietool.runs.checks import read_settings
 
 Model = TypeVar("Model", bound=PreTrainedModel)
 

@@ -11,13 +11,15 @@ from typing import Any
 import yaml
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from ietool import yaml_io
-from ietool.outputs import atomic_text
+from ietool.files import yaml_io
+from ietool.files.outputs import atomic_text
 from ietool.recipe import encoder_kind
 from ietool.recipe_io import load_recipe
 from ietool.report.local import local_paths, strings_in, without_paths
-from ietool.run_info import RunInfo
-from ietool.runs import RECIPE_FILE, count_parameters, open_run, read_metrics
+from ietool.runs.checks import read_metrics
+from ietool.runs.entry import RECIPE_FILE, open_run
+from ietool.runs.folder import count_parameters
+from ietool.runs.info import RunInfo
 
 _TELLING = ("differences", "corpus", "tuned", "members")
 """Fields of ``run.json`` that may name files."""

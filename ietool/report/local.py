@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator
 from pathlib import Path, PureWindowsPath
 from typing import Any
 
-from ietool.run_info import RunInfo
+from ietool.runs.info import RunInfo
 
 _LIKE_A_PATH = re.compile(r"~|\.{1,2}([/\\]|$)|[A-Za-z]:[/\\]|[/\\]")
 """How only paths begin."""

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ietool.errors import cut, visible
-from ietool.plain_json import dump_json
+from ietool.files.plain_json import dump_json
 from ietool.tables import Cell, Table
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from ietool.errors import UserError, cause
-from ietool.outputs import atomic_text
-from ietool.plain_json import dump_json
+from ietool.files.outputs import atomic_text
+from ietool.files.plain_json import dump_json
 
 PROGRESS_FILE = "progress.json"
 """Of a checkpoint; written last."""

@@ -19,7 +19,7 @@ from transformers.trainer_callback import PrinterCallback, TrainerControl, Train
 
 from ietool.progress import Progress
 from ietool.recipe import TrainingSection
-from ietool.runs import LOGS
+from ietool.runs.folder import LOGS
 from ietool.training.adversarial import disturbed
 from ietool.training.arguments import tensorboard
 from ietool.training.ema import make_ema

@@ -13,12 +13,12 @@ from transformers import PreTrainedModel
 from ietool.core.candidates import Candidates, Floor, write_candidates
 from ietool.core.contract import Task
 from ietool.core.predicting import Predictor
-from ietool.outputs import atomic_text
-from ietool.plain_json import dump_json
+from ietool.files.outputs import atomic_text
+from ietool.files.plain_json import dump_json
 from ietool.progress import Progress
 from ietool.recipe import Recipe
 from ietool.recipe_io import change_recipe
-from ietool.runs import DEV
+from ietool.runs.folder import DEV
 from ietool.training.device import autocast
 
 RESAMPLES = 1000

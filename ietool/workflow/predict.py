@@ -11,12 +11,13 @@ from typing import Any
 
 from ietool.core.forms import reading, told_apart
 from ietool.errors import WHOLE, UserError
-from ietool.files import OnBad
-from ietool.outputs import atomic_text, check_output, unpacked_name
+from ietool.files.lines import OnBad
+from ietool.files.outputs import atomic_text, check_output, unpacked_name
 from ietool.progress import Progress, no_progress
 from ietool.recipe_io import load_recipe
 from ietool.registry import get_task
-from ietool.runs import RECIPE_FILE, WEIGHTS_FILE, files_of, open_run
+from ietool.runs.entry import RECIPE_FILE, WEIGHTS_FILE, open_run
+from ietool.runs.folder import files_of
 from ietool.tables import Table
 from ietool.training.device import autocast, choose_device, choose_precision, memory_told
 from ietool.training.finite import not_finite

@@ -19,8 +19,8 @@ from ietool.core.contract import Task
 from ietool.core.forms import explained
 from ietool.core.sources import Sources, option_of
 from ietool.errors import UserError, cause
+from ietool.files.outputs import check_folder, replace_folder
 from ietool.nearest import did_you_mean
-from ietool.outputs import check_folder, replace_folder
 from ietool.prepared import DONE, Prepared, fingerprint, latest_sources, read_report, remember
 from ietool.progress import Progress, no_progress
 from ietool.recipe import Recipe, pretrained_of

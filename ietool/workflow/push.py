@@ -6,13 +6,14 @@ from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 
-from ietool import yaml_io
 from ietool.errors import WHOLE, UserError, cause
-from ietool.plain_json import dump_json, load_json
+from ietool.files import yaml_io
+from ietool.files.plain_json import dump_json, load_json
 from ietool.report.card import CARD, write_card
 from ietool.report.local import local_paths, own_paths, strings_in, without_paths
-from ietool.run_info import RUN_FILE
-from ietool.runs import RECIPE_FILE, is_model_file, model_files, open_run
+from ietool.runs.entry import RECIPE_FILE, open_run
+from ietool.runs.folder import is_model_file, model_files
+from ietool.runs.info import RUN_FILE
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from ietool.core.forms import PREDICTIONS, TEXTS, explained, swapped
 from ietool.errors import UserError
-from ietool.outputs import atomic_text, check_output
-from ietool.plain_json import dump_json
+from ietool.files.outputs import atomic_text, check_output
+from ietool.files.plain_json import dump_json
 from ietool.progress import Progress, no_progress
 from ietool.recipe import Recipe
 from ietool.registry import get_task

@@ -16,7 +16,8 @@ from ietool.errors import UserError
 from ietool.processes import is_main_process
 from ietool.progress import Progress
 from ietool.recipe import LARGEST, Recipe, Stage, TrainingSection
-from ietool.runs import WEIGHTS_FILE, update_run
+from ietool.runs.entry import WEIGHTS_FILE
+from ietool.runs.folder import update_run
 from ietool.training.adversarial import tables
 from ietool.training.arguments import check_tensorboard, training_arguments
 from ietool.training.optimiser import checkpoint_activations, freeze

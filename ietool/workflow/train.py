@@ -17,7 +17,7 @@ from transformers.utils import logging as transformers_logging
 from ietool.core.contract import Task
 from ietool.environment import bounded_memory, free_memory
 from ietool.errors import Unwritten, UserError
-from ietool.full_disk import why_unwritten
+from ietool.files.full_disk import why_unwritten
 from ietool.prepared import corpus_of
 from ietool.processes import is_main_process
 from ietool.progress import Progress, no_progress
@@ -25,16 +25,9 @@ from ietool.recipe import Recipe, TrainingSection, pretrained_of
 from ietool.recipe_io import load_recipe, save_recipe
 from ietool.registry import get_task
 from ietool.report.card import write_card
-from ietool.runs import (
-    RECIPE_FILE,
-    check_resumed,
-    create_run,
-    model_files,
-    resume_command,
-    training_in,
-    unfinished_run,
-    update_run,
-)
+from ietool.runs.entry import RECIPE_FILE, resume_command
+from ietool.runs.finding import unfinished_run
+from ietool.runs.folder import check_resumed, create_run, model_files, training_in, update_run
 from ietool.training.arguments import warmup_note
 from ietool.training.device import choose_device, choose_precision, confine, memory_told
 from ietool.training.finite import Diverged, check_start

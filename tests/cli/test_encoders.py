@@ -16,7 +16,7 @@ import ietool.auto  # noqa: F401
 from ietool import paths
 from ietool.cli.app import run
 from ietool.registry import get_task
-from ietool.runs import RECIPE_FILE
+from ietool.runs.entry import RECIPE_FILE
 from ietool.text.tokens import TokenReader
 from tests.tasks.ske.made import acting, texts_of
 from tests.tiny_encoder import make_encoder_folder

@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from ietool import environment, runs
+from ietool import environment
 from ietool.recipe_io import load_recipe
+from ietool.runs.entry import WEIGHTS_FILE
+from ietool.runs.folder import create_run, update_run
 from tests.cli.conftest import Ietool
 
 
@@ -48,9 +50,9 @@ def test_runs_of_an_empty_folder(ietool: Ietool) -> None:
 
 
 def test_runs(ietool: Ietool, tmp_path: Path) -> None:
-    folder = runs.create_run(load_recipe("ske", ["training.seed=7"]), tmp_path / "runs" / "seven")
-    (folder / runs.WEIGHTS_FILE).touch()
-    runs.update_run(folder, state="finished", best={"score": 0.5, "metric": "duie2", "epoch": 3})
+    folder = create_run(load_recipe("ske", ["training.seed=7"]), tmp_path / "runs" / "seven")
+    (folder / WEIGHTS_FILE).touch()
+    update_run(folder, state="finished", best={"score": 0.5, "metric": "duie2", "epoch": 3})
     table = ietool("runs").stdout
     assert "training.seed=7" in table
     assert "0.5000 duie2" in table
@@ -61,6 +63,6 @@ def test_runs(ietool: Ietool, tmp_path: Path) -> None:
 
 
 def test_home_moves_the_working_folders(ietool: Ietool, tmp_path: Path) -> None:
-    runs.create_run(load_recipe("ske"), tmp_path / "elsewhere" / "runs" / "one")
+    create_run(load_recipe("ske"), tmp_path / "elsewhere" / "runs" / "one")
     found = json.loads(ietool("runs", "--json", env={"IETOOL_HOME": str(tmp_path / "elsewhere")}).stdout)
     assert len(found) == 1

@@ -14,8 +14,10 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
-from ietool import files, json_stream, paths
+from ietool import paths
 from ietool.cli.app import run
+from ietool.files import json_stream
+from ietool.files import lines as files
 from ietool.recipe_io import load_recipe
 from ietool.workflow.prepare import prepare
 from tests.cli.conftest import complaint, output_of

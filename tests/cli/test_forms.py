@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ietool.charset import wide_encoding
 from ietool.core.forms import TEXTS, beginning, explained
 from ietool.errors import UserError
+from ietool.files.charset import wide_encoding
 from ietool.registry import get_task
 from tests.cli.conftest import complaint
 

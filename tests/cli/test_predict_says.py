@@ -12,9 +12,9 @@ import pytest
 
 from ietool import paths
 from ietool.cli import app
-from ietool.full_disk import why_unwritten
+from ietool.files.full_disk import why_unwritten
 from ietool.registry import get_task
-from ietool.runs import update_run
+from ietool.runs.folder import update_run
 from ietool.training.finite import not_finite
 from tests.cli.conftest import complaint, output_of
 from tests.tasks.ner.made import examples, write_json

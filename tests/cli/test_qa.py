@@ -12,7 +12,8 @@ import pytest
 from ietool.cli.app import run as ietool
 from ietool.core.candidates import read_candidates
 from ietool.paths import shipped_data
-from ietool.runs import DEV, RECIPE_FILE
+from ietool.runs.entry import RECIPE_FILE
+from ietool.runs.folder import DEV
 from ietool.workflow.predict import load
 from tests.cli.conftest import Ietool, Printed, complaint
 

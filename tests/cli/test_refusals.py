@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ietool.errors import UserError
-from ietool.files import parse_json, read_lines
-from ietool.plain_json import dump_json, load_json
+from ietool.files.lines import parse_json, read_lines
+from ietool.files.plain_json import dump_json, load_json
 from ietool.tasks.el.data.reading import load_examples as mentions
 from ietool.tasks.ner.data.forms.tokens import SentenceReader
 from ietool.tasks.ner.data.reading import load_examples, read_inputs

@@ -31,7 +31,7 @@ from ietool.core.intake import (
     watched,
 )
 from ietool.errors import UserError
-from ietool.files import OnBad
+from ietool.files.lines import OnBad
 from ietool.progress import no_progress
 
 

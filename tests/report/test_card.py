@@ -16,7 +16,7 @@ from safetensors.numpy import save_file
 from ietool.cli import app as app_module
 from ietool.recipe_io import load_recipe, save_recipe
 from ietool.report.card import card, write_card
-from ietool.runs import create_run, update_run
+from ietool.runs.folder import create_run, update_run
 
 
 @pytest.fixture

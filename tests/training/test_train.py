@@ -12,7 +12,8 @@ import pytest
 from ietool.cli import app
 from ietool.errors import UserError
 from ietool.recipe_io import load_recipe
-from ietool.runs import create_run, training_in, unfinished_run
+from ietool.runs.finding import unfinished_run
+from ietool.runs.folder import create_run, training_in
 from ietool.workflow.prepare import prepare
 from ietool.workflow.train import train
 from tests.tiny_encoder import make_encoder_folder

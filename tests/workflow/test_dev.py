@@ -14,7 +14,8 @@ import pytest
 
 from ietool.cli.app import run as command
 from ietool.core.candidates import ABOUT, TABLE, read_candidates
-from ietool.runs import DEV, model_files, open_run
+from ietool.runs.entry import open_run
+from ietool.runs.folder import DEV, model_files
 from ietool.tasks.ner.data.example import Example
 from ietool.workflow.dev_scorer import FLOOR
 from ietool.workflow.predict import load

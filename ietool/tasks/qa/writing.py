@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from ietool.plain_json import dump_json
+from ietool.files.plain_json import dump_json
 from ietool.tasks.qa.heads.voting import Answered
 
 

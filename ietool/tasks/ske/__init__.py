@@ -10,7 +10,7 @@ from ietool.core.contract import PrepareReport, Task
 from ietool.core.forms import Form, with_keys
 from ietool.core.heads import Head
 from ietool.core.sources import Sources
-from ietool.files import Line, OnBad
+from ietool.files.lines import Line, OnBad
 from ietool.progress import Progress, no_progress
 from ietool.scoring.report import Report
 from ietool.tables import Table

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from ietool import paths, yaml_io
+from ietool import paths
+from ietool.files import yaml_io
 from ietool.recipe_io import load_recipe
 from ietool.recipe_keys import keys_of
 

@@ -18,7 +18,7 @@ from ietool.nn.encoder import PretrainedEncoder
 from ietool.nn.global_pointer import NEVER
 from ietool.recipe_io import load_recipe, save_recipe
 from ietool.recipe_keys import keys_of
-from ietool.runs import create_run, update_run
+from ietool.runs.folder import create_run, update_run
 from ietool.tasks.ske import SkeTask
 from ietool.tasks.ske.data.example import Example
 from ietool.tasks.ske.features.featurizer import Features
@@ -181,7 +181,7 @@ def texts_of(path: Path) -> list[str]:
 
 
 def _lines(path: Path) -> Any:
-    from ietool.files import read_lines
+    from ietool.files.lines import read_lines
 
     return read_lines(path)
 

@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 import yaml
 
-from ietool import paths, yaml_io
+from ietool import paths
 from ietool.errors import UserError
+from ietool.files import yaml_io
 from ietool.recipe_io import load_recipe, save_recipe
 from ietool.recipe_keys import keys_of
 from ietool.tasks.ske import SkeTask

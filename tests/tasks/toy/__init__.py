@@ -12,7 +12,7 @@ from ietool.core.contract import PrepareReport, Task
 from ietool.core.heads import Head
 from ietool.core.sources import Sources
 from ietool.errors import UserError
-from ietool.files import Line, OnBad
+from ietool.files.lines import Line, OnBad
 from ietool.progress import Progress, no_progress
 from ietool.scoring.report import Report
 from ietool.tables import Table

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-from ietool.files import Line, parse_json, read_lines
+from ietool.files.lines import Line, parse_json, read_lines
 
 
 @dataclass(frozen=True)

@@ -11,14 +11,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ietool.errors import UserError
-from ietool.files import SKIP, OnBad, parse_json, read_lines
-from ietool.records import Told, json_kind, read_records
+from ietool.files.lines import SKIP, OnBad, parse_json, read_lines
+from ietool.files.records import Told, json_kind, read_records
 from ietool.tasks.el.data.example import Example, Mention, form_of
 from ietool.text.characters import fold
 from ietool.text.spans import whereabouts
 
 if TYPE_CHECKING:
-    from ietool.files import Line
+    from ietool.files.lines import Line
 
 
 _OR_SKIP = " (prepare leaves the record out with --skip-bad)"
@@ -46,7 +46,7 @@ def read_examples(lines: Iterable[Line], on_bad: OnBad | None = None, *, need_id
     lower case aside.
 
     Args:
-        lines: (file, 1-based number, text) as :func:`ietool.files.read_lines` gives them.
+        lines: (file, 1-based number, text) as :func:`ietool.files.lines.read_lines` gives them.
         on_bad: told of bad records, which are then skipped; without it the first one raises.
         need_ids: whether each mention must have a ``kb_id``; False for files that mark mentions only (it is kept where
             it is there).

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ietool.errors import UserError
-from ietool.records import digest
+from ietool.files.records import digest
 from ietool.text.characters import fold
 from ietool.text.matching import leftmost_longest
 

@@ -19,10 +19,10 @@ import numpy as np
 import pyarrow as pa
 
 from ietool.errors import UserError
-from ietool.files import OnBad, read_lines
-from ietool.outputs import replace_folder
+from ietool.files.lines import OnBad, read_lines
+from ietool.files.outputs import replace_folder
+from ietool.files.records import Told, count_lines, looked_on
 from ietool.progress import Progress, no_progress
-from ietool.records import Told, count_lines, looked_on
 from ietool.tasks.el.data.example import normalise
 from ietool.tasks.el.kb.info import AUTOMATON, ENTITIES, FILES, IDS, INFO, NAMES, KBInfo, checksum
 from ietool.tasks.el.kb.records import Entity, EntityReader

@@ -17,7 +17,7 @@ from filelock import FileLock
 
 from ietool import paths
 from ietool.errors import UserError
-from ietool.files import SKIP, OnBad
+from ietool.files.lines import SKIP, OnBad
 from ietool.progress import Progress, no_progress
 from ietool.tasks.el.data.example import normalise
 from ietool.tasks.el.data.sources import locate

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from ietool.errors import UserError
-from ietool.files import SKIP, Line, OnBad, parse_json
-from ietool.records import json_kind, read_records
+from ietool.files.lines import SKIP, Line, OnBad, parse_json
+from ietool.files.records import json_kind, read_records
 from ietool.tasks.el.data.example import NIL
 
 
@@ -52,7 +52,7 @@ class EntityReader:
         """The entities of some lines, one JSON object each; no two have an id in common.
 
         Args:
-            lines: (file, 1-based number, text) as :func:`ietool.files.read_lines` gives them.
+            lines: (file, 1-based number, text) as :func:`ietool.files.lines.read_lines` gives them.
             on_bad: told of bad records, which are then skipped; without it the first one raises.
 
         Raises:

@@ -29,8 +29,8 @@ from ietool.core.intake import (
 from ietool.core.learnable import check_known, check_learnable
 from ietool.core.sources import Sources
 from ietool.core.survey import OracleCounts, oracle_table
+from ietool.files.records import digest
 from ietool.progress import Progress
-from ietool.records import digest
 from ietool.tasks.el.data.example import NIL, Example, Mention, form_of
 from ietool.tasks.el.data.reading import load_examples
 from ietool.tasks.el.features.annotations import Annotations, Folds

@@ -13,8 +13,8 @@ from itertools import chain
 from pathlib import Path
 
 from ietool.errors import UserError
-from ietool.files import OnBad, read_lines
-from ietool.records import Told, read_records
+from ietool.files.lines import OnBad, read_lines
+from ietool.files.records import Told, read_records
 from ietool.tasks.ner.data.example import Example
 from ietool.tasks.ner.data.forms.cluener import parse_record
 from ietool.tasks.ner.data.forms.recognise import CLUENER, KNOWN, is_json

@@ -32,7 +32,7 @@ from ietool.core.learnable import check_known, check_learnable
 from ietool.core.sources import Sources
 from ietool.core.survey import oracle_table
 from ietool.errors import UserError
-from ietool.files import read_lines
+from ietool.files.lines import read_lines
 from ietool.progress import Progress
 from ietool.recipe import PretrainedSection
 from ietool.tasks.ner.data.example import Entity, Example

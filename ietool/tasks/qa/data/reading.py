@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ietool.errors import UserError
-from ietool.files import OnBad
+from ietool.files.lines import OnBad
 from ietool.tasks.qa.data.forms.reading import first_form, read_questions
 from ietool.tasks.qa.data.forms.wanted import Wanted
 from ietool.tasks.qa.data.question import Passage, Question

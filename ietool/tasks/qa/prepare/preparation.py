@@ -32,8 +32,8 @@ from ietool.core.learnable import check_known, check_learnable
 from ietool.core.sources import Sources
 from ietool.core.survey import oracle_table
 from ietool.errors import UserError
+from ietool.files.records import looked_on
 from ietool.progress import Progress
-from ietool.records import looked_on
 from ietool.tasks.qa.data.question import Passage, Question
 from ietool.tasks.qa.data.reading import load_questions
 from ietool.tasks.qa.data.sources import files_of

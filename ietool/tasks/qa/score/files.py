@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Any
 
 from ietool.errors import UserError
-from ietool.files import Line, parse_json, read_lines
-from ietool.json_stream import Damage, JsonStream
-from ietool.records import json_kind
+from ietool.files.json_stream import Damage, JsonStream
+from ietool.files.lines import Line, parse_json, read_lines
+from ietool.files.records import json_kind
 
 _KEYS = 64
 """Members of an object by which a record is told from answers by id."""

@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ietool.errors import UserError
-from ietool.files import SKIP, OnBad, parse_json, read_lines
-from ietool.records import Told, json_kind, not_a, read_records
+from ietool.files.lines import SKIP, OnBad, parse_json, read_lines
+from ietool.files.records import Told, json_kind, not_a, read_records
 from ietool.tasks.ske.data.example import VALUE, Example, Triple, Types, order_slots
 from ietool.tasks.ske.data.schema import FORMS, Schema
 
 if TYPE_CHECKING:
-    from ietool.files import Line
+    from ietool.files.lines import Line
 
 
 def load_examples(path: str | Path, schema: Schema | None = None, on_bad: OnBad | None = None) -> Iterator[Example]:
@@ -43,7 +43,7 @@ def read_examples(
     Names that do not occur in the text are no error here: ``prepare`` counts them.
 
     Args:
-        lines: (file, 1-based number, text) as :func:`ietool.files.read_lines` gives them.
+        lines: (file, 1-based number, text) as :func:`ietool.files.lines.read_lines` gives them.
         schema: when given, predicates, slots and the form of objects must be those of the schema.
         on_bad: told of bad records, which are then skipped; without it the first one raises.
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ietool.errors import WHOLE, UserError, cause
-from ietool.files import parse_json, read_lines
+from ietool.files.lines import parse_json, read_lines
 from ietool.tasks.ske.data.example import VALUE
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ from typing import Any, ClassVar, cast
 import numpy as np
 import numpy.typing as npt
 
-from ietool import yaml_io
 from ietool.core.candidates import Candidates, Floor, Layout, Parts
+from ietool.files import yaml_io
 from ietool.tasks.ske.data.example import Example
 from ietool.tasks.ske.data.schema import Schema
 from ietool.tasks.ske.features.featurizer import RULES, SCHEMA, find_rules

@@ -30,10 +30,10 @@ from ietool.core.learnable import check_known, check_learnable
 from ietool.core.sources import Sources
 from ietool.core.survey import oracle_table
 from ietool.errors import UserError
-from ietool.files import OnBad
+from ietool.files.lines import OnBad
+from ietool.files.records import looked_on
 from ietool.progress import Progress
 from ietool.recipe import PretrainedSection
-from ietool.records import looked_on
 from ietool.tasks.ske.data.example import Example
 from ietool.tasks.ske.data.reading import load_examples, read_examples
 from ietool.tasks.ske.data.schema import Schema, infer_schema, read_schema

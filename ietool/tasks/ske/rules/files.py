@@ -13,8 +13,8 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from ietool import yaml_io
 from ietool.errors import UserError
+from ietool.files import yaml_io
 from ietool.nearest import did_you_mean
 from ietool.tasks.ske.data.example import Triple
 from ietool.tasks.ske.rules.kinds import KINDS, Rule, Ruled

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from ietool.errors import UserError
-from ietool.files import parse_json, read_lines
-from ietool.records import json_kind, not_a
+from ietool.files.lines import parse_json, read_lines
+from ietool.files.records import json_kind, not_a
 from ietool.tasks.ske.data.example import VALUE, Triple, order_slots
 from ietool.tasks.ske.data.schema import FORMS
 

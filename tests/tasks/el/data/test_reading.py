@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ietool.errors import UserError
-from ietool.files import read_lines
+from ietool.files.lines import read_lines
 from ietool.tasks.el.data.example import Example, Mention, normalise
 from ietool.tasks.el.data.reading import load_examples, read_examples, read_inputs
 from ietool.tasks.el.data.sources import locate

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ietool.errors import UserError
-from ietool.files import read_lines
+from ietool.files.lines import read_lines
 from ietool.tasks.ner.data.example import Entity, Example, flatten
 from ietool.tasks.ner.data.forms.cluener import format_record, parse_record
 from ietool.tasks.ner.data.forms.tokens import SentenceReader, format_sentence, make_example

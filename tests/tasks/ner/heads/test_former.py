@@ -12,8 +12,9 @@ import torch
 from transformers import AutoConfig, AutoModel
 
 import ietool.auto  # noqa: F401 - names our models to transformers
-from ietool import load, yaml_io
+from ietool import load
 from ietool.errors import UserError
+from ietool.files import yaml_io
 from ietool.recipe_io import load_recipe
 from ietool.tasks.ner.heads.base import NerModel
 from ietool.tasks.ner.heads.crf.model import CRFModel

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ietool.errors import UserError
-from ietool.files import read_lines
+from ietool.files.lines import read_lines
 from ietool.tasks.ske.data.example import VALUE, Example, Triple
 from ietool.tasks.ske.data.reading import load_examples, read_examples, read_inputs
 from ietool.tasks.ske.data.schema import Schema, infer_schema, read_schema

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from ietool.errors import UserError
-from ietool.files import SKIP, OnBad
-from ietool.records import none_usable
+from ietool.files.lines import SKIP, OnBad
+from ietool.files.records import none_usable
 from ietool.tasks.ner.data.example import Entity, Example, token_spans
 from ietool.tasks.ner.data.schemes import PLAIN, Scheme, is_tag, respelt, split_tag
 

@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
-from ietool.archives import damage_told, open_members
-from ietool.charset import check_narrow
 from ietool.errors import UserError
-from ietool.files import OnBad, decode_lines, parse_json
-from ietool.json_stream import Damage, JsonStream, read_text
+from ietool.files.archives import damage_told, open_members
+from ietool.files.charset import check_narrow
+from ietool.files.json_stream import Damage, JsonStream, read_text
+from ietool.files.lines import OnBad, decode_lines, parse_json
 from ietool.tasks.qa.data.forms.recognise import KNOWN
 
 _HEAD = 1 << 20

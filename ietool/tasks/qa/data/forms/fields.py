@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from ietool.errors import UserError
-from ietool.files import SKIP
-from ietool.records import json_kind
+from ietool.files.lines import SKIP
+from ietool.files.records import json_kind
 from ietool.tasks.qa.data.forms.documents import Place
 
 

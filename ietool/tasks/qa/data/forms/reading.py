@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from ietool.errors import UserError
-from ietool.files import SKIP, OnBad
-from ietool.records import SeenTexts, digest, json_kind, none_usable
+from ietool.files.lines import SKIP, OnBad
+from ietool.files.records import SeenTexts, digest, json_kind, none_usable
 from ietool.tasks.qa.data.forms import dureader2, squad, webqa
 from ietool.tasks.qa.data.forms.documents import Place, read_documents
 from ietool.tasks.qa.data.forms.recognise import FORMS, KNOWN, form_of

@@ -11,7 +11,7 @@ import torch
 
 from ietool.core.candidates import PRODUCT, Floor
 from ietool.core.fit import check_fit
-from ietool.runs import RECIPE_FILE
+from ietool.runs.entry import RECIPE_FILE
 from ietool.tasks.qa.data.question import Question
 from ietool.tasks.qa.heads.mlm.decode import LAYOUT
 from ietool.tasks.qa.heads.mlm.model import MaskModel

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from ietool.core.fit import check_fit
-from ietool.runs import RECIPE_FILE
+from ietool.runs.entry import RECIPE_FILE
 from ietool.tasks.qa.data.question import Question
 from ietool.tasks.qa.features.featurizer import Features, Featurizer, chosen
 from ietool.tasks.qa.heads.decoder import SPANS

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from ietool.errors import UserError
-from ietool.files import read_lines
+from ietool.files.lines import read_lines
 
 LINES = "".join(f'{{"text": "{number * 7919 % 10007}"}}\n' for number in range(5000)).encode()
 

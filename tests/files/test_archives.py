@@ -17,9 +17,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ietool import archives, files
 from ietool.errors import UserError
-from ietool.files import read_lines
+from ietool.files import archives
+from ietool.files import lines as files
+from ietool.files.lines import read_lines
 
 LINES = b'{"text": "a"}\n{"text": "b"}\n'
 

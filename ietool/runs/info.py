@@ -17,8 +17,8 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, with_confi
 from typing_extensions import TypedDict
 
 from ietool.errors import WHOLE, UserError, cause
-from ietool.outputs import atomic_text
-from ietool.plain_json import UnknownNumber, dump_json, json_kind, load_json
+from ietool.files.outputs import atomic_text
+from ietool.files.plain_json import UnknownNumber, dump_json, json_kind, load_json
 from ietool.version import __version__
 
 RUN_FILE = "run.json"

@@ -12,8 +12,8 @@ from collections.abc import Iterable, Iterator
 from typing import Any, BinaryIO
 
 from ietool.errors import cut
-from ietool.files import LONGEST_LINE, is_too_deep
-from ietool.plain_json import DECODER, UnknownNumber
+from ietool.files.lines import LONGEST_LINE, is_too_deep
+from ietool.files.plain_json import DECODER, UnknownNumber
 
 _BLANKS = re.compile(r"[ \t\n\r]*")
 _NUMBER = re.compile(r"[-+.eE\d]*")

@@ -9,9 +9,9 @@ from typing import Any
 
 import yaml
 
-from ietool.charset import check_narrow
 from ietool.errors import UserError, cut
-from ietool.outputs import atomic_text
+from ietool.files.charset import check_narrow
+from ietool.files.outputs import atomic_text
 
 Path_ = tuple[str | int, ...]
 """A place in a document: keys and list indices from the top."""

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any, TextIO, TypeVar
 
 from ietool.errors import UserError
-from ietool.files import OnBad
-from ietool.plain_json import dump_json
-from ietool.plain_json import json_kind as json_kind
+from ietool.files.lines import OnBad
+from ietool.files.plain_json import dump_json
+from ietool.files.plain_json import json_kind as json_kind
 
 Record = TypeVar("Record")
 
@@ -28,7 +28,7 @@ def read_records(
     """Stream the records of some lines; with ``on_bad`` the bad ones go there and are skipped.
 
     Args:
-        lines: (file, 1-based number, text) as :func:`ietool.files.read_lines` gives them.
+        lines: (file, 1-based number, text) as :func:`ietool.files.lines.read_lines` gives them.
         parse: makes a record of (text, file, number), or raises UserError.
         on_bad: told of bad records; without it the first one raises.
 

@@ -11,11 +11,12 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from ietool import runs
 from ietool.cli.app import run as ietool
 from ietool.errors import UserError
 from ietool.recipe_io import load_recipe
 from ietool.registry import get_task
+from ietool.runs.finding import latest_run, unfinished_run
+from ietool.runs.folder import create_run, update_run
 from ietool.workflow.push import push
 from tests.cli.conftest import complaint, output_of
 
@@ -28,10 +29,10 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def finished(*, overrides: tuple[str, ...] = (), **changes: Any) -> Path:
     """A finished run with weights."""
-    folder = runs.create_run(load_recipe("ske", overrides))
+    folder = create_run(load_recipe("ske", overrides))
     save_file({"a": np.zeros((2, 3), np.float32)}, folder / "model.safetensors")
     best = {"score": 0.5, "metric": "duie2", "stage": 1, "epoch": 1}
-    runs.update_run(folder, **{"state": "finished", "best": best, **changes})
+    update_run(folder, **{"state": "finished", "best": best, **changes})
     return folder
 
 
@@ -74,9 +75,9 @@ def test_a_damaged_run_is_listed_and_breaks_nothing(
     assert said in shown.err and shown.err.count("\n") == 1
     listed = json.loads(output_of(capsys, "runs", "--json"))
     assert [entry["state"] for entry in listed] == ["finished", "damaged"] and said in listed[1]["reason"]
-    assert runs.latest_run("ske") == good
+    assert latest_run("ske") == good
     with pytest.raises(UserError, match="no unfinished run"):
-        runs.unfinished_run("ske")
+        unfinished_run("ske")
     for command in (["push", bad, "me/model", "--dry-run"], ["predict", "--run", bad, "--text", "字"]):
         assert said in complaint(capsys, *command)
 
@@ -119,7 +120,7 @@ def test_other_files_of_a_run(name: str, content: str | None, capsys: pytest.Cap
         with pytest.raises(UserError, match=r"config\.json: is damaged"):
             get_task("ske").load_model(bad)
     if name.startswith("re"):
-        assert runs.latest_run("ske") == good
+        assert latest_run("ske") == good
 
 
 @pytest.mark.parametrize(

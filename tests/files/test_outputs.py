@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from ietool.errors import UserError
-from ietool.files import read_lines
-from ietool.outputs import atomic_text, check_folder, check_output, replace_folder, unpacked_name
+from ietool.files.lines import read_lines
+from ietool.files.outputs import atomic_text, check_folder, check_output, replace_folder, unpacked_name
 
 
 def write(path: Path | str, text: str = "new\n") -> None:

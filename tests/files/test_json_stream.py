@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ietool import json_stream
-from ietool.json_stream import Damage, JsonStream
+from ietool.files import json_stream
+from ietool.files.json_stream import Damage, JsonStream
 
 VALUES: st.SearchStrategy[Any] = st.recursive(
     st.none()

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from ietool.errors import UserError
-from ietool.files import parse_json
-from ietool.records import Rejects, SeenTexts, count_lines, digest, json_kind, read_records
+from ietool.files.lines import parse_json
+from ietool.files.records import Rejects, SeenTexts, count_lines, digest, json_kind, read_records
 
 
 def parse(line: str, file: str, number: int) -> int:

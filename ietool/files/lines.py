@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from ietool.archives import damage_told, open_members
-from ietool.charset import check_narrow, not_utf8
 from ietool.errors import UserError
-from ietool.plain_json import ONE_A_LINE, load_json, what_is_wrong
+from ietool.files.archives import damage_told, open_members
+from ietool.files.charset import check_narrow, not_utf8
+from ietool.files.plain_json import ONE_A_LINE, load_json, what_is_wrong
 
 Line = tuple[str, int, str]
 """A line of an input file: (file name, 1-based number, text without its end)."""

@@ -17,8 +17,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, TextIO, cast
 
-from ietool.archives import FOREIGN_NAME
 from ietool.errors import Unwritten, UserError, cause
+from ietool.files.archives import FOREIGN_NAME
 
 try:
     import fcntl

@@ -1,0 +1,1 @@
+"""Files that users bring and name: reading them, whatever they are, and writing them whole."""
