@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -179,7 +180,7 @@ def prepare_and_train(
         raise interrupted(lambda: _what_is_safe(recipe.name, output, demo=demo)) from None
     best = outcome.best or {}
     if best and is_main_process():
-        say(" ".join(["best:", *(f"{key} {_short(value)}" for key, value in best.items())]))
+        say(f"best: {of_best(best)}")
     if outcome.tuned and is_main_process():
         say(f"found on dev: {', '.join(outcome.tuned)}")
     if outcome.fitted is not None and is_main_process():
@@ -209,8 +210,14 @@ def _what_is_safe(recipe: str, output: Path | None, *, demo: bool) -> str:
     return f"{kept}the state after {epochs} epoch{'s' * (epochs > 1)} are safe in {entry.folder}; {go_on}"
 
 
-def _short(value: object) -> str:
-    return f"{value:.4f}" if isinstance(value, float) else str(value)
+def of_best(best: Mapping[str, Any]) -> str:
+    """The best dev score of a training in words: ``0.9507 (seqeval), epoch 4, 95 % interval 0.9351 – 0.9650``."""
+    if not best["score"]:
+        return f"nothing was found on dev in any epoch ({best['metric']})"
+    stage = f"stage {best['stage']}, " if best.get("stage", 1) > 1 else ""
+    words = f"{best['score']:.4f} ({best['metric']}), {stage}epoch {best['epoch']}"
+    interval = best.get("interval")
+    return words + (f", 95 % interval {interval[0]:.4f} – {interval[1]:.4f}" if interval else "")
 
 
 def register(app: typer.Typer) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from ietool.cli.epochs import EpochTable
 from ietool.cli.progress import progress_bars
+from ietool.cli.train import of_best
 
 
 class Clock:
@@ -112,3 +113,10 @@ def test_a_later_stage_is_said() -> None:
     lines = rows_of(Row(raw=SCORES), Row(stage=2, raw=SCORES), Row(stage=2, epoch=2, raw=SCORES))
     assert [line for line in lines if line.startswith("stage")] == ["stage 2"]
     assert lines.index("stage 2") == 2
+
+
+def test_the_best_score_is_said_in_rounded_numbers() -> None:
+    best = {"score": 0.95071234, "metric": "seqeval", "stage": 1, "epoch": 4, "interval": [0.93512345, 0.9651]}
+    assert of_best(best) == "0.9507 (seqeval), epoch 4, 95 % interval 0.9351 – 0.9651"
+    assert of_best(best | {"stage": 2, "interval": None}) == "0.9507 (seqeval), stage 2, epoch 4"
+    assert "nothing was found" in of_best(best | {"score": 0.0})
