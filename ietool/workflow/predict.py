@@ -23,7 +23,7 @@ from ietool.training.device import autocast, choose_device, choose_precision, me
 from ietool.training.finite import not_finite
 from ietool.training.threads import settle_threads
 
-_LARGE = 1 << 18
+_LARGE = 1 << 14
 """Bytes of an input from which on it is measured with how many threads to predict."""
 
 _DIVERGED = "train again with a lower training.learning_rate"
