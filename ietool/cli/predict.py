@@ -184,7 +184,8 @@ def predict_to(
                 progress=progress,
             )
     except KeyboardInterrupt:
-        where = "what was printed is incomplete" if output == "-" else f"{output} was not touched"
+        through = output == "-" or (Path(output).exists() and not Path(output).is_file())
+        where = "what was written is incomplete" if through else f"{output} was not touched"
         raise interrupted(lambda: where) from None
     for note in outcome.notes:
         say(f"note: {note}")

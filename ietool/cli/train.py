@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -97,7 +98,7 @@ def train_cli(
     )
     if is_main_process():
         say(f"run: {outcome.run}")
-        say(f"predict with: ietool predict --run {outcome.run} INPUT --output FILE")
+        say(f"predict with: ietool predict --run {shlex.quote(str(outcome.run))} INPUT --output FILE")
 
 
 def _check_resumed(run: Path, recipe: str) -> None:

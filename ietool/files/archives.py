@@ -24,7 +24,7 @@ _HEAD = 512
 UNPACKED = 1 << 27
 """Bytes that any archive may unpack to."""
 
-RATIO = 100
+RATIO = 200
 """How many times its own size an archive may unpack to beyond that; corpora reach 30."""
 
 DIRECTORY = 1 << 24

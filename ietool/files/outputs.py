@@ -136,6 +136,8 @@ class _Sink(io.FileIO):
     def write(self, data: Any) -> int:
         try:
             return cast(int, super().write(data))
+        except BrokenPipeError:
+            raise  # its reader has seen enough
         except OSError as error:
             raise self.failed(error) from None
 

@@ -68,7 +68,7 @@ def card(folder: Path) -> str:
         title=str(recipe.get("title") or info.recipe),
         best={"epoch": None, "stage": None, **best} if best else {},
         score=f"{best['score']:.4f}" if best else "",
-        interval="–".join(f"{value:.4f}" for value in best.get("interval") or ()),
+        interval="–".join(f"{float(value):.4f}" for value in best.get("interval") or ()),
         epochs=_epochs(folder),
         corpus=info.corpus,
         encoder=encoder,

@@ -1,4 +1,4 @@
-"""Run folders: what is in one, making, finding and listing them.
+"""What is in a run folder, and opening it.
 
 recipe.yaml          the resolved recipe
 run.json             what, when, how far, best score: :class:`ietool.runs.info.RunInfo`

@@ -53,7 +53,7 @@ def check_encoder_config(name: str) -> None:
         _refuse(folder, "is a file, a folder is needed", "name the folder of the model")
     if not name.strip() or not folder.is_dir():  # no name would be the working folder
         return
-    for path in sorted(folder.iterdir()):
+    for path in sorted(path for path in folder.iterdir() if _is_read(path.name)):
         with contextlib.suppress(OSError):  # what may not be read is told where it is needed
             if path.is_file() and path.stat().st_size < 1024 and path.read_bytes().startswith(_LFS):
                 _refuse(path, "is a Git LFS pointer, not the file itself", "fetch the files: git lfs pull")
@@ -63,6 +63,13 @@ def check_encoder_config(name: str) -> None:
         _refuse(folder, f"holds no {CONFIG} that transformers can load ({what})", _COMPLETE)
     if "model_type" not in _read_json(folder / CONFIG):
         _refuse(folder / CONFIG, "holds no model_type, by which transformers knows a model", _COMPLETE)
+
+
+def _is_read(name: str) -> bool:
+    """Whether a file of an encoder's folder is read, by its name: not those of other libraries."""
+    return name.endswith((".json", ".txt", ".model")) or name in ("model.safetensors", "pytorch_model.bin") or (
+        name.startswith(("model-", "pytorch_model-"))
+    )  # fmt: skip
 
 
 def check_encoder_files(name: str) -> None:

@@ -11,10 +11,10 @@ from pathlib import Path
 from pickletools import genops
 from typing import Any
 
-OPCODES = 1 << 27
-"""Steps of a pickle, at most: more than 10 million words and their places need."""
+OPCODES = 1 << 29
+"""Steps of a pickle, at most: 30 million words of gensim 3 with an object each."""
 
-CONTAINERS = 1 << 24
+CONTAINERS = 1 << 25
 """Lists, dictionaries and objects in it, at most: gensim 3 has an object for each word."""
 
 SETS = 1 << 10

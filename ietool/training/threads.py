@@ -37,18 +37,18 @@ def settle_threads(
         The number, None where there was nothing to choose, and what to tell of it, if anything.
     """
     if os.environ.get("OMP_NUM_THREADS") or device.type != "cpu":
-        return None, None
+        return (torch.get_num_threads() if device.type == "cpu" else None), None
     if known is not None:
         torch.set_num_threads(known)
         return known, f"threads: {known}, as this training began with (OMP_NUM_THREADS=N changes it)"
     most = torch.get_num_threads()
     if most == 1:
-        return None, None
+        return 1, None
     size = int(getattr(getattr(model, "config", None), "hidden_size", 128))
     both, alone = (step_seconds(threads, size, device, precision) for threads in (most, 1))
     chosen = 1 if alone * GAIN < both else most
     torch.set_num_threads(chosen)
-    took = f"a step of this width takes {_short(both)} with {most} and {_short(alone)} with 1"
+    took = f"a step of a stand-in takes {_short(both)} with {most} and {_short(alone)} with 1"
     return chosen, f"threads: {chosen} ({took}; OMP_NUM_THREADS=N changes it)"
 
 

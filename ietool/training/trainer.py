@@ -187,7 +187,8 @@ class IETrainer(Trainer):
         if self.section.adversarial:
             with disturbed(self.accelerator.unwrap_model(model), self.section.adversarial):
                 super().training_step(model, inputs, *args, **kwargs)
-        self.watch.loss.see(loss, self.state.global_step + 1)
+        if self.accelerator.scaler is None:  # a scaler (fp16) leaves the step out, and is told of by their number
+            self.watch.loss.see(loss, self.state.global_step + 1)
         return loss
 
     def _get_grad_norm(self, model: Any, grad_norm: Any = None) -> Any:

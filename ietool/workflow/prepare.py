@@ -115,7 +115,7 @@ def prepare(
     # One preparation at a time beside each other: the processes of a torchrun all come here, and the first does it.
     with _alone(place, progress):
         if not force and (folder / DONE).is_file():
-            done = json.loads((folder / DONE).read_text(encoding="utf-8"))
+            done = read_done(folder)
             if done.get("fingerprint") == mark:
                 if remembered:
                     remember(top, sources, skip_bad)
@@ -129,6 +129,16 @@ def prepare(
         if remembered:
             remember(top, sources, skip_bad)
         return prepared
+
+
+def read_done(folder: Path) -> dict[str, Any]:
+    """What a prepared folder says of itself; nothing where that is damaged, so that it is prepared anew."""
+    try:
+        done = json.loads((folder / DONE).read_text(encoding="utf-8"))
+        read_report(done)
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
+        return {}
+    return dict(done)
 
 
 def _build(
@@ -180,12 +190,16 @@ def _alone(place: Path, progress: Progress) -> Iterator[None]:
     """Wait until no other process prepares beside a folder, and keep others waiting."""
     lock = FileLock(place.parent / ".preparing.lock")
     try:
-        try:
-            lock.acquire(timeout=0)
-        except Timeout:
-            progress("wait for another preparation", 0, None)
-            lock.acquire()
-            progress("wait for another preparation", 1, 1)
+        waited = 0
+        while True:
+            try:
+                lock.acquire(timeout=1 if waited else 0)
+                break
+            except Timeout:
+                progress("wait for another preparation, seconds", waited, None)
+                waited += 1
+        if waited:
+            progress("wait for another preparation, seconds", waited, waited)
     except OSError as error:
         message = f"cannot be locked ({cause(error)})"
         raise UserError(message, file=place.parent, mend="choose another --output, in a folder of your own") from None

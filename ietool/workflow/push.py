@@ -11,7 +11,7 @@ from ietool.files import yaml_io
 from ietool.files.plain_json import dump_json, load_json
 from ietool.report.card import CARD, write_card
 from ietool.report.local import local_paths, own_paths, strings_in, without_paths
-from ietool.runs.entry import RECIPE_FILE, open_run
+from ietool.runs.entry import CONFIG_FILE, RECIPE_FILE, WEIGHTS_FILE, open_run
 from ietool.runs.folder import is_model_file, model_files
 from ietool.runs.info import RUN_FILE
 
@@ -52,6 +52,9 @@ def push(run: Path, repository: str, *, private: bool = True, dry: bool = False)
     # Only what the training wrote: predictions that stand in the folder may hold the competition's texts. And only
     # what lies in the folder: the run may be a stranger's, who would like to be sent other files of this machine.
     left_out = [name for name in names if not is_model_file(run, name)]
+    for name in left_out:
+        if name in (WEIGHTS_FILE, CONFIG_FILE, RECIPE_FILE):
+            raise UserError("is no file of the run itself (a link?)", file=run / name, mend="put the file in its place")
     names = [name for name in names if name not in left_out]
     size = sum((run / name).stat().st_size for name in names)
     if dry:

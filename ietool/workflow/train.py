@@ -92,7 +92,8 @@ def train(
         assert run is not None
         entry = check_resumed(run)
         recipe, prepared = load_recipe(str(run / RECIPE_FILE)), Path(entry.info.prepared)
-        overfit, precision, threads = entry.info.overfit, entry.info.precision, entry.info.threads
+        overfit, precision = entry.info.overfit, entry.info.precision
+        threads = entry.info.threads or torch.get_num_threads()  # of older runs the machine's own number
         task = get_task(recipe.task)
     else:
         task = get_task(recipe.task)

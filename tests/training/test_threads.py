@@ -36,7 +36,7 @@ def test_the_better_is_taken(machine: dict[int, float], monkeypatch: pytest.Monk
     number, said = settle_threads(model, CPU, "fp32")
     assert (number, machine[0]) == (1, 1)
     assert (
-        said == "threads: 1 (a step of this width takes 460 ms with 2 and 100 ms with 1; OMP_NUM_THREADS=N changes it)"
+        said == "threads: 1 (a step of a stand-in takes 460 ms with 2 and 100 ms with 1; OMP_NUM_THREADS=N changes it)"
     )
     assert settle_threads(model, CPU, "fp32") == (None, None)  # one thread: nothing to choose
     machine[0] = 2
@@ -73,7 +73,7 @@ def test_a_run_records_it_and_goes_on_with_it(
         start = ["train", "--recipe", "ner-crf", "--data", ".", "--device", "cpu", "--output", "run", *settings]
         assert app.run(start) == 130
     said = capsys.readouterr().err
-    assert "note: threads: 1 (a step of this width takes 9.0 s with 2 and 100 ms with 1;" in said
+    assert "note: threads: 1 (a step of a stand-in takes 9.0 s with 2 and 100 ms with 1;" in said
     assert "note: training.warmup_epochs=0.3" not in said
     assert json.loads((tmp_path / "run" / "run.json").read_text(encoding="utf-8"))["threads"] == 1
     machine.update({0: 2, 2: 0.0001})

@@ -68,7 +68,7 @@ class ElTask(Task[ElRecipe]):
     forms = (
         Form(
             "texts with mentions",
-            lambda begin: "mention_data" in begin or with_keys("text_id", "text")(begin),
+            with_keys("text", "mention_data"),
             example='{"text_id": "1", "text": …, "mention_data": […]}',
         ),
         Form(

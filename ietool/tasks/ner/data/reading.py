@@ -141,9 +141,8 @@ def _inputs(lines: Iterator[Line], reader: SentenceReader, on_bad: OnBad | None)
         return
     everything = chain([first], lines)
     if is_json(first[2]):
+        reader.pass_on()
         yield from read_records(everything, partial(parse_record, labels=False), on_bad)
-        for _ in reader.read(()):  # tells of lines that are not UTF-8
-            pass
     else:
         for sentence in reader.read(everything):
             yield make_example(sentence, None)

@@ -52,10 +52,13 @@ class SentenceReader:
     def __init__(self, *, tags: bool | None = True, on_bad: OnBad | None = None) -> None:
         self._tags, self._on_bad = tags, on_bad
         self._unread: dict[tuple[str, int], tuple[UserError, str]] = {}
-        self._begun = False
+        self._begun = self._passes_on = False
 
     def unread(self, error: UserError, line: str) -> None:
         """Told by the reader of lines of one that is not UTF-8: its whole sentence is bad."""
+        if self._passes_on and self._on_bad is not None:
+            self._on_bad(error, line)
+            return
         self._unread[error.file or "", error.line or 0] = (error, line)
         if len(self._unread) > _UNREAD and not self._begun:
             raise none_usable(error if self.first_unread is None else self.first_unread, len(self._unread))
@@ -63,6 +66,14 @@ class SentenceReader:
     @property
     def first_unread(self) -> UserError | None:
         return next((error for error, _ in self._unread.values()), None)
+
+    def pass_on(self) -> None:
+        """Of a file whose lines are records and no tokens: what is not UTF-8 is told line by line."""
+        self._passes_on = True
+        for error, line in self._unread.values():
+            if self._on_bad is not None:
+                self._on_bad(error, line)
+        self._unread.clear()
 
     def read(self, lines: Iterable[Line]) -> Iterator[Sentence]:
         """Stream the sentences.
