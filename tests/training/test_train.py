@@ -95,7 +95,7 @@ def test_one_process_trains_in_a_folder(corpus: Path, tmp_path: Path, monkeypatc
 def test_overfit_learns_its_records_by_heart(corpus: Path, tmp_path: Path) -> None:
     settings = ("model.hidden_size=48", "model.dilations=[1,2,4]", "training.learning_rate=0.003")
     done = run_command(
-        "train", "--recipe", "ske", "--data", str(corpus), "--output", "run", "--overfit", "6", "--device", "cpu",
+        "train", "--recipe", "ske", "--data", str(corpus), "--output", "run", "--overfit", "3", "--device", "cpu",
         cwd=tmp_path, settings=settings,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
