@@ -116,7 +116,7 @@ def test_each_head_learns_a_handful_by_heart(ietool_: Ietool, folder: Path, reci
     )  # fmt: skip
     settings = acting(settings, recipe)
     code, out, err = ietool_(
-        "train", "--recipe", recipe, "--data", "data", "--output", name, "--overfit", "2", "--device", "cpu",
+        "train", "--recipe", recipe, "--data", "data", "--output", name, "--overfit", "4", "--device", "cpu",
         settings=settings,
     )  # fmt: skip
     assert code == 0, err
