@@ -305,7 +305,7 @@ def test_memory_does_not_grow_with_the_file(tmp_path: Path, form: str) -> None:
         tracemalloc.stop()
         return highest
 
-    small, large = peak(1_000), peak(8_000)
+    small, large = peak(2_000), peak(20_000)
     assert large < small * 1.25 + 200_000
 
 
