@@ -12,19 +12,23 @@ from pathlib import Path
 import pytest
 
 from ietool.cli.app import run as command
+from tests.in_process import command_here
 
 Ietool = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
 @pytest.fixture
 def ietool(tmp_path: Path) -> Ietool:
-    """``ietool("recipes", "--json")`` runs the real command in an empty folder, output captured."""
+    """``ietool("recipes", "--json")`` runs the real command in an empty folder, output captured: in this process, or
+    with ``env`` in one of its own."""
 
     def run(*arguments: object, env: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+        if env is None:
+            return command_here(tmp_path, *arguments)
         return subprocess.run(
             [sys.executable, "-m", "ietool", *map(str, arguments)],
             cwd=tmp_path,
-            env={**os.environ, "OMP_NUM_THREADS": "1", **(env or {})},
+            env={**os.environ, "OMP_NUM_THREADS": "1", **env},
             capture_output=True,
             text=True,
             encoding="utf-8",

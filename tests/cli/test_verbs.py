@@ -1,4 +1,7 @@
-"""prepare, train, predict and score in a row, through the real commands, with a model too small to learn much."""
+"""prepare, train, predict and score in a row, through the real commands, with a model too small to learn much.
+
+The training that is interrupted has a process of its own.
+"""
 
 from __future__ import annotations
 
@@ -15,24 +18,12 @@ from pathlib import Path
 import pytest
 
 from ietool import load, paths
+from tests.in_process import command_here as command
 
 SMALL = [
     *("--set", "model.hidden_size=16", "--set", "model.dilations=[1, 2]", "--set", "model.attention_heads=2"),
     *("--set", "training.batch_size=8", "--set", "training.epochs=2"),
 ]
-
-
-def command(folder: Path, *arguments: object, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "ietool", *map(str, arguments)],
-        cwd=folder,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-        input=stdin,
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-        timeout=300,
-    )
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""A corpus and a model small enough to train within seconds, through the real command."""
+"""A corpus and a model small enough to train within seconds, and the real command."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from ietool import paths
+from tests.in_process import command_here
 
 TINY = (
     "model.hidden_size=16", "model.dilations=[1,2]", "model.attention_heads=2", "model.attention_head_size=4",
@@ -27,15 +28,18 @@ def environment(**more: str) -> dict[str, str]:
     return os.environ | {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""} | more
 
 
+def changes(settings: Sequence[str]) -> list[str]:
+    return [word for setting in settings for word in ("--set", setting)]
+
+
 def command(*arguments: str, settings: Sequence[str] = TINY) -> list[str]:
-    changes = [word for setting in settings for word in ("--set", setting)]
-    return [sys.executable, "-m", "ietool", *arguments, *changes]
+    """The words that start a process of its own."""
+    return [sys.executable, "-m", "ietool", *arguments, *changes(settings)]
 
 
 def run_command(*arguments: str, cwd: Path, settings: Sequence[str] = TINY) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        command(*arguments, settings=settings), cwd=cwd, env=environment(), capture_output=True, text=True, timeout=300
-    )
+    """The same in this process."""
+    return command_here(cwd, *arguments, *changes(settings))
 
 
 def metrics(run: Path) -> list[dict[str, Any]]:

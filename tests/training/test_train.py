@@ -17,18 +17,17 @@ from ietool.runs.folder import create_run, training_in
 from ietool.workflow.prepare import prepare
 from ietool.workflow.train import train
 from tests.tiny_encoder import make_encoder_folder
-from tests.training.conftest import TINY, environment, metrics, run_command
+from tests.training.conftest import TINY, changes, environment, metrics, run_command
 
 
 def test_two_processes_share_the_work(corpus: Path, tmp_path: Path) -> None:
     """DDP through torchrun: every step sees both halves, one process evaluates and writes."""
     later = "training.later_stages=[{epochs: 1, learning_rate: 1e-3}]"
     settings = (*TINY, "training.epochs=2", "training.batch_size=8", later)
-    changes = [word for setting in settings for word in ("--set", setting)]
     launch = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", "2", "--master_port", "29641"]
     done = subprocess.run(
         [*launch, "-m", "ietool", "train", "--recipe", "ske", "--data", str(corpus), "--output", "run",
-         "--device", "cpu", *changes],
+         "--device", "cpu", *changes(settings)],
         cwd=tmp_path, env=environment(), capture_output=True, text=True, timeout=300,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-3000:]
@@ -51,8 +50,9 @@ def test_logs_for_tensorboard_and_the_rate_of_the_stage(corpus: Path, tmp_path: 
         "training.ema_decay=0",
     )  # fmt: skip
     done = run_command(
-        "train", "--recipe", "ske-gplinker", "--data", str(corpus), "--output", "run", cwd=tmp_path, settings=settings
-    )
+        "train", "--recipe", "ske-gplinker", "--data", str(corpus), "--output", "run", "--device", "cpu", cwd=tmp_path,
+        settings=settings,
+    )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert list((tmp_path / "run" / "tensorboard" / "stage-1").glob("events*"))
     (row,) = metrics(tmp_path / "run")
@@ -95,8 +95,8 @@ def test_one_process_trains_in_a_folder(corpus: Path, tmp_path: Path, monkeypatc
 def test_overfit_learns_its_records_by_heart(corpus: Path, tmp_path: Path) -> None:
     settings = ("model.hidden_size=48", "model.dilations=[1,2,4]", "training.learning_rate=0.003")
     done = run_command(
-        "train", "--recipe", "ske", "--data", str(corpus), "--output", "run", "--overfit", "6", cwd=tmp_path,
-        settings=settings,
+        "train", "--recipe", "ske", "--data", str(corpus), "--output", "run", "--overfit", "3", "--device", "cpu",
+        cwd=tmp_path, settings=settings,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert json.loads((tmp_path / "run" / "run.json").read_text())["best"]["score"] >= 0.9
@@ -125,8 +125,9 @@ def test_a_model_that_falls_silent_does_not_take_the_place_of_the_best(
 def test_a_silent_model_says_how_far_it_is(corpus: Path, tmp_path: Path) -> None:
     settings = (*TINY, "training.epochs=1", "decode.subject_start=1.0")
     done = run_command(
-        "train", "--recipe", "ske", "--data", str(corpus), "--output", "run", cwd=tmp_path, settings=settings
-    )
+        "train", "--recipe", "ske", "--data", str(corpus), "--output", "run", "--device", "cpu", cwd=tmp_path,
+        settings=settings,
+    )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert "nothing above the thresholds; highest probability 0." in done.stdout
     assert "\x1b" not in done.stdout + done.stderr
@@ -143,8 +144,9 @@ def test_the_run_stands_alone(corpus: Path, tmp_path: Path) -> None:
     """Moved elsewhere and with the prepared data gone, a run predicts the same."""
     settings = (*TINY, "training.epochs=2")
     done = run_command(
-        "train", "--recipe", "ske", "--data", str(corpus), "--output", "run", cwd=tmp_path, settings=settings
-    )
+        "train", "--recipe", "ske", "--data", str(corpus), "--output", "run", "--device", "cpu", cwd=tmp_path,
+        settings=settings,
+    )  # fmt: skip
     assert done.returncode == 0, done.stderr
     test = str(corpus / "test.jsonl")
     first = run_command("predict", "--run", "run", test, "--output", "-", cwd=tmp_path, settings=())

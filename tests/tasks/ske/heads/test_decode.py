@@ -253,13 +253,13 @@ def test_nothing_from_nothing(predictor: Opened) -> None:
     assert [e.text for e in found] == ["", "山", ""]
 
 
-def test_a_hundred_thousand_characters(predictor: Opened, texts: list[str]) -> None:
+def test_twenty_thousand_characters(predictor: Opened, texts: list[str]) -> None:
     """Also where the text repeats itself, so that each name stands there thousands of times."""
     patient = read_otherwise(asked(predictor, subject_start=0.9999, object_start=0.999), size=320, overlap=96)
-    text = (texts[0] * 4000)[:100_000]
+    text = (texts[0] * 800)[:20_000]
     began = time.process_time()
     (found,) = patient.predict([Example(text)])
-    assert time.process_time() - began < 150  # four times what it takes on a quiet core
+    assert time.process_time() - began < 30  # four times what it takes on a quiet core
     assert found.text == text
     check_spans(found)
 
