@@ -64,6 +64,12 @@ def decode_lines(name: str, stream: BinaryIO, on_bad: OnBad | None = None) -> It
                 on_bad(bad, raw.decode("utf-8", "backslashreplace").rstrip("\r\n"))
                 continue
             line = line.rstrip("\r\n")
+            if "\0" in line:
+                bad = UserError("has a zero byte, as no text file has", file=name, line=number, mend=SKIP)
+                if on_bad is None:
+                    raise bad
+                on_bad(bad, line)
+                continue
             if line.strip():
                 yield name, number, line
     except _Endless:

@@ -38,14 +38,14 @@ def test_the_better_is_taken(machine: dict[int, float], monkeypatch: pytest.Monk
     assert (
         said == "threads: 1 (a step of a stand-in takes 460 ms with 2 and 100 ms with 1; OMP_NUM_THREADS=N changes it)"
     )
-    assert settle_threads(model, CPU, "fp32") == (None, None)  # one thread: nothing to choose
+    assert settle_threads(model, CPU, "fp32") == (1, None)  # one thread: nothing to choose
     machine[0] = 2
     assert settle_threads(model, torch.device("cuda"), "fp32") == (None, None)
     # As a training began it goes on.
     number, said = settle_threads(model, CPU, "fp32", 2)
     assert (number, machine[0]) == (2, 2) and said and "as this training began with" in said
     monkeypatch.setenv("OMP_NUM_THREADS", "2")
-    assert settle_threads(model, CPU, "fp32", 1) == (None, None) and machine[0] == 2
+    assert settle_threads(model, CPU, "fp32", 1) == (2, None) and machine[0] == 2  # recorded all the same
 
 
 def test_measuring_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
