@@ -12,6 +12,7 @@ epoch table (without what the clock decides) and all weights must be equal. With
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import random
@@ -26,6 +27,7 @@ from typing import Any
 HERE = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(HERE))
 
+import psutil  # noqa: E402
 from safetensors.torch import load_file  # noqa: E402
 
 from tests.acting import acting  # noqa: E402
@@ -75,7 +77,13 @@ def killed(process: subprocess.Popen[bytes], after: float) -> bool:
         process.wait(after)
         return False
     except subprocess.TimeoutExpired:
+        # The workers of torchrun are in sessions of their own.
+        below = psutil.Process(process.pid).children(recursive=True)
         os.killpg(process.pid, signal.SIGKILL)
+        for one in below:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                one.kill()
+        psutil.wait_procs(below, timeout=20)
         process.wait()
         return True
 
