@@ -218,6 +218,6 @@ def register(app: typer.Typer) -> None:
         "predict",
         epilog=examples(
             "ietool predict --recipe el develop.json --output result.json --kb kb_data",
-            "ietool predict --run runs/short --set decode.triple=0.3 --text '《红楼梦》的作者是曹雪芹。'",
+            "ietool predict --run runs/short --text '《红楼梦》的作者是曹雪芹。'",
         ),
     )(predict_cli)

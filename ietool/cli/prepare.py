@@ -93,6 +93,6 @@ def register(app: typer.Typer) -> None:
         "prepare",
         epilog=examples(
             "ietool prepare --recipe ske --data DIR",
-            "ietool prepare --recipe ske --train train.json --dev dev.json --schema all_50_schemas",
+            "ietool prepare --recipe ske --train a.json --dev b.json --schema schema",
         ),
     )(prepare_cli)

@@ -108,7 +108,7 @@ def validate_cli(
     recipe: Annotated[str, typer.Argument(metavar="NAME|FILE", help="A recipe file, a recipe's name, or a run.")],
     json: JsonOption = False,
 ) -> None:
-    """Check a recipe; exit code 2 and one line saying what is wrong, if it is."""
+    """Check a recipe: what is wrong, in one line, or what differs."""
     from ietool.recipe_io import base_of, differences, validate
 
     loaded = validate(recipe)

@@ -108,6 +108,6 @@ def register(app: typer.Typer) -> None:
         "score",
         epilog=examples(
             "ietool score --recipe ske gold.json result.json",
-            "ietool score --recipe ske gold.json.gz result.zip --alias alias.txt --explain verdicts.jsonl",
+            "ietool score --recipe ske gold.json.gz result.zip --explain verdicts.jsonl",
         ),
     )(score_cli)

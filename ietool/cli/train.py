@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shlex
 from collections.abc import Mapping
 from pathlib import Path
@@ -198,9 +199,14 @@ def _what_is_safe(recipe: str, output: Path | None, *, demo: bool) -> str:
     """What is on disk of the run that was stopped, and how to go on."""
     from ietool.runs.entry import METRICS_FILE, open_run, resume_command
     from ietool.runs.finding import list_runs
+    from ietool.runs.info import RUN_FILE
 
     mine = (run for run in list_runs() if run.info.recipe == recipe and run.is_demo == demo)
     stopped = (run for run in mine if run.state == "interrupted")
+    if output is not None and not (output / RUN_FILE).is_file():  # stopped before there was anything to keep
+        with contextlib.suppress(OSError):
+            output.rmdir()
+        return "no training had begun; start it again, without --resume"
     entry = next(stopped) if output is None else open_run(output, weights=False)
     metrics = entry.folder / METRICS_FILE
     epochs = len(metrics.read_text(encoding="utf-8").splitlines()) if metrics.is_file() else 0

@@ -163,6 +163,8 @@ def check_resumed(folder: Path) -> RunEntry:
     Raises:
         UserError: it cannot: it is no run, is finished, or its prepared data is gone.
     """
+    if not folder.exists() or (folder.is_dir() and not (folder / RUN_FILE).is_file()):
+        raise UserError("holds no run that could go on", file=folder, mend="leave out --resume to start one")
     entry = open_run(folder, weights=False)
     if entry.state == "finished":
         raise UserError("is finished already", file=folder, mend=f"leave out --resume; {anew(folder)}")

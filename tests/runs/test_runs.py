@@ -276,3 +276,11 @@ def test_files_of_the_model() -> None:
         (folder / name).touch()
     (folder / "link.txt").symlink_to(folder / "config.json")
     assert model_files(folder) == ["config.json", "kb/names.arrow", "model.safetensors", "recipe.yaml", "run.json"]
+
+
+def test_a_folder_without_a_run_is_told_how_to_begin(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    for name in ("empty", "missing"):
+        with pytest.raises(UserError, match="no run that could go on") as told:
+            check_resumed(tmp_path / name)
+        assert told.value.mend == "leave out --resume to start one"
