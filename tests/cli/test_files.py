@@ -21,7 +21,7 @@ from ietool.files import lines as files
 from ietool.recipe_io import load_recipe
 from ietool.workflow.prepare import prepare
 from tests.cli.conftest import complaint, output_of
-from tests.test_outputs import WAYS
+from tests.files.test_outputs import WAYS
 
 SMALL = [
     *("--set", "model.hidden_size=8", "--set", "model.dilations=[1]", "--set", "model.attention_heads=1"),
