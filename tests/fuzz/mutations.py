@@ -108,7 +108,7 @@ def change_json(data: bytes, rng: random.Random) -> bytes:
     text = data.decode("utf-8", "replace")
     try:
         return _dump(_changed(json.loads(text), rng), rng)
-    except ValueError:
+    except (ValueError, RecursionError):
         pass
     lines = text.split("\n")
     numbers = [n for n, line in enumerate(lines) if line.lstrip()[:1] in ("{", "[")]
@@ -118,7 +118,7 @@ def change_json(data: bytes, rng: random.Random) -> bytes:
     for number in chosen:
         try:
             lines[number] = _dump(_changed(json.loads(lines[number]), rng), rng).decode("utf-8", "surrogatepass")
-        except ValueError:
+        except (ValueError, RecursionError):
             continue
     return "\n".join(lines).encode("utf-8", "surrogatepass")
 
