@@ -35,8 +35,8 @@ class EpochRow:
 class TrainState:
     """What a training has reached; saved with each checkpoint, since all that is printed must survive a resume.
 
-    ``stopped`` says that the stage has ended early, ``metric`` by which variant the scores are; ``losses`` is the sum
-    of the last ``steps`` losses, those of an epoch that is not over.
+    ``stopped`` says that the stage has ended early, ``metric`` by which variant the scores are; ``losses`` are
+    the sums of the last ``steps`` losses, those of an epoch that is not over, one a process.
     """
 
     rows: list[EpochRow] = field(default_factory=list)
@@ -44,7 +44,7 @@ class TrainState:
     stage: int = 1
     stopped: bool = False
     metric: str = ""
-    losses: float = 0.0
+    losses: list[float] = field(default_factory=list)
     steps: int = 0
 
     def to_json(self) -> str:
@@ -53,7 +53,10 @@ class TrainState:
     @classmethod
     def from_json(cls, text: str) -> TrainState:
         data = json.loads(text)
-        return cls(**(data | {"rows": [EpochRow(**row) for row in data["rows"]]}))
+        losses = data.get("losses", [])
+        if isinstance(losses, int | float):  # of a version that wrote their mean
+            losses = [losses]
+        return cls(**(data | {"rows": [EpochRow(**row) for row in data["rows"]], "losses": losses}))
 
 
 def last_checkpoint(folder: Path) -> Path | None:

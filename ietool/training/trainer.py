@@ -299,7 +299,7 @@ class IETrainer(Trainer):
     def _save_checkpoint(self, model: Any, trial: Any) -> None:
         self.check_finite(weights=True)
         super()._save_checkpoint(model, trial)
-        self.train_state.losses = float(self.accelerator.gather(self._tr_loss.detach().reshape(1)).mean())
+        self.train_state.losses = self.accelerator.gather(self._tr_loss.detach().reshape(1)).tolist()
         self.train_state.steps = self.state.global_step - self._globalstep_last_logged
         if not self.is_world_process_zero():
             return
@@ -320,7 +320,10 @@ class IETrainer(Trainer):
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
         super()._load_from_checkpoint(resume_from_checkpoint, model)
-        self.carried = (self.train_state.losses, self.train_state.steps)
+        losses, rank = self.train_state.losses, self.args.process_index
+        # Each process goes on with its own sum, so that it is rounded as if there had been no interruption.
+        mine = losses[rank] if len(losses) == self.args.world_size else sum(losses) / max(len(losses), 1)
+        self.carried = (mine, self.train_state.steps)
         if self.ema is not None:
             tensors = load_file(Path(resume_from_checkpoint) / _EMA)
             self.ema.n_averaged.copy_(tensors.pop("n_averaged").reshape(()))
