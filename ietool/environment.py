@@ -146,6 +146,14 @@ def resident_memory() -> int:
     return peak if sys.platform == "darwin" else peak * 1024
 
 
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether Python, numpy or torch (of a GPU, or of the machine) says that the memory does not suffice."""
+    return isinstance(error, MemoryError) or bool(_NO_MEMORY.search(str(error)))
+
+
+_NO_MEMORY = re.compile(r"can't allocate memory|not enough memory|out of memory|Unable to allocate")
+
+
 def free_memory() -> int | None:
     """Bytes that this process may still take, swap included; None where the system does not tell."""
     try:

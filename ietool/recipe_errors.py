@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Set
+from collections.abc import Mapping, Sequence, Set
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -98,11 +98,7 @@ def _of_another_kind(key: str, recipe_class: type[Recipe], data: Mapping[str, An
     """For which other kinds of the section that a key stands in it acts, where there are such."""
     head, _, name = key.rpartition(".")
     *sections, own = head.split(".")
-    section: type[Section] | None = recipe_class
-    place: Any = data
-    for part in sections:
-        section = None if section is None else section_of(section, part, place if isinstance(place, dict) else {})
-        place = place.get(part) if isinstance(place, dict) else None
+    section = _section_at(sections, recipe_class, data)
     field = None if section is None else section.model_fields.get(own)
     others = [] if field is None else [kind for kind in sections_in(field.annotation) if name in kind.model_fields]
     kinds = " and ".join(str(kind_of(other)) for other in others)
@@ -112,25 +108,24 @@ def _of_another_kind(key: str, recipe_class: type[Recipe], data: Mapping[str, An
 def _own_keys(key: str, recipe_class: type[Recipe], data: Mapping[str, Any]) -> str | None:
     """The keys of the section that a dotted key stands in; None where there is no such section."""
     head = key.rpartition(".")[0]
-    section: type[Section] = recipe_class
+    section = _section_at(head.split(".") if head else (), recipe_class, data)
+    return None if section is None else f"{head or 'a recipe'} has: {', '.join(section.model_fields)}"
+
+
+def _section_at(parts: Sequence[str], recipe_class: type[Recipe], data: Mapping[str, Any]) -> type[Section] | None:
+    """The section that some keys lead to, each within the one before; None where there is none."""
+    section: type[Section] | None = recipe_class
     place: Any = data
-    for part in head.split(".") if head else ():
-        inner = section_of(section, part, place if isinstance(place, dict) else {})
-        if inner is None:
-            return None
-        section = inner
+    for part in parts:
+        section = None if section is None else section_of(section, part, place if isinstance(place, dict) else {})
         place = place.get(part) if isinstance(place, dict) else None
-    return f"{head or 'a recipe'} has: {', '.join(section.model_fields)}"
+    return section
 
 
 def _usual(key: str, recipe_class: type[Recipe], data: Mapping[str, Any], known: Recipe | None) -> str | None:
     """What a key is for and the value that the recipe has, or else its default, for the mend of a wrong value."""
-    model: type[Section] | None = recipe_class
     *sections, name = key.split(".")
-    place: Any = data
-    for section in sections:
-        model = None if model is None else section_of(model, section, place if isinstance(place, dict) else {})
-        place = place.get(section) if isinstance(place, dict) else None
+    model = _section_at(sections, recipe_class, data)
     field = None if model is None else model.model_fields.get(name)
     if field is not None and sections_in(field.annotation):
         return _own_keys(f"{key}.", recipe_class, {})

@@ -17,6 +17,7 @@ import ietool
 from ietool.cli import demo, env, kb, predict, prepare, push, recipes, runs, score, train
 from ietool.cli.common import examples, say
 from ietool.cli.streams import enduring, open_closed, silence
+from ietool.environment import is_out_of_memory
 from ietool.errors import UserError
 from ietool.files.full_disk import why_unwritten
 
@@ -132,7 +133,7 @@ def _say_of_machine(error: Exception) -> int | None:
     """Tell in one line of what the machine or the input, and not the program, is the cause; gives the exit code."""
     if why := why_unwritten(error):
         return _say_full(error, why)
-    if _is_memory(error):
+    if isinstance(error, RuntimeError | MemoryError) and is_out_of_memory(error):
         said = "there is not enough memory → make batches or the model smaller, or use another machine"
     elif isinstance(error, RecursionError) and _is_of_parser(error):
         said = "the input is nested too deeply → mend it"
@@ -159,15 +160,6 @@ def _is_folder_gone() -> bool:
     except OSError:
         return True
     return False
-
-
-def _is_memory(error: Exception) -> bool:
-    """Python's own, or torch's: of a GPU, or of the machine."""
-    words = ("can't allocate memory", "not enough memory")
-    return isinstance(error, MemoryError) or (
-        isinstance(error, RuntimeError)
-        and (type(error).__name__ == "OutOfMemoryError" or any(word in str(error) for word in words))
-    )
 
 
 def _is_of_parser(error: Exception) -> bool:

@@ -21,7 +21,7 @@ import numpy.typing as npt
 
 from ietool.errors import UserError
 from ietool.files.lines import OnBad
-from ietool.files.records import Rejects, SeenTexts, count_lines, digest, looked_on
+from ietool.files.records import Rejects, SeenTexts, count_lines, digest, first_told
 from ietool.progress import Progress
 from ietool.text.characters import fold
 
@@ -220,14 +220,10 @@ class Intake(Generic[E]):
         Args:
             load: opens the records; it is given what is to be done with bad ones.
         """
-        try:
-            for example in watched(load(rejecting(self.rejects, counts)), self.progress, step, count_lines(path)):  # type: ignore[type-var]
-                counts.records += 1
-                yield example
-        except UserError as error:
-            if self.rejects is not None or counts.records:
-                raise
-            raise looked_on(error, load) from None
+        records = first_told(load, rejecting(self.rejects, counts))
+        for example in watched(records, self.progress, step, count_lines(path)):  # type: ignore[type-var]
+            counts.records += 1
+            yield example
 
     def train(
         self, records: Iterable[E], counts: SplitCounts, hold: HoldOut | None = None, *, once: bool = True

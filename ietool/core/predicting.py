@@ -6,10 +6,14 @@ inputs ──cut──▶ windows ──read in batches of like length──▶ 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from itertools import islice
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
-from ietool.core.candidates import Candidates, Floor, Layout
+import numpy as np
+import numpy.typing as npt
+
+from ietool.core.candidates import Candidates, Floor, Layout, Parts
 from ietool.recipe import Section
 
 In = TypeVar("In")
@@ -92,6 +96,20 @@ class Predictor(Generic[In, Out]):
         for item, found in self.reader.propose(inputs, floor=floor):
             self.capped += found.capped > 0
             yield found, decode(item, found, self.settings)
+
+
+def with_parts(given: Candidates, scored: Iterable[tuple[npt.NDArray[np.int64], Parts]], width: int) -> Candidates:
+    """Candidates with what one model says of them; rows that were scored nowhere have zeros.
+
+    Args:
+        given: n rows.
+        scored: (numbers of rows, their parts) of each window.
+        width: parts of a row.
+    """
+    parts = np.zeros((len(given), width), np.float32)
+    for rows, said in scored:
+        parts[rows] = said
+    return replace(given, parts=parts, models=1)
 
 
 def read_in_pools(

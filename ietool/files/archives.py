@@ -70,7 +70,7 @@ def open_members(source: str | Path) -> Iterator[tuple[str, BinaryIO]]:
         elif head[:4] in (b"PK\x03\x04", b"PK\x05\x06"):
             yield from _zip_members(name, stream)
         else:
-            _call_by_name(name, head, _FOREIGN)
+            check_packer(name, head)
             yield name, cast(BinaryIO, stream)
 
 
@@ -171,6 +171,15 @@ def _member(unpacked: io.BufferedIOBase, name: str, measure: _Measure) -> Binary
     stream = io.BufferedReader(_Unpacked(unpacked, measure), 1 << 16)
     _call_by_name(name, stream.peek(_HEAD), (*_FOREIGN, *_NESTED))
     return cast(BinaryIO, stream)
+
+
+def check_packer(name: str, head: bytes) -> None:
+    """Raise UserError where a file begins as that of a packer which is not read.
+
+    Args:
+        head: its first bytes, 512 where it has so many.
+    """
+    _call_by_name(name, head, _FOREIGN)
 
 
 def _call_by_name(name: str, head: bytes, packers: tuple[tuple[re.Pattern[bytes], str], ...]) -> None:

@@ -187,7 +187,7 @@ def atomic_text(path: str | Path) -> Iterator[TextIO]:
                 yield out
             try:
                 os.fsync(sink.fileno())
-                os.chmod(temporary, _mode() if standing is None else stat.S_IMODE(standing.st_mode))
+                os.chmod(temporary, file_mode() if standing is None else stat.S_IMODE(standing.st_mode))
                 if fcntl is None:
                     sink.close()
                 os.replace(temporary, place)
@@ -249,7 +249,8 @@ def _open_straight(path: Path, standing: os.stat_result | None) -> int | None:
     return None
 
 
-def _mode() -> int:
+def file_mode() -> int:
+    """The mode of a new file, as the user's umask has it."""
     mask = os.umask(0)
     os.umask(mask)
     return 0o666 & ~mask

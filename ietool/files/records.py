@@ -11,8 +11,7 @@ from typing import Any, TextIO, TypeVar
 
 from ietool.errors import UserError
 from ietool.files.lines import OnBad
-from ietool.files.plain_json import dump_json
-from ietool.files.plain_json import json_kind as json_kind
+from ietool.files.plain_json import dump_json, json_kind
 
 Record = TypeVar("Record")
 
@@ -87,7 +86,25 @@ class _EnoughError(Exception):
     pass
 
 
-def looked_on(error: UserError, read: Callable[[OnBad], Iterable[Any]]) -> UserError:
+def first_told(load: Callable[[OnBad | None], Iterable[Record]], on_bad: OnBad | None) -> Iterator[Record]:
+    """The records that ``load`` gives; where the first is bad and those behind it are as well, the error says so.
+
+    Args:
+        load: reads a file from its beginning; it is given what is to be done with bad records.
+        on_bad: what that is; without it the first bad one raises.
+    """
+    good = False
+    try:
+        for record in load(on_bad):
+            good = True
+            yield record
+    except UserError as error:
+        if on_bad is not None or good:
+            raise
+        raise _looked_on(error, load) from None
+
+
+def _looked_on(error: UserError, read: Callable[[OnBad], Iterable[Any]]) -> UserError:
     """The error of a file's first record; where the records behind it are bad as well, leaving them out is no mend.
 
     Args:

@@ -15,8 +15,7 @@ from ietool.nn.dgcnn import DGCNNBlock
 from ietool.nn.embedding import MixedEmbedding
 from ietool.quiet import quiet
 from ietool.recipe import DGCNNSection, PretrainedSection
-from ietool.text.encoding import open_vectors
-from ietool.text.segmentation import TAGS
+from ietool.text.encoding import character_sizes, open_vectors
 from ietool.text.tokens import TokenReader, fetch_config, kept_tokens
 from ietool.text.units import UnitReader
 
@@ -137,12 +136,8 @@ def encoder_settings(section: DGCNNSection | PretrainedSection, reader: UnitRead
         UserError: the encoder cannot be had.
     """
     if isinstance(section, DGCNNSection):
-        vectors = open_vectors(prepared)
         return {
-            "characters": reader.size,
-            "words": 0 if vectors is None else len(vectors) + 1,
-            "word_size": 0 if vectors is None else vectors.shape[1],
-            "tags": len(TAGS) if section.part_of_speech else 0,
+            **character_sizes(reader.size, open_vectors(prepared), part_of_speech=section.part_of_speech),
             "hidden_size": section.hidden_size,
             "dilations": section.dilations,
             "positions": section.positions,

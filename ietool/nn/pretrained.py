@@ -11,6 +11,7 @@ from transformers import PreTrainedModel
 from ietool.errors import WHOLE, UserError, reason_of
 from ietool.quiet import quiet
 from ietool.runs.checks import read_settings
+from ietool.runs.entry import CONFIG_FILE, WEIGHTS_FILE
 
 Model = TypeVar("Model", bound=PreTrainedModel)
 
@@ -21,7 +22,7 @@ def open_pretrained(kind: type[Model], folder: Path) -> Model:
     Raises:
         UserError: ``config.json`` or ``model.safetensors`` is missing, damaged, or one does not fit the other.
     """
-    weights, config = folder / "model.safetensors", folder / "config.json"
+    weights, config = folder / WEIGHTS_FILE, folder / CONFIG_FILE
     for path in (config, weights):
         if not path.is_file():
             raise UserError("is missing", file=path, mend=WHOLE)

@@ -24,7 +24,16 @@ from ietool.errors import WHOLE, UserError, cause
 from ietool.files.plain_json import load_json
 from ietool.recipe import Recipe
 from ietool.recipe_io import base_of, differences, save_recipe
-from ietool.runs.entry import METRICS_FILE, RECIPE_FILE, WEIGHTS_FILE, RunEntry, anew, open_run, resume_command
+from ietool.runs.entry import (
+    CONFIG_FILE,
+    METRICS_FILE,
+    RECIPE_FILE,
+    WEIGHTS_FILE,
+    RunEntry,
+    anew,
+    open_run,
+    resume_command,
+)
 from ietool.runs.info import FORMAT, RUN_FILE, RunInfo, library_versions, read_info, write_info
 
 _LOCK = ".training.lock"
@@ -260,5 +269,5 @@ def count_parameters(folder: Path) -> int:
 
 def files_of(folder: Path) -> list[Path]:
     """The files that a training wrote into a run folder, as far as they are known; no predictions that lie there."""
-    known = {RECIPE_FILE, RUN_FILE, METRICS_FILE, WEIGHTS_FILE, "config.json"}
+    known = {RECIPE_FILE, RUN_FILE, METRICS_FILE, WEIGHTS_FILE, CONFIG_FILE}
     return [folder / name for name in sorted(known | set(open_run(folder).info.files))]

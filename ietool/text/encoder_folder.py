@@ -16,7 +16,7 @@ from ietool.errors import UserError, reason_of
 from ietool.quiet import quiet
 
 _FIELD = "model.encoder"
-_COMPLETE = "name a folder that save_pretrained wrote"
+COMPLETE = "name a folder that save_pretrained wrote"
 _DOWNLOAD = "download it again"
 
 CONFIG = "config.json"
@@ -27,7 +27,8 @@ TOKENIZERS = ("tokenizer.json", "vocab.txt", "vocab.json", "spiece.model", "sent
               "tokenizer.model", "spm.model", "bpe.codes")  # fmt: skip
 """Files, one of which a tokenizer is made of."""
 
-_LFS = b"version https://git-lfs.github.com/spec/"
+LFS = b"version https://git-lfs"
+"""How a pointer begins that Git LFS leaves in place of a file."""
 
 _FOREIGN: tuple[tuple[str, str, str], ...] = (
     ("adapter_config.json", "is an adapter (LoRA), which holds changes of a model alone",
@@ -55,14 +56,14 @@ def check_encoder_config(name: str) -> None:
         return
     for path in sorted(path for path in folder.iterdir() if _is_read(path.name)):
         with contextlib.suppress(OSError):  # what may not be read is told where it is needed
-            if path.is_file() and path.stat().st_size < 1024 and path.read_bytes().startswith(_LFS):
+            if path.is_file() and path.stat().st_size < 1024 and path.read_bytes().startswith(LFS):
                 _refuse(path, "is a Git LFS pointer, not the file itself", "fetch the files: git lfs pull")
     if not (folder / CONFIG).is_file():
         _check_foreign(folder)
         what = "there is none" if any(folder.iterdir()) else "it is empty"
-        _refuse(folder, f"holds no {CONFIG} that transformers can load ({what})", _COMPLETE)
+        _refuse(folder, f"holds no {CONFIG} that transformers can load ({what})", COMPLETE)
     if "model_type" not in _read_json(folder / CONFIG):
-        _refuse(folder / CONFIG, "holds no model_type, by which transformers knows a model", _COMPLETE)
+        _refuse(folder / CONFIG, "holds no model_type, by which transformers knows a model", COMPLETE)
 
 
 def _is_read(name: str) -> bool:
@@ -140,7 +141,7 @@ def _check_weights(folder: Path) -> None:
                 check(folder / shard)
             return
     _check_foreign(folder)
-    _refuse(folder, f"has no weights: neither {SAFE} nor {PICKLED}", _COMPLETE)
+    _refuse(folder, f"has no weights: neither {SAFE} nor {PICKLED}", COMPLETE)
 
 
 def _check_safe(path: Path) -> None:

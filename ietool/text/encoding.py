@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ietool.text.characters import UNK, CharVocabulary
+from ietool.text.segmentation import TAGS
 from ietool.text.segmentation import words as segment
 from ietool.text.units import Units, character_units
 from ietool.text.word_vectors import load_word_vectors
@@ -111,3 +112,16 @@ def open_vectors(prepared: Path) -> npt.NDArray[np.float16] | None:
     """The word vectors of a prepared folder, (words, size), memory-mapped; None where it has none."""
     path = prepared / VECTORS
     return np.load(path, mmap_mode="r", allow_pickle=False) if path.is_file() else None
+
+
+def character_sizes(
+    characters: int, vectors: npt.NDArray[np.float16] | None, *, part_of_speech: bool
+) -> dict[str, int]:
+    """The rows and columns of the mixed embedding's tables, as configurations of models name them.
+
+    Args:
+        characters: rows of the vocabulary, as :attr:`TextEncoder.size` has them.
+        vectors: (words, size), as :func:`open_vectors` gives them.
+    """
+    words, size = (0, 0) if vectors is None else (len(vectors) + 1, vectors.shape[1])
+    return {"characters": characters, "words": words, "word_size": size, "tags": len(TAGS) if part_of_speech else 0}

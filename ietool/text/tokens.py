@@ -15,7 +15,7 @@ from transformers import AutoConfig, AutoTokenizer
 from ietool.errors import WHOLE, UserError, reason_of
 from ietool.quiet import quiet
 from ietool.text.characters import whole
-from ietool.text.encoder_folder import check_encoder_config, check_encoder_files, tokenizer_mend
+from ietool.text.encoder_folder import COMPLETE, CONFIG, check_encoder_config, check_encoder_files, tokenizer_mend
 from ietool.text.offsets import without_blanks
 from ietool.text.positions import positions_of
 from ietool.text.units import TOKENIZER, Units
@@ -27,8 +27,7 @@ KEPT = "kept_tokens.npy"
 """Of a prepared folder: the tokens that its training texts hold, and the special ones."""
 
 _LIMIT = "token_limit.txt"
-_NO_LIMIT = 1 << 20
-_COMPLETE = "name a folder that save_pretrained wrote"
+NO_LIMIT = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -153,7 +152,7 @@ def fetch_tokenizer(encoder: str) -> TokenReader:
     if len(tokenizer) <= len(set(tokenizer.all_special_ids)):
         raise UserError(
             f"the tokenizer of {encoder!r} ({kind}) knows no token", field="model.encoder",
-            mend=tokenizer_mend(encoder, kind, _COMPLETE),
+            mend=tokenizer_mend(encoder, kind, COMPLETE),
         )  # fmt: skip
     if len(tokenizer) > getattr(config, "vocab_size", len(tokenizer)):
         raise UserError(
@@ -168,7 +167,7 @@ def fetch_tokenizer(encoder: str) -> TokenReader:
             mend="use an encoder with a tokenizer.json",
         )
     known = [n for n in (positions_of(config), tokenizer.model_max_length) if n and n > 0]
-    return TokenReader(tokenizer, int(min([*known, _NO_LIMIT])))
+    return TokenReader(tokenizer, int(min([*known, NO_LIMIT])))
 
 
 def fetch_config(encoder: str) -> Any:
@@ -179,7 +178,7 @@ def fetch_config(encoder: str) -> Any:
         with quiet():
             config = AutoConfig.from_pretrained(encoder, trust_remote_code=False)
     except Exception as error:
-        raise _not_loaded(encoder, "config.json", error) from None
+        raise _not_loaded(encoder, CONFIG, error) from None
     if getattr(config, "is_encoder_decoder", False):
         raise UserError(
             f"{encoder!r} is an encoder with a decoder ({config.model_type})",
@@ -217,7 +216,7 @@ def copy_tokenizer(source: Path, target: Path) -> None:
 
 def _not_loaded(encoder: str, what: str, error: Exception) -> UserError:
     if Path(encoder).is_dir():
-        mend = tokenizer_mend(encoder, "", _COMPLETE) if what == "tokenizer" else _COMPLETE
+        mend = tokenizer_mend(encoder, "", COMPLETE) if what == "tokenizer" else COMPLETE
         return UserError(f"holds no {what} that transformers can load ({reason_of(error)})", file=Path(encoder),
                          field="model.encoder", mend=mend)  # fmt: skip
     return UserError(

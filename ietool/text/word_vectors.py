@@ -11,6 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ietool.errors import UserError, cause
+from ietool.files.archives import check_packer
+from ietool.text.encoder_folder import LFS
 from ietool.text.matrices import open_matrix
 from ietool.text.word2vec import FORMS, can_occur, check_finite, read_word2vec
 
@@ -25,13 +27,9 @@ _OTHERS: dict[bytes, tuple[str, str]] = {
         "is a zip archive (or npz)",
         "unpack it, and name a file in it or a folder with vectors.npy and words.txt",
     ),
-    b"BZh": ("is packed with bzip2", "unpack it: bunzip2 FILE"),
-    b"\xfd7zXZ": ("is packed with xz", "unpack it: unxz FILE"),
-    b"7z\xbc\xaf\x27\x1c": ("is a 7z archive", "unpack it"),
-    b"\x28\xb5\x2f\xfd": ("is packed with zstd", "unpack it: unzstd FILE"),
     b"\xba\x16\x4f\x2f": ("is a model of fastText", "name the .vec file that comes with it"),
     b"\x89HDF": ("is an HDF5 file", "save the vectors as word2vec text"),
-    b"version https://git-lfs": ("is a Git LFS pointer, not the file itself", "fetch it: git lfs pull"),
+    LFS: ("is a Git LFS pointer, not the file itself", "fetch it: git lfs pull"),
 }
 """Beginning of a file that is no word vectors → what it is, and the mend."""
 
@@ -66,6 +64,7 @@ def load_word_vectors(path: Path) -> WordVectors:
 
             words, matrix = read_keyed_vectors(path)
             return _checked(words, matrix, path)
+        check_packer(str(path), magic)
         for begin, (what, mend) in _OTHERS.items():
             if magic.startswith(begin):
                 raise UserError(what, file=path, mend=mend)

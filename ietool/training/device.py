@@ -11,6 +11,7 @@ from functools import cache
 
 import torch
 
+from ietool.environment import is_out_of_memory
 from ietool.errors import UserError
 
 
@@ -83,11 +84,8 @@ def choose_precision(asked: str, device: torch.device) -> str:
     return "bf16" if cpu_bf16_gain() > 1.5 else "fp32"
 
 
-_NO_MEMORY = re.compile(
-    r"can't allocate memory|not enough memory|out of memory|calculation overflow|multiplication overflow|"
-    r"invalid shape dimension|integer out of range|Unable to allocate",
-)
-"""In what torch and numpy raise where the memory does not suffice, or a size is beyond any memory."""
+_BEYOND = re.compile(r"calculation overflow|multiplication overflow|invalid shape dimension|integer out of range")
+"""In what torch raises where a size is beyond any memory."""
 
 
 @contextmanager
@@ -96,7 +94,7 @@ def memory_told(mend: str) -> Iterator[None]:
     try:
         yield
     except (MemoryError, RuntimeError) as error:  # torch.OutOfMemoryError is one
-        if not isinstance(error, MemoryError) and not _NO_MEMORY.search(str(error)):
+        if not is_out_of_memory(error) and not _BEYOND.search(str(error)):
             raise
         asked = re.search(r"[Tt]ried to allocate ([\d.]+ \w+)", str(error))
         wanted = f" ({_readable(asked.group(1))} at once)" if asked else ""

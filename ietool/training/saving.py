@@ -8,6 +8,8 @@ from pathlib import Path
 
 from transformers import PreTrainedModel
 
+from ietool.files.outputs import file_mode
+
 
 def sync(folder: Path) -> None:
     """Bring a folder's files to the disk, so that a power cut cannot leave a complete mark on empty files."""
@@ -22,12 +24,6 @@ def save_weights(model: PreTrainedModel, run: Path) -> None:
     shutil.rmtree(part, ignore_errors=True)
     model.save_pretrained(part)
     for path in part.iterdir():
-        os.chmod(path, 0o666 & ~_umask())  # safetensors creates its files for the owner alone
+        os.chmod(path, file_mode())  # safetensors creates its files for the owner alone
         os.replace(path, run / path.name)
     part.rmdir()
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

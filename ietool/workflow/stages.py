@@ -16,7 +16,7 @@ from ietool.errors import UserError
 from ietool.processes import is_main_process
 from ietool.progress import Progress
 from ietool.recipe import LARGEST, Recipe, Stage, TrainingSection
-from ietool.runs.entry import WEIGHTS_FILE
+from ietool.runs.entry import CONFIG_FILE, WEIGHTS_FILE
 from ietool.runs.folder import update_run
 from ietool.training.adversarial import tables
 from ietool.training.arguments import check_tensorboard, training_arguments
@@ -146,7 +146,7 @@ def reload_best(task: Task[Any], run: Path, stage: Path, seed: int) -> PreTraine
         part = stage / "begin.part"
         shutil.rmtree(part, ignore_errors=True)
         part.mkdir(parents=True)
-        for name in ("config.json", WEIGHTS_FILE):
+        for name in (CONFIG_FILE, WEIGHTS_FILE):
             shutil.copyfile(run / name, part / name)
         os.replace(part, begin)
     set_seed(seed % (LARGEST + 1))

@@ -11,7 +11,8 @@ import pytest
 
 from ietool.errors import UserError
 from ietool.files.lines import parse_json
-from ietool.files.records import Rejects, SeenTexts, count_lines, digest, json_kind, read_records
+from ietool.files.plain_json import json_kind
+from ietool.files.records import Rejects, SeenTexts, count_lines, digest, read_records
 
 
 def parse(line: str, file: str, number: int) -> int:

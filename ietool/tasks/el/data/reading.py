@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from ietool.errors import UserError
 from ietool.files.lines import SKIP, OnBad, parse_json, read_lines
-from ietool.files.records import Told, json_kind, read_records
+from ietool.files.plain_json import json_kind
+from ietool.files.records import Told, read_records
 from ietool.tasks.el.data.example import Example, Mention, form_of
 from ietool.text.characters import fold
 from ietool.text.spans import whereabouts

@@ -19,7 +19,7 @@ import torch
 
 from ietool.core.candidates import Candidates, Floor, Layout, Parts, strongest
 from ietool.core.fit import check_fit
-from ietool.core.predicting import read_in_pools
+from ietool.core.predicting import read_in_pools, with_parts
 from ietool.nn.pooling import span_vectors
 from ietool.tasks.el.data.example import Example
 from ietool.tasks.el.features.assets import KB, read_nil_types
@@ -234,10 +234,7 @@ class LinkReader(ABC, Generic[Model]):
         for asked, read_of in read_in_pools(
             stream, cut, size_of, read, batch_size=self.recipe.decode.batch_size, pool=self.pool
         ):
-            parts = np.zeros((len(asked.found), len(self.layout.parts)), np.float32)
-            for at, said in read_of:
-                parts[at] = said
-            yield asked.example, replace(asked.found, parts=parts, models=1)
+            yield asked.example, with_parts(asked.found, read_of, len(self.layout.parts))
 
     # -- linking
 

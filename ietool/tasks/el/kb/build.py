@@ -11,6 +11,7 @@ import tempfile
 from array import array
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ import pyarrow as pa
 from ietool.errors import UserError
 from ietool.files.lines import OnBad, read_lines
 from ietool.files.outputs import replace_folder
-from ietool.files.records import Told, count_lines, looked_on
+from ietool.files.records import Told, count_lines, first_told
 from ietool.progress import Progress, no_progress
 from ietool.tasks.el.data.example import normalise
 from ietool.tasks.el.kb.info import AUTOMATON, ENTITIES, FILES, IDS, INFO, NAMES, KBInfo, checksum
@@ -148,16 +149,8 @@ class _Build:
 
     def entities_read(self) -> Iterator[Entity]:
         """The entities of the source. Raises UserError as :func:`build`."""
-        good = False
-        try:
-            for entity in self.reader.read(read_lines(self.source, self.on_bad), self.on_bad):
-                good = True
-                yield entity
-        except UserError as error:
-            if self.on_bad or good:
-                raise
-            again = EntityReader()
-            raise looked_on(error, lambda on_bad: again.read(read_lines(self.source, on_bad), on_bad)) from None
+        readers = chain([self.reader], iter(EntityReader, None))  # a file is looked at once more by a fresh one
+        yield from first_told(lambda on_bad: next(readers).read(read_lines(self.source, on_bad), on_bad), self.on_bad)
 
     def add_names(self, entity: Entity, row: int) -> None:
         """Note under which names an entity is found."""

@@ -9,7 +9,8 @@ from typing import Any
 
 from ietool.errors import UserError
 from ietool.files.lines import SKIP, Line, OnBad, parse_json
-from ietool.files.records import json_kind, read_records
+from ietool.files.plain_json import json_kind
+from ietool.files.records import read_records
 from ietool.tasks.el.data.example import NIL
 
 

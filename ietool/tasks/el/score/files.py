@@ -13,7 +13,7 @@ from typing import Any
 
 from ietool.errors import UserError
 from ietool.files.lines import parse_json, read_lines
-from ietool.files.records import json_kind
+from ietool.files.plain_json import json_kind
 from ietool.tasks.el.data.example import Mention, form_of
 
 TextKey = tuple[str, str]

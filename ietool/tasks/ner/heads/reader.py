@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar, Generic, NamedTuple, TypeVar
 
@@ -14,7 +13,7 @@ import torch
 
 from ietool.core.candidates import Candidates, Floor, Layout, capped
 from ietool.core.fit import check_fit
-from ietool.core.predicting import read_in_pools
+from ietool.core.predicting import read_in_pools, with_parts
 from ietool.tasks.ner.data.example import Example
 from ietool.tasks.ner.features.featurizer import LABELS, Featurizer, Labels, Piece
 from ietool.tasks.ner.heads.base import NerModel
@@ -146,10 +145,7 @@ class NerReader(ABC, Generic[Model]):
 
         stream = (_Asked(example, given) for example, given in inputs)
         for asked, windows in self._pools(stream, cut, lambda w: len(w.piece.units), read):
-            parts = np.zeros((len(asked.given), len(self.layout.parts)), np.float32)
-            for at, values in windows:
-                parts[at] = values
-            yield asked.example, replace(asked.given, parts=parts, models=1)
+            yield asked.example, with_parts(asked.given, windows, len(self.layout.parts))
 
     def _pools(
         self,

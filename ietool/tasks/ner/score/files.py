@@ -18,7 +18,7 @@ from seqeval.scheme import Entities
 
 from ietool.errors import UserError
 from ietool.files.lines import parse_json, read_lines
-from ietool.files.records import json_kind
+from ietool.files.plain_json import json_kind
 from ietool.scoring.coverage import check_shared
 from ietool.tasks.ner.data.example import Entity
 from ietool.tasks.ner.data.forms.cluener import read_label

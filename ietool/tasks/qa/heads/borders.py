@@ -10,12 +10,10 @@ from ietool.core.survey import OracleCounts
 from ietool.tasks.qa.data.question import Question
 from ietool.tasks.qa.features.locate import BORDERS, LONG
 from ietool.tasks.qa.heads.training_rows import Spans
-from ietool.text.tokens import TokenReader
+from ietool.text.tokens import NO_LIMIT, TokenReader
 
 BATCH = 512
 """Texts that are read at once."""
-
-_NO_LIMIT = 1 << 20
 
 
 class TokenSurvey:
@@ -27,7 +25,7 @@ class TokenSurvey:
     """
 
     def __init__(self, reader: TokenReader, longest: int | None = None) -> None:
-        self.reader = TokenReader(reader.tokenizer, _NO_LIMIT)
+        self.reader = TokenReader(reader.tokenizer, NO_LIMIT)
         self.longest = longest
         self.seen: set[int] = set()
         self.unknown = self.units = 0

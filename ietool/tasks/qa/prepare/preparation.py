@@ -32,7 +32,7 @@ from ietool.core.learnable import check_known, check_learnable
 from ietool.core.sources import Sources
 from ietool.core.survey import oracle_table
 from ietool.errors import UserError
-from ietool.files.records import looked_on
+from ietool.files.records import first_told
 from ietool.progress import Progress
 from ietool.tasks.qa.data.question import Passage, Question
 from ietool.tasks.qa.data.reading import load_questions
@@ -134,15 +134,10 @@ class _Preparation:
         given = None if form == "auto" else form
         load = partial(load_questions, path, form=given, needs_answers=needs_answers)
         number = 0
-        try:
-            for number, question in enumerate(load(on_bad), 1):
-                if number % _EVERY == 0:
-                    self.progress(step, number, None)
-                yield question
-        except UserError as error:
-            if on_bad or number:
-                raise
-            raise looked_on(error, load) from None
+        for number, question in enumerate(first_told(load, on_bad), 1):
+            if number % _EVERY == 0:
+                self.progress(step, number, None)
+            yield question
         self.progress(step, number, number)
 
     def read_train(self) -> None:

@@ -19,7 +19,7 @@ from typing import Any
 from ietool.errors import UserError
 from ietool.files.json_stream import Damage, JsonStream
 from ietool.files.lines import Line, parse_json, read_lines
-from ietool.files.records import json_kind
+from ietool.files.plain_json import json_kind
 
 _KEYS = 64
 """Members of an object by which a record is told from answers by id."""

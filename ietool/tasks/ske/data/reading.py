@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from ietool.errors import UserError
 from ietool.files.lines import SKIP, OnBad, parse_json, read_lines
-from ietool.files.records import Told, json_kind, not_a, read_records
+from ietool.files.plain_json import json_kind
+from ietool.files.records import Told, not_a, read_records
 from ietool.tasks.ske.data.example import VALUE, Example, Triple, Types, order_slots
 from ietool.tasks.ske.data.schema import FORMS, Schema
 

@@ -29,9 +29,8 @@ from ietool.core.intake import (
 from ietool.core.learnable import check_known, check_learnable
 from ietool.core.sources import Sources
 from ietool.core.survey import oracle_table
-from ietool.errors import UserError
 from ietool.files.lines import OnBad
-from ietool.files.records import looked_on
+from ietool.files.records import first_told
 from ietool.progress import Progress
 from ietool.recipe import PretrainedSection
 from ietool.tasks.ske.data.example import Example
@@ -98,10 +97,7 @@ def _find_schema(sources: Sources, *, skip_bad: bool) -> Schema:
     # Bad records are reported when the file is read for good.
     ignore: OnBad | None = (lambda error, line: None) if skip_bad else None
     path = sources.files["train"]
-    try:
-        return infer_schema(load_examples(path, on_bad=ignore))
-    except UserError as error:
-        raise looked_on(error, lambda on_bad: load_examples(path, on_bad=on_bad)) from None
+    return infer_schema(first_told(lambda on_bad: load_examples(path, on_bad=on_bad), ignore))
 
 
 class _Preparation:

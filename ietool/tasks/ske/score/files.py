@@ -13,7 +13,8 @@ from typing import Any
 
 from ietool.errors import UserError
 from ietool.files.lines import parse_json, read_lines
-from ietool.files.records import json_kind, not_a
+from ietool.files.plain_json import json_kind
+from ietool.files.records import not_a
 from ietool.tasks.ske.data.example import VALUE, Triple, order_slots
 from ietool.tasks.ske.data.schema import FORMS
 

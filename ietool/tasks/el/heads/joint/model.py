@@ -23,8 +23,7 @@ from ietool.tasks.el.heads.joint.config import JointConfig
 from ietool.tasks.el.heads.joint.recipe import JointRecipe
 from ietool.tasks.el.heads.losses import border_loss, listwise_loss
 from ietool.tasks.el.heads.matches import MatchModel
-from ietool.text.encoding import TextEncoder, open_vectors
-from ietool.text.segmentation import TAGS
+from ietool.text.encoding import TextEncoder, character_sizes, open_vectors
 
 SHORT = 32
 """Descriptions of up to so many characters are padded to no more."""
@@ -266,10 +265,7 @@ def build(recipe: JointRecipe, prepared: Path) -> JointModel:
     encoder, head = recipe.model.encoder, recipe.model.head
     model = JointModel(
         JointConfig(
-            characters=reader.size,
-            words=0 if vectors is None else len(vectors) + 1,
-            word_size=0 if vectors is None else vectors.shape[1],
-            tags=len(TAGS) if encoder.part_of_speech else 0,
+            **character_sizes(reader.size, vectors, part_of_speech=encoder.part_of_speech),
             nil_types=len(read_nil_types(prepared)) if recipe.data.nil == "keep" else 0,
             types=len(read_types(prepared)),
             hidden_size=encoder.hidden_size,

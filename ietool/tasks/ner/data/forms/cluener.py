@@ -8,7 +8,7 @@ from typing import Any
 
 from ietool.errors import UserError
 from ietool.files.lines import SKIP, parse_json
-from ietool.files.records import json_kind
+from ietool.files.plain_json import json_kind
 from ietool.tasks.ner.data.example import Entity, Example
 from ietool.tasks.ner.data.forms.recognise import CLUENER
 from ietool.text.spans import whereabouts

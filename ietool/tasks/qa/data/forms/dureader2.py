@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import Any
 
 from ietool.files.lines import SKIP
-from ietool.files.records import json_kind
+from ietool.files.plain_json import json_kind
 from ietool.tasks.qa.data.forms.documents import Place
 from ietool.tasks.qa.data.forms.fields import identifier, items, objects, string, strings, without_gold
 from ietool.tasks.qa.data.forms.wanted import Wanted

@@ -6,7 +6,7 @@ from typing import Any
 
 from ietool.errors import UserError
 from ietool.files.lines import SKIP
-from ietool.files.records import json_kind
+from ietool.files.plain_json import json_kind
 from ietool.tasks.qa.data.forms.documents import Place
 
 

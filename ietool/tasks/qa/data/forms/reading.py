@@ -10,7 +10,8 @@ from typing import Any
 
 from ietool.errors import UserError
 from ietool.files.lines import SKIP, OnBad
-from ietool.files.records import SeenTexts, digest, json_kind, none_usable
+from ietool.files.plain_json import json_kind
+from ietool.files.records import SeenTexts, digest, none_usable
 from ietool.tasks.qa.data.forms import dureader2, squad, webqa
 from ietool.tasks.qa.data.forms.documents import Place, read_documents
 from ietool.tasks.qa.data.forms.recognise import FORMS, KNOWN, form_of

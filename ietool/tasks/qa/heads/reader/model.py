@@ -17,8 +17,7 @@ from ietool.tasks.qa.features.cooccurrence import COOCCURRENCE, SCALE
 from ietool.tasks.qa.features.labels import LABELLED, LABELS
 from ietool.tasks.qa.heads.reader.losses import choice_loss, focal_loss
 from ietool.tasks.qa.heads.reader.recipe import ReaderRecipe
-from ietool.text.encoding import TextEncoder, open_vectors
-from ietool.text.segmentation import TAGS
+from ietool.text.encoding import TextEncoder, character_sizes, open_vectors
 
 
 class QaConfig(PretrainedConfig):
@@ -182,10 +181,7 @@ def build(recipe: ReaderRecipe, prepared: Path) -> QaModel:
     encoder, head = recipe.model.encoder, recipe.model.head
     model = QaModel(
         QaConfig(
-            characters=reader.size,
-            words=0 if vectors is None else len(vectors) + 1,
-            word_size=0 if vectors is None else vectors.shape[1],
-            tags=len(TAGS) if encoder.part_of_speech else 0,
+            **character_sizes(reader.size, vectors, part_of_speech=encoder.part_of_speech),
             labels=len(LABELS) if (prepared / LABELLED).is_file() else 0,
             hidden_size=encoder.hidden_size,
             question_dilations=encoder.question_dilations,
