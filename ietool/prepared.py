@@ -26,11 +26,12 @@ FORMAT = 8
 
 @dataclass(frozen=True)
 class Prepared:
-    """A prepared folder; ``fresh`` is False where an earlier one was reused."""
+    """A prepared folder; ``fresh`` is False where an earlier one was reused; ``train`` is the file it was made of."""
 
     folder: Path
     report: PrepareReport
     fresh: bool
+    train: Path | None = None
 
 
 def fingerprint(task: Task[Any], recipe: Recipe, sources: Sources, skip_bad: bool) -> str:

@@ -84,7 +84,8 @@ def announce(prepared: Prepared, *, notes: bool = True) -> None:
         say(f"note: {note}")
     if prepared.report.rejected:
         say(f"left out: {prepared.report.rejected:,} bad records")
-    say(f"prepared: {prepared.folder}" if prepared.fresh else f"unchanged: reused {prepared.folder}")
+    made_of = "" if prepared.train is None else f", made of {prepared.train}"
+    say(f"prepared: {prepared.folder}" if prepared.fresh else f"unchanged: reused {prepared.folder}{made_of}")
 
 
 def register(app: typer.Typer) -> None:

@@ -98,4 +98,5 @@ def what_is_wrong(line: str, error: ValueError | RecursionError) -> tuple[str, s
     else:  # what json raises on an integer of thousands of digits
         return "has a number too long to read", None
     mend = "mend the line (prepare leaves it out with --skip-bad)"
-    return f"is not JSON{where} ({len(line)} characters, perhaps cut in half)", mend
+    half = "" if text.endswith(("}", "]")) else ", perhaps cut in half"
+    return f"is not JSON{where} ({len(line)} characters{half})", mend

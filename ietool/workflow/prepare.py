@@ -119,7 +119,7 @@ def prepare(
             if done.get("fingerprint") == mark:
                 if remembered:
                     remember(top, sources, skip_bad)
-                return Prepared(folder, read_report(done), fresh=False)
+                return Prepared(folder, read_report(done), fresh=False, train=sources.files.get("train"))
         if folder.exists() and not (folder / DONE).is_file() and any(folder.iterdir()):
             raise UserError("is not empty and no prepared folder", file=folder, mend="choose another --output")
         check_folder(place, [*sources.files.values(), *_named(recipe)])
@@ -182,7 +182,7 @@ def _build(
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
     os.chmod(folder, 0o755)
-    return Prepared(folder, report, fresh=True)
+    return Prepared(folder, report, fresh=True, train=sources.files.get("train"))
 
 
 @contextmanager

@@ -146,7 +146,8 @@ def test_06_an_output_is_no_input(case: Open) -> None:
 
 def test_07_a_sentence_and_its_tags_on_one_line(case: Open) -> None:
     c = case("07-sentence-tab-tags")
-    assert "line" in c.refused("prepare", "--recipe", "ner-crf", "--data", c / "data", "--output", c / "out")
+    line = c.refused("prepare", "--recipe", "ner-crf", "--data", c / "data", "--output", c / "out")
+    assert "train.txt:1: holds a whole sentence" in line and "a token and its tag a line" in line
 
 
 def test_08_archives_as_systems_make_them(case: Open) -> None:
@@ -196,18 +197,25 @@ def test_12_messages_say_what_is_the_matter(case: Open) -> None:
         return c.refused("prepare", "--recipe", recipe, "--data", c / data, "--output", c / "out")
 
     assert "UTF-16" in prepared("ske", "utf16")
-    assert "comma" in prepared("ske", "trailing-commas")
-    assert "list" in prepared("el", "kb-as-list")
-    assert "null" in c.refused("score", "--recipe", "ske", c / "gold.json", c / "nullspo.json")
-    assert "SKE 2019" not in prepared("ske", "empty-object")
-    assert "inclusive" in prepared("ner-crf", "exclusive-ends")
+    assert "comma behind the object" in prepared("ske", "trailing-commas")
+    assert "without a list around them" in prepared("el", "kb-as-list")
+    assert "is null" in prepared("qa", "answers-null")
+    assert "is null" in c.refused("score", "--recipe", "ske", c / "gold.json", c / "nullspo.json")
+    empty = prepared("ske", "empty-object")
+    assert "is an empty string" in empty and "SKE 2019" not in empty
+    assert "the last character is inclusive: write [0, 1]" in prepared("ner-crf", "exclusive-ends")
     tags = prepared("ner-crf", "underscore-tags")
-    assert "B-" in tags and "--skip-bad" not in tags
+    assert "write B-PER" in tags and "--skip-bad" not in tags
     schema = c.refused(
         "prepare", "--recipe", "ske", "--train", c / "trailing-commas/train.json", "--dev",
         c / "trailing-commas/dev.json", "--schema", c / "schema-as-list.json", "--output", c / "out",
     )  # fmt: skip
-    assert "list" in schema
+    assert "without a list around them" in schema
+    out = c / "docstart-out"
+    told = c.run("prepare", "--recipe", "ner-crf", "--data", c / "docstart", "--output", out)
+    assert told["code"] == 0 and "DOCSTART" not in (Path(c / "docstart-out") / "train.jsonl").read_text(
+        encoding="utf-8"
+    )
 
 
 def test_13_a_low_threshold_is_bounded(case: Open) -> None:

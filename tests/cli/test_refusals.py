@@ -171,6 +171,7 @@ def test_offsets_counted_otherwise(text: str, offset: str, said: str, capsys: py
         ('{"a": 1e999}', "has the number 1e999, which JSON does not know"),
         ('{"a": ' + "9" * 5_000 + "}", "has a number too long to read"),
         ('{"a": ', "is not JSON at character 7 (6 characters, perhaps cut in half)"),
+        ('{"a": 1 "b": 2}', "is not JSON at character 9 (15 characters)"),
     ],
 )
 def test_lines_that_are_no_record(line: str, said: str) -> None:
