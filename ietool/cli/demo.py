@@ -45,7 +45,7 @@ def demo_cli(
     result = outcome.run / "demo-result.json"
     predict_to(outcome.run, str(test), str(result), device=device, batch_size=None)
     say("4/4 score")
-    show(score_files(loaded, test, result))
+    show(score_files(loaded, test, result), f"Score of {result} against gold {test}")
     name = shlex.quote(str(outcome.run))
     if task.asks_text:
         text = next(iter(task.open_inputs(str(test)))).text
