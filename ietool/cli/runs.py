@@ -64,9 +64,9 @@ def runs_cli(
         if shown and records:
             shown += f" on its own {records} records"
         recipe = f"{info.recipe} (demo)" if entry.is_demo else info.recipe
-        rows.append((recipe, changed or "nothing", shown, _when(info.created), entry.state, str(entry.folder)))
-    rows += [(None, None, None, None, "damaged", str(run.folder)) for run in damaged]
-    render(Table("", ("recipe", "differs in", "best dev score", "when", "state", "where"), rows), console())
+        rows.append((recipe, shown, _when(info.created), entry.state, str(entry.folder), changed or "nothing"))
+    rows += [(None, None, None, "damaged", str(run.folder), None) for run in damaged]
+    render(Table("", ("recipe", "best dev score", "when", "state", "where", "differs in"), rows), console())
     for run in damaged:
         say(f"note: damaged: {run.reason}")
 
