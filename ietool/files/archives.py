@@ -99,7 +99,9 @@ def _zip_members(name: str, stream: io.BufferedReader) -> Iterator[tuple[str, Bi
     # Members are read in their order and never extracted, so no name in the archive reaches the disk.
     with zipfile.ZipFile(stream) as archive:
         for info in archive.infolist():
-            if info.is_dir() or _is_clutter(info.filename):
+            if not info.filename:
+                raise zipfile.BadZipFile("a member has no name")
+            if _is_clutter(info.filename):
                 continue
             empty, member = False, f"{name}!{info.filename}"
             if info.flag_bits & 1:

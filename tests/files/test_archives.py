@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import bz2
+import contextlib
 import gzip
 import io
+import itertools
 import lzma
 import os
 import tarfile
@@ -209,6 +211,21 @@ def test_damage_anywhere_is_told(
         list(read_lines(path))
     except UserError as error:
         assert "damaged" in str(error)
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_damage_of_each_byte_is_told(tmp_path: Path, method: int) -> None:
+    whole, path = zipped(("a", LINES), method=method), tmp_path / "damaged"
+    for at, bits in itertools.product(range(len(whole)), (0x00, 0x01, 0x7F, 0xFF)):
+        for byte in (bits, whole[at] ^ bits):
+            path.write_bytes(whole[:at] + bytes([byte]) + whole[at + 1 :])
+            with contextlib.suppress(UserError):
+                list(read_lines(path))
+
+
+def test_a_member_without_a_name(tmp_path: Path) -> None:
+    (tmp_path / "x.zip").write_bytes(zipped(("a", LINES)).replace(b"\1\0\0\0a", b"\1\0\0\0\0"))
+    assert "damaged archive" in refused(tmp_path / "x.zip")
 
 
 def test_a_member_whose_name_is_damaged(tmp_path: Path) -> None:
