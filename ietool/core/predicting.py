@@ -90,9 +90,11 @@ class Predictor(Generic[In, Out]):
         for _, prediction in self.decided(inputs):
             yield prediction
 
-    def decided(self, inputs: Iterable[In]) -> Iterator[tuple[Candidates, Out]]:
-        """Each prediction with the candidates that it was made of, which are those above the thresholds alone."""
-        decode, floor = self.decoder.decode, self.decoder.floor(self.settings)
+    def decided(self, inputs: Iterable[In], floor: Floor | None = None) -> Iterator[tuple[Candidates, Out]]:
+        """Each prediction with the candidates that it was made of: those above the thresholds alone, or all above a
+        floor, of which the same is predicted."""
+        decode = self.decoder.decode
+        floor = self.decoder.floor(self.settings) if floor is None else floor
         for item, found in self.reader.propose(inputs, floor=floor):
             self.capped += found.capped > 0
             yield found, decode(item, found, self.settings)

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
+from ietool.core.candidate_files import ABOUT, CandidateWriter
 from ietool.core.forms import reading, told_apart
 from ietool.errors import WHOLE, UserError
 from ietool.files.lines import OnBad
-from ietool.files.outputs import atomic_text, check_output, unpacked_name
+from ietool.files.outputs import atomic_text, check_folder, check_output, replace_folder, unpacked_name
 from ietool.progress import Progress, no_progress
 from ietool.recipe_io import load_recipe
 from ietool.registry import get_task
@@ -22,6 +25,7 @@ from ietool.tables import Table
 from ietool.training.device import autocast, choose_device, choose_precision, memory_told
 from ietool.training.finite import not_finite
 from ietool.training.threads import settle_threads
+from ietool.workflow.scores import about_scores, file_mark, floor_below, size_of
 
 _LARGE = 1 << 14
 """Bytes of an input from which on it is measured with how many threads to predict."""
@@ -39,6 +43,7 @@ class Predicted:
         summary: how much was found in how many; where nothing was, how near the model came to it.
         rejected: records that were left out.
         notes: remarks.
+        scores: bytes of the scores that were kept.
     """
 
     texts: int
@@ -46,6 +51,7 @@ class Predicted:
     summary: str
     rejected: int = 0
     notes: Sequence[str] = ()
+    scores: int = 0
 
 
 class Loaded:
@@ -105,17 +111,22 @@ class Loaded:
                 raise TypeError(f"texts[{number}] is {type(text).__name__}, a string is needed")
         return list(self.stream(self.task.input_of(text) for text in texts))
 
-    def stream(self, inputs: Iterable[Any]) -> Iterator[Any]:
-        """The same as a stream of the task's inputs, in bounded memory."""
-        predictions = iter(self.predictor.predict(inputs))
-        end = object()
+    def stream(self, inputs: Iterable[Any], scores: CandidateWriter | None = None) -> Iterator[Any]:
+        """The same as a stream of the task's inputs, in bounded memory.
+
+        Args:
+            scores: takes all candidates above its floor.
+        """
+        decided = self.predictor.decided(inputs, None if scores is None else scores.floor)
         while True:
             # Entered anew for each: what you compute between two predictions must not run in bf16.
             with memory_told("predict fewer texts at a time: --batch-size N"), autocast(self.device, self.precision):
-                prediction = next(predictions, end)
-            if prediction is end:
+                one = next(decided, None)
+            if one is None:
                 return
-            yield prediction
+            if scores is not None:
+                scores.add(one[0])
+            yield one[1]
 
     @property
     def notes(self) -> Sequence[str]:
@@ -148,6 +159,7 @@ def predict_file(
     device: str = "auto",
     batch_size: int | None = None,
     overrides: Sequence[str] = (),
+    scores: Path | None = None,
     on_bad: OnBad | None = None,
     on_start: Callable[[], None] = lambda: None,
     on_note: Callable[[str], None] = lambda note: None,
@@ -156,6 +168,7 @@ def predict_file(
     """Read ``source`` as a stream and write a submission; ``-`` stands for the standard streams.
 
     Args:
+        scores: a folder for what the model says before thresholds, above a floor; replaced when it is whole.
         on_bad: told of bad records, which are then left out; without it the first one raises.
         on_start: called when model and input are open.
         on_note: told what the user should know before the first text.
@@ -165,6 +178,8 @@ def predict_file(
             or is one of the files that are read. Nothing is left under the output's name then.
     """
     check_output(output, [source])
+    if scores is not None:
+        check_scores(scores, source)
     loaded = Loaded(run, device, batch_size, overrides)
     check_output(output, [*files_of(loaded.run), *_named(loaded)])
     done = found = rejected = 0
@@ -185,11 +200,11 @@ def predict_file(
         if said:
             on_note(said)
 
-    with atomic_text(output) as out:
+    with atomic_text(output) as out, _scores(loaded, source, scores) as kept:
 
         def counted() -> Iterator[Any]:
             nonlocal done, found
-            for prediction in loaded.stream(chain(first, inputs)):
+            for prediction in loaded.stream(chain(first, inputs), kept):
                 yield prediction
                 done += 1
                 found += loaded.task.found(prediction)
@@ -203,7 +218,38 @@ def predict_file(
     notes = loaded.notes if stranger is None else (*loaded.notes, stranger)
     if not done and not rejected:
         notes = (f"{source} holds no text: nothing is predicted", *notes)
-    return Predicted(done, time.monotonic() - begin, loaded.summary(found, done), rejected, notes)
+    size = 0 if scores is None else size_of(scores)
+    return Predicted(done, time.monotonic() - begin, loaded.summary(found, done), rejected, notes, size)
+
+
+@contextmanager
+def _scores(loaded: Loaded, source: str, folder: Path | None) -> Iterator[CandidateWriter | None]:
+    """What takes the scores of a file, if a folder is named for them; it is put there when all went well."""
+    if folder is None:
+        yield None
+        return
+    part = folder.with_name(f".{folder.name}.part")
+    shutil.rmtree(part, ignore_errors=True)
+    reader, decoder = loaded.predictor.reader, loaded.predictor.decoder
+    floor = floor_below(reader, decoder, loaded.recipe.decode)
+    about = about_scores(loaded.recipe, loaded.run, source, file_mark(Path(source)))
+    try:
+        with CandidateWriter(part, reader.layout, floor, about) as writer:
+            yield writer
+        replace_folder(part, folder)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+
+
+def check_scores(folder: Path, source: str) -> None:
+    """Raise UserError unless the scores of a file may be kept in a folder: a new or empty one, or one of scores."""
+    if source == "-":
+        raise UserError("needs a file that can be read again", field="--scores", mend="name the input file")
+    if folder.exists() and not folder.is_dir():
+        raise UserError("is a file, a folder is needed", file=folder, mend="choose another --scores")
+    if folder.is_dir() and any(folder.iterdir()) and not (folder / ABOUT).is_file():
+        raise UserError("is not empty and holds no scores", file=folder, mend="choose another --scores")
+    check_folder(folder, [Path(source)])
 
 
 def _named(loaded: Loaded) -> Iterator[Path | str]:

@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 import torch
 
-from ietool.core.candidates import PRODUCT, Candidates, Floor, merged, read_candidates, union, write_candidates
+from ietool.core.candidate_files import read_candidates, write_candidates
+from ietool.core.candidates import PRODUCT, Candidates, Floor, merged, union
 from ietool.core.predicting import Predictor
 from ietool.tasks.qa import QaTask
 from ietool.tasks.qa.data.question import Passage, Question

@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from torch import nn
 
 from ietool import paths
-from ietool.core.candidates import Candidates, Floor, merged, read_candidates, union, write_candidates
+from ietool.core.candidate_files import read_candidates, write_candidates
+from ietool.core.candidates import Candidates, Floor, merged, union
 from ietool.tasks.ske import SkeTask
 from ietool.tasks.ske.data.example import Example
 from ietool.tasks.ske.heads.reader import MOST
