@@ -100,16 +100,9 @@ def main() -> None:
     begin = time.monotonic()
     ietool("predict", "--run", str(arguments.run), str(dev), "--output", str(result))
     seconds = time.monotonic() - begin
-    ietool(
-        "score",
-        "--recipe",
-        arguments.recipe,
-        str(dev),
-        str(result),
-        "--explain",
-        str(arguments.run / "dev-explained.jsonl"),
-    )
-    scored = json.loads(ietool("score", "--recipe", arguments.recipe, str(dev), str(result), "--json", capture=True))
+    told = arguments.run / "dev-explained.jsonl"
+    score = ("score", "--recipe", arguments.recipe, dev, result, "--explain", told, "--json")
+    scored = json.loads(ietool(*score, capture=True))
     line = {key: scored[key] for key in ("metric", "precision", "recall", "f1", "interval")}
     if fresh:  # of a training that was cut or is done already the time says nothing
         line["train_seconds"] = round(train_seconds, 1)

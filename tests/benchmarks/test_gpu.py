@@ -191,7 +191,7 @@ def test_every_step_has_a_command_of_scripts_that_exist(tmp_path: Path) -> None:
     for one in STEPS:
         script = one.command(given_all)[0]
         assert script == "-m" or Path(script).is_file(), one.name
-        assert one.command(nothing)[0] == script
+        assert one.command(nothing)[0] == script, one.name
         assert 0 < one.seconds <= one.limit
     lacking = {one.name: one.lacks(nothing) for one in STEPS}
     assert lacking["ske"] == "needs --data" and lacking["cascade"] == "needs --data and --encoder"
@@ -203,10 +203,12 @@ def test_it_runs_dry(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     """One step, by the real scripts; CI runs all of them."""
     before = signal.getsignal(signal.SIGTERM)
     try:
-        assert gpu.main(["--dry", "--work", str(tmp_path), "--only", "training"]) == 0
+        assert gpu.main(["--dry", "--work", str(tmp_path), "--only", "prediction"]) == 0
     finally:
         signal.signal(signal.SIGTERM, before)
-    (row,) = json.loads((tmp_path / "gpu.json").read_text())["steps"]
-    assert row["status"] == "done" and row["figures"]["ratio_to_bare"] > 0
+    found = json.loads((tmp_path / "gpu.json").read_text())
+    (row,) = found["steps"]
+    assert found["dry"] and found["card"] is None and found["versions"]["torch"]
+    assert row["status"] == "done" and row["figures"]["differ"] == 0 < row["figures"]["triples"]
     assert "targets" not in row  # what a tiny model does on a CPU is held to nothing
-    assert "ratio_to_bare" in capsys.readouterr().out
+    assert "batched_texts_per_second" in capsys.readouterr().out
