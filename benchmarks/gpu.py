@@ -12,9 +12,11 @@ them is skipped where they are missing, and says so; the others take the corpora
 
 A step that is thought to take longer than what is left is left out and named; one that takes longer than its limit is
 killed; one that fails is recorded with its error, and the next goes on. The JSON is written after every step, so that a
-kill loses nothing: machine, card, driver, versions, and per step command, seconds, figures, targets, and the most
-memory and the mean load of the card. Logs, runs and prepared data lie under ``--work``. Prints a line a step, the rows
-for BENCHMARKS.md (which also lie beside the JSON), and one JSON line. Exit code 1 where a step failed or was killed.
+kill loses nothing; ``--resume`` does what is not done yet, or named by ``--only``; a training that was cut goes on, one
+that is finished is not repeated. The JSON holds machine, card, driver, versions, and per step command, seconds,
+figures, targets, and the most memory and the mean load of the card. Logs, runs and prepared data lie under ``--work``.
+Prints a line a step, the rows for BENCHMARKS.md (which also lie beside the JSON), and one JSON line. Exit code 1 where
+a step failed or was killed.
 """
 
 from __future__ import annotations
@@ -33,9 +35,9 @@ from typing import Any
 
 sys.path[:0] = [str(Path(__file__).resolve().parent), str(Path(__file__).resolve().parents[1])]
 
-from gpu_card import Card, machine  # noqa: E402
+from gpu_card import Card, machine, own_code  # noqa: E402
 from gpu_rows import rows_of, shown  # noqa: E402
-from gpu_steps import HERE, STEPS, Day, Step  # noqa: E402
+from gpu_steps import STEPS, Day, Step  # noqa: E402
 
 from ietool.errors import UserError, told  # noqa: E402
 from ietool.files.outputs import atomic_text  # noqa: E402
@@ -66,7 +68,10 @@ class Plan:
         self.end = time.monotonic() + seconds
         self.found: dict[str, dict[str, Any]] = {}
         self.about = about
-        if resume and output.is_file():
+        if output.exists():
+            if not resume:
+                mend = "add --resume to go on with it, or name another --work or --output"
+                raise UserError("is there already", file=output, mend=mend)
             self.found = rows_before(output, about)
 
     def go(self, say: Callable[[str], None]) -> None:
@@ -75,9 +80,12 @@ class Plan:
             asked = self.wanted is not None and step.name in self.wanted
             if self.wanted is not None and not asked:
                 continue
-            if not asked and self.found.get(step.name, {}).get("status") == "done":
+            done = self.found.get(step.name, {}).get("status") == "done"
+            if done and not asked:
                 continue
-            self.found[step.name] = row = self._step(step)
+            row = self._step(step)
+            if row["status"] == "done" or not done:  # what was measured is kept where it cannot be measured again
+                self.found[step.name] = row
             self.write()
             say(shown(row))
 
@@ -109,9 +117,13 @@ class Plan:
             }
         return row
 
+    def rows(self) -> list[dict[str, Any]]:
+        """What is known of the steps, in their order."""
+        return [self.found[step.name] for step in self.steps if step.name in self.found]
+
     def write(self) -> None:
         """The JSON, and beside it the rows."""
-        steps = [self.found[step.name] for step in self.steps if step.name in self.found]
+        steps = self.rows()
         self.output.parent.mkdir(parents=True, exist_ok=True)
         with atomic_text(self.output) as out:
             json.dump(self.about | {"steps": steps}, out, ensure_ascii=False, indent=1)
@@ -124,7 +136,7 @@ def rows_before(output: Path, about: dict[str, Any]) -> dict[str, dict[str, Any]
     try:
         before = json.loads(output.read_text(encoding="utf-8"))
         rows: dict[str, dict[str, Any]] = {row["name"]: row for row in before["steps"] if row["status"]}
-    except (ValueError, LookupError, TypeError):
+    except (OSError, ValueError, LookupError, TypeError):
         raise UserError("is no JSON of this script", file=output, mend="delete it, or name another --output") from None
     if any(before.get(key) != about.get(key) for key in ("dry", "card")):
         raise UserError("was measured on another machine", file=output, mend="name another --output")
@@ -184,7 +196,7 @@ def end(process: subprocess.Popen[bytes], patience: float = 5.0) -> None:
 
 def environment(day: Day) -> dict[str, str]:
     """In which the scripts run: this checkout's code, nothing fetched, what they write under the working folder."""
-    found = os.environ | {"PYTHONPATH": str(HERE.parent), "IETOOL_HOME": str(day.work), "HF_HUB_OFFLINE": "1"}
+    found = own_code() | {"IETOOL_HOME": str(day.work), "HF_HUB_OFFLINE": "1"}
     return found | {"CUDA_VISIBLE_DEVICES": "", "OMP_NUM_THREADS": "1"} if day.dry else found
 
 
@@ -247,7 +259,7 @@ def main(arguments: Sequence[str] | None = None, steps: Sequence[Step] = STEPS) 
         print(f"stopped; what was measured is in {output}; go on with --resume", file=sys.stderr)
         return 130
     plan.write()
-    rows = list(plan.found.values())
+    rows = plan.rows()
     print(f"\n{rows_of(about, rows)}")
     counts = {status: sum(row["status"] == status for row in rows) for status in (*GOOD, "failed", "killed")}
     print(json.dumps({"output": str(output), "seconds": round(time.monotonic() - begin, 1)} | counts))

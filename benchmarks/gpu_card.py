@@ -14,6 +14,13 @@ from typing import Any
 from ietool.errors import UserError
 
 
+def own_code() -> dict[str, str]:
+    """The environment, in which this checkout's code is found first."""
+    here = str(Path(__file__).resolve().parents[1])
+    before = os.environ.get("PYTHONPATH")
+    return os.environ | {"PYTHONPATH": f"{here}{os.pathsep}{before}" if before else here}
+
+
 def machine(work: Path, *, dry: bool) -> dict[str, Any]:
     """Card, driver, processor, system and versions, as ``ietool env`` tells them; ``card`` is None without CUDA.
 
@@ -23,9 +30,8 @@ def machine(work: Path, *, dry: bool) -> dict[str, Any]:
     # In a process of its own: asking for the card's name would hold memory on it.
     work.mkdir(parents=True, exist_ok=True)
     hidden = {"CUDA_VISIBLE_DEVICES": ""} if dry else {}
-    here = str(Path(__file__).resolve().parents[1])
     done = subprocess.run(
-        [sys.executable, "-m", "ietool", "env", "--json"], cwd=work, env=os.environ | {"PYTHONPATH": here} | hidden,
+        [sys.executable, "-m", "ietool", "env", "--json"], cwd=work, env=own_code() | hidden,
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     if done.returncode:

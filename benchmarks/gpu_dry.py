@@ -14,7 +14,7 @@ from tests.acting import acting
 from tests.recorded import flows
 from tests.recorded.settings import SETTINGS
 
-RECIPES = ("ske", "ske-cascade", "ske-gplinker")
+RECIPES = ("ske", "ske-gplinker")
 RECORDS = 40
 
 

@@ -16,6 +16,7 @@ import json
 import sys
 import tempfile
 import time
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -26,9 +27,12 @@ from transformers.utils import logging
 
 from tests.cuda.sides import apart, predicted
 from tests.recorded import doors, flows
+from tests.recorded.plain import differences
 
 LESS = ("tf32", "bf16", "fp16")
 """Precisions of a GPU that are compared besides."""
+SHOWN = 3
+"""Differences of a recipe that are told (``first``), with the place in the predictions."""
 
 
 def compare(name: str, work: Path, device: str, few: bool) -> dict[str, Any]:
@@ -47,6 +51,8 @@ def compare(name: str, work: Path, device: str, few: bool) -> dict[str, Any]:
         seconds = time.perf_counter() - begin
         told = apart(here, there)
         row: dict[str, Any] = {"texts": told.texts, "differ": told.differ, "highest": told.highest}
+        if told.differ:
+            row["first"] = list(islice(differences(here, there), SHOWN))
         row["texts_per_second"] = told.texts / seconds
         if gpu:
             row["gpu_memory"] = torch.cuda.max_memory_allocated(device) / 1e9

@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 import time
+import warnings
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -17,11 +18,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
-sys.path.insert(0, str(BENCHMARKS))
+sys.path.append(str(BENCHMARKS))
 
 import gpu  # noqa: E402
 import gpu_card  # noqa: E402
 import gpu_rows  # noqa: E402
+import gpu_syncs  # noqa: E402
 from gpu_steps import STEPS, Day, Step, Target, picked  # noqa: E402
 
 ABOUT = {
@@ -130,8 +132,11 @@ def test_resuming_does_what_is_missing_and_what_is_asked_for(here: Path) -> None
     assert [row["status"] for row in found["steps"]] == ["done"] * 3
     _, found = day(here, [counted("a"), counted("b"), counted("c")], "--resume", "--only", "c")
     assert calls(here) == ["a", "b", "c", "c"] and len(found["steps"]) == 3
-    day(here, [counted("a")])
-    assert calls(here)[-1] == "a"  # without --resume all is done anew
+    code, found = day(here, [counted("a"), replace(counted("b"), seconds=9e9)], "--resume", "--only", "b")
+    assert found["steps"][1]["status"] == "done"  # what was measured is not given up for nothing
+    before = (here / "gpu.json").read_bytes()
+    assert gpu.main(["--work", str(here)], [counted("a")]) == 2  # nothing is written over unasked
+    assert (here / "gpu.json").read_bytes() == before and len(calls(here)) == 4
 
 
 def test_a_json_of_another_machine_or_none_is_not_gone_on_with(
@@ -144,6 +149,7 @@ def test_a_json_of_another_machine_or_none_is_not_gone_on_with(
     assert (here / "gpu.json").read_bytes() == before and calls(here) == ["a"]
     (here / "gpu.json").write_text('{"steps": 3')
     assert gpu.main(["--work", str(here), "--resume"], [counted("a")]) == 2
+    (here / "gpu.json").unlink()
     monkeypatch.setattr(gpu, "machine", lambda work, dry: ABOUT | {"card": None})
     assert gpu.main(["--work", str(here)], [counted("a")]) == 2
     assert gpu.main(["--work", str(here), "--data", str(here / "none")], [counted("a")]) == 2
@@ -197,6 +203,42 @@ def test_every_step_has_a_command_of_scripts_that_exist(tmp_path: Path) -> None:
     assert lacking["ske"] == "needs --data" and lacking["cascade"] == "needs --data and --encoder"
     assert not lacking["tests"] and not lacking["equal"] and not lacking["training"] and not lacking["shipped"]
     assert "ske" in lacking["prediction"] and not STEPS[2].lacks(given_all)
+
+
+def figures_of(name: str, here: Day, line: Any) -> dict[str, Any]:
+    return next(one for one in STEPS if one.name == name).figures(here, line)
+
+
+def test_a_training_that_was_cut_tells_how_far_it_came(tmp_path: Path) -> None:
+    here = Day(tmp_path, data=tmp_path)
+    here.run("ske").mkdir(parents=True)
+    assert figures_of("ske", here, {}) == {}
+    rows = [{"seconds": 10.0 * n, "raw": {"f1": 0.1 * n}, "ema": {"f1": 0.2 * n} if n > 1 else None} for n in (1, 2)]
+    (here.run("ske") / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    assert figures_of("ske", here, {}) == {"epochs": 2, "seconds_an_epoch": 15.0, "best_epoch_f1": 0.4}
+    line = {"f1": 0.63, "train_seconds": 200.0, "thresholds": 1}
+    assert figures_of("ske", here, line)["f1_without_word_vectors"] == 0.63  # which the target does not speak of
+    assert figures_of("ske", replace(here, word_vectors=tmp_path), line)["f1"] == 0.63
+
+
+def test_what_the_tests_said_is_counted_by_name(tmp_path: Path) -> None:
+    assert figures_of("tests", Day(tmp_path), {}) == {}
+    wrong = '<testcase classname="tests.cuda.a" name="b[ske]"><failure message="assert 1 == 2"/></testcase>'
+    cases = f'{wrong}<testcase classname="c" name="d"/>'
+    suite = f'<testsuite tests="4" failures="1" errors="0" skipped="1">{cases}</testsuite>'
+    (tmp_path / "tests.xml").write_text(f"<testsuites>{suite}</testsuites>")
+    told = figures_of("tests", Day(tmp_path), {})
+    assert told == {"passed": 2, "failed": 1, "skipped": 1, "wrong": ["a::b[ske]: assert 1 == 2"]}
+
+
+def test_synchronisations_are_counted_where_they_happen() -> None:
+    waits = gpu_syncs.Waits()
+    with waits.counted():
+        for _ in range(3):
+            warnings.warn("called a synchronizing CUDA operation (Triggered internally)", stacklevel=1)
+        warnings.warn("something else", stacklevel=1)
+    told = waits.told(2)
+    assert told["count"] == 1.5 and [place.split("/")[-1].split(":")[0] for place in told["places"]] == ["test_gpu.py"]
 
 
 def test_it_runs_dry(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
