@@ -35,7 +35,7 @@ from typing import Any
 
 sys.path[:0] = [str(Path(__file__).resolve().parent), str(Path(__file__).resolve().parents[1])]
 
-from gpu_card import Card, machine, own_code  # noqa: E402
+from gpu_card import Card, first_card, machine, own_code  # noqa: E402
 from gpu_rows import rows_of, shown  # noqa: E402
 from gpu_steps import STEPS, Day, Step  # noqa: E402
 
@@ -195,9 +195,12 @@ def end(process: subprocess.Popen[bytes], patience: float = 5.0) -> None:
 
 
 def environment(day: Day) -> dict[str, str]:
-    """In which the scripts run: this checkout's code, nothing fetched, what they write under the working folder."""
+    """In which the scripts run: this checkout's code, nothing fetched, what they write under the working folder; on one
+    card alone, since the Trainer would spread a batch over several."""
     found = own_code() | {"IETOOL_HOME": str(day.work), "HF_HUB_OFFLINE": "1"}
-    return found | {"CUDA_VISIBLE_DEVICES": "", "OMP_NUM_THREADS": "1"} if day.dry else found
+    if day.dry:
+        return found | {"CUDA_VISIBLE_DEVICES": "", "OMP_NUM_THREADS": "1"}
+    return found | {"CUDA_VISIBLE_DEVICES": first_card()}
 
 
 def last_json(path: Path) -> Any:

@@ -21,6 +21,11 @@ def own_code() -> dict[str, str]:
     return os.environ | {"PYTHONPATH": f"{here}{os.pathsep}{before}" if before else here}
 
 
+def first_card() -> str:
+    """Number or name of the first card that may be used."""
+    return os.environ.get("CUDA_VISIBLE_DEVICES", "").partition(",")[0] or "0"
+
+
 def machine(work: Path, *, dry: bool) -> dict[str, Any]:
     """Card, driver, processor, system and versions, as ``ietool env`` tells them; ``card`` is None without CUDA.
 
@@ -69,11 +74,10 @@ class Card:
 
     def __enter__(self) -> Card:
         if self.used:
-            first = os.environ.get("CUDA_VISIBLE_DEVICES", "").partition(",")[0] or "0"
             asked = ["nvidia-smi", "--query-gpu=memory.used,utilization.gpu", "--format=csv,noheader,nounits"]
             with self.path.open("wb") as out:
                 self.process = subprocess.Popen(
-                    [*asked, "-l", "1", "-i", first], stdout=out, stderr=subprocess.DEVNULL
+                    [*asked, "-l", "1", "-i", first_card()], stdout=out, stderr=subprocess.DEVNULL
                 )  # fmt: skip
         return self
 

@@ -205,6 +205,17 @@ def test_every_step_has_a_command_of_scripts_that_exist(tmp_path: Path) -> None:
     assert "ske" in lacking["prediction"] and not STEPS[2].lacks(given_all)
 
 
+def test_scripts_see_one_card_and_this_checkout_and_dry_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "2,3")
+    monkeypatch.setenv("PYTHONPATH", "elsewhere")
+    seen = gpu.environment(Day(tmp_path))
+    assert seen["CUDA_VISIBLE_DEVICES"] == "2" and seen["IETOOL_HOME"] == str(tmp_path)
+    assert seen["PYTHONPATH"].split(os.pathsep) == [str(BENCHMARKS.parent), "elsewhere"]
+    assert gpu.environment(Day(tmp_path, dry=True))["CUDA_VISIBLE_DEVICES"] == ""
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES")
+    assert gpu.environment(Day(tmp_path))["CUDA_VISIBLE_DEVICES"] == "0"
+
+
 def figures_of(name: str, here: Day, line: Any) -> dict[str, Any]:
     return next(one for one in STEPS if one.name == name).figures(here, line)
 
