@@ -6,7 +6,8 @@ The runs that lie under ``tests/recorded/runs``, one a recipe and one more for e
 corpora that ship, with the same weights on both devices: in fp32, and on the GPU besides in tf32, bf16 and fp16, which
 are for comparison. A text ``differs`` where anything but a number with a fraction is not the same; ``highest`` is the
 greatest difference of a probability or score among the others. Also per recipe: texts a second and the most memory
-that torch had on the GPU. Prints a table, then one JSON line; exit code 1 where texts differ in fp32.
+that torch had on the GPU. A recipe that fails is told, and the others go on. Prints a table, then one JSON line; exit
+code 1 where texts differ in fp32 or a recipe failed.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import torch
 from transformers.utils import logging
 
+from ietool.errors import reason_of
 from tests.cuda.sides import apart, predicted
 from tests.recorded import doors, flows
 from tests.recorded.plain import differences
@@ -69,19 +71,25 @@ def main() -> int:
     parser.add_argument("--few", action="store_true", help="20 texts a recipe")
     options = parser.parse_args()
     logging.disable_progress_bar()
-    rows = {}
+    rows: dict[str, dict[str, Any]] = {}
     print(f"{'recipe':<18}{'texts':>6}{'differ':>8}{'highest':>10}" + "".join(f"{p + ' differ':>13}" for p in LESS))
     for name in options.recipe:
-        with tempfile.TemporaryDirectory() as work:
-            rows[name] = row = compare(name, Path(work), options.device, options.few)
+        try:
+            with tempfile.TemporaryDirectory() as work:
+                rows[name] = row = compare(name, Path(work), options.device, options.few)
+        except Exception as error:  # what one recipe stumbles over must not hide the others
+            rows[name] = {"failed": f"{type(error).__name__}: {reason_of(error)}"}
+            print(f"{name:<18}{rows[name]['failed']}", flush=True)
+            continue
         others = "".join(f"{row[p]['differ'] if p in row else '–':>13}" for p in LESS)
         print(f"{name:<18}{row['texts']:6}{row['differ']:8}{row['highest']:10.1e}{others}", flush=True)
-    differ = sum(row["differ"] for row in rows.values())
-    highest = max(row["highest"] for row in rows.values())
-    result = {"device": options.device, "recipes": rows, "differ": differ, "highest": highest}
-    result["texts"] = sum(row["texts"] for row in rows.values())
+    good = [row for row in rows.values() if "failed" not in row]
+    result: dict[str, Any] = {"device": options.device, "recipes": rows, "failed": len(rows) - len(good)}
+    if good:
+        result["texts"], result["differ"] = (sum(row[key] for row in good) for key in ("texts", "differ"))
+        result["highest"] = max(row["highest"] for row in good)
     print(json.dumps(result))
-    return 1 if differ else 0
+    return 1 if result["failed"] or result.get("differ") else 0
 
 
 if __name__ == "__main__":

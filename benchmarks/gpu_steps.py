@@ -157,15 +157,23 @@ def _syncs(day: Day) -> list[str]:
 def _synchronised(day: Day, line: dict[str, Any]) -> dict[str, Any]:
     """Synchronisations a step of training by recipe; the places are in ``recipes``."""
     rows = line.get("recipes", {})
-    return {"a_step": {name: row["training"]["count"] for name, row in rows.items()}, "recipes": rows}
+    counts = {name: row["training"]["count"] for name, row in rows.items() if "failed" not in row}
+    return {"a_step": counts, **_failed(rows), "recipes": rows}
+
+
+def _failed(rows: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """What recipes failed of."""
+    failed = {name: row["failed"] for name, row in rows.items() if "failed" in row}
+    return {"failed": failed} if failed else {}
 
 
 def _equals(day: Day, line: dict[str, Any]) -> dict[str, Any]:
-    found = picked("texts", "differ", "highest", "recipes")(day, line)
-    rows = line.get("recipes", {}).values()
+    recipes = line.get("recipes", {})
+    found = picked("texts", "differ", "highest", "recipes")(day, line) | _failed(recipes)
     for precision in ("tf32", "bf16", "fp16"):
-        if rows and all(precision in row for row in rows):
-            found[f"{precision}_differ"] = sum(row[precision]["differ"] for row in rows)
+        differ = [row[precision]["differ"] for row in recipes.values() if precision in row]
+        if differ:
+            found[f"{precision}_differ"] = sum(differ)
     return found
 
 

@@ -5,7 +5,8 @@
 CUDA itself counts: in its debug mode torch warns at each operation that waits for the device (``.item()``, ``nonzero``,
 a copy that blocks). Every recipe trains a tiny model by ``ietool train``'s step loop, of which the first steps are not
 counted, logging at the end of an epoch is; and its recorded run predicts 20 texts. The places that wait most are told
-by file and line. On a CPU nothing waits and all counts are 0. Prints a table, then one JSON line.
+by file and line. On a CPU nothing waits and all counts are 0. A recipe that fails is told, and the others go on. Prints
+a table, then one JSON line; exit code 1 where a recipe failed.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import tempfile
 import warnings
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ from train_speed import fresh, step_loop
 from transformers import TrainerCallback
 from transformers.utils import logging
 
+from ietool.errors import reason_of
 from ietool.recipe_io import load_recipe
 from ietool.registry import get_task
 from ietool.workflow.predict import load
@@ -74,18 +76,17 @@ def watch(mode: str) -> None:
 
 
 class Counting(TrainerCallback):
-    """Counts between the end of one step and that of the next, from the end of step ``WARM`` on."""
+    """Counts between the end of one step and that of the next, from the end of step ``WARM`` to that of ``last``."""
 
-    def __init__(self, waits: Waits, steps: int) -> None:
-        self.waits, self.steps = waits, steps
-        self.open: Any = None
+    def __init__(self, waits: Waits, last: int) -> None:
+        self.waits, self.last = waits, last
+        self.open = ExitStack()
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         if state.global_step == WARM:
-            self.open = self.waits.counted()
-            self.open.__enter__()
-        elif state.global_step == self.steps and self.open is not None:
-            self.open.__exit__(None, None, None)
+            self.open.enter_context(self.waits.counted())
+        elif state.global_step == self.last:
+            self.open.close()
 
 
 def count(name: str, work: Path, device: torch.device, steps: int) -> dict[str, Any]:
@@ -100,8 +101,10 @@ def count(name: str, work: Path, device: torch.device, steps: int) -> dict[str, 
         trainer = step_loop(
             recipe, fresh(recipe, prepared, device), data, device, "fp32", work / "steps", steps + WARM
         )  # fmt: skip
-        trainer.add_callback(Counting(training, steps + WARM))
-        trainer.train()
+        counting = Counting(training, steps + WARM)
+        trainer.add_callback(counting)
+        with counting.open:  # also where a step fails
+            trainer.train()
         run, source = flows.old_run(name, work), work / "data" / f"few-{flows.FLOWS[name].inputs[0]}"
         loaded = load(run, device=str(device))
         inputs = list(loaded.task.open_inputs(str(source)))
@@ -111,22 +114,28 @@ def count(name: str, work: Path, device: torch.device, steps: int) -> dict[str, 
     return {"training": training.told(steps), "prediction": reading.told(1)}
 
 
-def main() -> None:
+def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--device", default="cuda")
     parser.add_argument("--recipe", nargs="+", choices=sorted(flows.FLOWS), default=list(flows.FLOWS))
     parser.add_argument("--steps", type=int, default=8, help="that are counted")
     options = parser.parse_args()
     logging.disable_progress_bar()
-    rows = {}
+    rows: dict[str, dict[str, Any]] = {}
     print(f"{'recipe':<18}{'a step':>8}{'20 texts':>10}  where most, in training")
     for name in options.recipe:
-        with tempfile.TemporaryDirectory() as work:
-            rows[name] = row = count(name, Path(work), torch.device(options.device), options.steps)
+        try:
+            with tempfile.TemporaryDirectory() as work:
+                rows[name] = row = count(name, Path(work), torch.device(options.device), options.steps)
+        except Exception as error:  # what one recipe stumbles over must not hide the others
+            rows[name] = {"failed": f"{type(error).__name__}: {reason_of(error)}"}
+            print(f"{name:<18}{rows[name]['failed']}", flush=True)
+            continue
         places = ", ".join(f"{place} ×{times}" for place, times in row["training"]["places"].items())
         print(f"{name:<18}{row['training']['count']:8.2f}{row['prediction']['count']:10.0f}  {places}", flush=True)
     print(json.dumps({"device": options.device, "steps": options.steps, "recipes": rows}))
+    return 1 if any("failed" in row for row in rows.values()) else 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -12,16 +12,21 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
+
+from ietool.training.trainer import IETrainer
 
 BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
 sys.path.append(str(BENCHMARKS))
 
 import gpu  # noqa: E402
 import gpu_card  # noqa: E402
+import gpu_equal  # noqa: E402
 import gpu_rows  # noqa: E402
 import gpu_syncs  # noqa: E402
 from gpu_steps import STEPS, Day, Step, Target, picked  # noqa: E402
@@ -242,6 +247,25 @@ def test_what_the_tests_said_is_counted_by_name(tmp_path: Path) -> None:
     assert told == {"passed": 2, "failed": 1, "skipped": 1, "wrong": ["a::b[ske]: assert 1 == 2"]}
 
 
+def test_a_recipe_that_fails_does_not_hide_the_others(capsys: pytest.CaptureFixture[str]) -> None:
+    compare, asked = gpu_equal.compare, ["gpu_equal.py", "--device", "cpu", "--few", "--recipe", "ske", "ner-crf"]
+
+    def one_fails(name: str, *words: Any) -> dict[str, Any]:
+        if name == "ske":
+            raise RuntimeError("devices are mixed")
+        return compare(name, *words)
+
+    with mock.patch.object(gpu_equal, "compare", one_fails), mock.patch.object(sys, "argv", asked):
+        assert gpu_equal.main() == 1
+    line = json.loads(capsys.readouterr().out.splitlines()[-1])
+    told = figures_of("equal", Day(Path()), line)
+    assert told["failed"] == {"ske": "RuntimeError: devices are mixed"}
+    assert (told["texts"], told["differ"], told["highest"]) == (20, 0, 0.0)
+    moved = {"tf32": {"differ": 2, "highest": 0.1}, "bf16": {"differ": 3, "highest": 0.1}}
+    line["recipes"]["ner-crf"] |= moved
+    assert figures_of("equal", Day(Path()), line)["bf16_differ"] == 3
+
+
 def test_synchronisations_are_counted_where_they_happen() -> None:
     waits = gpu_syncs.Waits()
     with waits.counted():
@@ -250,6 +274,19 @@ def test_synchronisations_are_counted_where_they_happen() -> None:
         warnings.warn("something else", stacklevel=1)
     told = waits.told(2)
     assert told["count"] == 1.5 and [place.split("/")[-1].split(":")[0] for place in told["places"]] == ["test_gpu.py"]
+
+
+@pytest.mark.filterwarnings("ignore:called a synchronizing CUDA operation")
+def test_synchronisations_of_a_step_are_those_between_two_steps(tmp_path: Path) -> None:
+    after_step = IETrainer.after_step
+
+    def waits(trainer: IETrainer) -> None:
+        warnings.warn("called a synchronizing CUDA operation", stacklevel=1)
+        after_step(trainer)
+
+    with mock.patch.object(IETrainer, "after_step", waits):
+        told = gpu_syncs.count("ner-crf", tmp_path / "work", torch.device("cpu"), 3)
+    assert told["training"]["count"] == 1.0 and told["prediction"]["count"] == 0
 
 
 def test_it_runs_dry(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
