@@ -92,23 +92,20 @@ def main() -> None:
     settings = list(arguments.settings)
     if arguments.word_vectors is not None:
         settings.append(f"data.word_vectors={arguments.word_vectors}")
+    fresh, begin = not (arguments.run / "run.json").is_file(), time.monotonic()
     train_once(arguments.recipe, settings, arguments.run, files={"data": arguments.data})
+    train_seconds = time.monotonic() - begin
     dev = locate(arguments.data, ("dev",)).files["dev"]
     result = arguments.run / "dev-result.json"
     begin = time.monotonic()
     ietool("predict", "--run", str(arguments.run), str(dev), "--output", str(result))
     seconds = time.monotonic() - begin
-    ietool(
-        "score",
-        "--recipe",
-        arguments.recipe,
-        str(dev),
-        str(result),
-        "--explain",
-        str(arguments.run / "dev-explained.jsonl"),
-    )
-    scored = json.loads(ietool("score", "--recipe", arguments.recipe, str(dev), str(result), "--json", capture=True))
+    told = arguments.run / "dev-explained.jsonl"
+    score = ("score", "--recipe", arguments.recipe, dev, result, "--explain", told, "--json")
+    scored = json.loads(ietool(*score, capture=True))
     line = {key: scored[key] for key in ("metric", "precision", "recall", "f1", "interval")}
+    if fresh:  # of a training that was cut or is done already the time says nothing
+        line["train_seconds"] = round(train_seconds, 1)
     line["predict_seconds"] = round(seconds, 1)
     rows = [json.loads(r) for r in (arguments.run / "metrics.jsonl").read_text(encoding="utf-8").splitlines()]
     line["epochs"] = [(row["stage"], row["epoch"], round((row["ema"] or row["raw"])["f1"], 4)) for row in rows]

@@ -8,8 +8,9 @@ The step loop is the real one: drawing and encoding samples, collating, the Trai
 clipping, scheduler and callbacks, and the averaged weights. The bare step is forward, backward, clipping and the
 optimiser, on the very batches that the loop drew, already in memory; the encoder's is the same with what the model
 gave its encoder in each step, without heads, the squares of its output for a loss. All run in this process, taking
-turns, from the same fresh weights; the first ``--warm`` steps of each turn are not counted. Also printed: the share of
-positions of an epoch that is padding. Prints a table, then one JSON line.
+turns, from the same fresh weights; the first ``--warm`` steps of each turn are not counted. Also told: the share of
+positions of an epoch that is padding and, on a GPU, the most memory that torch had there in GB (of the loops the last
+turn). Prints a table, then one JSON line.
 """
 
 from __future__ import annotations
@@ -63,6 +64,15 @@ def now(device: torch.device) -> float:
     return time.perf_counter()
 
 
+def peak(device: torch.device) -> float:
+    """GB that torch had on a GPU at most since the last call; 0 on the CPU."""
+    if device.type != "cuda":
+        return 0.0
+    most = torch.cuda.max_memory_allocated(device) / 1e9
+    torch.cuda.reset_peak_memory_stats(device)
+    return most
+
+
 def fresh(recipe: Recipe, prepared: Path, device: torch.device) -> Any:
     set_seed(recipe.training.seed)
     model = get_task(recipe.task).build_model(recipe, prepared).to(device)  # type: ignore[arg-type]
@@ -95,16 +105,15 @@ def trainer_loop(
     model = fresh(recipe, prepared, device)
     data = get_task(recipe.task).training_set(recipe, prepared)
     batches: list[Batch] = []
-    collate = data.collate
-
-    def recorded(items: list[Any]) -> Batch:
-        batch = collate(items)
-        batches.append(dict(batch))
-        return batch
-
-    data.collate = recorded  # type: ignore[method-assign]
     clock = Clock(warm, device)
     trainer = step_loop(recipe, model, data, device, precision, folder, steps)
+    step = trainer.training_step
+
+    def recorded(model: Any, inputs: Any, *args: Any, **kwargs: Any) -> torch.Tensor:
+        batches.append(dict(inputs))  # here, since other processes may have made it
+        return step(model, inputs, *args, **kwargs)
+
+    trainer.training_step = recorded  # type: ignore[method-assign]
     trainer.add_callback(clock)
     trainer.train()
     return clock.seconds, batches[:steps]
@@ -209,12 +218,15 @@ def main() -> None:
         device = choose_device(arguments.device)
         precision = choose_precision(recipe.training.precision, device)
         seconds: dict[str, list[float]] = {"trainer": [], "bare": []}
+        memory: dict[str, float] = {}
         for _ in range(arguments.rounds):
             taken, batches = trainer_loop(
                 recipe, prepared, arguments.steps, arguments.warm, device, precision, work / "run"
             )
             seconds["trainer"].append(taken)
+            memory["trainer"] = peak(device)
             seconds["bare"].append(bare_loop(recipe, prepared, batches, arguments.warm, device, precision))
+            memory["bare"] = peak(device)
             alone = encoder_loop(recipe, prepared, batches, arguments.warm, device, precision)
             if alone is not None:
                 seconds.setdefault("encoder", []).append(alone)
@@ -231,6 +243,7 @@ def main() -> None:
         **{f"{name}_texts_per_second": rate for name, rate in rates.items()},
         **{f"ratio_to_{name}": rates["trainer"] / rates[name] for name in rates if name != "trainer"},
         "padding": share,
+        **({"gpu_memory": memory} if device.type == "cuda" else {}),
     }
     print(f"{'':12}{'texts/s':>12}{'training to it':>16}")
     for name, rate in rates.items():

@@ -119,7 +119,7 @@ def test_predict_keeps_the_old_output_when_the_input_is_bad(folder: Path, traine
     assert (folder / "kept.json").read_text(encoding="utf-8") == "old"
 
 
-def test_interrupt_says_what_is_safe_and_resume_goes_on(folder: Path, trained: object) -> None:
+def test_an_interrupt_says_what_is_safe_and_how_to_go_on(folder: Path, trained: object) -> None:
     arguments = ["train", "--recipe", "ske", "--data", "data", "--output", "runs/stopped", *SMALL]
     arguments += ["--set", "training.epochs=200", "--set", "training.patience=0"]
     with subprocess.Popen(
