@@ -163,7 +163,8 @@ class TrainingSection(Section):
         description="pad batches up to a multiple of so many positions: fewer distinct shapes; 0: to the longest text",
     )
     compile: bool = Field(
-        False, description="compile the training step (torch.compile): minutes at the start, faster steps on a GPU"
+        False,
+        description="compile encoders (torch.compile): minutes at the start, then faster steps; see bucket",
     )
     tf32: bool = Field(
         True, description="on a GPU multiply fp32 matrices with 10 bits of mantissa while training; never to predict"

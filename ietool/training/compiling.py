@@ -1,15 +1,55 @@
-"""The training step compiled by torch (``torch.compile``)."""
+"""The layers below the heads compiled by torch (``torch.compile``)."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+
+import torch
 from torch import nn
 
+from ietool.nn.attention import AdditivePooling, CrossAttention, SelfAttention
+from ietool.nn.dgcnn import DGCNNBlock
+from ietool.nn.embedding import MixedEmbedding
+from ietool.nn.encoder import CharacterEncoder, PretrainedEncoder
+
 BACKEND = "inductor"
-"""Which of torch's compilers; that on a GPU writes kernels in Triton, on a CPU in C++."""
+"""Which of torch's compilers; it writes kernels in Triton for a GPU, in C++ for a CPU."""
+
+PARTS = (
+    PretrainedEncoder, CharacterEncoder, DGCNNBlock, MixedEmbedding, SelfAttention, CrossAttention, AdditivePooling,
+)  # fmt: skip
+"""What is compiled, each as one graph. Heads and losses are not: what they do depends on the numbers of a batch's
+targets, and each number would be compiled anew."""
+
+SHAPES = 64
+"""Of one kind of layer that are compiled; torch goes on without compiling beyond its limit, which is 8."""
 
 
-def compile_step(model: nn.Module) -> None:
-    """Compile a model's ``forward``, which is its training loss, in place: weights keep their names, and what predicts
-    or is averaged (a copy) is not compiled. It happens at the first batch; after a second of other sizes the code is
-    for any sizes, and compiled again only where they lead another way."""
-    model.compile(backend=BACKEND)
+def compile_layers(model: nn.Module, bucket: int) -> None:
+    """Compile what lies below a model's heads, in place: weights keep their names, and a copy, such as the average of
+    the weights, is not compiled. It happens at the first batch.
+
+    Args:
+        bucket: batches are padded to a multiple of it, so that there are few shapes: each is compiled for itself, which
+            makes the fastest code; 0: there are many, and what is compiled first serves all.
+    """
+    import torch._dynamo
+
+    torch._dynamo.config.recompile_limit = max(torch._dynamo.config.recompile_limit, SHAPES)
+    for part in _parts(model):
+        part.compile(backend=BACKEND, dynamic=not bucket)
+
+
+def uncompiled() -> AbstractContextManager[object]:
+    """Within, what is compiled runs as it is written: so a model is scored as it is that will predict."""
+    stance: AbstractContextManager[object] = torch.compiler.set_stance("force_eager")
+    return stance
+
+
+def _parts(module: nn.Module) -> Iterator[nn.Module]:
+    for child in module.children():
+        if isinstance(child, PARTS):
+            yield child
+        else:
+            yield from _parts(child)

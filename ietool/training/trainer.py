@@ -7,6 +7,7 @@ import os
 import shutil
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from ietool.recipe import TrainingSection
 from ietool.runs.folder import LOGS
 from ietool.training.adversarial import disturbed
 from ietool.training.arguments import tensorboard
-from ietool.training.compiling import compile_step
+from ietool.training.compiling import compile_layers, uncompiled
 from ietool.training.device import tf32
 from ietool.training.ema import make_ema
 from ietool.training.finite import EVERY, Watch
@@ -135,7 +136,7 @@ class IETrainer(Trainer):
         self.carried: tuple[float, int] | None = None
         self.sampler: EpochSampler | None = None
         if section.compile:
-            compile_step(model)
+            compile_layers(model, section.bucket)
         # The parent insists on an evaluation set; ours is scored by :meth:`evaluate`.
         super().__init__(
             model=model,
@@ -303,7 +304,8 @@ class IETrainer(Trainer):
         was_training = model.training
         model.eval()
         try:
-            return self.evaluate_model(model)
+            with uncompiled() if self.section.compile else nullcontext():
+                return self.evaluate_model(model)
         finally:
             model.train(was_training)
 
