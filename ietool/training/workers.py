@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 
+from ietool.errors import UserError
 from ietool.processes import processes_here
 
 MOST = 4
@@ -67,6 +68,13 @@ def death(error: BaseException) -> str | None:
     memory = " or shared memory (/dev/shm)" if "Bus" in (told[2] or "") else ""
     how = f"killed by signal: {told[2].strip()}" if told[2] else "without a word"
     return f"a process that makes batches has ended ({how}), as where memory{memory} does not suffice"
+
+
+def told_there(error: BaseException) -> str | None:
+    """What is wrong with the input, told while a batch was made in another process; torch hands it over within a
+    traceback. None where it is something else."""
+    before, inner, said = str(getattr(error, "message", "")).rpartition(f"{UserError.__name__}: ")
+    return said if inner and "in DataLoader worker process" in before else None
 
 
 @cache

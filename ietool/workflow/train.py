@@ -33,7 +33,7 @@ from ietool.training.device import choose_device, choose_precision, confine, mem
 from ietool.training.finite import Diverged, check_start
 from ietool.training.reached import EpochRow, clear_parts
 from ietool.training.threads import settle_threads
-from ietool.training.workers import death
+from ietool.training.workers import death, told_there
 from ietool.workflow.dev_scorer import DevScorer, keep_dev
 from ietool.workflow.stages import OVERFIT_TARGET, Stages, best_row, make_ready
 
@@ -158,6 +158,8 @@ def _stopped(run: Path, recipe: str) -> Iterator[None]:
                 update_run(run, state="diverged" if isinstance(error, Diverged) else "interrupted")
         if isinstance(error, Diverged):
             error.file = str(run)
+        if (said := told_there(error)) is not None:
+            raise UserError(said) from None
         if dead is not None:
             again = f"if it happens again, with a smaller training.workers in {run / RECIPE_FILE}"
             mend = f"go on with: {resume_command(run, recipe)}; {again}"

@@ -19,6 +19,7 @@ from safetensors.torch import load_file
 from ietool.errors import UserError
 from ietool.progress import Progress
 from ietool.recipe_io import load_recipe
+from ietool.tasks.ner.heads.globalpointer.sampling import PointerTrainingSet
 from ietool.training import workers
 from ietool.training.arguments import training_arguments
 from ietool.training.batches import Width
@@ -95,6 +96,26 @@ def test_a_process_that_dies_is_told_in_one_line(made: Callable[[str], Made], tm
     assert message.startswith(f"{run}: the training stopped: a process that makes batches has ended (killed by signal")
     assert f"--output {run} --resume" in message and "training.workers" in message and "\n" not in message
     assert json.loads((run / "run.json").read_text())["state"] == "interrupted"
+    assert not multiprocessing.active_children()
+
+
+@pytest.mark.usefixtures("_one_thread")
+def test_what_is_wrong_with_the_input_is_told_as_ever(
+    made: Callable[[str], Made], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    it = made("ner-globalpointer")
+
+    def damaged(self: Any, items: Any) -> Any:
+        raise UserError("is cut off", file="train.arrow", line=3, field="ids", mend="prepare again")
+
+    monkeypatch.setattr(PointerTrainingSet, "collate", damaged)
+    said = []
+    for count in (0, 1):
+        with pytest.raises(UserError) as told:
+            train(it.recipe_with(f"training.workers={count}"), prepared=it.prepared, output=tmp_path / str(count),
+                  device="cpu")  # fmt: skip
+        said.append(str(told.value))
+    assert said == ["train.arrow:3: ids: is cut off → prepare again"] * 2
     assert not multiprocessing.active_children()
 
 
