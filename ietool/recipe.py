@@ -160,11 +160,11 @@ class TrainingSection(Section):
     )
     bucket: Annotated[int, Field(ge=0, le=4096)] = Field(
         0,
-        description="pad batches up to a multiple of so many positions: fewer distinct shapes; 0: to the longest text",
+        description="pad batches up to a multiple of so many positions: fewer different shapes; 0: to the longest text",
     )
     compile: bool = Field(
         False,
-        description="compile encoders (torch.compile): minutes at the start, then faster steps; see bucket",
+        description="compile encoders to train them (torch.compile): minutes at the start, then faster steps",
     )
     tf32: bool = Field(
         True, description="on a GPU multiply fp32 matrices with 10 bits of mantissa while training; never to predict"

@@ -22,23 +22,20 @@ PARTS = (
 """What is compiled, each as one graph. Heads and losses are not: what they do depends on the numbers of a batch's
 targets, and each number would be compiled anew."""
 
-SHAPES = 64
-"""Of one kind of layer that are compiled; torch goes on without compiling beyond its limit, which is 8."""
+LIMIT = 64
+"""Graphs of one kind of layer; torch goes on without compiling beyond its own limit, 8, and layers of a kind may differ
+in their sizes, and in whether there are one, none or more rows."""
 
 
-def compile_layers(model: nn.Module, bucket: int) -> None:
+def compile_layers(model: nn.Module) -> None:
     """Compile what lies below a model's heads, in place: weights keep their names, and a copy, such as the average of
-    the weights, is not compiled. It happens at the first batch.
-
-    Args:
-        bucket: batches are padded to a multiple of it, so that there are few shapes: each is compiled for itself, which
-            makes the fastest code; 0: there are many, and what is compiled first serves all.
-    """
+    the weights, is not compiled. It happens at the first batch, for all shapes that follow: how many texts, pairs and
+    positions a batch has differs from one to the next."""
     import torch._dynamo
 
-    torch._dynamo.config.recompile_limit = max(torch._dynamo.config.recompile_limit, SHAPES)
+    torch._dynamo.config.recompile_limit = max(torch._dynamo.config.recompile_limit, LIMIT)
     for part in _parts(model):
-        part.compile(backend=BACKEND, dynamic=not bucket)
+        part.compile(backend=BACKEND, dynamic=True)
 
 
 def uncompiled() -> AbstractContextManager[object]:

@@ -136,7 +136,7 @@ class IETrainer(Trainer):
         self.carried: tuple[float, int] | None = None
         self.sampler: EpochSampler | None = None
         if section.compile:
-            compile_layers(model, section.bucket)
+            compile_layers(model)
         # The parent insists on an evaluation set; ours is scored by :meth:`evaluate`.
         super().__init__(
             model=model,

@@ -103,18 +103,17 @@ def test_padding_is_not_read(name: str, made: Callable[[str], Made]) -> None:
 
 
 # The others have the encoders of these.
-@pytest.mark.parametrize(("name", "bucket"), [("ske", 48), ("el", 0), ("qa", 0), ("ner-globalpointer", 0)])
+@pytest.mark.parametrize("name", ["ske", "el", "qa", "ner-globalpointer"])
 def test_compiled_layers_compute_the_same(
-    name: str, bucket: int, made: Callable[[str], Made], monkeypatch: pytest.MonkeyPatch
+    name: str, made: Callable[[str], Made], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Loss and gradients, whole graphs that are compiled once for all shapes or once for each, and the same weights by
-    the same names."""
+    """Loss and gradients, in whole graphs that serve shapes which were not seen, and with weights of the same names."""
     from torch._dynamo.utils import counters
 
     monkeypatch.setattr(compiling, "BACKEND", "eager")
     it = made(name)
-    data = it.task.training_set(it.recipe_with(f"training.bucket={bucket}"), it.prepared)
-    batches = [data.collate([data[index] for index in indices]) for indices in ([0], [0, 1, 2], range(5))]
+    data = it.task.training_set(it.recipe_with(), it.prepared)
+    batches = [data.collate([data[index] for index in range(count)]) for count in (3, 5, 6)]
     torch.manual_seed(1)
     model: Any = it.task.build_model(it.recipe_with(), it.prepared).eval()
 
@@ -130,14 +129,16 @@ def test_compiled_layers_compute_the_same(
     plain, names = computed(), list(model.state_dict())
     torch._dynamo.reset()
     counters.clear()
-    compile_layers(model, bucket)
+    compile_layers(model)
     with uncompiled():
         computed()
     assert not counters["stats"]["unique_graphs"]
     for found, expected in zip(computed(), plain, strict=True):
         torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-7)
-    graphs = counters["stats"]["unique_graphs"]
-    assert graphs > 0 and not counters["graph_break"]
-    computed()
-    assert counters["stats"]["unique_graphs"] == graphs
+    graphs = []  # one more where a length was by chance the size of a layer, which torch takes for the same number
+    for first in (6, 7, 8):
+        graphs.append(counters["stats"]["unique_graphs"])
+        batches = [data.collate([data[index] for index in range(first, first + count)]) for count in (2, 4, 7)]
+        computed()
+    assert 0 < graphs[1] == counters["stats"]["unique_graphs"] and not counters["graph_break"]
     assert list(model.state_dict()) == names
