@@ -27,7 +27,7 @@ class ElTrainingSet(WindowTable):
     """Base of the training sets: candidates are drawn anew every epoch, by (seed, epoch, index) alone."""
 
     def __init__(self, recipe: ElRecipe, prepared: Path, *, rows: Sequence[int] | None = None) -> None:
-        super().__init__(prepared, list(COLUMNS), rows)
+        super().__init__(prepared, list(COLUMNS), rows, bucket=recipe.training.bucket)
         self.recipe = recipe
         self.featurizer = Featurizer.open(recipe, prepared)
         self._texts, self._folds = self.table.column("text"), self.table.column("fold").to_numpy()

@@ -35,9 +35,9 @@ class CrossTrainingSet(ElTrainingSet):
         pairs = [(items[at]["text"], linked) for at, linked in links]
         reader, section = cast(TokenReader, self.featurizer.reader), self._section
         return {
-            "ids": pad([item["ids"] for item in items], max(len(item["ids"]) for item in items)),
+            "ids": pad([item["ids"] for item in items], self.width.of([item["ids"] for item in items])),
             "mentions": columns([(at, linked.units[0], linked.units[1] - 1) for at, linked in links], 3),
             **match_batch(items),
             **target_batch([linked for _, linked in links]),
-            **pair_batch(reader, pairs, section.query, section.description),
+            **pair_batch(reader, pairs, section.query, section.description, self.width),
         }

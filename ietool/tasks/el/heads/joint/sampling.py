@@ -28,7 +28,7 @@ class JointTrainingSet(ElTrainingSet):
 
     def collate(self, items: list[dict[str, Any]]) -> dict[str, torch.Tensor]:
         """One batch in the form that ``JointModel.forward`` takes."""
-        longest = max(len(item["ids"]) for item in items)
+        longest = self.width.of([item["ids"] for item in items])
         starts, links = set(), []
         for at, item in enumerate(items):
             for (start, end, _), label in zip(item["matches"].tolist(), item["labels"].tolist(), strict=True):
@@ -42,5 +42,5 @@ class JointTrainingSet(ElTrainingSet):
             "pointer_targets": columns(sorted(starts), 3),
             **match_batch(items),
             **target_batch([linked for _, linked in links]),
-            **link_batch(links, longest),
+            **link_batch(links, longest, self.width),
         }

@@ -17,7 +17,7 @@ class PointerTrainingSet(NerTrainingSet):
     """Windows with spans."""
 
     def __init__(self, recipe: PointerRecipe, prepared: Path, *, rows: Sequence[int] | None = None) -> None:
-        super().__init__(prepared, rows)
+        super().__init__(recipe, prepared, rows)
 
     def collate(self, items: list[dict[str, Any]]) -> dict[str, torch.Tensor]:
         """One batch in the form that ``PointerModel.forward`` takes."""
@@ -26,4 +26,4 @@ class PointerTrainingSet(NerTrainingSet):
             for at, item in enumerate(items)
             for first, behind, kind in item["rows"].tolist()
         ]
-        return inputs_of(items) | {"positives": columns(places, 4)}
+        return inputs_of(items, self.width) | {"positives": columns(places, 4)}

@@ -24,7 +24,7 @@ class SpanTrainingSet(PairTrainingSet):
             known[at] = is_known
             targets |= {(at, place, side) for span in found or [[0, 0]] for side, place in enumerate(span)}
         return {
-            **batch_of(pairs),
+            **batch_of(pairs, self.width),
             "targets": columns(sorted(targets), 3),
             "known": known,
             "label_targets": torch.tensor([int(self.labels[item["row"]]) for item in items]),

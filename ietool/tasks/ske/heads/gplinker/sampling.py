@@ -7,10 +7,12 @@ from typing import Any
 import torch
 
 from ietool.tasks.ske.heads.sampling import SkeTrainingSet, text_batch
-from ietool.training.batches import columns
+from ietool.training.batches import LONGEST, Width, columns
 
 
-def link_batch(items: list[dict[str, Any]], labels: int, *, priors: bool) -> dict[str, torch.Tensor]:
+def link_batch(
+    items: list[dict[str, Any]], labels: int, *, priors: bool, width: Width = LONGEST
+) -> dict[str, torch.Tensor]:
     """What :meth:`ietool.tasks.ske.heads.gplinker.model.LinkModel.forward` takes; ``labels`` is R."""
     entities: set[tuple[int, int, int, int]] = set()
     links: tuple[set[tuple[int, int, int, int]], ...] = (set(), set(), set(), set())
@@ -22,7 +24,7 @@ def link_batch(items: list[dict[str, Any]], labels: int, *, priors: bool) -> dic
             for s0, s1, label, o0, o1 in rows:
                 links[2 * kind].add((at, label, s0, o0))
                 links[2 * kind + 1].add((at, label, s1 - 1, o1 - 1))
-    batch = text_batch(items) | {
+    batch = text_batch(items, width) | {
         "entity_targets": columns(sorted(entities), 4),
         "head_targets": columns(sorted(links[0]), 4),
         "tail_targets": columns(sorted(links[1]), 4),
@@ -38,4 +40,5 @@ class LinkTrainingSet(SkeTrainingSet):
 
     def collate(self, items: list[dict[str, Any]]) -> dict[str, torch.Tensor]:
         """One batch in the form that ``LinkModel.forward`` takes."""
-        return link_batch(items, len(self.featurizer.schema.labels), priors=self.recipe.model.priors)
+        labels = len(self.featurizer.schema.labels)
+        return link_batch(items, labels, priors=self.recipe.model.priors, width=self.width)
