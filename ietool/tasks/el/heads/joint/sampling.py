@@ -26,7 +26,7 @@ class JointTrainingSet(ElTrainingSet):
         """One at random where candidates are taught one by one, as in the article."""
         return random.sample(rows, min(1, len(rows))) if self._one else super().sampled(rows, gold, random)
 
-    def collate(self, items: list[dict[str, Any]]) -> dict[str, torch.Tensor]:
+    def collate(self, items: list[dict[str, Any]]) -> dict[str, Any]:
         """One batch in the form that ``JointModel.forward`` takes."""
         longest = max(len(item["ids"]) for item in items)
         starts, links = set(), []
@@ -35,6 +35,7 @@ class JointTrainingSet(ElTrainingSet):
                 if label:
                     starts.update({(at, start, 0), (at, end - 1, 1)})
             links += [(at, linked) for linked in item["linkables"]]
+        linking = link_batch(links, longest)
         return {
             "characters": pad([item["ids"] for item in items], longest),
             "words": pad([item["words"] for item in items], longest),
@@ -42,5 +43,8 @@ class JointTrainingSet(ElTrainingSet):
             "pointer_targets": columns(sorted(starts), 3),
             **match_batch(items),
             **target_batch([linked for _, linked in links]),
-            **link_batch(links, longest),
+            **linking,
+            # On the CPU for good, where it is decided by them what is computed together.
+            "entity_sizes": linking["entity_lengths"].numpy(),
+            "pair_sizes": linking["entity_lengths"][linking["pairs"][1]].numpy(),
         }
