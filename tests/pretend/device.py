@@ -13,6 +13,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from functools import cache
 from typing import Any, cast
 from unittest import mock
 
@@ -21,7 +22,7 @@ import torch.utils._foreach_utils
 import torch.utils.backend_registration as registration
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_flatten, tree_map
+from torch.utils._pytree import tree_map
 
 from tests.pretend import cells, half
 from tests.pretend.counts import COPY_IN, COPY_OUT, WAIT, happened
@@ -132,17 +133,22 @@ class _Mode(TorchDispatchMode):
         return _run(func, args, kwargs or {})
 
 
+_name_of = cache(str)
+"""The name of an operator; made by torch each time that it is asked for."""
+
+
 def _run(func: Any, args: Any, kwargs: Any) -> Any:
-    name = str(func)
-    tensors = [t for t in tree_flatten((args, kwargs))[0] if isinstance(t, Tensor)]
+    name = _name_of(func)
+    tensors: list[Tensor] = []
+    inner_args, inner_kwargs = _inner(args, tensors), {key: _inner(value, tensors) for key, value in kwargs.items()}
     remote = [t for t in tensors if isinstance(t, Remote)]
     wanted = kwargs.get("device")
     there = bool(remote)
     if wanted is not None:
         there = torch.device(wanted).type == NAME
-        kwargs = {**kwargs, "device": _CPU}
+        inner_kwargs["device"] = _CPU
         if "pin_memory" in kwargs:
-            kwargs["pin_memory"] = False
+            inner_kwargs["pin_memory"] = False
     if remote:
         _check_devices(name, args, tensors)
     if remote or there:
@@ -151,28 +157,38 @@ def _run(func: Any, args: Any, kwargs: Any) -> Any:
         there = False
     elif name == "aten.is_pinned.default":
         return False
-    inner_args, inner_kwargs = tree_map(_inner, args), tree_map(_inner, kwargs)
     cell = _CELLS.get(name.rpartition(".")[0]) if there else None
     out = (cell or func)(*inner_args, **inner_kwargs)
     if remote and torch.Tag.inplace_view in func.tags:  # as transpose_: what the tensor says of itself changes, too
         with torch._C._DisableTorchDispatch():  # type: ignore[attr-defined]
             func(*args, **kwargs)
-    if name == "aten._to_copy.default" and not remote and there and out is inner_args[0]:
+    if not there:
+        return out
+    if name == "aten._to_copy.default" and not remote and out is inner_args[0]:
         out = out.clone()
-    if name == "aten._pack_padded_sequence.default":
-        return (Remote(out[0]) if there else out[0]), out[1]
-    own = {id(t.inner): t for t in remote}  # operators in place give back what they were given
-
-    def wrapped(value: Any) -> Any:
-        if not there or not isinstance(value, Tensor) or isinstance(value, Remote):
-            return value
-        return own[id(value)] if id(value) in own else Remote(value)
-
-    return tree_map(wrapped, out)
+    # Operators in place give back what they were given.
+    wrapped = _wrapped(out, {id(t.inner): t for t in remote})
+    if name == "aten._pack_padded_sequence.default":  # the sizes of batches stay on the host
+        return wrapped[0], out[1]
+    return wrapped
 
 
-def _inner(value: Any) -> Any:
-    return value.inner if isinstance(value, Remote) else value
+def _inner(value: Any, tensors: list[Tensor]) -> Any:
+    """Arguments as the CPU takes them; the tensors among them are put down."""
+    if isinstance(value, Tensor):
+        tensors.append(value)
+        return value.inner if isinstance(value, Remote) else value
+    if isinstance(value, list | tuple):
+        return type(value)(_inner(each, tensors) for each in value)
+    return value
+
+
+def _wrapped(value: Any, own: dict[int, Remote]) -> Any:
+    if isinstance(value, Tensor):
+        return own.get(id(value)) if id(value) in own else Remote(value)
+    if isinstance(value, list | tuple):
+        return type(value)(_wrapped(each, own) for each in value)
+    return value
 
 
 def _is_local(value: Any) -> bool:
@@ -288,7 +304,7 @@ registration._setup_privateuseone_for_python_backend(NAME, backend_module=_MODUL
 DEVICE = torch.device(NAME, 0)
 _AUTOCAST = half.register(NAME)
 
-_made, _loaded, _as_tensor = torch.tensor, torch.load, torch.as_tensor
+_made, _loaded, _as_tensor, _applied = torch.tensor, torch.load, torch.as_tensor, torch.nn.Module._apply
 
 
 def _tensor(data: Any, *, device: Any = None, **kwargs: Any) -> Tensor:
@@ -308,6 +324,16 @@ def _load(*args: Any, map_location: Any = None, **kwargs: Any) -> Any:
     return tree_map(lambda value: value.to(DEVICE) if isinstance(value, Tensor) else value, found)
 
 
+def _apply(module: torch.nn.Module, *args: Any, **kwargs: Any) -> torch.nn.Module:
+    """Moving a model, its weights in place: one that two layers share stays one."""
+    before = torch.__future__.get_swap_module_params_on_conversion()
+    torch.__future__.set_swap_module_params_on_conversion(True)
+    try:
+        return _applied(module, *args, **kwargs)
+    finally:
+        torch.__future__.set_swap_module_params_on_conversion(before)
+
+
 class _NoGrad:
     """In place of inference mode, whose tensors have no version counter: those of Python need one."""
 
@@ -325,19 +351,16 @@ class _NoGrad:
 def pretend() -> Iterator[torch.device]:
     """The device, there within; what transformers' trainer is made within trains on it."""
     foreach = torch.utils._foreach_utils._foreach_supported_types
-    swaps = torch.__future__.get_swap_module_params_on_conversion()
     with ExitStack() as stack:
         enter = stack.enter_context
         enter(mock.patch.object(torch, "tensor", _tensor))
         enter(mock.patch.object(torch, "as_tensor", _as))
         enter(mock.patch.object(torch, "load", _load))
+        enter(mock.patch.object(torch.nn.Module, "_apply", _apply))
         enter(mock.patch.object(torch.inference_mode, "__enter__", _NoGrad.enter))
         enter(mock.patch.object(torch.inference_mode, "__exit__", _NoGrad.leave))
         enter(mock.patch.object(_MODULE, "in_use", True))
         enter(mock.patch.dict(os.environ, {"ACCELERATE_TORCH_DEVICE": f"{NAME}:0"}))
         enter(mock.patch.object(torch.utils._foreach_utils, "_foreach_supported_types", [*foreach, Remote]))
-        # So that a weight that two layers share stays one when a model is moved.
-        torch.__future__.set_swap_module_params_on_conversion(True)
-        stack.callback(torch.__future__.set_swap_module_params_on_conversion, swaps)
         enter(_Mode())
         yield DEVICE

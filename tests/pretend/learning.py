@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,13 +11,16 @@ from typing import Any
 import torch
 from torch import Tensor
 from transformers import PreTrainedModel, set_seed
+from transformers.trainer_utils import IntervalStrategy
+from transformers.utils import logging as transformers_logging
 
 from ietool.core.contract import Task
 from ietool.recipe import Recipe
 from ietool.recipe_io import load_recipe
 from ietool.registry import get_task
 from ietool.training.arguments import training_arguments
-from ietool.training.reached import TrainState, read_progress
+from ietool.training.reached import PROGRESS_FILE, TrainState, read_progress
+from ietool.training.sets import TrainingSet
 from ietool.training.trainer import IETrainer
 from ietool.workflow.stages import make_ready
 from tests.acting import acting
@@ -25,13 +28,8 @@ from tests.pretend.counts import Counts, counting
 from tests.recorded import doors, flows
 from tests.recorded.settings import SETTINGS
 
-RECORDS = 24
-"""Of train; a few batches."""
-
-STILL = (
-    "model.embedding_dropout=0", "model.gate_dropout=0", "model.head_dropout=0", "model.encoder_dropout=0",
-)  # fmt: skip
-"""Without dropout: the two devices would draw it in other ways."""
+RECORDS, STEPS, CHECKPOINT = 24, 3, 1
+"""Records of train; steps of a training, and after which of them a checkpoint is written."""
 
 
 @dataclass
@@ -49,7 +47,8 @@ def make(name: str, work: Path, *settings: str) -> Made:
     """Prepare the tiny data of a recorded flow."""
     flows.make_data(name, work, RECORDS)
     recipe = flows.recipe_of(name)
-    asked = (*SETTINGS[name].small, "training.ema_decay=0.9", "training.batch_size=6", *settings)
+    asked = (*SETTINGS[name].small, "training.ema_decay=0.9", "training.batch_size=6",
+             f"training.checkpoint_steps={CHECKPOINT}", *settings)  # fmt: skip
     chosen = acting(recipe, asked, asked)
     with doors.working_in(work):
         told = json.loads(doors.printed("prepare", "--recipe", recipe, "--data", "data", "--json", settings=chosen))
@@ -62,6 +61,8 @@ class Steps(IETrainer):
 
     losses: list[Tensor]
     events: list[Counts]
+    kept: Path | None
+    """Where the checkpoint of step :data:`CHECKPOINT` was put aside, as if the training had been killed then."""
 
     def training_step(self, *args: Any, **kwargs: Any) -> Tensor:
         loss = super().training_step(*args, **kwargs)
@@ -71,33 +72,47 @@ class Steps(IETrainer):
     def after_step(self) -> None:
         super().after_step()
         self.events.append(Counts(self.counts.events.copy()))
+        checkpoint = Path(str(self.args.output_dir)) / f"checkpoint-{CHECKPOINT}"
+        if self.kept is None and (checkpoint / PROGRESS_FILE).is_file():
+            self.kept = self.run / "killed" / checkpoint.name
+            shutil.copytree(checkpoint, self.kept)
+            self.section.checkpoint_steps = 0  # the steps from here on are those that are counted
 
-    def learn(self, checkpoint: Path | None = None) -> None:
-        """Train, counting."""
-        self.losses, self.events = [], []
+    def learn(self, checkpoint: Path | None = None) -> Steps:
+        """Train, counting; with a checkpoint go on from there."""
+        self.losses, self.events, self.kept = [], [], None
         with counting() as self.counts:
             self.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+        return self
 
-    def of_steps(self) -> list[Counts]:
-        """What happened from one step's end to the next one's."""
-        pairs = zip(self.events, self.events[1:], strict=False)
-        return [Counts(after.events - before.events) for before, after in pairs]
+    def last_step(self) -> Counts:
+        """What happened from the end of the last step but one to the end of the last, where nothing is saved."""
+        return Counts(self.events[-1].events - self.events[-2].events)
 
 
-def fresh(made: Made, folder: Path, device: torch.device, *, precision: str = "fp32", epochs: int = 1,
-          checkpoint: Path | None = None) -> Steps:  # fmt: skip
-    """A trainer of a fresh model, always the same one."""
-    section = made.recipe.training
-    with doors.working_in(made.work):
-        set_seed(3)
-        data = made.task.training_set(made.recipe, made.prepared)
-        model: PreTrainedModel = made.task.build_model(made.recipe, made.prepared)
-    silence(model)
+def fresh(
+    made: Made,
+    folder: Path,
+    device: torch.device,
+    *,
+    precision: str = "fp32",
+    saves: bool = False,
+    checkpoint: Path | None = None,
+) -> Steps:
+    """A trainer of a fresh model, always the same one, for :data:`STEPS` steps; one that saves takes longer."""
+    transformers_logging.disable_progress_bar()
+    section, (model, data) = made.recipe.training.model_copy(), begin(made)
     make_ready(model, section)
     arguments = training_arguments(
-        section, folder / "checkpoints", items=len(data), epochs=epochs, learning_rate=section.learning_rate,
-        warm=False, device=device, precision=precision,
+        section, folder / "checkpoints", items=len(data), epochs=1, learning_rate=section.learning_rate, warm=False,
+        device=device, precision=precision,
     )  # fmt: skip
+    arguments.max_steps = STEPS
+    if not saves:
+        section.checkpoint_steps = section.patience = 0
+        arguments.save_strategy = arguments.eval_strategy = IntervalStrategy.NO
+    # Adam makes as much of a gradient that is zero but for rounding as of any other; with this it does not.
+    arguments.adam_epsilon = 1e-3
     state = TrainState() if checkpoint is None else read_progress(checkpoint)
     folder.mkdir(parents=True, exist_ok=True)
     nothing: Any = lambda *args: None  # noqa: E731
@@ -105,8 +120,17 @@ def fresh(made: Made, folder: Path, device: torch.device, *, precision: str = "f
     return Steps(model, arguments, data, section, state, folder, evaluate, nothing, nothing)
 
 
+def begin(made: Made) -> tuple[PreTrainedModel, TrainingSet]:
+    """A fresh model without dropout, always the same one, and what it learns from."""
+    with doors.working_in(made.work):
+        set_seed(3)
+        model, data = made.task.build_model(made.recipe, made.prepared), made.task.training_set(made.recipe, made.prepared)
+    silence(model)
+    return model, data
+
+
 def silence(model: torch.nn.Module) -> None:
-    """Take dropout away from a model."""
+    """Take dropout away from a model: its draws on the two devices are not the same."""
     for module in model.modules():
         if isinstance(module, torch.nn.Dropout):
             module.p = 0.0
@@ -119,6 +143,15 @@ def silence(model: torch.nn.Module) -> None:
             setattr(config, name, 0.0)
 
 
-def weights(module: torch.nn.Module) -> Mapping[str, Tensor]:
-    """The weights, on the CPU."""
-    return {name: p.detach().cpu() for name, p in module.named_parameters()}
+@dataclass
+class Learnt:
+    """What came of a training, on the CPU: the loss of each step, weights, averaged ones among them."""
+
+    losses: list[float]
+    weights: dict[str, Tensor]
+
+    @classmethod
+    def of(cls, trainer: Steps) -> Learnt:
+        assert trainer.ema is not None
+        named = [*trainer.model.named_parameters(), *trainer.ema.named_parameters()]  # of the average: module.…
+        return cls([float(loss) for loss in trainer.losses], {name: p.detach().cpu() for name, p in named})
