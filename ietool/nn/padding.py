@@ -12,8 +12,8 @@ from transformers.masking_utils import sdpa_mask
 def ask_no_gpu() -> None:
     """From now on encoders make a mask of every padded batch that lies on a GPU.
 
-    Where nothing is padded they would leave it out; but to know that, they wait at each batch for all that the GPU still
-    has to do. On the CPU, which has nothing to wait for, all stays as it is.
+    Where nothing is padded they would leave it out; but to know that, they wait at each batch for all that the GPU
+    still has to do. On the CPU, which has nothing to wait for, all stays as it is.
     """
     AttentionMaskInterface.register("sdpa", _mask)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
 
@@ -17,7 +17,8 @@ class _Average(AveragedModel):
     @torch.no_grad()
     def update_parameters(self, model: nn.Module) -> None:
         count = float(self.n_averaged)  # it stays on the CPU
-        averaged, current = list(self.module.parameters()), list(model.parameters())
+        averaged: list[Tensor] = list(self.module.parameters())
+        current: list[Tensor] = list(model.parameters())
         if count:
             torch._foreach_lerp_(averaged, current, 1.0 - min(self.decay, (1.0 + count) / (10.0 + count)))
         else:

@@ -19,7 +19,7 @@ from ietool.recipe import Recipe
 from ietool.recipe_io import load_recipe
 from ietool.registry import get_task
 from ietool.training.arguments import training_arguments
-from ietool.training.reached import PROGRESS_FILE, TrainState, read_progress
+from ietool.training.reached import TrainState, read_progress
 from ietool.training.sets import TrainingSet
 from ietool.training.trainer import IETrainer
 from ietool.workflow.stages import make_ready
@@ -28,8 +28,8 @@ from tests.pretend.counts import Counts, counting
 from tests.recorded import doors, flows
 from tests.recorded.settings import SETTINGS
 
-RECORDS, STEPS, CHECKPOINT = 24, 3, 1
-"""Records of train; steps of a training, and after which of them a checkpoint is written."""
+RECORDS, STEPS = 24, 2
+"""Records of train; steps of a training, behind each of which a checkpoint is written."""
 
 
 @dataclass
@@ -48,7 +48,7 @@ def make(name: str, work: Path, *settings: str) -> Made:
     flows.make_data(name, work, RECORDS)
     recipe = flows.recipe_of(name)
     asked = (*SETTINGS[name].small, "training.ema_decay=0.9", "training.batch_size=6",
-             f"training.checkpoint_steps={CHECKPOINT}", *settings)  # fmt: skip
+             "training.checkpoint_steps=1", *settings)  # fmt: skip
     chosen = acting(recipe, asked, asked)
     with doors.working_in(work):
         told = json.loads(doors.printed("prepare", "--recipe", recipe, "--data", "data", "--json", settings=chosen))
@@ -57,37 +57,44 @@ def make(name: str, work: Path, *settings: str) -> Made:
 
 
 class Steps(IETrainer):
-    """The trainer; keeps losses, and what happened on the device between the ends of two steps."""
+    """The trainer; keeps losses, and what happened on the device within each step and between the ends of two."""
 
     losses: list[Tensor]
-    events: list[Counts]
     kept: Path | None
-    """Where the checkpoint of step :data:`CHECKPOINT` was put aside, as if the training had been killed then."""
+    """Where the first checkpoint was put aside, as if the training had been killed then."""
+    within: list[Counts]
+    """Of each step: the model, backward, the optimiser and the average."""
+    between: list[Counts]
+    """From the end of a step to that of the next one: its batch is brought, too."""
 
     def training_step(self, *args: Any, **kwargs: Any) -> Tensor:
+        brought = self.counts.events.copy()
         loss = super().training_step(*args, **kwargs)
         self.losses.append(loss.detach())
+        self.brought = brought
         return loss
 
     def after_step(self) -> None:
         super().after_step()
-        self.events.append(Counts(self.counts.events.copy()))
-        checkpoint = Path(str(self.args.output_dir)) / f"checkpoint-{CHECKPOINT}"
-        if self.kept is None and (checkpoint / PROGRESS_FILE).is_file():
-            self.kept = self.run / "killed" / checkpoint.name
-            shutil.copytree(checkpoint, self.kept)
-            self.section.checkpoint_steps = 0  # the steps from here on are those that are counted
+        self.within.append(Counts(self.counts.events - self.brought))
+        self.between.append(Counts(self.counts.events.copy()))
+        self.counts.events.clear()
+
+    def _save_checkpoint(self, *args: Any) -> None:
+        before = self.counts.events.copy()
+        super()._save_checkpoint(*args)
+        self.counts.events = before  # it is not of a step
+        if self.kept is None:
+            (newest,) = Path(str(self.args.output_dir)).glob("checkpoint-*")
+            self.kept = self.run / "killed" / newest.name
+            shutil.copytree(newest, self.kept)
 
     def learn(self, checkpoint: Path | None = None) -> Steps:
         """Train, counting; with a checkpoint go on from there."""
-        self.losses, self.events, self.kept = [], [], None
+        self.losses, self.within, self.between, self.kept = [], [], [], None
         with counting() as self.counts:
             self.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
         return self
-
-    def last_step(self) -> Counts:
-        """What happened from the end of the last step but one to the end of the last, where nothing is saved."""
-        return Counts(self.events[-1].events - self.events[-2].events)
 
 
 def fresh(
@@ -124,7 +131,10 @@ def begin(made: Made) -> tuple[PreTrainedModel, TrainingSet]:
     """A fresh model without dropout, always the same one, and what it learns from."""
     with doors.working_in(made.work):
         set_seed(3)
-        model, data = made.task.build_model(made.recipe, made.prepared), made.task.training_set(made.recipe, made.prepared)
+        model, data = (
+            made.task.build_model(made.recipe, made.prepared),
+            made.task.training_set(made.recipe, made.prepared),
+        )
     silence(model)
     return model, data
 

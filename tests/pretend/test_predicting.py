@@ -38,4 +38,6 @@ def test_predictions(name: str, tmp_path: Path) -> None:
 
 def holds_something(found: Sequence[Any]) -> bool:
     """Whether any prediction has a triple, a mention, an answer or an entity: a number that is a probability."""
-    return any(isinstance(each, float) and each > 0 or isinstance(each, list) and holds_something(each) for each in found)
+    return any(
+        (isinstance(each, float) and each > 0) or (isinstance(each, list) and holds_something(each)) for each in found
+    )

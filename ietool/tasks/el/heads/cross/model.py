@@ -78,7 +78,7 @@ class CrossModel(MatchModel):
 
     def link_logits(
         self, ids: Tensor, token_types: Tensor, lengths: Tensor, spans: Tensor, types: Tensor, pair_features: Tensor,
-        sizes: Sizes | None = None,
+        *, sizes: Sizes | None = None,
     ) -> Tensor:  # fmt: skip
         """How well candidates fit: pairs of like length are encoded together.
 
@@ -150,7 +150,9 @@ class CrossModel(MatchModel):
         loss = mention_loss
         if self.borders is not None:
             loss = loss + border_loss(self.borders(encoded["z"]), borders, encoded["mask"])
-        links = self.link_logits(pair_ids, pair_types, pair_lengths, pair_spans, entity_types, pair_features, pair_sizes)
+        links = self.link_logits(
+            pair_ids, pair_types, pair_lengths, pair_spans, entity_types, pair_features, sizes=pair_sizes
+        )
         count = mentions.shape[1]
         link_loss = listwise_loss(links, pair_mentions, link_targets, count) if len(links) else loss.new_zeros(())
         loss = loss + link_loss

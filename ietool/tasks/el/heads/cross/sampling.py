@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, cast
 
-import torch
-
 from ietool.tasks.el.heads.cross.pairs import pair_batch
 from ietool.tasks.el.heads.cross.recipe import CrossRecipe
 from ietool.tasks.el.heads.linkable import Linkable

@@ -7,8 +7,6 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-import torch
-
 from ietool.tasks.el.heads.joint.batches import link_batch
 from ietool.tasks.el.heads.joint.recipe import JointRecipe
 from ietool.tasks.el.heads.sampling import ElTrainingSet, match_batch, target_batch
