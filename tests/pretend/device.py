@@ -21,6 +21,7 @@ import torch
 import torch.utils._foreach_utils
 import torch.utils.backend_registration as registration
 from torch import Tensor
+from torch.utils._device import _device_constructors
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_map
 
@@ -303,6 +304,9 @@ _MODULE = _Module()
 registration._setup_privateuseone_for_python_backend(NAME, backend_module=_MODULE, hook=_Hook())
 DEVICE = torch.device(NAME, 0)
 _AUTOCAST = half.register(NAME)
+
+# Torch keeps which functions ``with torch.device(…)`` is for from the first time on: they must be the true ones.
+_device_constructors()
 
 _made, _loaded, _as_tensor, _applied = torch.tensor, torch.load, torch.as_tensor, torch.nn.Module._apply
 
