@@ -26,14 +26,16 @@ def above(scores: Tensor, floor: float, most: int) -> Above:
         most: 1 or more.
     """
     hit = scores > floor
-    left_out = torch.zeros(len(scores), dtype=torch.int64, device=scores.device)
-    if int(torch.count_nonzero(hit)) > most:
-        counts = hit.sum(1)
-        left_out = (counts - most).clamp_min(0)
-        if int(counts.max()) > most:
-            hit = _strongest(scores, hit, most)
-    text, place = hit.nonzero().unbind(1)
-    return Above(text, place, scores[text, place], left_out)
+    if scores.device.type == "cpu" and int(torch.count_nonzero(hit)) <= most:
+        text, place = hit.nonzero().unbind(1)
+        return Above(text, place, scores[text, place], torch.zeros(len(scores), dtype=torch.int64))
+    counts = hit.sum(1)
+    of_text: list[int] = counts.tolist()  # a GPU is waited for but here
+    if max(of_text, default=0) > most:
+        hit = _strongest(scores, hit, most)
+    found = sum(min(count, most) for count in of_text)
+    text, place = torch.nonzero_static(hit, size=found).unbind(1)
+    return Above(text, place, scores[text, place], (counts - most).clamp_min(0))
 
 
 def _strongest(scores: Tensor, hit: Tensor, most: int) -> Tensor:

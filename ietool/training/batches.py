@@ -40,6 +40,12 @@ def columns(rows: Sequence[Sequence[int]], width: int) -> torch.Tensor:
     return torch.from_numpy(np.array(rows, np.int64).reshape(-1, width).T.copy())
 
 
+def known_targets(name: str, classes: Sequence[int]) -> dict[str, torch.Tensor]:
+    """Classes of a batch's items, −1 being none, under a name; nothing where none has one, so that a model need not
+    look for one, for which a GPU would be waited for."""
+    return {name: torch.tensor(classes, dtype=torch.int64)} if any(each >= 0 for each in classes) else {}
+
+
 def pad(arrays: Sequence[np.ndarray], length: int) -> torch.Tensor:
     """1-d arrays as (B, length), zero behind their end."""
     out = np.zeros((len(arrays), length), np.int64)

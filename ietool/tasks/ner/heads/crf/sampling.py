@@ -27,7 +27,7 @@ class CRFTrainingSet(NerTrainingSet):
         """One batch in the form that ``CRFModel.forward`` takes."""
         counts = [int(item["inside"].sum()) for item in items]
         tags = [self._tags.encode(_compact(item), count) for item, count in zip(items, counts, strict=True)]
-        return inputs_of(items, self.width) | {"targets": pad(tags, max(counts))}
+        return inputs_of(items, self.width) | {"targets": pad(tags, self.width.of(tags))}
 
 
 def _compact(item: dict[str, Any]) -> np.ndarray:

@@ -14,7 +14,7 @@ from ietool.tasks.qa.features.cooccurrence import COOCCURRENCE
 from ietool.tasks.qa.features.featurizer import Features
 from ietool.tasks.qa.heads.reader.recipe import ReaderRecipe
 from ietool.tasks.qa.heads.reader.rows import COLUMNS
-from ietool.training.batches import LONGEST, Width, columns, pad
+from ietool.training.batches import LONGEST, Width, columns, known_targets, pad
 from ietool.training.sets import WindowTable
 
 
@@ -66,7 +66,7 @@ class QaTrainingSet(WindowTable):
             **batch_of([item["features"] for item in items], self.width),
             "targets": columns(sorted(targets), 3),
             "has_answer": torch.tensor([float(len(item["spans"]) > 0) for item in items]),
-            "label_targets": torch.tensor([item["label"] for item in items]),
+            **known_targets("label_targets", [item["label"] for item in items]),
         }
 
 

@@ -8,7 +8,7 @@ import torch
 
 from ietool.tasks.qa.heads.pair_sampling import PairTrainingSet
 from ietool.tasks.qa.heads.pairs import batch_of
-from ietool.training.batches import columns
+from ietool.training.batches import columns, known_targets
 
 
 class SpanTrainingSet(PairTrainingSet):
@@ -27,5 +27,5 @@ class SpanTrainingSet(PairTrainingSet):
             **batch_of(pairs, self.width),
             "targets": columns(sorted(targets), 3),
             "known": known,
-            "label_targets": torch.tensor([int(self.labels[item["row"]]) for item in items]),
+            **known_targets("label_targets", [int(self.labels[item["row"]]) for item in items]),
         }

@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 
+from ietool.nn.global_pointer import groups_of
 from ietool.tasks.ske.heads.sampling import SkeTrainingSet, text_batch
 from ietool.training.batches import LONGEST, Width, columns
 
@@ -32,6 +33,11 @@ def link_batch(
     if priors:
         batch["head_marks"] = columns(sorted(links[2]), 4)
         batch["tail_marks"] = columns(sorted(links[3]), 4)
+    # Known here, since a GPU would be waited for to find them.
+    batch["entity_groups"] = groups_of(batch["entity_targets"], 2)
+    for name in ("head", "tail"):
+        places = [batch[key] for key in (f"{name}_targets", f"{name}_marks") if key in batch]
+        batch[f"{name}_groups"] = groups_of(torch.cat(places, 1), labels)
     return batch
 
 
