@@ -91,7 +91,7 @@ class NerReader(ABC, Generic[Model]):
     def __init__(self, recipe: NerRecipe, model: Model, assets: Path, *, pool: int = 16) -> None:
         self.model, self.featurizer = model, Featurizer.open(recipe, assets)
         self.types = len(Labels.load(assets).types)
-        self.batch_size, self.pool, self.ahead = recipe.decode.batch_size, pool, ahead_on(model.device)
+        self.batch_size, self.pool = recipe.decode.batch_size, pool
         self.highest_probability = 0.0
         self.notes: Sequence[str] = ()
         further = {LABELS: self.types != model.config.types, "recipe.yaml": not self.fits(recipe)}
@@ -156,7 +156,7 @@ class NerReader(ABC, Generic[Model]):
 
     def _cut(self, examples: Sequence[Example]) -> Iterator[tuple[int, Piece]]:
         """Their windows; where a device reads meanwhile, of a few texts at a time."""
-        step = self.batch_size if self.ahead else max(1, len(examples))
+        step = self.batch_size if ahead_on(self.model.device) else max(1, len(examples))
         for low in range(0, len(examples), step):
             for number, piece in self.featurizer.cut(examples[low : low + step]):
                 yield low + number, piece
@@ -169,7 +169,8 @@ class NerReader(ABC, Generic[Model]):
         read: Callable[[Sequence[W]], Reading[Sequence[Raw]]],
     ) -> Iterator[tuple[Text, list[Raw]]]:
         return read_in_pools(
-            inputs, cut, size, read, batch_size=self.batch_size, pool=self.pool, ahead=self.ahead,
+            inputs, cut, size, read,
+            batch_size=self.batch_size, pool=self.pool, ahead=ahead_on(self.model.device),
             chunk=lambda stream, limit: batches(stream, POOL_CHARACTERS, limit),
         )  # fmt: skip
 

@@ -115,7 +115,7 @@ class SkeReader(ABC, Generic[Model]):
         self.featurizer = Featurizer.open(assets, priors=self.priors)
         self.labels = len(self.featurizer.schema.labels)
         self.size, self.overlap = recipe.data.window, recipe.data.overlap
-        self.batch_size, self.pool, self.ahead = recipe.decode.batch_size, pool, ahead_on(model.device)
+        self.batch_size, self.pool = recipe.decode.batch_size, pool
         self.highest_probability = 0.0
         index, config = self.featurizer.prior, model.config
         known = int(index.rows[:, 1].max()) + 1 if index is not None and len(index.rows) else 0
@@ -218,7 +218,8 @@ class SkeReader(ABC, Generic[Model]):
 
     def _pools(self, inputs: Any, cut: Any, size: Any, read: Any) -> Iterator[tuple[Any, list[Any]]]:
         return read_in_pools(
-            inputs, cut, size, read, batch_size=self.batch_size, pool=self.pool, ahead=self.ahead
+            inputs, cut, size, read,
+            batch_size=self.batch_size, pool=self.pool, ahead=ahead_on(self.model.device),
         )  # fmt: skip
 
     def _joined(self, by_window: Sequence[Candidates]) -> Candidates:

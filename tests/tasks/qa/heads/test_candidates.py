@@ -13,6 +13,7 @@ import pytest
 import torch
 
 from ietool.core.candidates import PRODUCT, Candidates, Floor, merged, read_candidates, union, write_candidates
+from ietool.core.pools import finished
 from ietool.core.predicting import Predictor
 from ietool.tasks.qa import QaTask
 from ietool.tasks.qa.data.question import Passage, Question
@@ -61,7 +62,7 @@ def as_once(reader: Any, question: Question, decode: Any, *, labels: bool) -> An
     for passage, window in reader.windows(question):
         with torch.inference_mode():
             if reader.layout.parts == ("answer",):
-                (said,) = reader.found([window], Floor())
+                (said,) = finished(reader.found([window], Floor()))
                 found = [
                     (*span, value) for span, (value,) in zip(said.spans.tolist(), said.parts.tolist(), strict=True)
                 ]

@@ -140,7 +140,9 @@ class LinkReader(SkeReader[LinkModel]):
         """What a device needs to score links: ``places`` (5, n) of text, a subject's first and last position and an
         object's; ``heads`` and ``tails`` (2, k), those of them and the labels that the index knows."""
         text, s0, s1, o0, o1 = places
-        known = {} if marks is None else {"heads": _found(marks[0], text, s0, o0), "tails": _found(marks[1], text, s1, o1)}
+        known = (
+            {} if marks is None else {"heads": _found(marks[0], text, s0, o0), "tails": _found(marks[1], text, s1, o1)}
+        )
         return {name: torch.from_numpy(x) for name, x in {"places": places, **known}.items()}
 
     def _known(self, at: Tensor, count: int) -> Tensor:
