@@ -20,7 +20,7 @@ Integers = npt.NDArray[np.int64]
 Floats = npt.NDArray[Any]
 
 ROOM = 4096
-"""So many places are asked of a device at once: some for each of a batch's texts, 80 KB."""
+"""So many places are asked of a device at once: some for each of a batch's texts, 80 KB and more."""
 
 
 class Hits:
@@ -37,13 +37,13 @@ class Hits:
 
     def __init__(
         self, hit: Tensor, values: Sequence[Tensor], again: Callable[[], tuple[Tensor, Sequence[Tensor]]],
-        room: int = ROOM,
+        room: int | None = None,
     ) -> None:  # fmt: skip
-        self._again, self._room, self._waits = again, room, not transfer.apart(hit.device)
+        self._again, self._room, self._waits = again, ROOM if room is None else room, not transfer.apart(hit.device)
         if self._waits:
             self.tensors = _exact(hit, values)
         else:
-            at = torch.nonzero_static(hit, size=room, fill_value=0)
+            at = torch.nonzero_static(hit, size=self._room, fill_value=0)
             self.tensors = [at, *(value[at.unbind(1)] for value in values), hit.sum()]
 
     def found(self, arrays: Sequence[npt.NDArray[Any]]) -> list[npt.NDArray[Any]]:
@@ -84,7 +84,9 @@ class AboveFloor:
         tensors: as in :class:`Hits`.
     """
 
-    def __init__(self, scores: Tensor, floor: float, most: int, again: Callable[[], Tensor], room: int = ROOM) -> None:
+    def __init__(
+        self, scores: Tensor, floor: float, most: int, again: Callable[[], Tensor], room: int | None = None
+    ) -> None:
         self._floor, self._most, self._again = floor, most, again
         self._hits: Hits | None = None
         if not transfer.apart(scores.device):

@@ -20,6 +20,7 @@ from ietool.tasks.qa.data.question import Passage, Question
 from ietool.tasks.qa.features.labels import LABELS
 from ietool.tasks.qa.heads.decoder import SPANS
 from ietool.tasks.qa.heads.voting import Answered, submitted, vote
+from tests.apart import check_apart
 from tests.tasks.qa.heads.conftest import HEADS, MakeReader
 from tests.tasks.qa.made import WEATHER, fact
 
@@ -109,6 +110,14 @@ def test_predictions_are_those_of_the_windows_best_spans(
 
 
 # -- lower floors
+
+
+@pytest.mark.parametrize(("head", "labels"), [("reader", True), ("span", True), ("span", False), ("mlm", False)])
+def test_a_device_of_its_own_says_the_same(
+    head: str, labels: bool, make_reader: MakeReader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    some = questions()[4:]
+    assert check_apart(lambda: make_reader(head, labels=labels)[1], some, Floor(0.01), monkeypatch, 4096) > 10
 
 
 @heads

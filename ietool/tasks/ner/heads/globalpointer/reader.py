@@ -10,7 +10,7 @@ import torch
 
 from ietool.core.candidates import PRODUCT, Floor
 from ietool.core.pools import Reading
-from ietool.nn.above import ROOM, AboveFloor
+from ietool.nn.above import AboveFloor
 from ietool.nn.transfer import Asked, sent
 from ietool.tasks.ner.heads.globalpointer.decode import LAYOUT
 from ietool.tasks.ner.heads.globalpointer.model import PointerModel
@@ -41,8 +41,7 @@ class PointerReader(NerReader[PointerModel]):
         for kind in range(self.types):
             of_kind = probability(kind)
             highest.append(of_kind.max())
-            again = partial(probability, kind)
-            hits.append(AboveFloor(of_kind, floor.of("probability"), self.most, again, ROOM // self.types + texts))
+            hits.append(AboveFloor(of_kind, floor.of("probability"), self.most, partial(probability, kind)))
         asked = Asked([*highest, *(tensor for hit in hits for tensor in hit.tensors)])
         yield
         arrays = iter(asked.wait())

@@ -13,7 +13,7 @@ import torch.nn.functional as F
 
 from ietool.core.candidates import PRODUCT, Floor, Parts
 from ietool.core.pools import Reading
-from ietool.nn.above import ROOM, Hits
+from ietool.nn.above import Hits
 from ietool.nn.transfer import Asked, sent
 from ietool.tasks.ske.features.featurizer import Features
 from ietool.tasks.ske.heads.reader import Found, Integers, SkeReader, TextBatch, strongest_each
@@ -199,7 +199,7 @@ class StageReader(SkeReader[TwoStageModel]):
         def above(side: int) -> tuple[torch.Tensor, list[torch.Tensor]]:
             return joint[side] > least[side], [joint[side]]
 
-        hits = [Hits(*above(side), partial(above, side), ROOM) for side in (0, 1)]
+        hits = [Hits(*above(side), partial(above, side)) for side in (0, 1)]
         asked = Asked([tensor for hit in hits for tensor in hit.tensors])
         yield
         arrays = asked.wait()
