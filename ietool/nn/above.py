@@ -52,7 +52,7 @@ class Hits:
             return list(arrays)
         count = int(arrays[-1])
         if count > self._room:
-            return [tensor.cpu().numpy() for tensor in _exact(*self._again())]
+            return transfer.Asked(_exact(*self._again())).wait()
         return [array[:count] for array in arrays[:-1]]
 
 
@@ -106,7 +106,7 @@ class AboveFloor:
             return Above(*arrays)
         *hits, counts = arrays
         if (counts > self._most).any():
-            return Above(*(tensor.cpu().numpy() for tensor in self._exact(self._again())))
+            return Above(*transfer.Asked(self._exact(self._again())).wait())
         at, value = self._hits.found(hits)
         return Above(at[:, 0], at[:, 1], value, np.zeros_like(counts))
 

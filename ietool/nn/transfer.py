@@ -77,9 +77,11 @@ class Asked:
         """The results as arrays, in their order."""
         if self._order is None:
             return [tensor.numpy() for tensor in self._tensors]
-        if self._event is not None:
+        if self._event is None:
+            room = self._tensors[0].cpu().numpy()
+        else:
             self._event.synchronize()
-        room = self._tensors[0].cpu().numpy()
+            room = self._tensors[0].numpy().copy()  # pinned memory is for what comes next, not for what is kept
         found: list[npt.NDArray[Any]] = [room] * len(self._shapes)
         for n, (first, behind) in zip(self._order, pairwise(self._cuts), strict=True):
             shape, kind = self._shapes[n]

@@ -133,4 +133,4 @@ class EndpointReader(QaReader[W]):
 
 def _labels(weighed: Sequence[npt.NDArray[np.float32]], batch: int) -> npt.NDArray[np.float32]:
     """(B, labels): what :meth:`EndpointReader._weighed` asked for, or zeros."""
-    return weighed[0] if weighed else np.zeros((batch, len(LABELS)), np.float32)
+    return weighed[0].copy() if weighed else np.zeros((batch, len(LABELS)), np.float32)
