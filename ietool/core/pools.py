@@ -24,7 +24,7 @@ Reading = Generator[None, None, T]
 and returns what is read; what runs it may begin another before it goes on with this one."""
 
 _Cut = Iterable[tuple[int, Window]]
-_End = None
+_END = None
 """The batch that stands for the end of a pool."""
 
 
@@ -91,8 +91,8 @@ def read_in_pools(
                 flight = flying.popleft()
                 if flight.error is not None:
                     yield from _taken(ready, len(ready))
-                    raise flight.error
-                if flight.numbers is not _End:
+                    flight.tell()
+                if flight.numbers is not _END:
                     flight.pool.keep(flight.numbers, flight.said)
                     continue
                 yield from _taken(ready, len(ready))
@@ -178,7 +178,7 @@ def _steps(
                     following = next(pools, None)
                 except Exception as raised:  # told when its turn has come: this pool is sound
                     error = raised
-        yield current, _End
+        yield current, _END
         if error is not None:
             raise error
         current = following or next((one for one in pools if one is not None), None)
@@ -204,7 +204,7 @@ class _Flight(Generic[In, Window, Raw]):
     def __init__(
         self,
         pool: _Pool[In, Window, Raw],
-        numbers: Sequence[int] | None = _End,
+        numbers: Sequence[int] | None = _END,
         reading: Reading[Sequence[Raw]] | None = None,
         error: Exception | None = None,
     ) -> None:
@@ -228,6 +228,15 @@ class _Flight(Generic[In, Window, Raw]):
         except Exception as raised:
             self.error, self._reading = raised, None
 
+    def tell(self) -> None:
+        """Raise the error, which is not kept: with it all that the frames of the batch hold would live on."""
+        error, self.error = self.error, None
+        try:
+            if error is not None:
+                raise error
+        finally:
+            del error
+
     def close(self) -> None:
         """Give it up."""
         if self._reading is not None:
@@ -241,7 +250,7 @@ def _begun(
     """The next batch, at the place where it would first wait; None: there is none."""
     try:
         pool, numbers = next(steps)
-        reading = None if numbers is _End else read([pool.windows[n] for n in numbers])
+        reading = None if numbers is _END else read([pool.windows[n] for n in numbers])
     except StopIteration:
         return None
     except Exception as raised:

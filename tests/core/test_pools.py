@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
@@ -262,3 +264,31 @@ def test_a_stream_that_is_given_up_closes_what_is_under_way(ahead: int) -> None:
 
 def test_a_reading_is_run_to_its_end() -> None:
     assert finished(Watched([3], stages=[3]).read([(0, 0), (0, 2)])) == ["0.0", "0.2"]
+
+
+@pytest.mark.parametrize("ahead", [0, 1])
+@pytest.mark.parametrize("place", ["launch", "wait"])
+def test_an_error_keeps_nothing_of_its_batch(ahead: int, place: str) -> None:
+    """Once it is told, the tensors of the batch are free, whatever the collector of circles does."""
+
+    class Tensor:
+        """Can be looked for."""
+
+    alive: list[weakref.ref[Tensor]] = []
+
+    def read(windows: Sequence[Window]) -> Reading[list[str]]:
+        tensor = Tensor()
+        alive.append(weakref.ref(tensor))
+        if place == "wait":
+            yield
+        raise KeyError(place)
+
+    watched = Watched([1] * 4)
+    gc.collect()
+    gc.disable()
+    try:
+        with pytest.raises(KeyError):
+            next(read_in_pools(watched.inputs(), watched.cut, watched.size, read, batch_size=2, ahead=ahead))
+        assert alive and all(one() is None for one in alive)
+    finally:
+        gc.enable()

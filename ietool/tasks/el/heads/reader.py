@@ -152,13 +152,14 @@ class LinkReader(ABC, Generic[Model]):
         parts: Parts = probabilities[:, None]
         return parts
 
-    def _encoded(self, features: Sequence[Features]) -> dict[str, torch.Tensor]:
-        return self.encode(sent(self.inputs(features) | self.match_inputs(features), self.model.device))
+    def _encoded(self, features: Sequence[Features]) -> tuple[dict[str, torch.Tensor], dict[str, torch.Tensor]]:
+        """The windows of a batch on the device, and as the model's states."""
+        batch = sent(self.inputs(features) | self.match_inputs(features), self.model.device)
+        return batch, self.encode(batch)
 
     def _read(self, features: Sequence[Features]) -> Reading[tuple[dict[str, torch.Tensor], Parts]]:
         """The windows of a batch as the model's states, and the parts of all their matches."""
-        batch = sent(self.inputs(features) | self.match_inputs(features), self.model.device)
-        encoded = self.encode(batch)
+        batch, encoded = self._encoded(features)
         asked = Asked([self.match_logits(batch, encoded)])
         yield
         (probabilities,) = asked.wait()
@@ -179,7 +180,7 @@ class LinkReader(ABC, Generic[Model]):
             features = self.featurizer.encode_all([w.text for w in some])
             left_out = [0] * len(some)
             if self.recipe.decode.given_mentions:
-                encoded, mentions = self._encoded(features), [self._given(w) for w in some]
+                encoded, mentions = self._encoded(features)[1], [self._given(w) for w in some]
             else:
                 encoded, parts = yield from self._read(features)
                 mentions, left_out = self._above(features, parts, floor)
