@@ -131,8 +131,8 @@ class LinkReader(SkeReader[LinkModel]):
     def _marks(self, features: Sequence[Features]) -> Marks | None:
         if not self.priors:
             return None
-        rows = np.concatenate([np.insert(f.prior, 0, i, 1) for i, f in enumerate(features)]).astype(np.int64)
-        text, s0, s1, label, o0, o1 = rows.T
+        s0, s1, label, o0, o1 = np.concatenate([f.prior for f in features]).astype(np.int64).T
+        text = np.repeat(np.arange(len(features)), [len(f.prior) for f in features])
         return np.stack([text, label, s0, o0]), np.stack([text, label, s1 - 1, o1 - 1])
 
     @staticmethod
@@ -148,7 +148,7 @@ class LinkReader(SkeReader[LinkModel]):
     def _known(self, at: Tensor, count: int) -> Tensor:
         """(count, R): 1 at (place, label)."""
         out = torch.zeros(count, self.labels, device=at.device)
-        return out.index_put((at[0], at[1]), out.new_ones(()))
+        return out.index_put_((at[0], at[1]), out.new_ones(()))
 
 
 def _more_probable(found: Above, floor: float) -> Above:
