@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import ClassVar, Generic, TypeVar
 
 import numpy as np
 import torch
@@ -24,10 +24,11 @@ from ietool.core.predicting import with_parts
 from ietool.nn.pooling import span_vectors
 from ietool.nn.transfer import Asked, ahead_on, sent
 from ietool.tasks.el.data.example import Example
-from ietool.tasks.el.features.assets import KB, read_nil_types
+from ietool.tasks.el.features.assets import read_nil_types
 from ietool.tasks.el.features.featurizer import Features, Featurizer
 from ietool.tasks.el.features.traits import TYPES
 from ietool.tasks.el.heads.asked import GivenRows, cut_given, mentions_asked, scored_parts
+from ietool.tasks.el.heads.base_of import chosen_base
 from ietool.tasks.el.heads.decoder import layout_of
 from ietool.tasks.el.heads.linkable import Linkable, linkable
 from ietool.tasks.el.heads.matches import MatchModel
@@ -38,11 +39,10 @@ from ietool.tasks.el.heads.windows import (
     LinkWindow,
     RankedMention,
     joined,
-    match_spans,
+    match_inputs,
     rows_of,
     size_of,
 )
-from ietool.tasks.el.kb.knowledge_base import KnowledgeBase, open_any
 from ietool.tasks.el.recipe import ElRecipe
 from ietool.text.encoding import WORDS
 from ietool.text.segmentation import word_spans
@@ -79,7 +79,7 @@ class LinkReader(ABC, Generic[Model]):
 
     def __init__(self, recipe: ElRecipe, model: Model, assets: Path, *, pool: int = 16) -> None:
         self.recipe, self.model, self.pool = recipe, model, pool
-        kb, self._notes = _knowledge_base(recipe, model, assets)
+        kb, self._notes = chosen_base(recipe, model, assets)
         self.featurizer = Featurizer.open(recipe, assets, kb)
         self.highest_probability = 0.0
         types = read_nil_types(assets) if recipe.data.nil == "keep" else []
@@ -112,7 +112,7 @@ class LinkReader(ABC, Generic[Model]):
         """The windows as the model's states, ``z`` among them.
 
         Args:
-            batch: what :meth:`inputs` and :meth:`match_inputs` give, on the device.
+            batch: what :meth:`inputs` and :func:`match_inputs` give, on the device.
         """
 
     @abstractmethod
@@ -134,14 +134,6 @@ class LinkReader(ABC, Generic[Model]):
             scores: (P,) what that gives, on the CPU.
         """
 
-    def match_inputs(self, features: Sequence[Features]) -> dict[str, torch.Tensor]:
-        """What is known of all n matches of a batch: ``matches`` (3, n), ``signals`` (n, SIGNALS), ``names`` (n, 2)."""
-        return {
-            "matches": match_spans(features),
-            "signals": torch.from_numpy(np.concatenate([f.signals for f in features])),
-            "names": torch.from_numpy(np.concatenate([f.names for f in features])).long(),
-        }
-
     def match_logits(self, batch: dict[str, torch.Tensor], encoded: dict[str, torch.Tensor]) -> torch.Tensor:
         """What the model says of the matches, for :meth:`matched`: (n,) probabilities."""
         logits = self.model.match_logits(encoded, batch["matches"], batch["names"], batch["signals"])
@@ -154,7 +146,7 @@ class LinkReader(ABC, Generic[Model]):
 
     def _encoded(self, features: Sequence[Features]) -> tuple[dict[str, torch.Tensor], dict[str, torch.Tensor]]:
         """The windows of a batch on the device, and as the model's states."""
-        batch = sent(self.inputs(features) | self.match_inputs(features), self.model.device)
+        batch = sent(self.inputs(features) | match_inputs(features), self.model.device)
         return batch, self.encode(batch)
 
     def _read(self, features: Sequence[Features]) -> Reading[tuple[dict[str, torch.Tensor], Parts]]:
@@ -315,18 +307,3 @@ class LinkReader(ABC, Generic[Model]):
         spans = [(at, linked.units[0], linked.units[1] - 1) for at, linked in links]
         rows = sent({"spans": columns(spans, 3)}, self.model.device)["spans"]
         return [head(span_vectors(encoded["z"], rows)).argmax(-1)]
-
-
-def _knowledge_base(recipe: ElRecipe, model: Any, assets: Path) -> tuple[KnowledgeBase | None, Sequence[str]]:
-    """The knowledge base of ``decode.kb``, if there is one, and what the user should know of it."""
-    if recipe.decode.kb is None:
-        return None, ()
-    kb, own = open_any(recipe.decode.kb), KnowledgeBase.open(assets / KB)
-    if kb.fingerprint == own.fingerprint:
-        return kb, ()
-    note = (
-        f"the knowledge base {recipe.decode.kb} ({kb.info.entities:,} entities) is not the one trained with "
-        f"({own.info.entities:,} entities): what training learnt of names and ids that it lacks is of no use"
-    )
-    unknown = ", and tokens that it alone has are unknown" if getattr(model.config, "token_rows", 0) else ""
-    return kb, (note + unknown,)
