@@ -25,17 +25,17 @@ TRAINING: dict[str, Told] = {
 """Flow → of one training step."""
 
 PREDICTING: dict[str, Told] = {
-    "ske": Told(copies_in=10, copies_out=5, waits=8),
-    "ske-cascade": Told(copies_in=10, copies_out=5, waits=8),
-    "ske-gplinker": Told(copies_in=6, copies_out=4, waits=23),
-    "el": Told(copies_in=25, copies_out=4, waits=4),
-    "el-cross": Told(copies_in=12, copies_out=3, waits=3),
-    "el-cross-2020": Told(copies_in=13, copies_out=3, waits=4),
-    "qa": Told(copies_in=9, copies_out=3, waits=4),
-    "qa-dureader": Told(copies_in=9, copies_out=4, waits=5),
-    "qa-span": Told(copies_in=6, copies_out=3, waits=4),
-    "qa-mlm": Told(copies_in=5, copies_out=2, waits=3),
-    "ner-crf": Told(copies_in=5, copies_out=8, waits=10),
-    "ner-globalpointer": Told(copies_in=5, copies_out=4, waits=20),
+    "ske": Told(copies_in=2, copies_out=2, waits=2),
+    "ske-cascade": Told(copies_in=2, copies_out=2, waits=2),
+    "ske-gplinker": Told(copies_in=2, copies_out=2, waits=2),
+    "el": Told(copies_in=5, copies_out=2, waits=2),
+    "el-cross": Told(copies_in=3, copies_out=2, waits=2),
+    "el-cross-2020": Told(copies_in=4, copies_out=2, waits=2),
+    "qa": Told(copies_in=1, copies_out=1, waits=1),
+    "qa-dureader": Told(copies_in=1, copies_out=1, waits=1),
+    "qa-span": Told(copies_in=1, copies_out=1, waits=1),
+    "qa-mlm": Told(copies_in=1, copies_out=1, waits=1),
+    "ner-crf": Told(copies_in=1, copies_out=1, waits=1),
+    "ner-globalpointer": Told(copies_in=1, copies_out=1, waits=1),
 }
 """Flow → of one batch of texts, all their windows."""

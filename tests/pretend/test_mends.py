@@ -13,10 +13,11 @@ from hypothesis import strategies as st
 from torch import Tensor
 from transformers import BertConfig
 
-from ietool.nn.above import above
+from ietool.nn.above import Above, AboveFloor
 from ietool.nn.choice import known_cross_entropy
 from ietool.nn.encoder import EncoderConfig, make_encoder
 from ietool.nn.global_pointer import Scores, groups_of, log_sums, log_sums_of, multilabel_loss
+from ietool.nn.transfer import Asked
 from ietool.tasks.el.heads.losses import border_loss
 from ietool.tasks.qa.heads.reader.losses import focal_loss
 from ietool.tasks.ske.heads.graph.model import ObjectConv
@@ -125,13 +126,19 @@ def test_means_over_the_positions_inside() -> None:
 
 @pytest.mark.parametrize("most", [1, 2, 9])
 def test_what_lies_above_is_asked_for_once(most: int) -> None:
+    """Unless a text has more than may be."""
     scores = torch.tensor([[0.9, 0.2, 0.9, 0.8], [0.1, 0.1, 0.1, 0.1], [0.6, 0.7, 0.1, 0.7]])
-    wanted = above(scores, 0.5, most)
+
+    def above(given_: Tensor) -> Above:
+        sought = AboveFloor(given_, 0.5, most, lambda: given_)
+        return sought.found(Asked(sought.tensors).wait())
+
+    wanted = above(scores)
     with pretend() as device:
         there = scores.to(device)
         with counting() as counts:
-            found = above(there, 0.5, most)
-        assert counts.told() == Told(waits=1), counts.places(WAIT)
+            found = above(there)
+        assert (counts.told() == Told(copies_out=1, waits=1)) == (most == 9), counts.places(WAIT)
         assert [each.tolist() for each in found] == [each.tolist() for each in wanted]
 
 

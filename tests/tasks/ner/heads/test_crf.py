@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from functools import partial
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 
@@ -90,7 +91,7 @@ class Case(NamedTuple):
         """A reader whose model gives the scores that it is given."""
         reader = CRFReader.__new__(CRFReader)
         own: Any = SimpleNamespace(crf=self.crf, out=torch.nn.Identity())
-        own.emissions = lambda h, inside: CRFModel.emissions(own, h, inside)
+        own.emissions = partial(CRFModel.emissions, own)
         reader.model, reader.tagset, reader.highest_probability = own, self.tagset, 0.0
         return reader
 

@@ -24,5 +24,6 @@ def link_logits(
     for part in pair_parts(links):
         here = pair_batch(reader, part, section.query, section.description)
         batch = sent({name: here[name] for name in _NAMES}, model.device)
-        scores.append(model.link_logits(*batch.values()))
+        sizes = here["pair_lengths"].numpy()
+        scores.append(model.link_logits(*(batch[name] for name in _NAMES), sizes=sizes))
     return scores

@@ -45,10 +45,12 @@ class EncodedDescriptions:
         new.sort(key=lambda entity: len(entity.characters))
         for at in range(0, len(new), self._batch_size):
             some = new[at : at + self._batch_size]
-            batch = sent(entity_batch(some), self._model.device)
+            here = entity_batch(some)
+            batch = sent(here, self._model.device)
             states = self._model.describe(
-                batch["entity_characters"], batch["entity_lengths"], batch["entity_words"], batch["entity_tags"]
-            )
+                batch["entity_characters"], batch["entity_lengths"], batch["entity_words"], batch["entity_tags"],
+                here["entity_lengths"].numpy(),
+            )  # fmt: skip
             for entity, rows in zip(some, states, strict=True):
                 # A copy: a view would keep the whole batch alive.
                 self._states[entity.row] = rows[: len(entity.characters)].clone()

@@ -43,6 +43,7 @@ def link_logits(
             batch["pairs"],
             batch["overlaps"],
             batch["priors"],
+            here["entity_lengths"][here["pairs"][1]].numpy(),
         )
         scores.append(logits)
     return scores

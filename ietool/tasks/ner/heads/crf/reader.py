@@ -73,8 +73,8 @@ class CRFReader(NerReader[CRFModel]):
 
     def _read(self, encoded: Encoded) -> Reading[_Read]:
         """What the CRF says of a batch."""
-        crf = self.model.crf
-        emissions, lengths = self.model.emissions(encoded.h, encoded.inside)
+        crf, units = self.model.crf, encoded.within.sum(1)
+        emissions, lengths = self.model.emissions(encoded.h, encoded.inside, int(units.max()))
         paths, chains = crf.best(emissions, lengths), crf.chains(emissions, lengths)
         single = chains.before + chains.behind - chains.partition[:, None, None]
         real = torch.arange(paths.shape[1], device=lengths.device) < lengths[:, None]
@@ -83,12 +83,10 @@ class CRFReader(NerReader[CRFModel]):
         yield
         most, tags, transitions, scores, before, behind, partition = asked.wait()
         self.highest_probability = max(self.highest_probability, min(float(most), 1.0))
-        within = encoded.within
         spans = SpanProbability(
-            self.tagset, transitions.astype(np.float64), scores.astype(np.float64), before, behind, partition,
-            within.sum(1),
+            self.tagset, transitions.astype(np.float64), scores.astype(np.float64), before, behind, partition, units
         )  # fmt: skip
-        return _Read(spans, tags, within)
+        return _Read(spans, tags, encoded.within)
 
 
 class _Read(NamedTuple):
