@@ -39,6 +39,7 @@ class CrossTrainingSet(ElTrainingSet):
             **match_batch(items),
             **target_batch([linked for _, linked in links]),
             **ranking,
-            # On the CPU for good, where it is decided by them what is computed together.
-            "pair_sizes": ranking["pair_lengths"].numpy(),
+            # On the CPU for good, where it is decided by them what is computed together; copied, since a worker moves
+            # the memory of the tensors that it sends.
+            "pair_sizes": ranking["pair_lengths"].numpy().copy(),
         }

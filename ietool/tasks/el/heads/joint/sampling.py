@@ -42,7 +42,8 @@ class JointTrainingSet(ElTrainingSet):
             **match_batch(items),
             **target_batch([linked for _, linked in links]),
             **linking,
-            # On the CPU for good, where it is decided by them what is computed together.
-            "entity_sizes": linking["entity_lengths"].numpy(),
+            # On the CPU for good, where it is decided by them what is computed together; copied, since a worker moves
+            # the memory of the tensors that it sends.
+            "entity_sizes": linking["entity_lengths"].numpy().copy(),
             "pair_sizes": linking["entity_lengths"][linking["pairs"][1]].numpy(),
         }
