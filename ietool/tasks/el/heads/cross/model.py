@@ -183,7 +183,7 @@ class CrossModel(MatchModel):
         return F.dropout(x, self.config.head_dropout, self.training)
 
 
-def _by_length(lengths: Tensor, sizes: Sizes | None) -> Iterator[tuple[Tensor, int]]:
+def _by_length(lengths: Tensor, sizes: Sizes | None = None) -> Iterator[tuple[Tensor, int]]:
     """(rows, padded length) of batches of like length, the longest first; each of at most TOKENS, or one row."""
     sizes = lengths.cpu().numpy() if sizes is None else sizes
     order = np.argsort(-sizes, kind="stable")
