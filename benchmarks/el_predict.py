@@ -51,7 +51,6 @@ from ietool.tasks.el.heads.joint.ranking import link_logits
 from ietool.tasks.el.heads.joint.reader import JointReader
 from ietool.tasks.el.heads.linkable import Linkable
 from ietool.tasks.el.heads.linking import Linking
-from ietool.tasks.el.heads.ranking import Shares, none_of, softmax_shares
 from ietool.training.device import autocast, choose_precision
 from ietool.workflow.predict import Loaded
 
@@ -62,17 +61,16 @@ Predict = Callable[[Sequence[Example]], list[Linking]]
 class OneByOne(JointReader):
     """Scores each candidate on its own, and encodes its description for it; candidates compete in one softmax."""
 
-    def ranked(
+    def scores(
         self, texts: Sequence[str], links: Sequence[tuple[int, Linkable]], encoded: dict[str, torch.Tensor]
-    ) -> tuple[Shares, Sequence[float]]:
-        scores = []
+    ) -> list[torch.Tensor]:
+        scores: list[torch.Tensor] = []
         for text, linked in links:
             for at, entity in enumerate(linked.entities):
                 one = slice(at, at + 1)
                 alone = replace(linked, entities=[entity], overlaps=linked.overlaps[one], priors=linked.priors[one])
-                scores.append(link_logits(self.model, EncodedDescriptions(self.model, 1), [(text, alone)], encoded))
-        shares = softmax_shares(torch.cat(scores) if scores else torch.zeros(0), [linked for _, linked in links])
-        return shares, [none_of(share) for share in shares]
+                scores += link_logits(self.model, EncodedDescriptions(self.model, 1), [(text, alone)], encoded)
+        return scores
 
 
 # -- one text at a time

@@ -13,3 +13,8 @@ def is_main_process() -> bool:
 def process_count() -> int:
     """1 without ``torchrun``."""
     return int(os.environ.get("WORLD_SIZE", "1"))
+
+
+def processes_here() -> int:
+    """How many of them are on this machine; 1 without ``torchrun``."""
+    return int(os.environ.get("LOCAL_WORLD_SIZE", "1"))

@@ -155,8 +155,19 @@ class TrainingSection(Section):
     )
     evaluate_raw: bool = Field(True, description="score the raw weights beside the averaged ones after each epoch")
     seed: Annotated[int, Field(ge=0, le=LARGEST)] = 42
-    workers: Annotated[int, Field(ge=0, le=512)] = Field(
-        0, description="processes that make batches; 0: the training process"
+    workers: Annotated[int, Field(ge=0, le=512)] | None = Field(
+        None, description="processes that make batches; 0: the training process; null: on a GPU up to 4, else 0"
+    )
+    bucket: Annotated[int, Field(ge=0, le=4096)] = Field(
+        0,
+        description="pad batches up to a multiple of so many positions: fewer different shapes; 0: to the longest text",
+    )
+    compile: bool = Field(
+        False,
+        description="compile encoders to train them (torch.compile): minutes at the start, then faster steps",
+    )
+    tf32: bool = Field(
+        True, description="on a GPU multiply fp32 matrices with 10 bits of mantissa while training; never to predict"
     )
     tensorboard: bool = Field(
         False, description="log to the run's tensorboard/ folder (pip install 'ietool[tensorboard]')"

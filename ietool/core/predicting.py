@@ -5,9 +5,8 @@ inputs ──cut──▶ windows ──read in batches of like length──▶ 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from itertools import islice
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 import numpy as np
@@ -20,8 +19,6 @@ In = TypeVar("In")
 Out = TypeVar("Out")
 Asked = TypeVar("Asked", contravariant=True)
 Said = TypeVar("Said", covariant=True)
-Window = TypeVar("Window")
-Raw = TypeVar("Raw")
 
 
 class Reader(Protocol[In]):
@@ -112,69 +109,3 @@ def with_parts(given: Candidates, scored: Iterable[tuple[npt.NDArray[np.int64], 
     for rows, said in scored:
         parts[rows] = said
     return replace(given, parts=parts, models=1)
-
-
-def read_in_pools(
-    inputs: Iterable[In],
-    cut: Callable[[Sequence[In]], Iterable[tuple[int, Window]]],
-    size: Callable[[Window], int],
-    read: Callable[[Sequence[Window]], Sequence[Raw]],
-    *,
-    batch_size: int,
-    pool: int = 16,
-    chunk: Callable[[Iterable[In], int], Iterator[list[In]]] | None = None,
-) -> Iterator[tuple[In, list[Raw]]]:
-    """Read inputs window by window, in batches of windows of like length, and give back what belongs to each input.
-
-    Memory is bounded by ``pool`` batches of windows and what is read of one input, however many windows that has.
-
-    Args:
-        cut: the windows of some inputs, each with the number of its input among them, in order; may be lazy.
-        size: by which windows are put together; the shortest are read first.
-        read: a batch of windows → what is said of each.
-        batch_size: windows of a batch.
-        pool: batches whose windows are sorted together.
-        chunk: how many inputs are cut at once; default: as many as a pool has windows.
-
-    Yields:
-        Each input, in order, with what was read of its windows, in their order.
-    """
-    limit = batch_size * pool
-    for some in (chunk or _chunks)(inputs, limit):
-        read_of: list[list[Raw]] = [[] for _ in some]
-        waiting: list[tuple[int, Window]] = []
-        done = 0
-        for number, window in cut(some):
-            if len(waiting) >= limit:
-                _read(waiting, size, read, batch_size, read_of)
-                waiting = []
-                # The windows so far are read; the input that the next one belongs to may go on.
-                while done < number:
-                    yield some[done], read_of[done]
-                    read_of[done] = []
-                    done += 1
-            waiting.append((number, window))
-        _read(waiting, size, read, batch_size, read_of)
-        yield from zip(some[done:], read_of[done:], strict=True)
-
-
-def _chunks(inputs: Iterable[In], limit: int) -> Iterator[list[In]]:
-    stream = iter(inputs)
-    while some := list(islice(stream, limit)):
-        yield some
-
-
-def _read(
-    waiting: Sequence[tuple[int, Window]],
-    size: Callable[[Window], int],
-    read: Callable[[Sequence[Window]], Sequence[Raw]],
-    batch_size: int,
-    read_of: Sequence[list[Raw]],
-) -> None:
-    order = sorted(range(len(waiting)), key=lambda n: size(waiting[n][1]))
-    found: dict[int, Raw] = {}
-    for at in range(0, len(order), batch_size):
-        numbers = order[at : at + batch_size]
-        found.update(zip(numbers, read([waiting[n][1] for n in numbers]), strict=True))
-    for n, (number, _) in enumerate(waiting):
-        read_of[number].append(found[n])

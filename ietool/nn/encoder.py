@@ -13,6 +13,7 @@ from transformers import AutoConfig, AutoModel, PretrainedConfig, PreTrainedMode
 from ietool.errors import UserError, reason_of
 from ietool.nn.dgcnn import DGCNNBlock
 from ietool.nn.embedding import MixedEmbedding
+from ietool.nn.padding import ask_no_gpu
 from ietool.quiet import quiet
 from ietool.recipe import DGCNNSection, PretrainedSection
 from ietool.text.encoding import character_sizes, open_vectors
@@ -95,6 +96,7 @@ class PretrainedEncoder(nn.Module):
     def __init__(self, config: EncoderConfig) -> None:
         super().__init__()
         assert config.encoder is not None
+        ask_no_gpu()
         settings = dict(config.encoder)
         own = AutoConfig.for_model(settings.pop("model_type"), **settings)
         full = own.vocab_size

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -87,6 +88,27 @@ def log_sums(scores: Scores) -> Tensor:
     """``log Σ_ij exp(score)`` for every sentence and type, (B, R), as matrix products: the factors of a score are
     summed one after another, in T²·R steps and T² + T·R memory. Only where all that counts lies so far below the
     highest factors that it vanishes beside them, the scores are summed as they stand."""
+    (sums,) = log_sums_of([scores])
+    return sums
+
+
+def log_sums_of(many: Sequence[Scores]) -> list[Tensor]:
+    """:func:`log_sums` of several scores. A GPU is waited for once, to know whether anything vanishes."""
+    factored = [_factored(scores) for scores in many]
+    lost = [total.detach() < 1e-20 for _, total in factored]
+    if not bool(torch.stack([each.any() for each in lost]).any()):
+        return [sums for sums, _ in factored]
+    found = []
+    for scores, (sums, _), where in zip(many, factored, lost, strict=True):
+        sentence, kind = torch.nonzero(where, as_tuple=True)
+        if len(sentence):
+            sums = sums.index_put((sentence, kind), scores.dense(sentence, kind).flatten(1).logsumexp(1))
+        found.append(sums)
+    return found
+
+
+def _factored(scores: Scores) -> tuple[Tensor, Tensor]:
+    """The sums, (B, R), and what they are logarithms of, beside the highest factors: nearly 0 where all vanishes."""
     highest = scores.pair.amax(2).detach()  # (B, T)
     grid = (scores.pair - highest.unsqueeze(2)).exp()
     first = scores.first + highest.unsqueeze(1)
@@ -94,11 +116,7 @@ def log_sums(scores: Scores) -> Tensor:
     with torch.autocast(grid.device.type, enabled=False):
         inner = grid @ (scores.last - top_last).exp().transpose(1, 2)  # (B, T, R)
     total = ((first - top_first).exp().transpose(1, 2) * inner).sum(1)
-    sums = total.clamp_min(1e-30).log() + (top_first + top_last).squeeze(2)
-    sentence, kind = torch.nonzero(total.detach() < 1e-20, as_tuple=True)
-    if len(sentence):
-        sums = sums.index_put((sentence, kind), scores.dense(sentence, kind).flatten(1).logsumexp(1))
-    return sums
+    return total.clamp_min(1e-30).log() + (top_first + top_last).squeeze(2), total
 
 
 class Loss(NamedTuple):
@@ -109,8 +127,18 @@ class Loss(NamedTuple):
     dense: Tensor
 
 
+def groups_of(places: Tensor, types: int) -> Tensor:
+    """(sentence, type) pairs that places (4, n) are of, as numbers sentence · types + type, each once, in order."""
+    return (places[0] * types + places[1]).unique()
+
+
 def multilabel_loss(
-    scores: Scores, positives: Tensor, marks: Tensor | None = None, mark_weight: Tensor | None = None
+    scores: Scores,
+    positives: Tensor,
+    marks: Tensor | None = None,
+    mark_weight: Tensor | None = None,
+    groups: Tensor | None = None,
+    sums: Tensor | None = None,
 ) -> Loss:
     """Multi-label cross-entropy from the indices of positives alone (kexue.fm 7359, 8888): for each sentence and type
     ``log(1 + Σ_negative e^s) + log(1 + Σ_positive e^−s)``.
@@ -119,14 +147,14 @@ def multilabel_loss(
         positives: (4, n) of (sentence, type, i, j), each once.
         marks: (4, m) of places whose score is raised, each once.
         mark_weight: (R,) by how much, per type.
+        groups: :func:`groups_of` positives and marks, where it is known: a GPU is waited for to find it.
+        sums: :func:`log_sums` of the scores, where they are known.
     """
     batch, types = scores.first.shape[:2]
-    loss = F.softplus(log_sums(scores))
-    groups = positives[0] * types + positives[1]
-    if marks is not None:
-        groups = torch.cat([groups, marks[0] * types + marks[1]])
-    known = groups.unique()
-    sentence, kind = known // types, known % types
+    loss = F.softplus(log_sums(scores) if sums is None else sums)
+    if groups is None:
+        groups = groups_of(positives if marks is None else torch.cat([positives, marks], 1), types)
+    known, sentence, kind = groups, groups // types, groups % types
     dense = scores.dense(sentence, kind)
     if marks is not None and mark_weight is not None and marks.shape[1]:
         at = torch.searchsorted(known, marks[0] * types + marks[1])

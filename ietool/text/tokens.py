@@ -195,6 +195,12 @@ def fetch_config(encoder: str) -> Any:
     return config
 
 
+def token_limit(folder: Path) -> int | None:
+    """Tokens that the encoder of a prepared folder or run folder has positions for; None where it reads characters."""
+    path = folder / _LIMIT
+    return int(path.read_text(encoding="ascii")) if path.is_file() else None
+
+
 def write_kept_tokens(folder: Path, reader: TokenReader, seen: Iterable[int]) -> None:
     """Write the tokens that a cut vocabulary keeps: those seen, and the special ones."""
     kept = sorted({*seen, *reader.tokenizer.all_special_ids})

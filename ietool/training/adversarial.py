@@ -22,9 +22,10 @@ def disturbed(model: nn.Module, size: float) -> Iterator[None]:
         for weight in tables(model):
             if weight.grad is not None:
                 length = weight.grad.norm()
-                if bool(length > 0) and bool(torch.isfinite(length)):
-                    before.append((weight, weight.clone()))  # what is added and taken away again leaves a trace
-                    weight.add_(size * weight.grad / length)
+                before.append((weight, weight.clone()))  # what is added and taken away again leaves a trace
+                # Chosen on the device: asking for the length would wait for a GPU at each step.
+                moves = (length > 0) & torch.isfinite(length)
+                weight.add_(torch.where(moves, size * weight.grad / length, 0.0))
     try:
         yield
     finally:

@@ -12,6 +12,7 @@ from transformers.integrations import TensorBoardCallback, is_tensorboard_availa
 from ietool.errors import UserError
 from ietool.processes import process_count
 from ietool.recipe import TrainingSection
+from ietool.training.workers import PREFETCHED, START, make_forks_safe, worker_count
 
 _PATIENCE_OF_PROCESSES = 24 * 3600
 """Seconds that the others wait while one scores dev; the library's half an hour is too short for a large one."""
@@ -36,6 +37,9 @@ def training_arguments(
         precision: ``fp32``, ``bf16`` or ``fp16``.
     """
     world = process_count()
+    workers, cuda = worker_count(section.workers, device), device.type == "cuda"
+    if workers and START == "fork":
+        make_forks_safe()
     steps = math.ceil(items / (section.batch_size * section.gradient_accumulation * world))
     return TrainingArguments(
         output_dir=str(folder),
@@ -60,8 +64,14 @@ def training_arguments(
         restore_callback_states_from_checkpoint=True,
         disable_tqdm=True,
         report_to=[],  # what the recipe asks for is added by the trainer, to write into the run
-        dataloader_num_workers=section.workers,
-        dataloader_pin_memory=device.type == "cuda",
+        optim="adamw_torch_fused",
+        dataloader_num_workers=workers,
+        dataloader_persistent_workers=workers > 0,
+        dataloader_prefetch_factor=PREFETCHED if workers else None,
+        dataloader_multiprocessing_context=START if workers else None,
+        # Only what is copied from pinned memory is copied while the GPU computes.
+        dataloader_pin_memory=cuda,
+        accelerator_config={"non_blocking": cuda},
         remove_unused_columns=False,
         ddp_find_unused_parameters=True,
         ddp_broadcast_buffers=False,

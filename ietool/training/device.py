@@ -16,11 +16,19 @@ from ietool.errors import UserError
 
 
 def choose_device(name: str) -> torch.device:
-    """``auto`` (CUDA where there is a GPU, else the CPU), ``cpu``, ``cuda`` or ``cuda:N``.
+    """``auto`` (CUDA where there is a GPU, else the CPU), ``cpu``, ``cuda`` or ``cuda:N``. A GPU computes in whole fp32
+    from then on, as the CPU does, but for what :func:`tf32` allows.
 
     Raises:
         UserError: the name is none of these, or that device is not there.
     """
+    device = _named(name)
+    if device.type == "cuda":
+        multiply_fp32("ieee")
+    return device
+
+
+def _named(name: str) -> torch.device:
     # torch asks CUDA itself how many GPUs there are, and from then on they can no longer be hidden (:func:`confine`);
     # so it asks the driver's library.
     os.environ.setdefault("PYTORCH_NVML_BASED_CUDA_CHECK", "1")
@@ -56,6 +64,27 @@ def autocast(device: torch.device, precision: str) -> AbstractContextManager[obj
     """The context in which a trained model computes in ``fp32``, ``bf16`` or ``fp16``."""
     types = {"bf16": torch.bfloat16, "fp16": torch.float16}
     return torch.autocast(device.type, types[precision]) if precision in types else nullcontext()
+
+
+def multiply_fp32(precision: str) -> None:
+    """How GPUs multiply matrices of fp32, and convolve and run LSTMs on them: in ``ieee``, or in ``tf32``, with 10 bits
+    of mantissa in place of 23. Left alone, torch takes tf32 for all but plain products."""
+    torch.backends.cuda.matmul.fp32_precision = precision
+    torch.backends.cudnn.fp32_precision = precision  # type: ignore[assignment]
+
+
+@contextmanager
+def tf32(device: torch.device, wanted: bool) -> Iterator[None]:
+    """Within, a GPU multiplies fp32 in ``tf32`` if that is wanted; behind it no more, so that what is predicted, dev
+    scores in the midst of a training too, does not depend on the device."""
+    if device.type != "cuda" or not wanted:
+        yield
+        return
+    multiply_fp32("tf32")
+    try:
+        yield
+    finally:
+        multiply_fp32("ieee")
 
 
 @cache

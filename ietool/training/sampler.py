@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 import torch
+from torch.utils.data import Sampler
 from transformers.trainer_pt_utils import LengthGroupedSampler
 
 
@@ -28,3 +29,26 @@ class LengthBucketSampler(LengthGroupedSampler):
         order = torch.randperm(full, generator=self.generator).tolist() + list(range(full, len(batches)))
         for at in order:
             yield from batches[at]
+
+
+class EpochSampler(Sampler[tuple[int, int]]):
+    """The places of :class:`LengthBucketSampler`, each with the number of its epoch: processes that make batches live
+    for many epochs, and know of one what a place tells them.
+
+    Args:
+        first: the number of epoch 0; every stage draws its own samples.
+    """
+
+    def __init__(self, sampler: LengthBucketSampler, first: int) -> None:
+        self.sampler, self.first = sampler, first
+
+    def __len__(self) -> int:
+        return len(self.sampler)
+
+    def set_epoch(self, epoch: int) -> None:
+        self.sampler.set_epoch(epoch)
+
+    def __iter__(self) -> Iterator[tuple[int, int]]:
+        epoch = self.first + self.sampler.epoch
+        for index in self.sampler:
+            yield epoch, index

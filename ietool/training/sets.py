@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 import numpy as np
 
@@ -19,7 +19,8 @@ class TrainingSet(Protocol):
     """What the Trainer iterates over: a map-style dataset whose items the collator makes into one batch.
 
     ``lengths`` (one per item, in characters) lets batches hold items of like length. ``set_epoch`` comes before each
-    epoch; all randomness of an item must follow from (seed, epoch, index), so that a resumed run repeats it.
+    epoch; all randomness of an item must follow from (seed, epoch, index), so that a resumed run repeats it, and any
+    process can make a batch. A set can be pickled for such processes.
     """
 
     lengths: Sequence[int]
@@ -33,15 +34,34 @@ class TrainingSet(Protocol):
 class WindowTable:
     """Base of training sets over ``train`` of a prepared folder: a memory-mapped table with a row a window.
 
+    What is pickled of one is what it was made of: another process opens the files of the folder itself.
+
     Args:
         lists: the list columns that :meth:`row` gives.
         rows: numbers of the records whose windows are wanted; None: all.
+        bucket: batches are padded up to a multiple of so many positions; 0: to their longest row.
     """
 
-    def __init__(self, prepared: Path, lists: Sequence[str], rows: Sequence[int] | None = None) -> None:
+    _made_of: tuple[tuple[Any, ...], dict[str, Any]]
+
+    def __new__(cls, *arguments: Any, **settings: Any) -> Self:
+        made = super().__new__(cls)
+        made._made_of = (arguments, settings)
+        return made
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _made_again, (type(self), *self._made_of, self.epoch)
+
+    def __init__(
+        self, prepared: Path, lists: Sequence[str], rows: Sequence[int] | None = None, *, bucket: int = 0
+    ) -> None:
         from datasets import Dataset, load_from_disk
 
+        from ietool.text.tokens import token_limit
+        from ietool.training.batches import Width
         from ietool.training.tables import ListColumn
+
+        self.width = Width(bucket, token_limit(prepared) or 0)
 
         data = load_from_disk(str(prepared / "train"))
         assert isinstance(data, Dataset)
@@ -69,3 +89,10 @@ class WindowTable:
         """The list columns of an item, as views of the mapped file."""
         at = self.place(index)
         return {name: column[at] for name, column in self._columns.items()}
+
+
+def _made_again(kind: type[WindowTable], arguments: tuple[Any, ...], settings: dict[str, Any], epoch: int) -> Any:
+    """A pickled training set in another process."""
+    made = kind(*arguments, **settings)
+    made.set_epoch(epoch)
+    return made

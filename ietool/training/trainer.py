@@ -7,6 +7,7 @@ import os
 import shutil
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -22,13 +23,16 @@ from ietool.recipe import TrainingSection
 from ietool.runs.folder import LOGS
 from ietool.training.adversarial import disturbed
 from ietool.training.arguments import tensorboard
+from ietool.training.compiling import compile_layers, uncompiled
+from ietool.training.device import tf32
 from ietool.training.ema import make_ema
 from ietool.training.finite import EVERY, Watch
 from ietool.training.optimiser import parameter_groups
 from ietool.training.reached import PROGRESS_FILE, EpochRow, TrainState, write_rows
-from ietool.training.sampler import LengthBucketSampler
+from ietool.training.sampler import EpochSampler, LengthBucketSampler
 from ietool.training.saving import save_weights, sync
 from ietool.training.sets import TrainingSet
+from ietool.training.workers import draw_as_ever, let_go
 
 Evaluate = Callable[[PreTrainedModel], tuple[dict[str, float], str]]
 """Scores a model on the dev set: (values with ``score`` as the primary one, a remark for the table)."""
@@ -75,15 +79,20 @@ class _Patience(EarlyStoppingCallback):
 
 
 class _Items(Dataset[Any]):
-    """The items of a training set. Its ``set_epoch`` is ours to call: accelerate would call it with other numbers."""
+    """The items of a training set. Its ``set_epoch`` is ours to call: accelerate would call it with other numbers, and
+    in this process alone."""
 
     def __init__(self, data: TrainingSet) -> None:
-        self.data = data
+        self.data, self.epoch = data, -1
 
     def __len__(self) -> int:
         return len(self.data)
 
-    def __getitem__(self, index: int) -> Any:
+    def __getitem__(self, place: tuple[int, int]) -> Any:
+        epoch, index = place
+        if epoch != self.epoch:
+            self.data.set_epoch(epoch)
+            self.epoch = epoch
         return self.data[index]
 
 
@@ -125,7 +134,9 @@ class IETrainer(Trainer):
         )
         self.epoch_begin, self.first_step = time.monotonic(), 0
         self.carried: tuple[float, int] | None = None
-        self.sampler: LengthBucketSampler | None = None
+        self.sampler: EpochSampler | None = None
+        if section.compile:
+            compile_layers(model)
         # The parent insists on an evaluation set; ours is scored by :meth:`evaluate`.
         super().__init__(
             model=model,
@@ -147,16 +158,24 @@ class IETrainer(Trainer):
 
     # -- batches
 
-    def _get_train_sampler(self, train_dataset: Any = None) -> Sampler[int]:
-        self.sampler = LengthBucketSampler(self._items_per_step(), self.data.lengths, self.section.seed)
+    def train(self, *args: Any, **kwargs: Any) -> Any:
+        """The parent's; whatever ends it, the processes that made batches end too."""
+        try:
+            return super().train(*args, **kwargs)
+        finally:
+            let_go(self.callback_handler.train_dataloader)
+
+    def _get_train_sampler(self, train_dataset: Any = None) -> Sampler[tuple[int, int]]:
+        places = LengthBucketSampler(self._items_per_step(), self.data.lengths, self.section.seed)
+        # Every stage draws its own samples.
+        self.sampler = EpochSampler(places, first=(self.train_state.stage - 1) * 10_000)
         return self.sampler
 
     def _items_per_step(self) -> int:
         return int(self.args.train_batch_size * self.args.gradient_accumulation_steps * self.args.world_size)
 
     def begin_epoch(self, epoch: int) -> None:
-        # Every stage draws its own samples.
-        self.data.set_epoch((self.train_state.stage - 1) * 10_000 + epoch)
+        draw_as_ever(self.callback_handler.train_dataloader)
         if self.sampler is not None:
             self.sampler.set_epoch(epoch)  # behind the batches that a resumed epoch skips nobody else reaches it
         if self.carried is not None:
@@ -183,10 +202,11 @@ class IETrainer(Trainer):
         return (first["loss"] + second["loss"]) / 2 + self.section.r_drop * apart
 
     def training_step(self, model: Any, inputs: Any, *args: Any, **kwargs: Any) -> torch.Tensor:
-        loss = super().training_step(model, inputs, *args, **kwargs)
-        if self.section.adversarial:
-            with disturbed(self.accelerator.unwrap_model(model), self.section.adversarial):
-                super().training_step(model, inputs, *args, **kwargs)
+        with tf32(self.args.device, self.section.tf32):
+            loss = super().training_step(model, inputs, *args, **kwargs)
+            if self.section.adversarial:
+                with disturbed(self.accelerator.unwrap_model(model), self.section.adversarial):
+                    super().training_step(model, inputs, *args, **kwargs)
         if self.accelerator.scaler is None:  # a scaler (fp16) leaves the step out, and is told of by their number
             self.watch.loss.see(loss, self.state.global_step + 1)
         return loss
@@ -284,7 +304,8 @@ class IETrainer(Trainer):
         was_training = model.training
         model.eval()
         try:
-            return self.evaluate_model(model)
+            with uncompiled() if self.section.compile else nullcontext():
+                return self.evaluate_model(model)
         finally:
             model.train(was_training)
 

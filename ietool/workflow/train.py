@@ -33,6 +33,7 @@ from ietool.training.device import choose_device, choose_precision, confine, mem
 from ietool.training.finite import Diverged, check_start
 from ietool.training.reached import EpochRow, clear_parts
 from ietool.training.threads import settle_threads
+from ietool.training.workers import death, told_there
 from ietool.workflow.dev_scorer import DevScorer, keep_dev
 from ietool.workflow.stages import OVERFIT_TARGET, Stages, best_row, make_ready
 
@@ -144,12 +145,12 @@ def _stopped(run: Path, recipe: str) -> Iterator[None]:
     """Leave a run in order whatever ends its training: with its state, and with nothing half written in it.
 
     Raises:
-        UserError: what has diverged, or, in words of what to do, the disk that is full.
+        UserError: what has diverged; or, in words of what to do, the disk that is full, or the process that died.
     """
     try:
         yield
     except BaseException as error:
-        why = why_unwritten(error)
+        why, dead = why_unwritten(error), death(error)
         if is_main_process():
             clear_parts(run)
             # On a full disk it may be wrong until the process is gone; then the run counts as interrupted anyway.
@@ -157,6 +158,12 @@ def _stopped(run: Path, recipe: str) -> Iterator[None]:
                 update_run(run, state="diverged" if isinstance(error, Diverged) else "interrupted")
         if isinstance(error, Diverged):
             error.file = str(run)
+        if (said := told_there(error)) is not None:
+            raise UserError(said) from None
+        if dead is not None:
+            again = f"if it happens again, with a smaller training.workers in {run / RECIPE_FILE}"
+            mend = f"go on with: {resume_command(run, recipe)}; {again}"
+            raise UserError(f"the training stopped: {dead}", file=run, mend=mend) from None
         if why is None or isinstance(error, KeyboardInterrupt):
             raise
         raise Unwritten(

@@ -1,4 +1,4 @@
-"""Reading inputs window by window, and predicting from candidates."""
+"""Predicting from candidates."""
 
 from __future__ import annotations
 
@@ -7,130 +7,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from ietool.core.candidates import Candidates, Floor, Layout, capped
-from ietool.core.predicting import Predictor, read_in_pools
+from ietool.core.predicting import Predictor
 from ietool.recipe import Section, Share
-
-Window = tuple[int, int]
-"""Its input's number among all, and its number among that one's windows."""
-
-# -- pools
-
-
-class Watched:
-    """Inputs that are cut into as many windows as each says, and what was held and read on the way."""
-
-    def __init__(self, counts: Sequence[int], *, lazy: bool = True) -> None:
-        self.counts, self.lazy = counts, lazy
-        self.taken = 0
-        """Inputs that were asked for."""
-        self.waiting = self.most_waiting = 0
-        """Windows that were cut and not yet read."""
-        self.batches: list[list[Window]] = []
-
-    def inputs(self) -> Iterator[tuple[int, int]]:
-        for number, count in enumerate(self.counts):
-            self.taken += 1
-            yield number, count
-
-    def cut(self, some: Sequence[tuple[int, int]]) -> Iterable[tuple[int, Window]]:
-        def windows() -> Iterator[tuple[int, Window]]:
-            for at, (number, count) in enumerate(some):
-                for n in range(count):
-                    self.waiting += 1
-                    self.most_waiting = max(self.most_waiting, self.waiting)
-                    yield at, (number, n)
-
-        return windows() if self.lazy else list(windows())
-
-    def read(self, windows: Sequence[Window]) -> list[str]:
-        self.batches.append(list(windows))
-        self.waiting -= len(windows)
-        return [f"{number}.{n}" for number, n in windows]
-
-    @staticmethod
-    def size(window: Window) -> int:
-        return (window[0] * 7 + window[1] * 13) % 10
-
-    def stream(self, batch_size: int, pool: int, **more: Any) -> Iterator[tuple[tuple[int, int], list[str]]]:
-        return read_in_pools(
-            self.inputs(), self.cut, self.size, self.read, batch_size=batch_size, pool=pool, **more
-        )  # fmt: skip
-
-
-@given(st.lists(st.integers(0, 9), max_size=30), st.integers(1, 4), st.integers(1, 4), st.booleans())
-def test_every_input_has_what_its_windows_say_in_order(
-    counts: list[int], batch_size: int, pool: int, lazy: bool
-) -> None:
-    watched = Watched(counts, lazy=lazy)
-    found = list(watched.stream(batch_size, pool))
-    assert found == [((n, count), [f"{n}.{k}" for k in range(count)]) for n, count in enumerate(counts)]
-    # Each window once, in batches of like length.
-    assert sorted(w for batch in watched.batches for w in batch) == [
-        (n, k) for n, count in enumerate(counts) for k in range(count)
-    ]
-    assert all(0 < len(batch) <= batch_size for batch in watched.batches)
-    assert all([watched.size(w) for w in b] == sorted(watched.size(w) for w in b) for b in watched.batches)
-    if lazy:  # the window behind a full pool is cut before that is read
-        assert watched.most_waiting <= batch_size * pool + 1
-
-
-def test_windows_of_like_length_are_read_together() -> None:
-    watched = Watched([1] * 12)
-    list(watched.stream(4, 3))
-    sizes = [watched.size(w) for batch in watched.batches for w in batch]
-    assert sizes == sorted(sizes) and len(watched.batches) == 3
-
-
-def test_a_stream_is_read_pool_by_pool() -> None:
-    """What is asked for ahead is bounded, and what is read comes at once."""
-    watched = Watched([1] * 1000)
-    for number, ((at, _), _) in enumerate(watched.stream(4, 2)):
-        assert at == number
-        assert watched.taken <= number - number % 8 + 8
-
-
-def test_one_input_with_many_windows() -> None:
-    """Its windows are read as they are cut; those before it are given as soon as they are whole."""
-    watched = Watched([2, 1000, 1])
-    stream = watched.stream(4, 2)
-    (number, _), said = next(stream)
-    assert (number, len(said)) == (0, 2) and len(watched.batches) == 2  # one pool, in which the second begins
-    (number, _), said = next(stream)
-    assert (number, said) == (1, [f"1.{k}" for k in range(1000)]) and watched.most_waiting == 9
-    assert list(stream) == [((2, 1), ["2.0"])]
-
-
-@pytest.mark.parametrize("counts", [[], [0], [0, 0, 0], [0, 3, 0, 0, 1, 0]])
-def test_inputs_without_windows(counts: list[int]) -> None:
-    watched = Watched(counts)
-    assert [len(said) for _, said in watched.stream(2, 1)] == counts
-    assert bool(watched.batches) == any(counts)  # a model is never given an empty batch
-
-
-def test_chunks_may_be_of_ones_own() -> None:
-    watched, chunks = Watched([1] * 10), []
-
-    def chunk(stream: Iterable[tuple[int, int]], limit: int) -> Iterator[list[tuple[int, int]]]:
-        assert limit == 8
-        for one in stream:
-            chunks.append(one)
-            yield [one]
-
-    assert [number for (number, _), _ in watched.stream(4, 2, chunk=chunk)] == list(range(10)) and len(chunks) == 10
-    assert [len(batch) for batch in watched.batches] == [1] * 10
-
-
-def test_a_reader_that_says_too_little_is_an_error() -> None:
-    watched = Watched([3])
-    with pytest.raises(ValueError, match="zip"):
-        list(read_in_pools(watched.inputs(), watched.cut, watched.size, lambda windows: ["one"], batch_size=4))
-
-
-# -- predictors
 
 
 class Decode(Section):

@@ -6,14 +6,22 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from ietool import paths
+from ietool.core.contract import Task
+from ietool.recipe import Recipe
+from ietool.recipe_io import load_recipe
+from ietool.registry import get_task
+from tests.acting import acting
 from tests.in_process import command_here
+from tests.recorded import doors, flows
+from tests.recorded.settings import SETTINGS
 
 TINY = (
     "model.hidden_size=16", "model.dilations=[1,2]", "model.attention_heads=2", "model.attention_head_size=4",
@@ -59,3 +67,38 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
         text = (shipped / name).read_text(encoding="utf-8").splitlines(keepends=True)[:lines]
         (folder / name).write_text("".join(text), encoding="utf-8")
     return folder
+
+
+@dataclass(frozen=True)
+class Made:
+    """A flow of the recorded tests, prepared: ``recipe_with`` gives its small recipe with further settings."""
+
+    task: Task[Any]
+    prepared: Path
+    recipe_with: Callable[..., Recipe]
+
+
+@pytest.fixture(scope="session")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Made]:
+    """``made("ske")``, each made once."""
+    known: dict[str, Made] = {}
+
+    def make(name: str) -> Made:
+        if name not in known:
+            work = tmp_path_factory.mktemp(name)
+            flows.make_data(name, work)
+            recipe = flows.recipe_of(name)
+            small = acting(recipe, SETTINGS[name].small, SETTINGS[name].small)
+            with doors.working_in(work):
+                told = json.loads(
+                    doors.printed("prepare", "--recipe", recipe, "--data", "data", "--json", settings=small)
+                )
+            small = [s.replace("=encoder", f"={work / 'encoder'}") for s in small]
+
+            def recipe_with(*more: str) -> Recipe:
+                return load_recipe(recipe, [*small, *more])
+
+            known[name] = Made(get_task(flows.FLOWS[name].task), work / told["folder"], recipe_with)
+        return known[name]
+
+    return make

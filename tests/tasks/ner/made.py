@@ -16,8 +16,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ietool.core.candidates import Candidates
+from ietool.core.candidates import Candidates, Floor
 from ietool.core.contract import PrepareReport
+from ietool.core.pools import finished
 from ietool.core.predicting import Predictor
 from ietool.core.sources import Sources
 from ietool.nn.encoder import PretrainedEncoder
@@ -32,7 +33,7 @@ from ietool.tasks.ner.heads.base import NerModel
 from ietool.tasks.ner.heads.crf.model import CRFModel
 from ietool.tasks.ner.heads.decoder import Recognised
 from ietool.tasks.ner.heads.globalpointer.model import PointerModel
-from ietool.tasks.ner.heads.reader import NerReader, Spans
+from ietool.tasks.ner.heads.reader import Encoded, NerReader, Spans
 from ietool.tasks.ner.recipe import NerRecipe
 from tests.tiny_encoder import make_encoder_folder
 
@@ -208,6 +209,11 @@ def span_scores(made: Made, n: int, kind: int) -> dict[tuple[int, int], float]:
     return found
 
 
+def spans_of(reader: NerReader[Any], h: Tensor, inside: Tensor, floor: Floor) -> Spans:
+    """What a reader finds in encoded windows."""
+    return finished(reader.found(Encoded(h, inside, inside.numpy()), floor))
+
+
 def by_window(found: Spans) -> list[Candidates]:
     """What each of a batch of windows holds, in units."""
     return [
@@ -220,5 +226,6 @@ def by_window(found: Spans) -> list[Candidates]:
 def parts_by_window(reader: NerReader[Any], h: Tensor, inside: Tensor, rows: Sequence[np.ndarray]) -> list[np.ndarray]:
     """What a reader says of some rows of each window."""
     text = np.repeat(np.arange(len(rows)), [len(own) for own in rows])
-    parts = reader.parts(h, inside, text, np.concatenate(rows).astype(np.int64))
+    encoded = Encoded(h, inside, inside.numpy())
+    parts = finished(reader.parts(encoded, text, np.concatenate(rows).astype(np.int64)))
     return [parts[text == n] for n in range(len(rows))]

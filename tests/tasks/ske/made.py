@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from ietool import paths
+from ietool.core.pools import finished
 from ietool.core.predicting import Predictor
 from ietool.nn.encoder import PretrainedEncoder
 from ietool.nn.global_pointer import NEVER
@@ -89,7 +90,7 @@ def rows_of(predictor: Opened, features: Sequence[Features]) -> list[list[SpanRo
     reader: Any = predictor.reader
     decoder: Any = predictor.decoder
     with torch.inference_mode():
-        found = reader.found(features, decoder.floor(predictor.settings))
+        found = finished(reader.found(features, decoder.floor(predictor.settings)))
     kept, probability = decoder.chosen(found.parts, predictor.settings)
     rows: list[list[SpanRow]] = [[] for _ in features]
     for n, p in zip(kept.tolist(), probability.tolist(), strict=True):

@@ -49,4 +49,4 @@ def border_loss(logits: Tensor, borders: Tensor, inside: Tensor) -> Tensor:
     targets[text, start, 0] = 1.0
     targets[text, end, 1] = 1.0
     loss = F.binary_cross_entropy_with_logits(logits.float(), targets, reduction="none").sum(-1)
-    return loss[inside].mean()
+    return (loss * inside).sum() / inside.sum()

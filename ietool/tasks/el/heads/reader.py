@@ -12,20 +12,23 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import ClassVar, Generic, TypeVar
 
 import numpy as np
 import torch
 
 from ietool.core.candidates import Candidates, Floor, Layout, Parts, strongest
 from ietool.core.fit import check_fit
-from ietool.core.predicting import read_in_pools, with_parts
+from ietool.core.pools import Reading, read_in_pools
+from ietool.core.predicting import with_parts
 from ietool.nn.pooling import span_vectors
+from ietool.nn.transfer import Asked, ahead_on, sent
 from ietool.tasks.el.data.example import Example
-from ietool.tasks.el.features.assets import KB, read_nil_types
+from ietool.tasks.el.features.assets import read_nil_types
 from ietool.tasks.el.features.featurizer import Features, Featurizer
 from ietool.tasks.el.features.traits import TYPES
 from ietool.tasks.el.heads.asked import GivenRows, cut_given, mentions_asked, scored_parts
+from ietool.tasks.el.heads.base_of import chosen_base
 from ietool.tasks.el.heads.decoder import layout_of
 from ietool.tasks.el.heads.linkable import Linkable, linkable
 from ietool.tasks.el.heads.matches import MatchModel
@@ -36,11 +39,10 @@ from ietool.tasks.el.heads.windows import (
     LinkWindow,
     RankedMention,
     joined,
-    match_spans,
+    match_inputs,
     rows_of,
     size_of,
 )
-from ietool.tasks.el.kb.knowledge_base import KnowledgeBase, open_any
 from ietool.tasks.el.recipe import ElRecipe
 from ietool.text.encoding import WORDS
 from ietool.text.segmentation import word_spans
@@ -77,7 +79,7 @@ class LinkReader(ABC, Generic[Model]):
 
     def __init__(self, recipe: ElRecipe, model: Model, assets: Path, *, pool: int = 16) -> None:
         self.recipe, self.model, self.pool = recipe, model, pool
-        kb, self._notes = _knowledge_base(recipe, model, assets)
+        kb, self._notes = chosen_base(recipe, model, assets)
         self.featurizer = Featurizer.open(recipe, assets, kb)
         self.highest_probability = 0.0
         types = read_nil_types(assets) if recipe.data.nil == "keep" else []
@@ -102,29 +104,59 @@ class LinkReader(ABC, Generic[Model]):
         return True
 
     @abstractmethod
-    def encode(self, features: Sequence[Features]) -> dict[str, torch.Tensor]:
-        """The windows of a batch as the model's states, ``z`` among them."""
+    def inputs(self, features: Sequence[Features]) -> dict[str, torch.Tensor]:
+        """What :meth:`encode` needs of the windows of a batch, on the CPU."""
 
     @abstractmethod
-    def ranked(
+    def encode(self, batch: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        """The windows as the model's states, ``z`` among them.
+
+        Args:
+            batch: what :meth:`inputs` and :func:`match_inputs` give, on the device.
+        """
+
+    @abstractmethod
+    def scores(
         self, texts: Sequence[str], links: Sequence[tuple[int, Linkable]], encoded: dict[str, torch.Tensor]
-    ) -> tuple[Shares, Sequence[float]]:
-        """The shares of each mention's candidates, (candidates,), and the probability of none.
+    ) -> list[torch.Tensor]:
+        """Logits of the candidates of all mentions that are asked about, in pieces, on the device.
 
         Args:
             links: (number of its text, mention).
         """
 
-    def matched(self, features: Sequence[Features], encoded: dict[str, torch.Tensor]) -> Parts:
+    @abstractmethod
+    def ranked(self, links: Sequence[tuple[int, Linkable]], scores: torch.Tensor) -> tuple[Shares, Sequence[float]]:
+        """The shares of each mention's candidates, (candidates,), and the probability of none.
+
+        Args:
+            links: those of :meth:`scores`.
+            scores: (P,) what that gives, on the CPU.
+        """
+
+    def match_logits(self, batch: dict[str, torch.Tensor], encoded: dict[str, torch.Tensor]) -> torch.Tensor:
+        """What the model says of the matches, for :meth:`matched`: (n,) probabilities."""
+        logits = self.model.match_logits(encoded, batch["matches"], batch["names"], batch["signals"])
+        return logits.sigmoid()
+
+    def matched(self, features: Sequence[Features], probabilities: np.ndarray) -> Parts:
         """The parts of all matches of a batch of windows, (n, parts of :attr:`chance`)."""
-        rows = match_spans(features).to(self.model.device)
-        signals = torch.from_numpy(np.concatenate([f.signals for f in features])).to(rows.device)
-        names = torch.from_numpy(np.concatenate([f.names for f in features])).long().to(rows.device)
-        logits = self.model.match_logits(encoded, rows, names, signals)
-        probabilities = logits.sigmoid().cpu().numpy()
-        self.note(probabilities)
         parts: Parts = probabilities[:, None]
         return parts
+
+    def _encoded(self, features: Sequence[Features]) -> tuple[dict[str, torch.Tensor], dict[str, torch.Tensor]]:
+        """The windows of a batch on the device, and as the model's states."""
+        batch = sent(self.inputs(features) | match_inputs(features), self.model.device)
+        return batch, self.encode(batch)
+
+    def _read(self, features: Sequence[Features]) -> Reading[tuple[dict[str, torch.Tensor], Parts]]:
+        """The windows of a batch as the model's states, and the parts of all their matches."""
+        batch, encoded = self._encoded(features)
+        asked = Asked([self.match_logits(batch, encoded)])
+        yield
+        (probabilities,) = asked.wait()
+        self.note(probabilities)
+        return encoded, self.matched(features, probabilities)
 
     def note(self, probabilities: np.ndarray) -> None:
         """Keep the highest of some probabilities."""
@@ -136,20 +168,21 @@ class LinkReader(ABC, Generic[Model]):
         """As in :class:`ietool.core.predicting.Reader`."""
 
         @torch.inference_mode()
-        def read(some: Sequence[LinkWindow]) -> list[Candidates]:
+        def read(some: Sequence[LinkWindow]) -> Reading[list[Candidates]]:
             features = self.featurizer.encode_all([w.text for w in some])
-            encoded = self.encode(features)
             left_out = [0] * len(some)
             if self.recipe.decode.given_mentions:
-                mentions = [self._given(w) for w in some]
+                encoded, mentions = self._encoded(features)[1], [self._given(w) for w in some]
             else:
-                mentions, left_out = self._above(features, self.matched(features, encoded), floor)
-            linked = self._linked(some, features, encoded, mentions)
+                encoded, parts = yield from self._read(features)
+                mentions, left_out = self._above(features, parts, floor)
+            linked = yield from self._linked(some, features, encoded, mentions)
             return [rows_of(self.layout, w.start, mine, n) for w, mine, n in zip(some, linked, left_out, strict=True)]
 
         for example, read_of in read_in_pools(
-            inputs, self._cut, size_of, read, batch_size=self.recipe.decode.batch_size, pool=self.pool
-        ):
+            inputs, self._cut, size_of, read,
+            batch_size=self.recipe.decode.batch_size, pool=self.pool, ahead=ahead_on(self.model.device),
+        ):  # fmt: skip
             yield example, joined(self.layout, read_of, self.most)
 
     def _cut(self, examples: Sequence[Example]) -> Iterator[tuple[int, LinkWindow]]:
@@ -212,16 +245,15 @@ class LinkReader(ABC, Generic[Model]):
         kb, all_given = self.featurizer.kb, self.recipe.decode.given_mentions
 
         @torch.inference_mode()
-        def read(some: Sequence[LinkWindow]) -> list[tuple[np.ndarray, Parts]]:
+        def read(some: Sequence[LinkWindow]) -> Reading[list[tuple[np.ndarray, Parts]]]:
             features = self.featurizer.encode_all([w.text for w in some])
-            encoded = self.encode(features)
-            cuts = np.cumsum([len(f.matches) for f in features])[:-1]
-            matched = np.split(self.matched(features, encoded), cuts)
+            encoded, every = yield from self._read(features)
+            matched = np.split(every, np.cumsum([len(f.matches) for f in features])[:-1])
             asked = [
                 mentions_asked(w, f, parts, kb=kb, chance=self.chance, all_given=all_given)
                 for w, f, parts in zip(some, features, matched, strict=True)
             ]
-            linked = self._linked(some, features, encoded, [[m for m, _ in mine] for mine in asked])
+            linked = yield from self._linked(some, features, encoded, [[m for m, _ in mine] for mine in asked])
             return [
                 (w.at, scored_parts(w.rows, [at for _, at in mine], said, len(self.layout.parts)))
                 for w, mine, said in zip(some, asked, linked, strict=True)
@@ -232,8 +264,9 @@ class LinkReader(ABC, Generic[Model]):
 
         stream = (GivenRows(example, given) for example, given in inputs)
         for asked, read_of in read_in_pools(
-            stream, cut, size_of, read, batch_size=self.recipe.decode.batch_size, pool=self.pool
-        ):
+            stream, cut, size_of, read,
+            batch_size=self.recipe.decode.batch_size, pool=self.pool, ahead=ahead_on(self.model.device),
+        ):  # fmt: skip
             yield asked.example, with_parts(asked.found, read_of, len(self.layout.parts))
 
     # -- linking
@@ -244,7 +277,7 @@ class LinkReader(ABC, Generic[Model]):
         features: Sequence[Features],
         encoded: dict[str, torch.Tensor],
         mentions: Sequence[Sequence[FoundMention]],
-    ) -> list[list[RankedMention]]:
+    ) -> Reading[list[list[RankedMention]]]:
         """What is said of the candidates of all mentions of a batch, by window."""
         featurizer = self.featurizer
         links: list[tuple[int, Linkable]] = []
@@ -256,31 +289,21 @@ class LinkReader(ABC, Generic[Model]):
                 linked = linkable(featurizer, f.text, words, (m.start, m.end, m.number), m.candidates, count)
                 # The first unit stands for a given mention that the units cannot express.
                 links.append((at, replace(linked, units=f.units.span_of(m.start, m.end) or (0, 1))))
-        shares, none = self.ranked([w.text for w in some], links, encoded)
-        said = zip(shares, none, self._nil_types(links, encoded), strict=True)
+        typed = self._nil_types(links, encoded)
+        asked = Asked([*typed, *self.scores([w.text for w in some], links, encoded)])
+        yield
+        arrays = asked.wait()
+        types = arrays.pop(0).tolist() if typed else [0] * len(links)
+        scores = torch.from_numpy(np.concatenate(arrays)) if arrays else torch.zeros(0)
+        shares, none = self.ranked(links, scores)
+        said = zip(shares, none, types, strict=True)
         return [[RankedMention(m, *next(said)) for m in mine] for mine in mentions]
 
-    def _nil_types(self, links: Sequence[tuple[int, Linkable]], encoded: dict[str, torch.Tensor]) -> list[int]:
-        """What type each mention is of where it is none of the candidates; 0 where there are no types."""
+    def _nil_types(self, links: Sequence[tuple[int, Linkable]], encoded: dict[str, torch.Tensor]) -> list[torch.Tensor]:
+        """(mentions,): what type each is of where it is none of the candidates; nothing where there are no types."""
         head = self.model.nil_type
         if head is None or not links:
-            return [0] * len(links)
+            return []
         spans = [(at, linked.units[0], linked.units[1] - 1) for at, linked in links]
-        rows = columns(spans, 3).to(self.model.device)
-        types: list[int] = head(span_vectors(encoded["z"], rows)).argmax(-1).tolist()
-        return types
-
-
-def _knowledge_base(recipe: ElRecipe, model: Any, assets: Path) -> tuple[KnowledgeBase | None, Sequence[str]]:
-    """The knowledge base of ``decode.kb``, if there is one, and what the user should know of it."""
-    if recipe.decode.kb is None:
-        return None, ()
-    kb, own = open_any(recipe.decode.kb), KnowledgeBase.open(assets / KB)
-    if kb.fingerprint == own.fingerprint:
-        return kb, ()
-    note = (
-        f"the knowledge base {recipe.decode.kb} ({kb.info.entities:,} entities) is not the one trained with "
-        f"({own.info.entities:,} entities): what training learnt of names and ids that it lacks is of no use"
-    )
-    unknown = ", and tokens that it alone has are unknown" if getattr(model.config, "token_rows", 0) else ""
-    return kb, (note + unknown,)
+        rows = sent({"spans": columns(spans, 3)}, self.model.device)["spans"]
+        return [head(span_vectors(encoded["z"], rows)).argmax(-1)]

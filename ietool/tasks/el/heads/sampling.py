@@ -19,7 +19,7 @@ from ietool.tasks.el.heads.linkable import Linkable, linkable
 from ietool.tasks.el.recipe import ElRecipe
 from ietool.text.characters import fold
 from ietool.text.segmentation import word_spans
-from ietool.training.batches import columns
+from ietool.training.batches import columns, known_targets
 from ietool.training.sets import WindowTable
 
 
@@ -27,7 +27,7 @@ class ElTrainingSet(WindowTable):
     """Base of the training sets: candidates are drawn anew every epoch, by (seed, epoch, index) alone."""
 
     def __init__(self, recipe: ElRecipe, prepared: Path, *, rows: Sequence[int] | None = None) -> None:
-        super().__init__(prepared, list(COLUMNS), rows)
+        super().__init__(prepared, list(COLUMNS), rows, bucket=recipe.training.bucket)
         self.recipe = recipe
         self.featurizer = Featurizer.open(recipe, prepared)
         self._texts, self._folds = self.table.column("text"), self.table.column("fold").to_numpy()
@@ -89,9 +89,6 @@ def match_batch(items: Sequence[Mapping[str, Any]]) -> dict[str, torch.Tensor]:
 
 
 def target_batch(links: Sequence[Linkable]) -> dict[str, torch.Tensor]:
-    """The right answers of mentions: ``link_targets`` (P,), ``type_targets`` (m,)."""
+    """The right answers of mentions: ``link_targets`` (P,), and ``type_targets`` (m,) if any has a type."""
     gold = [float(i == linked.gold) for linked in links for i in range(len(linked.entities))]
-    return {
-        "link_targets": torch.tensor(gold),
-        "type_targets": torch.tensor([linked.nil_type for linked in links], dtype=torch.int64),
-    }
+    return {"link_targets": torch.tensor(gold), **known_targets("type_targets", [linked.nil_type for linked in links])}

@@ -60,6 +60,15 @@ def match_spans(features: Sequence[Features]) -> torch.Tensor:
     return columns([(i, a, b - 1) for i, f in enumerate(features) for a, b in f.spans.tolist()], 3)
 
 
+def match_inputs(features: Sequence[Features]) -> dict[str, torch.Tensor]:
+    """What is known of all n matches of a batch: ``matches`` (3, n), ``signals`` (n, SIGNALS) and ``names`` (n, 2)."""
+    return {
+        "matches": match_spans(features),
+        "signals": torch.from_numpy(np.concatenate([f.signals for f in features])),
+        "names": torch.from_numpy(np.concatenate([f.names for f in features])).long(),
+    }
+
+
 def rows_of(layout: Layout, start: int, linked: Sequence[RankedMention], left_out: int) -> Candidates:
     """What is said of the mentions of the window that begins at ``start``, as candidates of its text."""
     rows: list[tuple[int, int, int, int, int]] = []

@@ -13,7 +13,9 @@ import torch
 
 from ietool.core.candidates import Candidates, Floor, Layout, capped
 from ietool.core.fit import check_fit
-from ietool.core.predicting import read_in_pools, with_parts
+from ietool.core.pools import Reading, read_in_pools
+from ietool.core.predicting import with_parts
+from ietool.nn.transfer import ahead_on, sent
 from ietool.tasks.ner.data.example import Example
 from ietool.tasks.ner.features.featurizer import LABELS, Featurizer, Labels, Piece
 from ietool.tasks.ner.heads.base import NerModel
@@ -46,6 +48,15 @@ class Spans(NamedTuple):
     rows: Places
     parts: npt.NDArray[np.float32]
     left_out: Places
+
+
+class Encoded(NamedTuple):
+    """A batch of windows on the device: ``h`` (B, T, H), ``inside`` (B, T) bool, true for units that stand for
+    characters; ``within``, the same on the CPU."""
+
+    h: torch.Tensor
+    inside: torch.Tensor
+    within: npt.NDArray[np.bool_]
 
 
 class _Asked(NamedTuple):
@@ -91,16 +102,11 @@ class NerReader(ABC, Generic[Model]):
         return True
 
     @abstractmethod
-    def found(self, h: torch.Tensor, inside: torch.Tensor, floor: Floor) -> Spans:
-        """What a batch of windows holds above the floor, of each about :attr:`most` at most.
-
-        Args:
-            h: (B, T, H).
-            inside: (B, T) bool, true for units that stand for characters.
-        """
+    def found(self, encoded: Encoded, floor: Floor) -> Reading[Spans]:
+        """What a batch of windows holds above the floor, of each about :attr:`most` at most."""
 
     @abstractmethod
-    def parts(self, h: torch.Tensor, inside: torch.Tensor, text: Places, rows: Places) -> np.ndarray:
+    def parts(self, encoded: Encoded, text: Places, rows: Places) -> Reading[np.ndarray]:
         """What is said of ``rows`` (n, 3) in the windows ``text`` (n,), as in :class:`Spans`: (n, parts)."""
 
     def worth(self, parts: np.ndarray) -> np.ndarray:
@@ -111,10 +117,11 @@ class NerReader(ABC, Generic[Model]):
     def propose(self, inputs: Iterable[Example], *, floor: Floor) -> Iterator[tuple[Example, Candidates]]:
         """As in :class:`ietool.core.predicting.Reader`."""
 
-        def read(pieces: Sequence[Piece]) -> list[tuple[Piece, Candidates]]:
-            return list(zip(pieces, self._placed(pieces, self.found(*self._encode(pieces), floor)), strict=True))
+        def read(pieces: Sequence[Piece]) -> Reading[list[tuple[Piece, Candidates]]]:
+            found = yield from self.found(self._encode(pieces), floor)
+            return list(zip(pieces, self._placed(pieces, found), strict=True))
 
-        for example, windows in self._pools(inputs, self.featurizer.cut, lambda piece: len(piece.units), read):
+        for example, windows in self._pools(inputs, self._cut, lambda piece: len(piece.units), read):
             yield example, self._capped(self._merged(windows), max(self.most, len(example.text)))
 
     @torch.inference_mode()
@@ -123,7 +130,7 @@ class NerReader(ABC, Generic[Model]):
 
         def cut(some: Sequence[_Asked]) -> Iterator[tuple[int, _Window]]:
             pieces: list[list[Piece]] = [[] for _ in some]
-            for number, piece in self.featurizer.cut([asked.example for asked in some]):
+            for number, piece in self._cut([asked.example for asked in some]):
                 pieces[number].append(piece)
             for number, (asked, mine) in enumerate(zip(some, pieces, strict=True)):
                 rows = asked.given.rows
@@ -137,31 +144,41 @@ class NerReader(ABC, Generic[Model]):
                     units = np.concatenate([spans[can], rows[at[can], 2:]], 1).astype(np.int32)
                     yield number, _Window(piece, at[can], units)
 
-        def read(windows: Sequence[_Window]) -> list[tuple[np.ndarray, np.ndarray]]:
+        def read(windows: Sequence[_Window]) -> Reading[list[tuple[np.ndarray, np.ndarray]]]:
             counts = [len(w.at) for w in windows]
             text, rows = np.repeat(np.arange(len(windows)), counts), np.concatenate([w.rows for w in windows])
-            parts = self.parts(*self._encode([w.piece for w in windows]), text, rows.astype(np.int64))
+            parts = yield from self.parts(self._encode([w.piece for w in windows]), text, rows.astype(np.int64))
             return [(w.at, own) for w, own in zip(windows, np.split(parts, np.cumsum(counts)[:-1]), strict=True)]
 
         stream = (_Asked(example, given) for example, given in inputs)
         for asked, windows in self._pools(stream, cut, lambda w: len(w.piece.units), read):
             yield asked.example, with_parts(asked.given, windows, len(self.layout.parts))
 
+    def _cut(self, examples: Sequence[Example]) -> Iterator[tuple[int, Piece]]:
+        """Their windows; where a device reads meanwhile, of a few texts at a time."""
+        step = self.batch_size if ahead_on(self.model.device) else max(1, len(examples))
+        for low in range(0, len(examples), step):
+            for number, piece in self.featurizer.cut(examples[low : low + step]):
+                yield low + number, piece
+
     def _pools(
         self,
         inputs: Iterable[Text],
         cut: Callable[[Sequence[Text]], Iterable[tuple[int, W]]],
         size: Callable[[W], int],
-        read: Callable[[Sequence[W]], Sequence[Raw]],
+        read: Callable[[Sequence[W]], Reading[Sequence[Raw]]],
     ) -> Iterator[tuple[Text, list[Raw]]]:
         return read_in_pools(
-            inputs, cut, size, read, batch_size=self.batch_size, pool=self.pool,
+            inputs, cut, size, read,
+            batch_size=self.batch_size, pool=self.pool, ahead=ahead_on(self.model.device),
             chunk=lambda stream, limit: batches(stream, POOL_CHARACTERS, limit),
         )  # fmt: skip
 
-    def _encode(self, pieces: Sequence[Piece]) -> tuple[torch.Tensor, torch.Tensor]:
-        batch = {name: x.to(self.model.device) for name, x in inputs_of([item_of(p.units) for p in pieces]).items()}
-        return self.model.encode(batch["ids"], batch["lengths"], batch["words"], batch["tags"]), batch["inside"]
+    def _encode(self, pieces: Sequence[Piece]) -> Encoded:
+        here = inputs_of([item_of(p.units) for p in pieces])
+        batch = sent(here, self.model.device)
+        h = self.model.encode(batch["ids"], batch["lengths"], batch["words"], batch["tags"])
+        return Encoded(h, batch["inside"], here["inside"].numpy())
 
     def _placed(self, pieces: Sequence[Piece], found: Spans) -> list[Candidates]:
         """The candidates of each of a batch of windows, in characters of the text, each once and by place."""

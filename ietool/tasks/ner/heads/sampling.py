@@ -8,16 +8,18 @@ from typing import Any
 
 import torch
 
+from ietool.tasks.ner.recipe import NerRecipe
 from ietool.text.units import Units
-from ietool.training.batches import pad
+from ietool.training.batches import LONGEST, Width, pad
 from ietool.training.sets import WindowTable
 
 
 class NerTrainingSet(WindowTable):
     """The training windows, memory-mapped; heads add what they are taught."""
 
-    def __init__(self, prepared: Path, rows: Sequence[int] | None) -> None:
-        super().__init__(prepared, ("ids", "words", "tags", "inside", "rows"), rows)
+    def __init__(self, recipe: NerRecipe, prepared: Path, rows: Sequence[int] | None) -> None:
+        lists = ("ids", "words", "tags", "inside", "rows")
+        super().__init__(prepared, lists, rows, bucket=recipe.training.bucket)
 
     def __getitem__(self, index: int) -> dict[str, Any]:
         item = self.row(index)
@@ -26,9 +28,9 @@ class NerTrainingSet(WindowTable):
         return item
 
 
-def inputs_of(items: Sequence[dict[str, Any]]) -> dict[str, torch.Tensor]:
+def inputs_of(items: Sequence[dict[str, Any]], width: Width = LONGEST) -> dict[str, torch.Tensor]:
     """What the model reads of some texts: each has ``ids``, ``words``, ``tags`` and ``inside``, (T,)."""
-    longest = max(len(item["ids"]) for item in items)
+    longest = width.of([item["ids"] for item in items])
     return {
         "ids": pad([item["ids"] for item in items], longest),
         "lengths": torch.tensor([len(item["ids"]) for item in items]),

@@ -12,6 +12,8 @@ import torch
 from torch import Tensor
 
 from ietool.core.candidates import PRODUCT, Floor
+from ietool.core.pools import Reading
+from ietool.nn.transfer import Asked
 from ietool.tasks.qa.features.labels import LABELS
 from ietool.tasks.qa.heads.decoder import SPANS
 from ietool.tasks.qa.heads.endpoints import LAYOUT
@@ -74,34 +76,41 @@ class EndpointReader(QaReader[W]):
         """The best spans of each window among those whose start and end exceed ``least`` and that are no longer than
         the recipe wants."""
 
-    def found(self, windows: Sequence[W], floor: Floor) -> list[Said]:
-        read = self._read(windows)
+    def found(self, windows: Sequence[W], floor: Floor) -> Reading[list[Said]]:
+        read = self.read(windows)
         least = (floor.of("start"), floor.of("end"))
         best = [self.best(read, least)]
         if least[0] < self.own[0] or least[1] < self.own[1]:
             best.append(self.best(read, self.own))
         values, first, last = (torch.cat(some, 1) for some in zip(*best, strict=True))
-        parts = torch.stack([read.p[..., 0].gather(1, first), read.p[..., 1].gather(1, last)], -1).float().cpu().numpy()
         batch = len(windows)
+        probabilities = torch.stack([read.p[..., 0].gather(1, first), read.p[..., 1].gather(1, last)], -1)
         spans = torch.stack(
             [read.starts.expand(batch, -1).gather(1, first), read.ends.expand(batch, -1).gather(1, last)], -1
         )
-        places = spans.cpu().numpy() + np.array([window.start for window in windows])[:, None, None]
-        value = values.float().cpu().numpy()
-        kept = (value > floor.of(PRODUCT)) & (parts > np.array(least, np.float32)).all(2)
         whole = self._weighed(read, best[-1] if least == self.own or len(best) > 1 else None)
+        asked = Asked([read.p.max().float(), probabilities.float(), spans, values.float(), *whole])
+        yield
+        highest, parts, places, value, *whole_ = asked.wait()
+        self.highest_probability = max(self.highest_probability, float(highest))
+        places = places + np.array([window.start for window in windows])[:, None, None]
+        kept = (value > floor.of(PRODUCT)) & (parts > np.array(least, np.float32)).all(2)
         return [
             Said(span[keep], part[keep], more)
-            for span, part, keep, more in zip(places.astype(np.int32), parts, kept, whole, strict=True)
+            for span, part, keep, more in zip(places.astype(np.int32), parts, kept, _labels(whole_, batch), strict=True)
         ]
 
-    def parts(self, windows: Sequence[W], spans: Sequence[npt.NDArray[np.int32]]) -> list[Said]:
-        read = self._read(windows)
-        p = read.p.float().cpu().numpy()
-        starts, ends = (x.expand(len(windows), -1).cpu().numpy() for x in (read.starts, read.ends))
+    def parts(self, windows: Sequence[W], spans: Sequence[npt.NDArray[np.int32]]) -> Reading[list[Said]]:
+        read = self.read(windows)
+        asked = Asked([read.p.float(), read.starts, read.ends, *self._weighed(read)])
+        yield
+        p, starts, ends, *whole = asked.wait()
+        self.highest_probability = max(self.highest_probability, float(p.max()))
+        batch = len(windows)
+        starts, ends = (np.broadcast_to(x, (batch, x.shape[1])) for x in (starts, ends))
         said = []
         for window, wanted, of, first, behind, more in zip(
-            windows, spans, p, starts, ends, self._weighed(read), strict=True
+            windows, spans, p, starts, ends, _labels(whole, batch), strict=True
         ):
             # Several tokens may stand for one character, and which of them is meant no span tells.
             length = window.end - window.start
@@ -113,14 +122,15 @@ class EndpointReader(QaReader[W]):
             said.append(Said(wanted, np.stack([at[inner[:, 0], 0], at[inner[:, 1], 1]], 1), more))
         return said
 
-    def _read(self, windows: Sequence[W]) -> Read:
-        read = self.read(windows)
-        self.highest_probability = max(self.highest_probability, float(read.p.max()))
-        return read
-
-    def _weighed(self, read: Read, best: Best | None = None) -> npt.NDArray[np.float32]:
-        """(B, labels): the shares of the labels, times the value of the window's best span."""
+    def _weighed(self, read: Read, best: Best | None = None) -> list[Tensor]:
+        """(B, labels): the shares of the labels, times the value of the window's best span; nothing where there are no
+        labels."""
         if read.labels is None:
-            return np.zeros((len(read.p), len(LABELS)), np.float32)
+            return []
         values = (best or self.best(read, self.own, 1)).values[:, :1]
-        return (read.labels.float() * values.float()).cpu().numpy()
+        return [read.labels.float() * values.float()]
+
+
+def _labels(weighed: Sequence[npt.NDArray[np.float32]], batch: int) -> npt.NDArray[np.float32]:
+    """(B, labels): what :meth:`EndpointReader._weighed` asked for, or zeros."""
+    return weighed[0].copy() if weighed else np.zeros((batch, len(LABELS)), np.float32)

@@ -39,7 +39,7 @@ class PairTrainingSet(WindowTable):
         rows: Sequence[int] | None = None,
         reader: TokenReader | None = None,
     ) -> None:
-        super().__init__(prepared, ("spans",), rows)
+        super().__init__(prepared, ("spans",), rows, bucket=recipe.training.bucket)
         self.recipe = recipe
         self.reader = reader or TokenReader.open(prepared)
         # By row of the table, which an item's "row" is.

@@ -14,7 +14,7 @@ from ietool.tasks.qa.features.featurizer import asked, chosen
 from ietool.tasks.qa.recipe import DataSection
 from ietool.text.tokens import PairUnits, TokenReader
 from ietool.text.windows import windows
-from ietool.training.batches import pad
+from ietool.training.batches import LONGEST, Width, pad
 
 SMALLEST = 8
 """Characters of a window that is not halved any more."""
@@ -91,9 +91,9 @@ def fitting(reader: TokenReader, question: str) -> str:
     return question
 
 
-def batch_of(pairs: Sequence[PairWindow]) -> dict[str, torch.Tensor]:
+def batch_of(pairs: Sequence[PairWindow], width: Width = LONGEST) -> dict[str, torch.Tensor]:
     """The tensors that the models' ``read`` takes: ``ids``, ``token_types``, ``lengths`` and ``passage``."""
-    longest = max(len(pair.units) for pair in pairs)
+    longest = width.of([pair.units for pair in pairs])
     return {
         "ids": pad([pair.units.ids for pair in pairs], longest),
         "token_types": pad([pair.units.types for pair in pairs], longest),

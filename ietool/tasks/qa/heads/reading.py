@@ -5,14 +5,15 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from typing import ClassVar, Generic, NamedTuple, Protocol, TypeVar
+from typing import Any, ClassVar, Generic, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
 from ietool.core.candidates import Candidates, Floor, Layout, capped
-from ietool.core.predicting import read_in_pools
+from ietool.core.pools import Reading, read_in_pools
+from ietool.nn.transfer import ahead_on
 from ietool.tasks.qa.data.question import Question
 from ietool.tasks.qa.recipe import QaRecipe
 
@@ -73,6 +74,7 @@ class QaReader(ABC, Generic[W]):
     """
 
     layout: ClassVar[Layout]
+    model: Any
     most = MOST
 
     def __init__(self, recipe: QaRecipe, *, pool: int = 16) -> None:
@@ -102,11 +104,11 @@ class QaReader(ABC, Generic[W]):
         """By which windows are put together."""
 
     @abstractmethod
-    def found(self, windows: Sequence[W], floor: Floor) -> list[Said]:
+    def found(self, windows: Sequence[W], floor: Floor) -> Reading[list[Said]]:
         """What each of a batch of windows holds above the floor."""
 
     @abstractmethod
-    def parts(self, windows: Sequence[W], spans: Sequence[npt.NDArray[np.int32]]) -> list[Said]:
+    def parts(self, windows: Sequence[W], spans: Sequence[npt.NDArray[np.int32]]) -> Reading[list[Said]]:
         """What is said of given spans of each window, (n, 2) characters of the passage: the same ``spans``."""
 
     def propose(self, inputs: Iterable[Question], *, floor: Floor) -> Iterator[tuple[Question, Candidates]]:
@@ -115,17 +117,18 @@ class QaReader(ABC, Generic[W]):
         def cut(some: Sequence[Question]) -> Iterator[tuple[int, tuple[int, W]]]:
             return ((number, window) for number, one in enumerate(some) for window in self.windows(one))
 
-        def read(batch: Sequence[tuple[int, W]]) -> list[tuple[int, Said]]:
-            with torch.inference_mode():
-                said = self.found([window for _, window in batch], floor)
+        @torch.inference_mode()
+        def read(batch: Sequence[tuple[int, W]]) -> Reading[list[tuple[int, Said]]]:
+            said = yield from self.found([window for _, window in batch], floor)
             return [(passage, one) for (passage, _), one in zip(batch, said, strict=True)]
 
         def chunk(stream: Iterable[Question], limit: int) -> Iterator[list[Question]]:
             return _chunks(((one, one) for one in stream), limit)
 
         for question, said in read_in_pools(
-            inputs, cut, lambda one: self.size(one[1]), read, batch_size=self.batch_size, pool=self.pool, chunk=chunk
-        ):
+            inputs, cut, lambda one: self.size(one[1]), read,
+            batch_size=self.batch_size, pool=self.pool, chunk=chunk, ahead=ahead_on(self.model.device),
+        ):  # fmt: skip
             yield question, capped(self.layout, self._joined(said), self.most)
 
     def score(self, inputs: Iterable[tuple[Question, Candidates]]) -> Iterator[tuple[Question, Candidates]]:
@@ -140,9 +143,10 @@ class QaReader(ABC, Generic[W]):
                     if len(at) or self.has_labels:
                         yield number, _Place(window, passage, at, rows[at, 1:])
 
-        def read(places: Sequence[_Place]) -> list[tuple[_Place, Said]]:
-            with torch.inference_mode():
-                said = self.parts([place.window for place in places], [place.spans for place in places])  # type: ignore[misc]
+        @torch.inference_mode()
+        def read(places: Sequence[_Place]) -> Reading[list[tuple[_Place, Said]]]:
+            windows: Any = [place.window for place in places]
+            said = yield from self.parts(windows, [place.spans for place in places])
             return list(zip(places, said, strict=True))
 
         def chunk(stream: Iterable[_Asked], limit: int) -> Iterator[list[_Asked]]:
@@ -150,7 +154,7 @@ class QaReader(ABC, Generic[W]):
 
         for asked, said in read_in_pools(
             (_Asked(*one) for one in inputs), cut, lambda place: self.size(place.window), read,  # type: ignore[arg-type]
-            batch_size=self.batch_size, pool=self.pool, chunk=chunk,
+            batch_size=self.batch_size, pool=self.pool, chunk=chunk, ahead=ahead_on(self.model.device),
         ):  # fmt: skip
             parts = np.zeros((len(asked.given), len(self.layout.parts)), np.float32)
             for place, one in said:

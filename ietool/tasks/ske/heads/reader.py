@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
@@ -14,7 +14,8 @@ import torch
 
 from ietool.core.candidates import Candidates, Floor, Layout, Parts, Rows, capped, strongest
 from ietool.core.fit import check_fit
-from ietool.core.predicting import read_in_pools
+from ietool.core.pools import Reading, read_in_pools
+from ietool.nn.transfer import ahead_on, sent
 from ietool.tasks.ske.data.example import Example
 from ietool.tasks.ske.features.featurizer import SCHEMA, Features, Featurizer, unit_rows
 from ietool.tasks.ske.features.prior import ROWS
@@ -67,17 +68,30 @@ class Found(NamedTuple):
 
 class TextBatch:
     """The padded units of some texts: ``ids``, ``words``, ``tags`` (B, T), ``lengths`` (B,) and ``inside`` (B, T):
-    where a span may begin or end, which is nowhere in a special token."""
+    where a span may begin or end, which is nowhere in a special token.
 
-    def __init__(self, features: Sequence[Features], device: torch.device) -> None:
+    Args:
+        more: what goes to the device with them; it is found under :attr:`more` there.
+    """
+
+    def __init__(
+        self, features: Sequence[Features], device: torch.device, more: Mapping[str, torch.Tensor] | None = None
+    ) -> None:
         units = [f.units for f in features]
         longest = max(len(u) for u in units)
-        self.ids, self.words, self.tags = (
-            pad(arrays, longest).to(device)
-            for arrays in ([u.ids for u in units], [u.words for u in units], [u.tags for u in units])
+        there = sent(
+            {
+                "ids": pad([u.ids for u in units], longest),
+                "words": pad([u.words for u in units], longest),
+                "tags": pad([u.tags for u in units], longest),
+                "lengths": torch.tensor([len(u) for u in units]),
+                "inside": pad([u.inside for u in units], longest) > 0,
+                **(more or {}),
+            },
+            device,
         )
-        self.lengths = torch.tensor([len(u) for u in units], device=device)
-        self.inside = pad([u.inside for u in units], longest).to(device) > 0
+        self.ids, self.words, self.tags, self.lengths, self.inside = list(there.values())[:5]
+        self.more = {name: there[name] for name in more or {}}
 
 
 class SkeReader(ABC, Generic[Model]):
@@ -119,11 +133,11 @@ class SkeReader(ABC, Generic[Model]):
         return [cut_note(cut)] if cut else []
 
     @abstractmethod
-    def found(self, features: Sequence[Features], floor: Floor) -> Found:
+    def found(self, features: Sequence[Features], floor: Floor) -> Reading[Found]:
         """What each of a batch of windows holds above the floor, at most ``most`` rows each."""
 
     @abstractmethod
-    def said(self, features: Sequence[Features], at: Integers, rows: Integers) -> Parts:
+    def said(self, features: Sequence[Features], at: Integers, rows: Integers) -> Reading[Parts]:
         """What is said of given rows: (n, parts). ``at`` and ``rows`` are those of :class:`Found`, n > 0."""
 
     def together(self, found: Sequence[Found], left_out: npt.NDArray[np.int64]) -> Found:
@@ -147,9 +161,10 @@ class SkeReader(ABC, Generic[Model]):
         def cut(some: Sequence[Example]) -> Iterator[tuple[int, Window]]:
             return ((n, window) for n, example in enumerate(some) for window in self._windows(example.text))
 
-        def read(some: Sequence[Window]) -> list[Candidates]:
+        def read(some: Sequence[Window]) -> Reading[list[Candidates]]:
             features = self._features(some)
-            return _in_characters(some, features, self.found(features, floor))
+            found = yield from self.found(features, floor)
+            return _in_characters(some, features, found)
 
         for example, by_window in self._pools(inputs, cut, len_of_window, read):
             yield example, capped(self.layout, self._joined(by_window), max(self.most, len(example.text)))
@@ -168,7 +183,7 @@ class SkeReader(ABC, Generic[Model]):
                     if len(numbers):
                         yield n, Asked(window, numbers, places[numbers])
 
-        def read(some: Sequence[Asked]) -> list[tuple[Integers, Parts]]:
+        def read(some: Sequence[Asked]) -> Reading[list[tuple[Integers, Parts]]]:
             features = self._features([asked.window for asked in some])
             rows, numbers = [], []
             for asked, feature in zip(some, features, strict=True):
@@ -179,7 +194,9 @@ class SkeReader(ABC, Generic[Model]):
                 numbers.append(asked.numbers[able])
             counts = [len(own) for own in rows]
             at = np.repeat(np.arange(len(some)), counts)
-            parts = self.said(features, at, np.concatenate(rows)) if len(at) else np.zeros((0, 0), np.float32)
+            parts = np.zeros((0, 0), np.float32)
+            if len(at):
+                parts = yield from self.said(features, at, np.concatenate(rows))
             return list(zip(numbers, np.split(parts, np.cumsum(counts)[:-1]), strict=True))
 
         for (example, given), by_window in self._pools(inputs, cut, lambda asked: len(asked.window.text), read):
@@ -200,7 +217,10 @@ class SkeReader(ABC, Generic[Model]):
         return self.featurizer.encode_all([window.text for window in some], [()] * len(some))
 
     def _pools(self, inputs: Any, cut: Any, size: Any, read: Any) -> Iterator[tuple[Any, list[Any]]]:
-        return read_in_pools(inputs, cut, size, read, batch_size=self.batch_size, pool=self.pool)
+        return read_in_pools(
+            inputs, cut, size, read,
+            batch_size=self.batch_size, pool=self.pool, ahead=ahead_on(self.model.device),
+        )  # fmt: skip
 
     def _joined(self, by_window: Sequence[Candidates]) -> Candidates:
         """The candidates of a text from those of its windows. A row that two of them have stays twice, since what one

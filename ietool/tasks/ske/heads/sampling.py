@@ -14,7 +14,7 @@ from ietool.tasks.ske.features.featurizer import Featurizer, unit_rows
 from ietool.tasks.ske.features.labelling import label_rows
 from ietool.tasks.ske.features.prior import facts_of
 from ietool.tasks.ske.recipe import SkeRecipe
-from ietool.training.batches import pad
+from ietool.training.batches import LONGEST, Width, pad
 from ietool.training.sets import WindowTable
 
 # Private-use characters stand for the two names while the text around them is rewritten.
@@ -30,7 +30,8 @@ class SkeTrainingSet(WindowTable):
     """
 
     def __init__(self, recipe: SkeRecipe, prepared: Path, *, rows: Sequence[int] | None = None) -> None:
-        super().__init__(prepared, ("ids", "words", "tags", "starts", "ends", "spans", "prior"), rows)
+        lists = ("ids", "words", "tags", "starts", "ends", "spans", "prior")
+        super().__init__(prepared, lists, rows, bucket=recipe.training.bucket)
         self.recipe = recipe
         self._texts = self.table.column("text")
         self.featurizer = Featurizer.open(prepared, priors=recipe.model.priors or recipe.sampling.replacement > 0)
@@ -83,8 +84,9 @@ class SkeTrainingSet(WindowTable):
         }  # fmt: skip
 
 
-def text_batch(items: list[dict[str, Any]]) -> dict[str, torch.Tensor]:
+def text_batch(items: list[dict[str, Any]], width: Width = LONGEST) -> dict[str, torch.Tensor]:
     """``ids``, ``words``, ``tags`` (B, L) and ``lengths`` (B,) of some items."""
     lengths = [len(item["ids"]) for item in items]
-    padded = {name: pad([item[name] for item in items], max(lengths)) for name in ("ids", "words", "tags")}
+    longest = width.of([item["ids"] for item in items])
+    padded = {name: pad([item[name] for item in items], longest) for name in ("ids", "words", "tags")}
     return padded | {"lengths": torch.tensor(lengths)}

@@ -20,6 +20,7 @@ from ietool.tasks.el import ElTask
 from ietool.tasks.el.data.example import Example
 from ietool.tasks.el.heads import reader as readers
 from ietool.tasks.el.prepare.preparation import KEPT
+from tests.apart import check_apart
 from tests.tasks.el.made import Made, MadeJoint, loud, loud_joint, prepare_joint
 
 TASK = ElTask()
@@ -81,6 +82,15 @@ def same(found: Iterable[Any], expected: Iterable[Any]) -> int:
             )
             count += 1
     return count
+
+
+@pytest.mark.parametrize("opened", KINDS, indirect=True)
+def test_a_device_of_its_own_says_the_same(opened: tuple[Any, Any, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    recipe, model, folder = opened
+    texts = texts_of(folder)[-6:]
+    assert check_apart(lambda: TASK.reader(recipe, model, folder), texts, LOW, monkeypatch, 4096) > 20
+    recipe.decode.given_mentions = True
+    assert check_apart(lambda: TASK.reader(recipe, model, folder), texts, LOW, monkeypatch, 4096) > 5
 
 
 @pytest.mark.parametrize("opened", KINDS, indirect=True)

@@ -83,7 +83,7 @@ def batch(texts: list[int], pairs: list[list[int]], padding: int = 0) -> dict[st
         "names": torch.stack([numbers(TYPES + 1, 5), numbers(WORDS, 5)], 1),
         "signals": torch.randn(5, SIGNALS, generator=random),
         "match_targets": (torch.rand(5, generator=random) < 0.4).float(), "borders": torch.tensor(spans(4)).T,
-        "mentions": torch.tensor(spans(len(pairs))).reshape(-1, 3).T,
+        "mentions": torch.tensor(spans(len(pairs)), dtype=torch.long).reshape(-1, 3).T,
         "type_targets": torch.tensor([-1, 2, 0, 1][: len(pairs)], dtype=torch.long),
         "pair_ids": ids(TOKENS, lengths), "pair_types": types, "pair_lengths": torch.tensor(lengths, dtype=torch.long),
         "pair_mentions": torch.tensor(owners, dtype=torch.long),

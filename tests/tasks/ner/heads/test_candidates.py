@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import copy
 from functools import cache
 from itertools import combinations, pairwise
 from pathlib import Path
@@ -22,6 +23,7 @@ from ietool.tasks.ner.data.reading import read_inputs
 from ietool.tasks.ner.heads.decoder import NerDecoder, Recognised
 from ietool.tasks.ner.heads.reader import NerReader
 from ietool.text.encoding import TextEncoder
+from tests.apart import check_apart
 from tests.tasks.ner.made import (
     TASK,
     Made,
@@ -107,6 +109,13 @@ def test_lower_floors_decode_to_the_same(made: Made, threshold: float | None) ->
         found = list(predictor.reader.propose(texts(), floor=Floor(floor)))
         assert [example for example, _ in found] == texts()
         assert [predictor.decoder.decode(x, own, decode) for x, own in found] == wanted
+
+
+@pytest.mark.parametrize(("floor", "room"), [(0.0, 4096), (0.3, 2)])
+def test_a_device_of_its_own_says_the_same(
+    made: Made, floor: float, room: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert check_apart(lambda: copy(reader_of(made.predictor)), texts(), Floor(floor), monkeypatch, room) > 10
 
 
 def test_a_lower_floor_only_adds(made: Made) -> None:

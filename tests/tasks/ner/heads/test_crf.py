@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from functools import partial
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 
@@ -14,13 +15,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ietool.core.candidates import PRODUCT, Candidates, Floor
+from ietool.core.pools import finished
 from ietool.nn.crf import CRF
 from ietool.tasks.ner.heads.crf.decode import CRFDecoder
 from ietool.tasks.ner.heads.crf.model import CRFModel
 from ietool.tasks.ner.heads.crf.reader import CRFReader
 from ietool.tasks.ner.heads.crf.recipe import CRFDecodeSection
 from ietool.tasks.ner.heads.crf.tagset import TagSet
-from tests.tasks.ner.made import by_window, parts_by_window
+from ietool.tasks.ner.heads.reader import Encoded
+from tests.tasks.ner.made import by_window, parts_by_window, spans_of
 
 Span = tuple[int, int, int]
 """First unit, the one behind the last, number of the type."""
@@ -88,7 +91,7 @@ class Case(NamedTuple):
         """A reader whose model gives the scores that it is given."""
         reader = CRFReader.__new__(CRFReader)
         own: Any = SimpleNamespace(crf=self.crf, out=torch.nn.Identity())
-        own.emissions = lambda h, inside: CRFModel.emissions(own, h, inside)
+        own.emissions = partial(CRFModel.emissions, own)
         reader.model, reader.tagset, reader.highest_probability = own, self.tagset, 0.0
         return reader
 
@@ -132,7 +135,7 @@ def test_spans_are_as_probable_as_all_paths_that_have_them(case: Case, floor: fl
     wanted = enumerate_paths(case.tagset, case.crf, case.emissions(0)).spans
     length = int(case.inside.sum())
     every = [(a, b, k) for k in range(case.tagset.types) for a in range(length) for b in range(a + 1, length + 1)]
-    chains = case.reader._read(case.scores, case.inside).chains
+    chains = finished(case.reader._read(Encoded(case.scores, case.inside, case.inside.numpy()))).chains
     said = chains.of(np.zeros(len(every), np.int64), np.array(every))
     assert said == pytest.approx([wanted.get(span, 0.0) for span in every], abs=1e-6)
     rows, probability, left_out = chains.above(0, floor, 1000)
@@ -153,9 +156,9 @@ def test_spans_are_as_probable_as_all_paths_that_have_them(case: Case, floor: fl
 @given(cases())
 def test_the_best_path_is_marked(case: Case) -> None:
     reader = case.reader
-    every = by_window(reader.found(case.scores, case.inside, Floor(0.0)))
-    path_alone = by_window(reader.found(case.scores, case.inside, Floor(parts={"path": 0.0})))
-    high = by_window(reader.found(case.scores, case.inside, Floor(0.999)))
+    every = by_window(spans_of(reader, case.scores, case.inside, Floor(0.0)))
+    path_alone = by_window(spans_of(reader, case.scores, case.inside, Floor(parts={"path": 0.0})))
+    high = by_window(spans_of(reader, case.scores, case.inside, Floor(0.999)))
     for n, (all_, path, few) in enumerate(zip(every, path_alone, high, strict=True)):
         wanted = enumerate_paths(case.tagset, case.crf, case.emissions(n))
         found = in_units(case, n, all_)
@@ -195,8 +198,8 @@ def test_rows_of_others_are_scored(case: Case) -> None:
 @given(cases(texts=1), st.sampled_from([0.0, 0.2, 0.5, 0.9]), st.sampled_from([0.0, 0.01, 0.2]))
 def test_decoding_is_the_best_path_above_the_threshold(case: Case, threshold: float, floor: float) -> None:
     decoder, decode = CRFDecoder(["甲", "乙"]), CRFDecodeSection(threshold=threshold)
-    (found,) = by_window(case.reader.found(case.scores, case.inside, Floor(min(floor, threshold))))
-    (narrow,) = by_window(case.reader.found(case.scores, case.inside, decoder.floor(decode)))
+    (found,) = by_window(spans_of(case.reader, case.scores, case.inside, Floor(min(floor, threshold))))
+    (narrow,) = by_window(spans_of(case.reader, case.scores, case.inside, decoder.floor(decode)))
     wanted = enumerate_paths(case.tagset, case.crf, case.emissions(0))
     chosen = decoder.chosen(found, decode)
     assert sorted(chosen) == sorted(decoder.chosen(narrow, decode))
@@ -227,11 +230,11 @@ def test_the_threshold_may_be_a_probability_that_was_found(scheme: str) -> None:
     crf = CRF(*tagset.allowed()).requires_grad_(False)
     scores = torch.randn(8, 12, len(tagset), generator=generator) * 2
     case, decoder, count = Case(tagset, crf, scores, torch.ones(8, 12, dtype=torch.bool)), CRFDecoder("甲乙"), 0
-    for n, found in enumerate(by_window(case.reader.found(case.scores, case.inside, Floor(0.0)))):
+    for n, found in enumerate(by_window(spans_of(case.reader, case.scores, case.inside, Floor(0.0)))):
         for value in found.parts[found.parts[:, 1] > 0, 0].tolist():
             decode = CRFDecodeSection(threshold=value)
             narrow = by_window(
-                case.reader.found(case.scores[n : n + 1], case.inside[n : n + 1], decoder.floor(decode))
+                spans_of(case.reader, case.scores[n : n + 1], case.inside[n : n + 1], decoder.floor(decode))
             )[0]
             assert decoder.chosen(narrow, decode) == decoder.chosen(found, decode)
             assert value in [p for _, _, _, p in decoder.chosen(found, decode)]
@@ -248,6 +251,6 @@ def test_a_floor_under_the_product_is_one_under_the_probability() -> None:
         torch.randn(1, 12, 5, generator=generator),
         torch.ones(1, 12) > 0,
     )
-    (found,) = by_window(case.reader.found(case.scores, case.inside, Floor(parts={PRODUCT: 0.3})))
-    (wanted,) = by_window(case.reader.found(case.scores, case.inside, Floor(0.3)))
+    (found,) = by_window(spans_of(case.reader, case.scores, case.inside, Floor(parts={PRODUCT: 0.3})))
+    (wanted,) = by_window(spans_of(case.reader, case.scores, case.inside, Floor(0.3)))
     assert found.rows.tolist() == wanted.rows.tolist() and len(found)

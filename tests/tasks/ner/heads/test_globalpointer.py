@@ -15,7 +15,7 @@ from ietool.tasks.ner.data.example import Example
 from ietool.tasks.ner.heads.globalpointer.decode import PointerDecoder
 from ietool.tasks.ner.heads.globalpointer.reader import PointerReader
 from ietool.tasks.ner.heads.globalpointer.recipe import PointerDecodeSection
-from tests.tasks.ner.made import Made, by_window, encoder_folder, examples, parts_by_window, span_scores
+from tests.tasks.ner.made import Made, by_window, encoder_folder, examples, parts_by_window, span_scores, spans_of
 
 
 @pytest.fixture(scope="module", params=["characters", "bert"])
@@ -43,8 +43,8 @@ def test_spans_above_the_floor(made: Made, floor: float) -> None:
     pieces = reader.featurizer.pieces(texts[:4])
     count, highest = 0, 0.0
     with torch.inference_mode():
-        h, inside = reader._encode(pieces)
-        found = by_window(reader.found(h, inside, Floor(floor)))
+        h, inside, _ = reader._encode(pieces)
+        found = by_window(spans_of(reader, h, inside, Floor(floor)))
         for n, own in enumerate(found):
             every = one_by_one(made, n)
             rows = {tuple(row): p for row, p in zip(own.rows.tolist(), own.parts[:, 0].tolist(), strict=True)}
@@ -60,7 +60,7 @@ def test_spans_above_the_floor(made: Made, floor: float) -> None:
             assert said[:, 0] == pytest.approx([p for _, p in sorted(one_by_one(made, n).items())], abs=1e-4)
         # Under the product a floor is to be reached.
         value = float(found[0].parts[:, 0].max(initial=0.5))
-        reached = by_window(reader.found(h, inside, Floor(parts={PRODUCT: value})))
+        reached = by_window(spans_of(reader, h, inside, Floor(parts={PRODUCT: value})))
         assert [p for own in reached for p in own.parts[:, 0].tolist() if p < value] == []
         assert value in reached[0].parts[:, 0].tolist() or not len(found[0])
 

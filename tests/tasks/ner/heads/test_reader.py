@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ietool.core.candidates import Floor
+from ietool.core.pools import Reading, finished
 from ietool.core.predicting import Predictor
 from ietool.errors import UserError
 from ietool.tasks.ner.data.example import Example
@@ -21,7 +22,7 @@ from ietool.tasks.ner.features.featurizer import LABELS, Labels
 from ietool.tasks.ner.heads.crf.model import CRFModel
 from ietool.tasks.ner.heads.crf.reader import CRFReader
 from ietool.tasks.ner.heads.decoder import Recognised
-from ietool.tasks.ner.heads.reader import NerReader, Spans
+from ietool.tasks.ner.heads.reader import Encoded, NerReader, Spans
 from ietool.text.windows import windows
 from tests.tasks.ner.made import TASK, Made, encoder_folder, examples, logsumexp, prepare_examples, small_recipe
 
@@ -112,7 +113,7 @@ def test_the_best_path_and_its_probabilities(predictor: Pair) -> None:
         with torch.inference_mode():
             h = reader.model.encode(ids, torch.tensor([len(piece.units)]), words, pos)[0]
             emissions = reader.model.out(h[inside]).tolist()
-            found = reader.found(*reader._encode([piece]), Floor(parts={"path": 0.0}))
+            found = finished(reader.found(reader._encode([piece]), Floor(parts={"path": 0.0})))
         # The entities state a path of the best score …
         place = {unit: k for k, unit in enumerate(inside)}
         rows = [(place[a], place[b - 1] + 1, kind) for a, b, kind in found.rows.tolist()]
@@ -157,7 +158,7 @@ def test_any_text(predictor: Pair, texts: list[str]) -> None:
     same(found, [next(predictor.predict([x])) for x in inputs])
     if pieces := reader.featurizer.pieces(texts):
         with torch.inference_mode():
-            spans = reader.found(*reader._encode(pieces), Floor(0.01))
+            spans = finished(reader.found(reader._encode(pieces), Floor(0.01)))
         for n, (first, behind, _) in zip(spans.text.tolist(), spans.rows.tolist(), strict=True):
             assert pieces[n].units.inside[first:behind].all()
 
@@ -186,9 +187,10 @@ def test_entities_on_the_border_of_windows_are_whole(
     text = "云" * shift + "林满在云" * 30
     ids = {int(reader.featurizer.reader.units(c).ids[0]): c for c in "林满在云"}
 
-    def found(h: torch.Tensor, inside: torch.Tensor, floor: Floor) -> Spans:
+    def found(encoded: Encoded, floor: Floor) -> Reading[Spans]:
+        yield
         some = []
-        for n, (own, within) in enumerate(zip(h.tolist(), inside, strict=True)):
+        for n, (own, within) in enumerate(zip(encoded.h.tolist(), encoded.within, strict=True)):
             text = "".join(ids[int(at)] for at in own[: int(within.sum())])
             some += [
                 (n, at, min(at + 2, len(text)), 0) for at in range(len(text)) if text[at : at + 2] in ("林满", "林")
@@ -196,7 +198,7 @@ def test_entities_on_the_border_of_windows_are_whole(
             some += [(n, 0, 1, 0)] * text.startswith("满")
         rows = np.array(some, np.int64).reshape(-1, 4)
         parts = np.array([(0.9, 1.0)] * len(rows), np.float32).reshape(-1, 2)
-        return Spans(rows[:, 0], rows[:, 1:], parts, np.zeros(len(h), np.int64))
+        return Spans(rows[:, 0], rows[:, 1:], parts, np.zeros(len(encoded.h), np.int64))
 
     monkeypatch.setattr(reader, "found", found)
     monkeypatch.setattr(reader.model, "encode", lambda ids, *_: ids)

@@ -14,12 +14,14 @@ import torch
 
 from ietool.core.candidate_files import read_candidates, write_candidates
 from ietool.core.candidates import PRODUCT, Candidates, Floor, merged, union
+from ietool.core.pools import finished
 from ietool.core.predicting import Predictor
 from ietool.tasks.qa import QaTask
 from ietool.tasks.qa.data.question import Passage, Question
 from ietool.tasks.qa.features.labels import LABELS
 from ietool.tasks.qa.heads.decoder import SPANS
 from ietool.tasks.qa.heads.voting import Answered, submitted, vote
+from tests.apart import check_apart
 from tests.tasks.qa.heads.conftest import HEADS, MakeReader
 from tests.tasks.qa.made import WEATHER, fact
 
@@ -62,7 +64,7 @@ def as_once(reader: Any, question: Question, decode: Any, *, labels: bool) -> An
     for passage, window in reader.windows(question):
         with torch.inference_mode():
             if reader.layout.parts == ("answer",):
-                (said,) = reader.found([window], Floor())
+                (said,) = finished(reader.found([window], Floor()))
                 found = [
                     (*span, value) for span, (value,) in zip(said.spans.tolist(), said.parts.tolist(), strict=True)
                 ]
@@ -109,6 +111,14 @@ def test_predictions_are_those_of_the_windows_best_spans(
 
 
 # -- lower floors
+
+
+@pytest.mark.parametrize(("head", "labels"), [("reader", True), ("span", True), ("span", False), ("mlm", False)])
+def test_a_device_of_its_own_says_the_same(
+    head: str, labels: bool, make_reader: MakeReader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    some = questions()[4:]
+    assert check_apart(lambda: make_reader(head, labels=labels)[1], some, Floor(0.01), monkeypatch, 4096) > 10
 
 
 @heads

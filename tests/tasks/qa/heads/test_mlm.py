@@ -15,6 +15,7 @@ from torch import Tensor
 from transformers import AutoConfig, AutoModelForMaskedLM, AutoTokenizer, BertForMaskedLM
 
 from ietool.core.candidates import Floor
+from ietool.core.pools import finished
 from ietool.errors import UserError
 from ietool.nn.pretrained import open_pretrained
 from ietool.tasks.qa import QaTask
@@ -321,7 +322,7 @@ def test_a_window_reads_as_the_article_does(
     recipe: MaskRecipe, model: MaskModel, prepared: Path, encoder: Path, reader: MaskTokens
 ) -> None:
     pieces = some_pieces(reader)
-    said = open_reader(recipe, model, prepared).found(pieces, Floor())
+    said = finished(open_reader(recipe, model, prepared).found(pieces, Floor()))
     for piece, one in zip(pieces, said, strict=True):
         inner = (one.spans - piece.start).tolist()
         found = [(*span, float(value)) for span, (value,) in zip(inner, one.parts, strict=True)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from copy import copy
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from ietool.tasks.ske import SkeTask
 from ietool.tasks.ske.data.example import Example
 from ietool.tasks.ske.heads.reader import MOST
 from ietool.text.spans import nearest_spans, rising_spans
+from tests.apart import check_apart
 from tests.tasks.ske.heads.test_decode import same
 from tests.tasks.ske.made import (
     Opened,
@@ -147,6 +149,14 @@ def test_rows_and_parts_are_what_the_layout_says(predictor: Opened, inputs: list
         assert (np.maximum(b, d) <= len(example.text)).all()
         assert set(label.tolist()) <= set(range(predictor.reader.labels))  # type: ignore[attr-defined]
         assert set(cut.tolist()) <= ({0} if len(example.text) <= 48 else {0, 1, 2, 3})
+
+
+@pytest.mark.parametrize("room", [4096, 2])
+def test_a_device_of_its_own_says_the_same(
+    predictor: Opened, inputs: list[Example], room: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inputs = [Example(x.text[:72]) for x in inputs]
+    assert check_apart(lambda: copy(predictor.reader), inputs, Floor(0.2), monkeypatch, room) > 20
 
 
 def test_given_rows_are_scored(predictor: Opened, inputs: list[Example]) -> None:

@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ietool.core.candidates import Floor
+from ietool.core.pools import Reading
 from ietool.errors import UserError
 from ietool.recipe_io import save_recipe
 from ietool.tasks.ske.data.example import Example
@@ -150,8 +151,9 @@ def test_a_name_cut_by_a_window_is_not_found_beside_the_whole(
         read.append(texts)
         return encode(texts, known)
 
-    def stub(features: object, floor: object) -> Found:
+    def stub(features: object, floor: object) -> Reading[Found]:
         """Of each window what it has of the name, as the object of 山."""
+        yield
         at, rows = [], []
         for number, part in enumerate(read[-1]):
             size = next((n for n in range(len(name), 2, -1) if name[:n] in part), 0)

@@ -12,10 +12,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ietool.nn.choice import known_cross_entropy
 from ietool.nn.encoder import encoder_settings, load_encoder, make_encoder
 from ietool.nn.pooling import span_means, span_vectors
 from ietool.tasks.el.features.assets import read_nil_types
@@ -33,6 +35,8 @@ from ietool.training.adversarial import bernoulli_divergence
 
 TOKENS = 4096
 """At most so many tokens of pairs, padding included, are encoded at once."""
+
+Sizes = npt.NDArray[np.int64]
 
 
 class CrossModel(MatchModel):
@@ -73,8 +77,9 @@ class CrossModel(MatchModel):
         return {"z": self._dropped(self.encoder(ids, inside)), "mask": inside}
 
     def link_logits(
-        self, ids: Tensor, token_types: Tensor, lengths: Tensor, spans: Tensor, types: Tensor, pair_features: Tensor
-    ) -> Tensor:
+        self, ids: Tensor, token_types: Tensor, lengths: Tensor, spans: Tensor, types: Tensor, pair_features: Tensor,
+        *, sizes: Sizes | None = None,
+    ) -> Tensor:  # fmt: skip
         """How well candidates fit: pairs of like length are encoded together.
 
         Args:
@@ -83,12 +88,13 @@ class CrossModel(MatchModel):
             spans: (2, P) first and last token of the mention.
             types: (P,) classes of the candidates' types.
             pair_features: (P, PAIR_FEATURES).
+            sizes: the lengths on the CPU, where they are known there.
 
         Returns:
             (P,) logits.
         """
         logits = self.link_outer.weight.new_zeros(len(lengths), dtype=torch.float32)
-        for rows, longest in _by_length(lengths):
+        for rows, longest in _by_length(lengths, sizes):
             inside = torch.arange(longest, device=ids.device) < lengths[rows][:, None]
             h = self.encoder(ids[rows, :longest], inside, token_types=token_types[rows, :longest])
             at = torch.arange(len(rows), device=ids.device)
@@ -111,7 +117,6 @@ class CrossModel(MatchModel):
         match_targets: Tensor,
         borders: Tensor,
         mentions: Tensor,
-        type_targets: Tensor,
         pair_ids: Tensor,
         pair_types: Tensor,
         pair_lengths: Tensor,
@@ -120,6 +125,8 @@ class CrossModel(MatchModel):
         entity_types: Tensor,
         pair_features: Tensor,
         link_targets: Tensor,
+        type_targets: Tensor | None = None,
+        pair_sizes: Sizes | None = None,
     ) -> dict[str, Tensor]:
         """The training loss.
 
@@ -129,9 +136,10 @@ class CrossModel(MatchModel):
             match_targets: (n,) 1 where the match is a mention.
             borders: (3, k) of text, first and last token of all annotated mentions.
             mentions: (3, m) of text, first and last token.
-            type_targets: (m,) class of a NIL mention, −1 where there is none.
+            type_targets: (m,) class of a NIL mention, −1 where there is none; None: there is none at all.
             pair_…, entity_types: as :func:`~ietool.tasks.el.heads.cross.pairs.pair_batch` gives them.
             link_targets: (P,) 1 where the candidate is the gold entity; a mention without any is NIL.
+            pair_sizes: (P,) lengths of the pairs on the CPU; they spare waiting for a GPU.
 
         Returns:
             ``loss``, ``mention_loss``, ``link_loss``, and what :meth:`divergence` compares.
@@ -142,24 +150,23 @@ class CrossModel(MatchModel):
         loss = mention_loss
         if self.borders is not None:
             loss = loss + border_loss(self.borders(encoded["z"]), borders, encoded["mask"])
-        links = self.link_logits(pair_ids, pair_types, pair_lengths, pair_spans, entity_types, pair_features)
+        links = self.link_logits(
+            pair_ids, pair_types, pair_lengths, pair_spans, entity_types, pair_features, sizes=pair_sizes
+        )
         count = mentions.shape[1]
         link_loss = listwise_loss(links, pair_mentions, link_targets, count) if len(links) else loss.new_zeros(())
         loss = loss + link_loss
-        if self.nil_type is not None:
-            typed = type_targets >= 0
-            if bool(typed.any()):
-                types = self.nil_type(span_vectors(encoded["z"], mentions[:, typed])).float()
-                loss = loss + F.cross_entropy(types, type_targets[typed])
+        if self.nil_type is not None and type_targets is not None:
+            loss = loss + known_cross_entropy(self.nil_type(span_vectors(encoded["z"], mentions)), type_targets)
         none = -log_partition(links, pair_mentions, count)
-        asked = pair_mentions.unique()
         return {
             "loss": loss,
             "mention_loss": mention_loss,
             "link_loss": link_loss,
             "match_logits": scores,
             "link_shares": links + none[pair_mentions],
-            "none_shares": none[asked],
+            "none_shares": none,  # 0 where a mention has no candidates
+            "ranked": torch.zeros_like(none).index_fill(0, pair_mentions, 1.0).sum(),
         }
 
     def divergence(self, first: dict[str, Tensor], second: dict[str, Tensor]) -> Tensor:
@@ -170,22 +177,23 @@ class CrossModel(MatchModel):
         for name in ("link_shares", "none_shares"):
             a, b = first[name], second[name]
             links = links + 0.5 * ((a.exp() - b.exp()) * (a - b)).sum()
-        return matches / max(len(first["match_logits"]), 1) + links / max(len(first["none_shares"]), 1)
+        return matches / max(len(first["match_logits"]), 1) + links / first["ranked"].clamp(min=1)
 
     def _dropped(self, x: Tensor) -> Tensor:
         return F.dropout(x, self.config.head_dropout, self.training)
 
 
-def _by_length(lengths: Tensor) -> Iterator[tuple[Tensor, int]]:
+def _by_length(lengths: Tensor, sizes: Sizes | None = None) -> Iterator[tuple[Tensor, int]]:
     """(rows, padded length) of batches of like length, the longest first; each of at most TOKENS, or one row."""
-    sizes = lengths.cpu().numpy()
+    sizes = lengths.cpu().numpy() if sizes is None else sizes
     order = np.argsort(-sizes, kind="stable")
+    there = torch.from_numpy(order).to(lengths.device, non_blocking=True)
     at = 0
     while at < len(order):
         longest = int(sizes[order[at]])
-        rows = order[at : at + max(1, TOKENS // max(longest, 1))]
+        rows = there[at : at + max(1, TOKENS // max(longest, 1))]
         at += len(rows)
-        yield torch.from_numpy(rows).to(lengths.device), longest
+        yield rows, longest
 
 
 def build(recipe: CrossRecipe, prepared: Path) -> CrossModel:

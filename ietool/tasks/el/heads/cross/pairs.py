@@ -12,7 +12,7 @@ from ietool.tasks.el.features.candidates import OVERLAPS, PRIORS
 from ietool.tasks.el.heads.cross.marking import mark
 from ietool.tasks.el.heads.linkable import Linkable
 from ietool.text.tokens import PairUnits, TokenReader
-from ietool.training.batches import columns, pad
+from ietool.training.batches import LONGEST, Width, columns, pad
 
 PAIR_FEATURES = PRIORS + 2 * OVERLAPS
 """Columns of :func:`pair_features`."""
@@ -38,7 +38,9 @@ def cut_second(pair: PairUnits, size: int) -> PairUnits:
     return PairUnits(pair.ids[kept], pair.types[kept], pair.part[kept], pair.starts[kept], pair.ends[kept])
 
 
-def pair_batch(reader: TokenReader, links: Sequence[Link], query: int, description: int) -> dict[str, torch.Tensor]:
+def pair_batch(
+    reader: TokenReader, links: Sequence[Link], query: int, description: int, width: Width = LONGEST
+) -> dict[str, torch.Tensor]:
     """The tensors of all (mention, candidate) pairs.
 
     Args:
@@ -46,6 +48,7 @@ def pair_batch(reader: TokenReader, links: Sequence[Link], query: int, descripti
         links: m mentions.
         query: characters around a mention that are read.
         description: tokens of a description that are read.
+        width: of the pairs.
 
     Returns:
         For P pairs of up to T tokens, ordered by mention: ``pair_ids`` and ``pair_types`` (P, T), ``pair_lengths``
@@ -67,7 +70,7 @@ def pair_batch(reader: TokenReader, links: Sequence[Link], query: int, descripti
         first, last = pair.of(0).span_of(start, end) or (0, 1)
         spans.append((first, last - 1))
     lengths = [len(pair) for pair in pairs]
-    longest = max(lengths, default=0)
+    longest = width.of(pairs)
     features = [pair_features(linked) for _, linked in links]
     return {
         "pair_ids": pad([pair.ids for pair in pairs], longest),

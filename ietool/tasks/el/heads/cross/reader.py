@@ -31,22 +31,30 @@ class CrossReader(LinkReader[CrossModel]):
     def fits(self, recipe: ElRecipe) -> bool:
         return isinstance(recipe, CrossRecipe)
 
-    def encode(self, features: Sequence[Features]) -> dict[str, torch.Tensor]:
-        lengths, device = [len(f.units) for f in features], self.model.device
-        ids = pad([f.units.ids for f in features], max(lengths)).to(device)
-        return self.model.encode(ids, torch.tensor(lengths, device=device))
+    def inputs(self, features: Sequence[Features]) -> dict[str, torch.Tensor]:
+        lengths = [len(f.units) for f in features]
+        return {"ids": pad([f.units.ids for f in features], max(lengths)), "lengths": torch.tensor(lengths)}
 
-    def ranked(
+    def encode(self, batch: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        return self.model.encode(batch["ids"], batch["lengths"])
+
+    def scores(
         self, texts: Sequence[str], links: Sequence[tuple[int, Linkable]], encoded: dict[str, torch.Tensor]
-    ) -> tuple[Shares, Sequence[float]]:
-        asked = [at for at, (_, linked) in enumerate(links) if len(linked.entities) >= self._fewest]
-        chosen = [(texts[links[at][0]], links[at][1]) for at in asked]
+    ) -> list[torch.Tensor]:
+        chosen = [(texts[links[at][0]], links[at][1]) for at in self._asked(links)]
+        return link_logits(self.model, self._section, cast(TokenReader, self.featurizer.reader), chosen)
+
+    def ranked(self, links: Sequence[tuple[int, Linkable]], scores: torch.Tensor) -> tuple[Shares, Sequence[float]]:
+        asked = self._asked(links)
         # A mention that is not asked about has no candidate, or one, which it means.
         shares = [np.ones(len(linked.entities), np.float32) for _, linked in links]
-        scores = link_logits(self.model, self._section, cast(TokenReader, self.featurizer.reader), chosen)
-        for at, share in zip(asked, softmax_shares(scores, [linked for _, linked in chosen]), strict=True):
+        for at, share in zip(asked, softmax_shares(scores, [links[at][1] for at in asked]), strict=True):
             shares[at] = share
         return shares, [none_of(share) for share in shares]
+
+    def _asked(self, links: Sequence[tuple[int, Linkable]]) -> list[int]:
+        """The numbers of the mentions of several candidates."""
+        return [at for at, (_, linked) in enumerate(links) if len(linked.entities) >= self._fewest]
 
 
 def open_reader(recipe: CrossRecipe, model: CrossModel, assets: Path) -> CrossReader:

@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, cast
 
-import torch
-
 from ietool.tasks.el.heads.cross.pairs import pair_batch
 from ietool.tasks.el.heads.cross.recipe import CrossRecipe
 from ietool.tasks.el.heads.linkable import Linkable
@@ -29,15 +27,19 @@ class CrossTrainingSet(ElTrainingSet):
             self._fewest == 1 or len(self.featurizer.candidates(mention[2])) >= self._fewest
         )
 
-    def collate(self, items: list[dict[str, Any]]) -> dict[str, torch.Tensor]:
+    def collate(self, items: list[dict[str, Any]]) -> dict[str, Any]:
         """One batch in the form that ``CrossModel.forward`` takes."""
         links: list[tuple[int, Linkable]] = [(at, link) for at, item in enumerate(items) for link in item["linkables"]]
         pairs = [(items[at]["text"], linked) for at, linked in links]
         reader, section = cast(TokenReader, self.featurizer.reader), self._section
+        ranking = pair_batch(reader, pairs, section.query, section.description, self.width)
         return {
-            "ids": pad([item["ids"] for item in items], max(len(item["ids"]) for item in items)),
+            "ids": pad([item["ids"] for item in items], self.width.of([item["ids"] for item in items])),
             "mentions": columns([(at, linked.units[0], linked.units[1] - 1) for at, linked in links], 3),
             **match_batch(items),
             **target_batch([linked for _, linked in links]),
-            **pair_batch(reader, pairs, section.query, section.description),
+            **ranking,
+            # On the CPU for good, where it is decided by them what is computed together; copied, since a worker moves
+            # the memory of the tensors that it sends.
+            "pair_sizes": ranking["pair_lengths"].numpy().copy(),
         }

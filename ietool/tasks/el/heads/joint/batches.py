@@ -9,15 +9,16 @@ import torch
 
 from ietool.tasks.el.features.candidates import OVERLAPS, PRIORS, Described
 from ietool.tasks.el.heads.linkable import Linkable
-from ietool.training.batches import columns, pad
+from ietool.training.batches import LONGEST, Width, columns, pad
 
 
-def link_batch(links: Sequence[tuple[int, Linkable]], longest: int) -> dict[str, torch.Tensor]:
+def link_batch(links: Sequence[tuple[int, Linkable]], longest: int, width: Width = LONGEST) -> dict[str, torch.Tensor]:
     """The tensors of mentions, pairs and entities.
 
     Args:
         links: (text's row in the batch, mention) of all mentions.
-        longest: L, characters of the batch's longest text.
+        longest: L, positions of the batch's texts.
+        width: of the descriptions.
 
     Returns:
         ``mentions`` (3, m), ``pairs`` (2, P), ``overlaps`` (P, L, OVERLAPS) uint8, ``priors`` (P, PRIORS), and the
@@ -46,15 +47,15 @@ def link_batch(links: Sequence[tuple[int, Linkable]], longest: int) -> dict[str,
         "pairs": columns(pairs, 2),
         "overlaps": torch.from_numpy(overlaps),
         "priors": torch.from_numpy(priors),
-        **entity_batch(entities),
+        **entity_batch(entities, width),
     }
 
 
-def entity_batch(entities: Sequence[Described]) -> dict[str, torch.Tensor]:
+def entity_batch(entities: Sequence[Described], width: Width = LONGEST) -> dict[str, torch.Tensor]:
     """The descriptions of some entities, padded: ``entity_characters``, ``_words``, ``_tags`` (E, M),
     ``_lengths``, ``_types`` (E,)."""
     lengths = [len(entity.characters) for entity in entities]
-    longest = max(lengths, default=0)
+    longest = width.of([entity.characters for entity in entities])
     return {
         "entity_characters": pad([entity.characters for entity in entities], longest),
         "entity_words": pad([entity.words for entity in entities], longest),

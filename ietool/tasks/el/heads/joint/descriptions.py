@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import torch
 
+from ietool.nn.transfer import sent
 from ietool.tasks.el.features.candidates import Described
 from ietool.tasks.el.heads.joint.batches import entity_batch
 from ietool.tasks.el.heads.joint.model import JointModel
@@ -28,8 +29,8 @@ class EncodedDescriptions:
         self._states: OrderedDict[int, torch.Tensor] = OrderedDict()
         self._characters = 0
 
-    def get(self, entities: Sequence[Described]) -> tuple[torch.Tensor, torch.Tensor]:
-        """(E, M, H) states of the entities, zero behind each length, and (E,) lengths."""
+    def get(self, entities: Sequence[Described]) -> torch.Tensor:
+        """(E, M, H) states of the entities, zero behind each length."""
         self._encode([entity for entity in entities if entity.row not in self._states])
         parts = []
         for entity in entities:
@@ -38,17 +39,18 @@ class EncodedDescriptions:
         while self._characters > self.CHARACTERS and len(self._states) > len(entities):
             _, dropped = self._states.popitem(last=False)
             self._characters -= len(dropped)
-        lengths = torch.tensor([len(part) for part in parts], device=self._model.device)
-        return torch.nn.utils.rnn.pad_sequence(parts, batch_first=True), lengths
+        return torch.nn.utils.rnn.pad_sequence(parts, batch_first=True)
 
     def _encode(self, new: list[Described]) -> None:
         new.sort(key=lambda entity: len(entity.characters))
         for at in range(0, len(new), self._batch_size):
             some = new[at : at + self._batch_size]
-            batch = {name: value.to(self._model.device) for name, value in entity_batch(some).items()}
+            here = entity_batch(some)
+            batch = sent(here, self._model.device)
             states = self._model.describe(
-                batch["entity_characters"], batch["entity_lengths"], batch["entity_words"], batch["entity_tags"]
-            )
+                batch["entity_characters"], batch["entity_lengths"], batch["entity_words"], batch["entity_tags"],
+                here["entity_lengths"].numpy(),
+            )  # fmt: skip
             for entity, rows in zip(some, states, strict=True):
                 # A copy: a view would keep the whole batch alive.
                 self._states[entity.row] = rows[: len(entity.characters)].clone()

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ietool.nn.attention import CrossAttention
+from ietool.nn.choice import known_cross_entropy
 from ietool.nn.dgcnn import Conv1d
 from ietool.nn.embedding import MixedEmbedding
 from ietool.nn.lstm import BiLSTM
@@ -27,6 +30,8 @@ from ietool.text.encoding import TextEncoder, character_sizes, open_vectors
 
 SHORT = 32
 """Descriptions of up to so many characters are padded to no more."""
+
+Sizes = npt.NDArray[np.int64]
 
 
 class JointModel(MatchModel):
@@ -99,11 +104,13 @@ class JointModel(MatchModel):
         logits: Tensor = self.pointers(F.dropout(encoded["z"], self.config.head_dropout, self.training)).float()
         return logits
 
-    def describe(self, characters: Tensor, lengths: Tensor, words: Tensor, tags: Tensor) -> Tensor:
-        """Descriptions (E, M) ids → (E, M, H)."""
+    def describe(
+        self, characters: Tensor, lengths: Tensor, words: Tensor, tags: Tensor, sizes: Sizes | None = None
+    ) -> Tensor:
+        """Descriptions (E, M) ids → (E, M, H); ``sizes`` are the lengths on the CPU, where they are known there."""
         size = characters.shape[1]
         out = self.link_outer.weight.new_zeros(*characters.shape, self.config.hidden_size)
-        for rows, longest in _by_length(lengths, size):
+        for rows, longest in _by_length(lengths, size, sizes):
             at = torch.arange(longest, device=characters.device)
             inside = (at < lengths[rows][:, None]).unsqueeze(-1).to(out.dtype)
             x = self.embedding(characters[rows, :longest], words[rows, :longest], tags[rows, :longest], inside)
@@ -121,6 +128,7 @@ class JointModel(MatchModel):
         pairs: Tensor,
         overlaps: Tensor,
         priors: Tensor,
+        sizes: Sizes | None = None,
     ) -> Tensor:
         """How well candidates fit.
 
@@ -130,12 +138,13 @@ class JointModel(MatchModel):
             pairs: (2, P) of mention and entity.
             overlaps: (P, L, OVERLAPS).
             priors: (P, PRIORS).
+            sizes: (P,) lengths of the descriptions on the CPU, where they are known there.
 
         Returns:
             (P,) logits.
         """
         logits = self.link_outer.weight.new_zeros(pairs.shape[1], dtype=torch.float32)
-        for rows, longest in _by_length(described_lengths[pairs[1]], described.shape[1]):
+        for rows, longest in _by_length(described_lengths[pairs[1]], described.shape[1], sizes):
             mention, entity = pairs[:, rows]
             scores = self._fit(
                 encoded,
@@ -200,9 +209,11 @@ class JointModel(MatchModel):
         entity_words: Tensor,
         entity_tags: Tensor,
         entity_types: Tensor,
-        type_targets: Tensor,
         pointer_targets: Tensor,
         borders: Tensor,
+        type_targets: Tensor | None = None,
+        entity_sizes: Sizes | None = None,
+        pair_sizes: Sizes | None = None,
     ) -> dict[str, Tensor]:
         """The training loss.
 
@@ -213,7 +224,8 @@ class JointModel(MatchModel):
             mentions, pairs, overlaps, priors: as :meth:`link_logits` takes them; pairs ordered by mention.
             borders: (3, k) of text, start and inclusive end of all annotated mentions.
             link_targets: (P,) 1 where the candidate is the gold entity; a mention without any is NIL.
-            type_targets: (m,) class of a NIL mention, −1 where there is none.
+            type_targets: (m,) class of a NIL mention, −1 where there is none; None: there is none at all.
+            entity_sizes, pair_sizes: (E,), (P,) lengths of the descriptions on the CPU; they spare waiting for a GPU.
 
         Returns:
             ``loss``, ``mention_loss``, ``link_loss``.
@@ -233,30 +245,28 @@ class JointModel(MatchModel):
             loss = loss + border_loss(self.borders(encoded["z"]), borders, encoded["mask"])
         link_loss = loss.new_zeros(())
         if pairs.shape[1]:
-            described = self.describe(entity_characters, entity_lengths, entity_words, entity_tags)
+            described = self.describe(entity_characters, entity_lengths, entity_words, entity_tags, entity_sizes)
             scores = self.link_logits(
-                encoded, mentions, described, entity_lengths, entity_types, pairs, overlaps, priors
+                encoded, mentions, described, entity_lengths, entity_types, pairs, overlaps, priors, pair_sizes
             )
             if self.config.loss == "pair":
                 link_loss = F.binary_cross_entropy_with_logits(scores, link_targets)
             else:
                 link_loss = listwise_loss(scores, pairs[0], link_targets, mentions.shape[1])
             loss = loss + link_loss
-        if self.nil_type is not None:
-            typed = type_targets >= 0
-            if bool(typed.any()):
-                types = self.nil_type(span_vectors(encoded["z"], mentions[:, typed])).float()
-                loss = loss + F.cross_entropy(types, type_targets[typed])
+        if self.nil_type is not None and type_targets is not None:
+            loss = loss + known_cross_entropy(self.nil_type(span_vectors(encoded["z"], mentions)), type_targets)
         return {"loss": loss, "mention_loss": mention_loss, "link_loss": link_loss}
 
 
-def _by_length(lengths: Tensor, longest: int) -> Iterator[tuple[Tensor, int]]:
+def _by_length(lengths: Tensor, longest: int, sizes: Sizes | None) -> Iterator[tuple[Tensor, int]]:
     """(rows, padded length) of the short and of the long ones: most descriptions are short, and the few long ones must
     not make all others as wide."""
-    short = lengths <= SHORT
-    for rows, width in ((short.nonzero().squeeze(1), min(SHORT, longest)), ((~short).nonzero().squeeze(1), longest)):
+    short = (lengths.cpu().numpy() if sizes is None else sizes) <= SHORT
+    for which, width in ((short, min(SHORT, longest)), (~short, longest)):
+        rows = torch.from_numpy(np.flatnonzero(which))
         if len(rows):
-            yield rows, width
+            yield rows.to(lengths.device, non_blocking=True), width
 
 
 def build(recipe: JointRecipe, prepared: Path) -> JointModel:

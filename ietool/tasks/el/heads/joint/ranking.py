@@ -6,11 +6,14 @@ from collections.abc import Sequence
 
 import torch
 
+from ietool.nn.transfer import sent
 from ietool.tasks.el.heads.joint.batches import link_batch
 from ietool.tasks.el.heads.joint.descriptions import EncodedDescriptions
 from ietool.tasks.el.heads.joint.model import JointModel
 from ietool.tasks.el.heads.linkable import Linkable
 from ietool.tasks.el.heads.ranking import pair_parts
+
+_NAMES = ("mentions", "entity_lengths", "entity_types", "pairs", "overlaps", "priors")
 
 
 def link_logits(
@@ -18,8 +21,8 @@ def link_logits(
     descriptions: EncodedDescriptions,
     links: Sequence[tuple[int, Linkable]],
     encoded: dict[str, torch.Tensor],
-) -> torch.Tensor:
-    """Logits (P,) of all pairs in their order, on the CPU, some hundred pairs at a time.
+) -> list[torch.Tensor]:
+    """Logits of all pairs in their order, on the device, some hundred pairs at a time.
 
     Args:
         links: (text's row in the batch, mention) of all mentions.
@@ -28,17 +31,19 @@ def link_logits(
     scores, longest = [], encoded["h"].shape[1]
     for part in pair_parts(links):
         entities = list({e.row: e for _, linked in part for e in linked.entities}.values())
-        described, lengths = descriptions.get(entities)
-        batch = {name: value.to(model.device) for name, value in link_batch(part, longest).items()}
+        described = descriptions.get(entities)
+        here = link_batch(part, longest)
+        batch = sent({name: here[name] for name in _NAMES}, model.device)
         logits = model.link_logits(
             encoded,
             batch["mentions"],
             described,
-            lengths,
+            batch["entity_lengths"],
             batch["entity_types"],
             batch["pairs"],
             batch["overlaps"],
             batch["priors"],
+            here["entity_lengths"][here["pairs"][1]].numpy(),
         )
-        scores.append(logits.cpu())
-    return torch.cat(scores) if scores else torch.zeros(0)
+        scores.append(logits)
+    return scores

@@ -20,7 +20,6 @@ from ietool.tasks.el.heads.linking import best_first
 from ietool.tasks.el.heads.mentions import PointerChance
 from ietool.tasks.el.heads.ranking import Shares, none_of, softmax_shares, split
 from ietool.tasks.el.heads.reader import LinkReader
-from ietool.tasks.el.heads.windows import match_spans
 from ietool.tasks.el.recipe import ElRecipe
 from ietool.training.batches import pad
 
@@ -37,21 +36,25 @@ class JointReader(LinkReader[JointModel]):
     def fits(self, recipe: ElRecipe) -> bool:
         return isinstance(recipe, JointRecipe) and self.model.config.mentions == self.kind
 
-    def encode(self, features: Sequence[Features]) -> dict[str, torch.Tensor]:
-        lengths, device = [len(f.units) for f in features], self.model.device
+    def inputs(self, features: Sequence[Features]) -> dict[str, torch.Tensor]:
+        lengths = [len(f.units) for f in features]
         longest = max(lengths)
-        return self.model.encode(
-            pad([f.units.ids for f in features], longest).to(device),
-            torch.tensor(lengths, device=device),
-            pad([f.units.words for f in features], longest).to(device),
-            pad([f.units.tags for f in features], longest).to(device),
-            match_spans(features).to(device),
-        )
+        return {
+            "ids": pad([f.units.ids for f in features], longest),
+            "lengths": torch.tensor(lengths),
+            "words": pad([f.units.words for f in features], longest),
+            "tags": pad([f.units.tags for f in features], longest),
+        }
 
-    def ranked(
+    def encode(self, batch: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        return self.model.encode(*(batch[name] for name in ("ids", "lengths", "words", "tags", "matches")))
+
+    def scores(
         self, texts: Sequence[str], links: Sequence[tuple[int, Linkable]], encoded: dict[str, torch.Tensor]
-    ) -> tuple[Shares, Sequence[float]]:
-        scores = link_logits(self.model, self.descriptions, links, encoded)
+    ) -> list[torch.Tensor]:
+        return link_logits(self.model, self.descriptions, links, encoded)
+
+    def ranked(self, links: Sequence[tuple[int, Linkable]], scores: torch.Tensor) -> tuple[Shares, Sequence[float]]:
         mentions = [linked for _, linked in links]
         if self.model.config.loss == "pair":  # each candidate by itself: none is what the best leaves
             shares = split(scores.sigmoid(), mentions)
@@ -67,9 +70,12 @@ class PointerReader(JointReader):
     chance = PointerChance()
     layout = layout_of(chance)
 
-    def matched(self, features: Sequence[Features], encoded: dict[str, torch.Tensor]) -> Parts:
-        p = (self.model.pointer_logits(encoded).sigmoid() * encoded["marks"]).cpu().numpy()
-        self.note(p)
+    def match_logits(self, batch: dict[str, torch.Tensor], encoded: dict[str, torch.Tensor]) -> torch.Tensor:
+        """(B, L, 2) probabilities of starts and ends."""
+        return self.model.pointer_logits(encoded).sigmoid() * encoded["marks"]
+
+    def matched(self, features: Sequence[Features], probabilities: np.ndarray) -> Parts:
+        p = probabilities
         window = np.repeat(np.arange(len(features)), [len(f.spans) for f in features])
         spans = np.concatenate([f.spans for f in features])
         first, last = window * p.shape[1] + spans[:, 0], window * p.shape[1] + spans[:, 1] - 1

@@ -41,15 +41,17 @@ class CRFModel(NerModel):
         self.crf = CRF(*tags.allowed(), scale=config.transition_scale)
         self.post_init()
 
-    def emissions(self, h: Tensor, inside: Tensor) -> tuple[Tensor, Tensor]:
+    def emissions(self, h: Tensor, inside: Tensor, longest: int | None = None) -> tuple[Tensor, Tensor]:
         """Scores of tags, (B, L, K), special tokens left out, and how many units each text has, (B,).
 
         Args:
             h: (B, T, H).
             inside: (B, T) bool, true for units that stand for characters.
+            longest: L, where it is known; a GPU is waited for to find it.
         """
         lengths = inside.sum(1)
-        order = inside.to(torch.uint8).argsort(dim=1, descending=True, stable=True)[:, : int(lengths.max())]
+        longest = int(lengths.max()) if longest is None else longest
+        order = inside.to(torch.uint8).argsort(dim=1, descending=True, stable=True)[:, :longest]
         h = h.gather(1, order.unsqueeze(2).expand(-1, -1, h.shape[2]))
         return self.out(h).float(), lengths
 
@@ -68,7 +70,7 @@ class CRFModel(NerModel):
         Returns:
             ``loss``: −log P(tags) summed over texts, a mean over units. And what :meth:`divergence` compares.
         """
-        emissions, counts = self.emissions(self.encode(ids, lengths, words, tags), inside)
+        emissions, counts = self.emissions(self.encode(ids, lengths, words, tags), inside, targets.shape[1])
         loss = self.crf.loss(emissions, counts, targets).sum() / counts.sum()
         return {"loss": loss, "emissions": emissions, "counts": counts}
 

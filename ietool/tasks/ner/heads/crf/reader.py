@@ -11,11 +11,13 @@ import numpy.typing as npt
 import torch
 
 from ietool.core.candidates import PRODUCT, Floor
+from ietool.core.pools import Reading
+from ietool.nn.transfer import Asked
 from ietool.tasks.ner.heads.crf.decode import LAYOUT, SpanProbability
 from ietool.tasks.ner.heads.crf.model import CRFModel
 from ietool.tasks.ner.heads.crf.recipe import CRFRecipe
 from ietool.tasks.ner.heads.crf.tagset import TagSet
-from ietool.tasks.ner.heads.reader import NerReader, Places, Spans
+from ietool.tasks.ner.heads.reader import Encoded, NerReader, Places, Spans
 from ietool.tasks.ner.recipe import NerRecipe
 
 
@@ -33,19 +35,20 @@ class CRFReader(NerReader[CRFModel]):
             return False
         return recipe.model.head.tags == self.model.config.tag_scheme
 
-    def found(self, h: torch.Tensor, inside: torch.Tensor, floor: Floor) -> Spans:
-        read = self._read(h, inside)
+    def found(self, encoded: Encoded, floor: Floor) -> Reading[Spans]:
+        read = yield from self._read(encoded)
+        batch = len(encoded.within)
         least = max(floor.of("probability"), floor.of(PRODUCT))
         text, rows = self.tagset.spans(read.paths)
         probability = read.chains.of(text, rows).astype(np.float32)
-        left_out = np.zeros(len(h), np.int64)
+        left_out = np.zeros(batch, np.int64)
         # Of a floor under ``path`` the best path alone is wanted, which costs a hundredth.
         if "path" in (floor.parts or {}):
             kept = probability >= np.float32(least)
             text, rows, probability = text[kept], rows[kept], probability[kept]
             return Spans(text, read.in_units(text, rows), _with_mark(probability, 1), left_out)
         found = [(text, rows, _with_mark(probability, 1))]
-        known, cuts = _numbered(text, rows), np.searchsorted(text, np.arange(len(h) + 1)).tolist()
+        known, cuts = _numbered(text, rows), np.searchsorted(text, np.arange(batch + 1)).tolist()
         for n, (low, high) in enumerate(pairwise(cuts)):
             others, said, more = read.chains.above(n, least, self.most)
             at = np.full(len(others), n)
@@ -61,28 +64,29 @@ class CRFReader(NerReader[CRFModel]):
         worth: np.ndarray = parts[:, 0] + 2.0 * parts[:, 1].astype(np.float64)
         return worth
 
-    def parts(self, h: torch.Tensor, inside: torch.Tensor, text: Places, rows: Places) -> np.ndarray:
-        read = self._read(h, inside)
+    def parts(self, encoded: Encoded, text: Places, rows: Places) -> Reading[np.ndarray]:
+        read = yield from self._read(encoded)
         place = np.cumsum(read.within, 1) - 1
         own = np.stack([place[text, rows[:, 0]], place[text, rows[:, 1] - 1] + 1, rows[:, 2]], 1)
         on = np.isin(_numbered(text, own), _numbered(*self.tagset.spans(read.paths)))
         return np.stack([read.chains.of(text, own), on], 1)
 
-    def _read(self, h: torch.Tensor, inside: torch.Tensor) -> _Read:
+    def _read(self, encoded: Encoded) -> Reading[_Read]:
         """What the CRF says of a batch."""
-        crf = self.model.crf
-        emissions, lengths = self.model.emissions(h, inside)
+        crf, units = self.model.crf, encoded.within.sum(1)
+        emissions, lengths = self.model.emissions(encoded.h, encoded.inside, int(units.max()))
         paths, chains = crf.best(emissions, lengths), crf.chains(emissions, lengths)
         single = chains.before + chains.behind - chains.partition[:, None, None]
         real = torch.arange(paths.shape[1], device=lengths.device) < lengths[:, None]
-        highest = float(single[:, :, 1:].amax(2).masked_fill(~real, -torch.inf).max().exp())
-        self.highest_probability = max(self.highest_probability, min(highest, 1.0))
-        transitions = crf.scores()[1].double().cpu().numpy()
-        scores, before, behind, partition = (x.double().cpu().numpy() for x in (emissions, *chains))
+        highest = single[:, :, 1:].amax(2).masked_fill(~real, -torch.inf).max().exp()
+        asked = Asked([highest, paths, crf.scores()[1], emissions, *chains])
+        yield
+        most, tags, transitions, scores, before, behind, partition = asked.wait()
+        self.highest_probability = max(self.highest_probability, min(float(most), 1.0))
         spans = SpanProbability(
-            self.tagset, transitions, scores, before, behind, partition, lengths.cpu().numpy()
+            self.tagset, transitions.astype(np.float64), scores.astype(np.float64), before, behind, partition, units
         )  # fmt: skip
-        return _Read(spans, paths.cpu().numpy(), inside.cpu().numpy())
+        return _Read(spans, tags, encoded.within)
 
 
 class _Read(NamedTuple):

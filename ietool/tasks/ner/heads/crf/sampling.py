@@ -20,14 +20,14 @@ class CRFTrainingSet(NerTrainingSet):
     """Windows with tags."""
 
     def __init__(self, recipe: CRFRecipe, prepared: Path, *, rows: Sequence[int] | None = None) -> None:
-        super().__init__(prepared, rows)
+        super().__init__(recipe, prepared, rows)
         self._tags = TagSet(len(Labels.load(prepared).types), recipe.model.head.tags)
 
     def collate(self, items: list[dict[str, Any]]) -> dict[str, torch.Tensor]:
         """One batch in the form that ``CRFModel.forward`` takes."""
         counts = [int(item["inside"].sum()) for item in items]
         tags = [self._tags.encode(_compact(item), count) for item, count in zip(items, counts, strict=True)]
-        return inputs_of(items) | {"targets": pad(tags, max(counts))}
+        return inputs_of(items, self.width) | {"targets": pad(tags, self.width.of(tags))}
 
 
 def _compact(item: dict[str, Any]) -> np.ndarray:

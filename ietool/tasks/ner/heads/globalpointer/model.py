@@ -45,7 +45,7 @@ class PointerModel(NerModel):
 
     def forward(
         self, ids: Tensor, lengths: Tensor, inside: Tensor, positives: Tensor, words: Tensor | None = None,
-        tags: Tensor | None = None,
+        tags: Tensor | None = None, groups: Tensor | None = None,
     ) -> dict[str, Tensor]:  # fmt: skip
         """The training loss.
 
@@ -54,12 +54,13 @@ class PointerModel(NerModel):
             lengths: (B,) units with special tokens.
             inside: (B, T) bool.
             positives: (4, n) of (text, type, first unit, last unit).
+            groups: as :func:`multilabel_loss` takes them.
 
         Returns:
             ``loss``: summed over types, a mean over texts. And what :meth:`divergence` compares.
         """
         scores = self.spans(self.encode(ids, lengths, words, tags), inside)
-        return {"loss": multilabel_loss(scores, positives).total, **scores._asdict()}
+        return {"loss": multilabel_loss(scores, positives, groups=groups).total, **scores._asdict()}
 
     def divergence(self, first: dict[str, Tensor], second: dict[str, Tensor]) -> Tensor:
         """What divides two passes over the same batch, for R-Drop: the spans of all types, a mean over texts."""

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
 
 from ietool.core.candidates import PRODUCT, Floor
-from ietool.nn.above import Above, above
+from ietool.core.pools import Reading
+from ietool.nn.above import AboveFloor
+from ietool.nn.transfer import Asked, sent
 from ietool.tasks.ner.heads.globalpointer.decode import LAYOUT
 from ietool.tasks.ner.heads.globalpointer.model import PointerModel
 from ietool.tasks.ner.heads.globalpointer.recipe import PointerRecipe
-from ietool.tasks.ner.heads.reader import NerReader, Places, Spans
+from ietool.tasks.ner.heads.reader import Encoded, NerReader, Places, Spans
 from ietool.tasks.ner.recipe import NerRecipe
 
 
@@ -24,29 +27,40 @@ class PointerReader(NerReader[PointerModel]):
     def fits(self, recipe: NerRecipe) -> bool:
         return isinstance(recipe, PointerRecipe) and isinstance(self.model, PointerModel)
 
-    def found(self, h: torch.Tensor, inside: torch.Tensor, floor: Floor) -> Spans:
-        scores = self.model.spans(h, inside)
-        texts, length = len(h), h.shape[1]
-        sentences = torch.arange(texts, device=h.device)
-        hits: list[Above] = []
+    def found(self, encoded: Encoded, floor: Floor) -> Reading[Spans]:
+        scores = self.model.spans(encoded.h, encoded.inside)
+        texts, length = encoded.within.shape
+        sentences = torch.arange(texts, device=encoded.h.device)
+
+        def probability(kind: int) -> torch.Tensor:
+            return scores.dense(sentences, torch.full_like(sentences, kind)).sigmoid().flatten(1)
+
+        highest: list[torch.Tensor] = []
+        hits: list[AboveFloor] = []
         # One type at a time: all spans of all types at once are gigabytes where texts are long.
         for kind in range(self.types):
-            probability = scores.dense(sentences, torch.full_like(sentences, kind)).sigmoid()
-            self.highest_probability = max(self.highest_probability, float(probability.max()))
-            hits.append(above(probability.flatten(1), floor.of("probability"), self.most))
-        text, place, value = (torch.cat(x).cpu().numpy() for x in zip(*(hit[:3] for hit in hits), strict=True))
-        kinds = np.repeat(np.arange(self.types), [len(hit.text) for hit in hits])
+            of_kind = probability(kind)
+            highest.append(of_kind.max())
+            hits.append(AboveFloor(of_kind, floor.of("probability"), self.most, partial(probability, kind)))
+        asked = Asked([*highest, *(tensor for hit in hits for tensor in hit.tensors)])
+        yield
+        arrays = iter(asked.wait())
+        self.highest_probability = max(self.highest_probability, *(float(next(arrays)) for _ in highest))
+        found = [hit.found([next(arrays) for _ in hit.tensors]) for hit in hits]
+        text, place, value = (np.concatenate(x) for x in zip(*(one[:3] for one in found), strict=True))
+        kinds = np.repeat(np.arange(self.types), [len(one.text) for one in found])
         rows = np.stack([place // length, place % length + 1, kinds], 1)
-        left_out = sum((hit.left_out for hit in hits), torch.zeros_like(sentences)).cpu().numpy()
+        left_out = np.sum([one.left_out for one in found], 0)
         reached = value >= np.float32(floor.of(PRODUCT))
         return Spans(text[reached], rows[reached], value[reached, None], left_out)
 
-    def parts(self, h: torch.Tensor, inside: torch.Tensor, text: Places, rows: Places) -> np.ndarray:
-        scores = self.model.spans(h, inside)
-        at, first, last, kind = (
-            torch.from_numpy(x).to(h.device) for x in (text, rows[:, 0], rows[:, 1] - 1, rows[:, 2])
-        )
-        said: np.ndarray = scores.at(at, first, last).gather(1, kind[:, None]).sigmoid().cpu().numpy()
+    def parts(self, encoded: Encoded, text: Places, rows: Places) -> Reading[np.ndarray]:
+        scores = self.model.spans(encoded.h, encoded.inside)
+        places = torch.from_numpy(np.stack([text, rows[:, 0], rows[:, 1] - 1, rows[:, 2]]))
+        at, first, last, kind = sent({"places": places}, encoded.h.device)["places"]
+        asked = Asked([scores.at(at, first, last).gather(1, kind[:, None]).sigmoid()])
+        yield
+        (said,) = asked.wait()
         return said
 
 

@@ -8,6 +8,8 @@ from typing import Any
 
 import torch
 
+from ietool.nn.global_pointer import groups_of
+from ietool.tasks.ner.features.featurizer import Labels
 from ietool.tasks.ner.heads.globalpointer.recipe import PointerRecipe
 from ietool.tasks.ner.heads.sampling import NerTrainingSet, inputs_of
 from ietool.training.batches import columns
@@ -17,7 +19,8 @@ class PointerTrainingSet(NerTrainingSet):
     """Windows with spans."""
 
     def __init__(self, recipe: PointerRecipe, prepared: Path, *, rows: Sequence[int] | None = None) -> None:
-        super().__init__(prepared, rows)
+        super().__init__(recipe, prepared, rows)
+        self._types = len(Labels.load(prepared).types)
 
     def collate(self, items: list[dict[str, Any]]) -> dict[str, torch.Tensor]:
         """One batch in the form that ``PointerModel.forward`` takes."""
@@ -26,4 +29,6 @@ class PointerTrainingSet(NerTrainingSet):
             for at, item in enumerate(items)
             for first, behind, kind in item["rows"].tolist()
         ]
-        return inputs_of(items) | {"positives": columns(places, 4)}
+        positives = columns(places, 4)
+        # Known here, since a GPU would be waited for to find them.
+        return inputs_of(items, self.width) | {"positives": positives, "groups": groups_of(positives, self._types)}

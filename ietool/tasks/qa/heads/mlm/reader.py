@@ -11,6 +11,8 @@ import torch
 
 from ietool.core.candidates import PRODUCT, Floor
 from ietool.core.fit import check_fit
+from ietool.core.pools import Reading
+from ietool.nn.transfer import Asked, sent
 from ietool.runs.entry import RECIPE_FILE
 from ietool.tasks.qa.data.question import Question
 from ietool.tasks.qa.heads.mlm.decode import LAYOUT
@@ -22,6 +24,8 @@ from ietool.tasks.qa.heads.reading import QaReader, Said
 
 Floats = npt.NDArray[np.floating]
 Ints = npt.NDArray[np.integer]
+
+_Masks = tuple[PairWindow, Ints, Floats, Floats]
 
 _NONE = np.zeros(0, np.float32)
 _NOTHING = Said(np.zeros((0, 2), np.int32), np.zeros((0, 1), np.float32), _NONE)
@@ -42,10 +46,10 @@ class MaskReader(QaReader[PairWindow]):
     def size(self, window: PairWindow) -> int:
         return len(window.units)
 
-    def found(self, windows: Sequence[PairWindow], floor: Floor) -> list[Said]:
+    def found(self, windows: Sequence[PairWindow], floor: Floor) -> Reading[list[Said]]:
         least = max(floor.of("answer"), floor.of(PRODUCT))
         said = []
-        for window, at, p, stops in self._read(windows):
+        for window, at, p, stops in (yield from self._read(windows)):
             units = window.units
             found = follow(p, stops, units.ids[at], units.starts[at], units.ends[at], self.longest)
             if found is None or found[2] <= least:
@@ -56,9 +60,9 @@ class MaskReader(QaReader[PairWindow]):
             said.append(Said(spans, np.array([[value]], np.float32), _NONE))
         return said
 
-    def parts(self, windows: Sequence[PairWindow], spans: Sequence[npt.NDArray[np.int32]]) -> list[Said]:
+    def parts(self, windows: Sequence[PairWindow], spans: Sequence[npt.NDArray[np.int32]]) -> Reading[list[Said]]:
         said = []
-        for (window, at, p, stops), wanted in zip(self._read(windows), spans, strict=True):
+        for (window, at, p, stops), wanted in zip((yield from self._read(windows)), spans, strict=True):
             tokens = window.units.of(1).spans_of(wanted - window.start)
             # Tokens of the passage as columns of p: those that stand for characters are all there, in order.
             first, last = np.searchsorted(at, tokens[:, 0]), np.searchsorted(at, tokens[:, 1])
@@ -69,15 +73,18 @@ class MaskReader(QaReader[PairWindow]):
             said.append(Said(wanted, np.array(values, np.float32).reshape(-1, 1), _NONE))
         return said
 
-    def _read(self, windows: Sequence[PairWindow]) -> Iterator[tuple[PairWindow, Ints, Floats, Floats]]:
+    def _read(self, windows: Sequence[PairWindow]) -> Reading[Iterator[_Masks]]:
         """Each window with the places of its passage's K tokens, (n, K) their probabilities behind each mask, below
         zero for what no answer may hold, and (n,) those of the token that ends an answer."""
-        batch = {name: value.to(self.model.device) for name, value in batch_of(windows).items()}
+        batch = sent(batch_of(windows) | {"stop": torch.tensor([self.tokens.stop])}, self.model.device)
+        stop = self.model.rows(batch.pop("stop")).long()
         p = self.model.read(**batch).softmax(-1)  # (B, n, V)
         rows = self.model.rows(batch["ids"]).long().unsqueeze(1).expand(-1, p.shape[1], -1)
-        of_tokens = p.gather(2, rows).cpu().numpy()  # (B, n, T)
-        stop = self.model.rows(torch.tensor(self.tokens.stop, device=p.device))
-        of_stop = p[:, :, int(stop)].cpu().numpy()
+        asked = Asked([p.gather(2, rows), p.index_select(2, stop)[..., 0]])  # (B, n, T) and (B, n)
+        yield
+        return self._masks(windows, *asked.wait())
+
+    def _masks(self, windows: Sequence[PairWindow], of_tokens: Floats, of_stop: Floats) -> Iterator[_Masks]:
         for window, tokens, stops in zip(windows, of_tokens, of_stop, strict=True):
             at = np.flatnonzero(window.passage)
             p_at = tokens[:, at]

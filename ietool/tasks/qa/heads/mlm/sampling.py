@@ -31,7 +31,7 @@ class MaskTrainingSet(PairTrainingSet):
             tokens = self.answer(item, pair)
             if tokens is not None:
                 row[: len(tokens)] = torch.tensor(tokens)
-        return {**batch_of(pairs), "targets": targets}
+        return {**batch_of(pairs, self.width), "targets": targets}
 
     def answer(self, item: dict[str, Any], pair: PairWindow) -> list[int] | None:
         """The tokens behind the masks: an answer as it stands in the passage and what ends it, as many as there are

@@ -17,7 +17,7 @@ def focal_loss(probabilities: Tensor, gold: Tensor, inside: Tensor, alpha: float
     right = torch.where(gold > 0, p, 1 - p)
     weight = torch.where(gold > 0, alpha, 1 - alpha)
     each = -weight * (1 - right) ** gamma * right.log()
-    return each.sum(-1)[inside].sum() / inside.sum()
+    return (each.sum(-1) * inside).sum() / inside.sum()
 
 
 def choice_loss(logits: Tensor, gold: Tensor, inside: Tensor) -> Tensor:

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from transformers import PretrainedConfig, PreTrainedModel
 
 from ietool.nn.attention import AdditivePooling
+from ietool.nn.choice import known_cross_entropy
 from ietool.nn.dgcnn import DGCNNBlock
 from ietool.nn.embedding import MixedEmbedding
 from ietool.tasks.qa.features.cooccurrence import COOCCURRENCE, SCALE
@@ -149,13 +150,15 @@ class QaModel(PreTrainedModel):
         none = lifted.new_zeros(lifted.shape[0], 1, 2)
         return torch.cat([lifted, none], 1).softmax(1)[:, :-1]
 
-    def forward(self, targets: Tensor, has_answer: Tensor, label_targets: Tensor, **batch: Tensor) -> dict[str, Tensor]:
+    def forward(
+        self, targets: Tensor, has_answer: Tensor, label_targets: Tensor | None = None, **batch: Tensor
+    ) -> dict[str, Tensor]:
         """The training loss of a batch of :meth:`read`.
 
         Args:
             targets: (3, k) of pair, position and 0 for start or 1 for end, of all occurrences of the answer.
             has_answer: (B,) 1 where the passage has one.
-            label_targets: (B,) class of a YES_NO answer, −1: none.
+            label_targets: (B,) class of a YES_NO answer, −1: none; None: none at all.
         """
         spans, gate, labels = self.read(**batch)
         inside = _inside(batch["characters"], batch["lengths"])
@@ -165,8 +168,8 @@ class QaModel(PreTrainedModel):
             loss = focal_loss(self.probabilities(spans, gate, batch["lengths"]), gold, inside)
         else:
             loss = choice_loss(spans + gate[:, None, None], gold, inside)
-        if labels is not None and bool((label_targets >= 0).any()):
-            loss = loss + F.cross_entropy(labels, label_targets, ignore_index=-1)
+        if labels is not None and label_targets is not None:
+            loss = loss + known_cross_entropy(labels, label_targets)
         return {"loss": loss}
 
 

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from ietool.core.fit import check_fit
+from ietool.nn.transfer import sent
 from ietool.runs.entry import RECIPE_FILE
 from ietool.tasks.qa.data.question import Question
 from ietool.tasks.qa.features.featurizer import Features, Featurizer, chosen
@@ -49,7 +50,7 @@ class CharacterReader(EndpointReader[CharacterWindow]):
         return window.end - window.start
 
     def read(self, windows: Sequence[CharacterWindow]) -> Read:
-        batch = {name: x.to(self.model.device) for name, x in batch_of([w.features for w in windows]).items()}
+        batch = sent(batch_of([w.features for w in windows]), self.model.device)
         logits, gate, labels = self.model.read(**batch)
         p = self.model.probabilities(logits, gate, batch["lengths"])
         at = torch.arange(p.shape[1] + 1, device=p.device).unsqueeze(0)

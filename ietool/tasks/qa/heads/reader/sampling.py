@@ -14,7 +14,7 @@ from ietool.tasks.qa.features.cooccurrence import COOCCURRENCE
 from ietool.tasks.qa.features.featurizer import Features
 from ietool.tasks.qa.heads.reader.recipe import ReaderRecipe
 from ietool.tasks.qa.heads.reader.rows import COLUMNS
-from ietool.training.batches import columns, pad
+from ietool.training.batches import LONGEST, Width, columns, known_targets, pad
 from ietool.training.sets import WindowTable
 
 
@@ -22,7 +22,7 @@ class QaTrainingSet(WindowTable):
     """The pairs of question and passage, memory-mapped; windows are drawn by (seed, epoch, index) alone."""
 
     def __init__(self, recipe: ReaderRecipe, prepared: Path, *, rows: Sequence[int] | None = None) -> None:
-        super().__init__(prepared, tuple(COLUMNS), rows)
+        super().__init__(prepared, tuple(COLUMNS), rows, bucket=recipe.training.bucket)
         self.recipe = recipe
         self.lengths = np.minimum(self.lengths, recipe.data.window)  # type: ignore[assignment]
         self._labels = self.table.column("label").to_numpy()
@@ -63,17 +63,17 @@ class QaTrainingSet(WindowTable):
             for place in {(at, at_, side) for span in item["spans"].tolist() for side, at_ in enumerate(span)}
         ]
         return {
-            **batch_of([item["features"] for item in items]),
+            **batch_of([item["features"] for item in items], self.width),
             "targets": columns(sorted(targets), 3),
             "has_answer": torch.tensor([float(len(item["spans"]) > 0) for item in items]),
-            "label_targets": torch.tensor([item["label"] for item in items]),
+            **known_targets("label_targets", [item["label"] for item in items]),
         }
 
 
-def batch_of(features: Sequence[Features]) -> dict[str, torch.Tensor]:
+def batch_of(features: Sequence[Features], width: Width = LONGEST) -> dict[str, torch.Tensor]:
     """The tensors that ``QaModel.read`` takes."""
-    longest = max(len(f.passage[0]) for f in features)
-    question = max(len(f.question[0]) for f in features)
+    longest = width.of([f.passage[0] for f in features])
+    question = width.of([f.question[0] for f in features])
     shared = np.zeros((len(features), longest, COOCCURRENCE), np.uint8)
     for row, f in zip(shared, features, strict=True):
         row[: len(f.shared)] = f.shared

@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
+from ietool.nn.choice import known_cross_entropy
 from ietool.nn.encoder import EncoderConfig, encoder_settings, load_encoder, make_encoder
 from ietool.tasks.qa.features.labels import LABELLED, LABELS
 from ietool.tasks.qa.heads.span.recipe import SpanRecipe
@@ -74,14 +75,16 @@ class SpanModel(PreTrainedModel):
         p[:, 0] = 0
         return p
 
-    def forward(self, targets: Tensor, known: Tensor, label_targets: Tensor, **batch: Tensor) -> dict[str, Tensor]:
+    def forward(
+        self, targets: Tensor, known: Tensor, label_targets: Tensor | None = None, **batch: Tensor
+    ) -> dict[str, Tensor]:
         """The training loss of a batch of :meth:`read`: −log of the probability that is given to the gold starts and
         ends, any of them being right.
 
         Args:
             targets: (3, k) of pair, token and 0 for start or 1 for end; token 0 where there is no answer.
             known: (B,) 0 where the tokens do not show what is gold: such a pair does not count.
-            label_targets: (B,) class of a YES_NO answer, −1: none.
+            label_targets: (B,) class of a YES_NO answer, −1: none; None: none at all.
         """
         logits, labels = self.read(**batch)
         gold = torch.zeros_like(logits, dtype=torch.bool)
@@ -89,8 +92,8 @@ class SpanModel(PreTrainedModel):
         wanted = logits.masked_fill(~gold, _NEVER).logsumexp(1)
         each = ((logits.logsumexp(1) - wanted) * known[:, None]).sum(-1)
         loss = each.sum() / known.sum().clamp(min=1)
-        if labels is not None and bool((label_targets >= 0).any()):
-            loss = loss + F.cross_entropy(labels, label_targets, ignore_index=-1)
+        if labels is not None and label_targets is not None:
+            loss = loss + known_cross_entropy(labels, label_targets)
         return {"loss": loss, "logits": logits}
 
     def divergence(self, first: dict[str, Tensor], second: dict[str, Tensor]) -> Tensor:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from ietool.core.fit import check_fit
+from ietool.nn.transfer import sent
 from ietool.runs.entry import RECIPE_FILE
 from ietool.tasks.qa.data.question import Question
 from ietool.tasks.qa.heads.decoder import SPANS
@@ -35,12 +36,13 @@ class SpanReader(EndpointReader[PairWindow]):
         return len(window.units)
 
     def read(self, windows: Sequence[PairWindow]) -> Read:
-        device = self.model.device
-        batch = {name: value.to(device) for name, value in batch_of(windows).items()}
+        here = batch_of(windows)
+        for side in ("starts", "ends"):
+            here[side] = pad([getattr(window.units, side) for window in windows], here["ids"].shape[1])
+        batch = sent(here, self.model.device)
+        starts, ends = batch.pop("starts"), batch.pop("ends")
         logits, labels = self.model.read(**batch)
         p = self.model.probabilities(logits)
-        starts = pad([window.units.starts for window in windows], p.shape[1]).to(device)
-        ends = pad([window.units.ends for window in windows], p.shape[1]).to(device)
         return Read(p, starts, ends, None if labels is None else labels.softmax(-1))
 
     def best(self, read: Read, least: Least, count: int = SPANS) -> Best:

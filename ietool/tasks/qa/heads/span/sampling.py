@@ -8,7 +8,7 @@ import torch
 
 from ietool.tasks.qa.heads.pair_sampling import PairTrainingSet
 from ietool.tasks.qa.heads.pairs import batch_of
-from ietool.training.batches import columns
+from ietool.training.batches import columns, known_targets
 
 
 class SpanTrainingSet(PairTrainingSet):
@@ -24,8 +24,8 @@ class SpanTrainingSet(PairTrainingSet):
             known[at] = is_known
             targets |= {(at, place, side) for span in found or [[0, 0]] for side, place in enumerate(span)}
         return {
-            **batch_of(pairs),
+            **batch_of(pairs, self.width),
             "targets": columns(sorted(targets), 3),
             "known": known,
-            "label_targets": torch.tensor([int(self.labels[item["row"]]) for item in items]),
+            **known_targets("label_targets", [int(self.labels[item["row"]]) for item in items]),
         }

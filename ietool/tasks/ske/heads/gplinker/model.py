@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ietool.nn.global_pointer import EfficientGlobalPointer, Scores, multilabel_loss
+from ietool.nn.global_pointer import EfficientGlobalPointer, Scores, log_sums_of, multilabel_loss
 from ietool.tasks.ske.heads.base import SkeConfig, SkeModel, filled, settings_of
 from ietool.tasks.ske.heads.gplinker.recipe import LinkRecipe
 from ietool.training.adversarial import bernoulli_divergence
@@ -67,7 +67,8 @@ class LinkModel(SkeModel):
     def forward(
         self, ids: Tensor, lengths: Tensor, entity_targets: Tensor, head_targets: Tensor, tail_targets: Tensor,
         words: Tensor | None = None, tags: Tensor | None = None, head_marks: Tensor | None = None,
-        tail_marks: Tensor | None = None,
+        tail_marks: Tensor | None = None, entity_groups: Tensor | None = None, head_groups: Tensor | None = None,
+        tail_groups: Tensor | None = None,
     ) -> dict[str, Tensor]:  # fmt: skip
         """The training loss.
 
@@ -75,6 +76,7 @@ class LinkModel(SkeModel):
             entity_targets: (4, n) of (sentence, 0 subject | 1 object, first, last).
             head_targets, tail_targets: (4, n) of (sentence, label, position of the subject, of the object).
             head_marks, tail_marks: the same of links that the index knows.
+            entity_groups, head_groups, tail_groups: as :func:`multilabel_loss` takes them.
 
         Returns:
             ``loss``, ``entity_loss``, ``link_loss``; and scores for :meth:`divergence`.
@@ -83,15 +85,16 @@ class LinkModel(SkeModel):
         weights: tuple[Tensor | None, Tensor | None] = (None, None)
         if self.known is not None:
             weights = (self.known[0], self.known[1])
-        entity = multilabel_loss(links.entity, entity_targets)
-        heads = multilabel_loss(links.heads, head_targets, head_marks, weights[0])
-        tails = multilabel_loss(links.tails, tail_targets, tail_marks, weights[1])
+        sums = log_sums_of([links.entity, links.heads, links.tails])
+        entity = multilabel_loss(links.entity, entity_targets, groups=entity_groups, sums=sums[0])
+        heads = multilabel_loss(links.heads, head_targets, head_marks, weights[0], head_groups, sums[1])
+        tails = multilabel_loss(links.tails, tail_targets, tail_marks, weights[1], tail_groups, sums[2])
         return {
             "loss": entity.total + heads.total + tails.total,
             "entity_loss": entity.total,
             "link_loss": heads.total + tails.total,
             **{f"{name}_scores": part.dense for name, part in zip(_PARTS, (entity, heads, tails), strict=True)},
-            "sentences": lengths.new_tensor(len(lengths)),
+            "sentences": lengths.new_full((), len(lengths)),
         }
 
     def divergence(self, first: dict[str, Tensor], second: dict[str, Tensor]) -> Tensor:

@@ -6,11 +6,14 @@ from typing import Any
 
 import torch
 
+from ietool.nn.global_pointer import groups_of
 from ietool.tasks.ske.heads.sampling import SkeTrainingSet, text_batch
-from ietool.training.batches import columns
+from ietool.training.batches import LONGEST, Width, columns
 
 
-def link_batch(items: list[dict[str, Any]], labels: int, *, priors: bool) -> dict[str, torch.Tensor]:
+def link_batch(
+    items: list[dict[str, Any]], labels: int, *, priors: bool, width: Width = LONGEST
+) -> dict[str, torch.Tensor]:
     """What :meth:`ietool.tasks.ske.heads.gplinker.model.LinkModel.forward` takes; ``labels`` is R."""
     entities: set[tuple[int, int, int, int]] = set()
     links: tuple[set[tuple[int, int, int, int]], ...] = (set(), set(), set(), set())
@@ -22,7 +25,7 @@ def link_batch(items: list[dict[str, Any]], labels: int, *, priors: bool) -> dic
             for s0, s1, label, o0, o1 in rows:
                 links[2 * kind].add((at, label, s0, o0))
                 links[2 * kind + 1].add((at, label, s1 - 1, o1 - 1))
-    batch = text_batch(items) | {
+    batch = text_batch(items, width) | {
         "entity_targets": columns(sorted(entities), 4),
         "head_targets": columns(sorted(links[0]), 4),
         "tail_targets": columns(sorted(links[1]), 4),
@@ -30,6 +33,11 @@ def link_batch(items: list[dict[str, Any]], labels: int, *, priors: bool) -> dic
     if priors:
         batch["head_marks"] = columns(sorted(links[2]), 4)
         batch["tail_marks"] = columns(sorted(links[3]), 4)
+    # Known here, since a GPU would be waited for to find them.
+    batch["entity_groups"] = groups_of(batch["entity_targets"], 2)
+    for name in ("head", "tail"):
+        places = [batch[key] for key in (f"{name}_targets", f"{name}_marks") if key in batch]
+        batch[f"{name}_groups"] = groups_of(torch.cat(places, 1), labels)
     return batch
 
 
@@ -38,4 +46,5 @@ class LinkTrainingSet(SkeTrainingSet):
 
     def collate(self, items: list[dict[str, Any]]) -> dict[str, torch.Tensor]:
         """One batch in the form that ``LinkModel.forward`` takes."""
-        return link_batch(items, len(self.featurizer.schema.labels), priors=self.recipe.model.priors)
+        labels = len(self.featurizer.schema.labels)
+        return link_batch(items, labels, priors=self.recipe.model.priors, width=self.width)

@@ -127,8 +127,10 @@ class ObjectConv(nn.Module):
             pair, position, channel = marks
             for tap in range(3):
                 to = position + 1 - tap  # the tap reads position to + tap − 1
-                ok = (to >= 0) & (to < lengths[pair])
-                z = z.index_put((pair[ok], to[ok]), self.prior[tap][channel[ok]].to(z.dtype), accumulate=True)
+                # Beyond the text nothing is added: to pick out what is within, a GPU would be waited for.
+                within = ((to >= 0) & (to < lengths[pair])).unsqueeze(1)
+                added = (self.prior[tap][channel] * within).to(z.dtype)
+                z = z.index_put((pair, to.clamp(0, length - 1)), added, accumulate=True)
         return z
 
 

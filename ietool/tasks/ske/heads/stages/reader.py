@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -11,6 +12,9 @@ import torch
 import torch.nn.functional as F
 
 from ietool.core.candidates import PRODUCT, Floor, Parts
+from ietool.core.pools import Reading
+from ietool.nn.above import Hits
+from ietool.nn.transfer import Asked, sent
 from ietool.tasks.ske.features.featurizer import Features
 from ietool.tasks.ske.heads.reader import Found, Integers, SkeReader, TextBatch, strongest_each
 from ietool.tasks.ske.heads.stages.decode import LAYOUT
@@ -64,9 +68,8 @@ class StageReader(SkeReader[TwoStageModel]):
     kind = TwoStageModel
     subjects = SUBJECTS
 
-    def found(self, features: Sequence[Features], floor: Floor) -> Found:
-        batch = TextBatch(features, self.model.device)
-        encoded, p = self._subjects(features, batch)
+    def found(self, features: Sequence[Features], floor: Floor) -> Reading[Found]:
+        batch, encoded, p = yield from self._subjects(features)
         subjects = self._spans(p, floor)
         # A triple is no more probable than its subject: without some subjects the second stage has less to do.
         subjects = subjects.some(np.flatnonzero(subjects.probability >= floor.of(PRODUCT)))
@@ -76,7 +79,9 @@ class StageReader(SkeReader[TwoStageModel]):
         step = self._step(p.shape[1])
         for low in range(0, len(best), step):
             some = subjects.some(slice(low, low + step))
-            objects = self._objects(self._joint(features, batch, encoded, some.at, some.start, some.end), floor)
+            objects = yield from self._objects(
+                self._joint(features, batch, encoded, some.at, some.start, some.end), floor
+            )  # fmt: skip
             found.append(self._kept(some, objects, floor.of(PRODUCT), len(features)))
         return self.together(found, left_out)
 
@@ -91,9 +96,8 @@ class StageReader(SkeReader[TwoStageModel]):
         rows = np.stack([s.start, s.end + 1, label[kept], start[kept], end[kept] + 1], 1)
         return Found(s.at, rows, np.concatenate([s.parts, parts[kept]], 1), left_out)
 
-    def said(self, features: Sequence[Features], at: Integers, rows: Integers) -> Parts:
-        batch = TextBatch(features, self.model.device)
-        encoded, p = self._subjects(features, batch)
+    def said(self, features: Sequence[Features], at: Integers, rows: Integers) -> Reading[Parts]:
+        batch, encoded, p = yield from self._subjects(features)
         length = p.shape[1]
         at, rows = at.astype(np.int64), rows.astype(np.int64)
         s0, s1, label, o0, o1 = rows[:, 0], rows[:, 1] - 1, rows[:, 2], rows[:, 3], rows[:, 4] - 1
@@ -111,10 +115,16 @@ class StageReader(SkeReader[TwoStageModel]):
             mine = np.flatnonzero((pair_of >= low) & (pair_of < low + step))
             pair, kind = pair_of[mine] - low, label[mine]
             number, places = _before(o0[mine], o1[mine])
-            parts[mine, 3] = _at(joint, pair, o0[mine], 0, kind)
-            parts[mine, 4] = _at(joint, pair, o1[mine], 1, kind)
+            asked = _at(
+                joint,
+                (pair, o0[mine], np.zeros_like(pair), kind),
+                (pair, o1[mine], np.ones_like(pair), kind),
+                (pair[number], places, np.ones_like(number), kind[number]),
+            )
+            yield
+            parts[mine, 3], parts[mine, 4], before = np.split(asked.wait()[0], [len(mine), 2 * len(mine)])
             nearer = np.zeros(len(mine), np.float32)
-            np.maximum.at(nearer, number, _at(joint, pair[number], places, 1, kind[number]))
+            np.maximum.at(nearer, number, before)
             parts[mine, 5] = nearer
         return parts
 
@@ -122,17 +132,24 @@ class StageReader(SkeReader[TwoStageModel]):
         """How many pairs are scored at once."""
         return max(1, SCORES // (length * 2 * self.labels))
 
-    def _subjects(self, features: Sequence[Features], batch: TextBatch) -> tuple[dict[str, torch.Tensor], Reals]:
-        """What the model makes of the texts, and the probabilities of subjects' starts and ends, (B, L, 2)."""
-        marks = None
+    def _subjects(self, features: Sequence[Features]) -> Reading[tuple[TextBatch, dict[str, torch.Tensor], Reals]]:
+        """The texts, what the model makes of them, and the probabilities of subjects' starts and ends, (B, L, 2)."""
+        known = {}
         if self.priors:
             rows = [mark for i, f in enumerate(features) for mark in prior_marks(f.prior, i, (), self.labels)[0]]
-            at, position, side = columns(rows, 3).to(self.model.device)
+            known = {"marks": columns(rows, 3)}
+        batch = TextBatch(features, self.model.device, known)
+        marks = None
+        if self.priors:
+            at, position, side = batch.more["marks"]
             marks = (at, position, side)
         encoded = self.model.encode(batch.ids, batch.lengths, batch.words, batch.tags, marks)
         p = (F.logsigmoid(encoded["subject_logits"]) + encoded["entity"]).exp().masked_fill(~batch.inside[..., None], 0)
-        self.highest_probability = max(self.highest_probability, float(p.max()))
-        return encoded, p.float().cpu().numpy()
+        asked = Asked([p.float()])
+        yield
+        (here,) = asked.wait()
+        self.highest_probability = max(self.highest_probability, float(here.max()))
+        return batch, encoded, here
 
     @staticmethod
     def _spans(p: Reals, floor: Floor) -> _Subjects:
@@ -150,8 +167,7 @@ class StageReader(SkeReader[TwoStageModel]):
         at: Integers, starts: Integers, ends: Integers,
     ) -> torch.Tensor:  # fmt: skip
         """Probabilities of the starts and ends of objects of some (text, subject) pairs, (P, L, 2, R)."""
-        device = self.model.device
-        marks = None
+        more = {}
         if self.priors:
             pairs: dict[int, list[tuple[int, int, int]]] = {}
             for n, (i, a, b) in enumerate(zip(at.tolist(), starts.tolist(), ends.tolist(), strict=True)):
@@ -159,9 +175,13 @@ class StageReader(SkeReader[TwoStageModel]):
             numbered = [
                 mark for i, mine in pairs.items() for mark in prior_marks(features[i].prior, i, mine, self.labels)[1]
             ]
-            pair, position, channel = columns(numbered, 3).to(device)
+            more = {"marks": columns(numbered, 3)}
+        there = sent({"pairs": torch.from_numpy(np.stack([at, starts, ends])), **more}, self.model.device)
+        marks = None
+        if self.priors:
+            pair, position, channel = there["marks"]
             marks = (pair, position, channel)
-        sentence, start, end = (torch.from_numpy(x).to(device) for x in (at, starts, ends))
+        sentence, start, end = there["pairs"]
         logits, gates = self.model.objects(encoded, sentence, start, end, marks)
         joint = F.logsigmoid(logits)
         for gate in gates:
@@ -169,17 +189,22 @@ class StageReader(SkeReader[TwoStageModel]):
         return joint.exp().masked_fill(~batch.inside[sentence][:, :, None, None], 0).float()
 
     @staticmethod
-    def _objects(joint: torch.Tensor, floor: Floor) -> _Objects:
+    def _objects(joint: torch.Tensor, floor: Floor) -> Reading[_Objects]:
         """Objects above the floor in (P, L, 2, R) probabilities."""
         _, length, _, r = joint.shape
-        # (side, pair, label, position): nonzero then comes sorted by group and position, as the spans need it.
+        # (side, pair, label, position): they then come sorted by group and position, as the spans need it.
         joint = joint.permute(2, 0, 3, 1)
         least = (floor.of("object_start"), floor.of("object_end"))
-        hits = [torch.nonzero(joint[side] > least[side]) for side in (0, 1)]
-        (s, e), (first, last) = (
-            [h.cpu().numpy() for h in hits],
-            [joint[side][tuple(hits[side].unbind(1))].cpu().numpy() for side in (0, 1)],
-        )
+
+        def above(side: int) -> tuple[torch.Tensor, list[torch.Tensor]]:
+            return joint[side] > least[side], [joint[side]]
+
+        hits = [Hits(*above(side), partial(above, side)) for side in (0, 1)]
+        asked = Asked([tensor for hit in hits for tensor in hit.tensors])
+        yield
+        arrays = asked.wait()
+        half = len(arrays) // 2
+        (s, first), (e, last) = hits[0].found(arrays[:half]), hits[1].found(arrays[half:])
         group = s[:, 0] * r + s[:, 1]
         start, end, nearer = rising_spans(
             s[:, 2], e[:, 2], group, e[:, 0] * r + e[:, 1], last, length, floor.ceiling("object_nearer")
@@ -196,8 +221,8 @@ def _before(first: Integers, last: Integers) -> tuple[Integers, Integers]:
     return number, np.arange(len(number)) - np.repeat(np.cumsum(counts) - counts, counts) + first[number]
 
 
-def _at(joint: torch.Tensor, pair: Integers, place: Integers, side: int, label: Integers) -> Reals:
-    """(n,): single probabilities."""
-    p, t, r = (torch.from_numpy(np.ascontiguousarray(x)).to(joint.device) for x in (pair, place, label))
-    values: Reals = joint[p, t, side, r].cpu().numpy()
-    return values
+def _at(joint: torch.Tensor, *places: tuple[Integers, Integers, Integers, Integers]) -> Asked:
+    """Single probabilities, those of all (pair, position, side, label) one behind the other."""
+    every = np.stack([np.concatenate(column) for column in zip(*places, strict=True)])
+    p, t, side, r = sent({"places": torch.from_numpy(every)}, joint.device)["places"]
+    return Asked([joint[p, t, side, r]])

@@ -11,7 +11,7 @@ import torch
 
 from ietool.tasks.ske.heads.sampling import SkeTrainingSet, text_batch
 from ietool.tasks.ske.heads.stages.recipe import StageRecipe
-from ietool.training.batches import columns
+from ietool.training.batches import LONGEST, Width, columns
 
 
 def prior_marks(
@@ -41,7 +41,9 @@ def prior_marks(
     return sorted(subjects), sorted(objects)
 
 
-def stage_batch(items: list[dict[str, Any]], labels: int, *, priors: bool) -> dict[str, torch.Tensor]:
+def stage_batch(
+    items: list[dict[str, Any]], labels: int, *, priors: bool, width: Width = LONGEST
+) -> dict[str, torch.Tensor]:
     """What :meth:`ietool.tasks.ske.heads.stages.model.TwoStageModel.forward` takes; ``labels`` is R."""
     subject_targets: set[tuple[int, int, int]] = set()
     object_targets: set[tuple[int, int, int, int]] = set()
@@ -66,7 +68,7 @@ def stage_batch(items: list[dict[str, Any]], labels: int, *, priors: bool) -> di
             subjects, objects = prior_marks(item["prior"], at, mine, labels)
             marks_s += subjects
             marks_o += objects
-    batch = text_batch(items) | {
+    batch = text_batch(items, width) | {
         "subject_targets": columns(sorted(subject_targets), 3),
         "pairs": columns(pairs, 3),
         "object_targets": columns(sorted(object_targets), 4),
@@ -102,4 +104,5 @@ class StageTrainingSet(SkeTrainingSet):
 
     def collate(self, items: list[dict[str, Any]]) -> dict[str, torch.Tensor]:
         """One batch in the form that ``TwoStageModel.forward`` takes."""
-        return stage_batch(items, len(self.featurizer.schema.labels), priors=self.recipe.model.priors)
+        labels = len(self.featurizer.schema.labels)
+        return stage_batch(items, labels, priors=self.recipe.model.priors, width=self.width)
