@@ -55,6 +55,10 @@ def train_cli(
         int | None,
         typer.Option("--overfit", metavar="N", min=1, help="Self-check: train on N records until they are fitted."),
     ] = None,
+    minutes: Annotated[
+        float | None,
+        typer.Option("--minutes", metavar="N", min=0, help="End after so many minutes with the best weights so far."),
+    ] = None,
     skip_bad: SkipBad = False,
 ) -> None:
     """Train; prepares first where that was not done."""
@@ -95,6 +99,7 @@ def train_cli(
         resume=resume,
         overwrite=overwrite,
         overfit=overfit,
+        minutes=minutes,
         skip_bad=skip_bad,
     )
     if is_main_process():
@@ -128,6 +133,7 @@ def prepare_and_train(
     resume: bool = False,
     overwrite: bool = False,
     overfit: int | None = None,
+    minutes: float | None = None,
     skip_bad: bool = False,
     demo: bool = False,
 ) -> Trained:
@@ -174,6 +180,7 @@ def prepare_and_train(
                 overfit=overfit,
                 overwrite=overwrite,
                 demo=demo,
+                minutes=minutes,
                 on_epoch=EpochTable(progress.print, get_task(recipe.task).epoch_scores),
                 on_note=lambda note: say(f"note: {note}"),
                 progress=progress,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
@@ -66,6 +67,7 @@ def train(
     overfit: int | None = None,
     overwrite: bool = False,
     demo: bool = False,
+    minutes: float | None = None,
     on_epoch: Callable[[EpochRow], None] = lambda row: None,
     on_note: Callable[[str], None] = lambda note: None,
     progress: Progress = no_progress,
@@ -79,6 +81,7 @@ def train(
             the recipe and the data that it began with.
         overfit: train on so many records, and score on them, until they are fitted.
         demo: whether the run is one of ``ietool demo``.
+        minutes: after so many, of this call, the training ends with the best weights so far.
         on_epoch: told of each row of the table, those before a resumption included.
         on_note: told what the user should know before the first epoch.
 
@@ -86,6 +89,7 @@ def train(
         UserError: the device or the run folder will not do; or the training has diverged, or found no room on the disk:
             what was saved before is untouched then.
     """
+    deadline = None if minutes is None else time.monotonic() + 60 * minutes
     transformers_logging.disable_progress_bar()  # the library's own bars would break our table
     chosen = confine(choose_device(device))
     if resume:
@@ -129,7 +133,9 @@ def train(
             if resume:
                 update_run(run, state="training", threads=threads)
             task.save_assets(recipe, prepared, run)
-        stages = Stages(task, recipe, run, data, scorer, chosen, precision, overfit is not None, on_epoch, progress)
+        stages = Stages(
+            task, recipe, run, data, scorer, chosen, precision, overfit is not None, on_epoch, progress, deadline
+        )
         if resume:
             stages.rewind()
         with memory_told(_LESS):

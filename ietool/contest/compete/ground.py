@@ -81,7 +81,9 @@ def _tasks_of(data: Path, tasks: set[str]) -> list[str]:
     if not able:
         if len(reasons) == 1:
             raise reasons[0]
-        mend = f"it wants train and perhaps dev and test files of one of: {', '.join(sorted(tasks))}; see data/README.md"
+        mend = (
+            f"it wants train and perhaps dev and test files of one of: {', '.join(sorted(tasks))}; see data/README.md"
+        )
         raise UserError("holds no competition that is known", file=data, mend=mend)
     if len(able) > 1:
         mend = f"say which with --recipe, of one of: {', '.join(able)}"
@@ -120,6 +122,7 @@ def acting(name: str, settings: Sequence[str]) -> list[str]:
     Raises:
         UserError: a setting is none.
     """
+
     def keys(recipe: Recipe) -> set[str]:
         return set(keys_of(type(recipe), recipe.model_dump(mode="json")))
 

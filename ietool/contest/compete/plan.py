@@ -145,7 +145,9 @@ def make_plan(hours: float, recipes: Sequence[Recipe], speeds: Sequence[Speed], 
     if parts >= 2 and seconds(first, wanted[first], parts) <= left * (1.0 if len(able) == 1 else 0.6):
         members.append(member(first, recipes[first].training.seed, wanted[first], parts))
         left -= members[-1].seconds
-        notes.append(f"{parts} folds of {recipes[first].name}: their scores of train are of models that have not seen it")
+        notes.append(
+            f"{parts} folds of {recipes[first].name}: their scores of train are of models that have not seen it"
+        )
     for seed in range(SEEDS):
         for n in able:
             if members and seed == 0 and n == first and members[0].folds:
