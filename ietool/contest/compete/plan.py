@@ -158,9 +158,11 @@ def make_plan(hours: float, recipes: Sequence[Recipe], speeds: Sequence[Speed], 
                 left -= one.seconds
     if not members:
         members.append(member(first, recipes[first].training.seed, wanted[first], 0))
-    for n in range(len(recipes)):
-        if n not in able:
-            notes.append(f"{recipes[n].name} is left out: {seconds(n, wanted[n]) / 3600:.1f} hours for one training")
+    notes += [
+        f"{recipe.name} is left out: {seconds(n, wanted[n]) / 3600:.1f} hours for one training"
+        for n, recipe in enumerate(recipes)
+        if n not in able
+    ]
     return Plan(hours, members, notes)
 
 
