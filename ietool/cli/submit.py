@@ -106,8 +106,9 @@ def _complain(done: Submitted, result: Path) -> None:
     if done.count == 1:
         raise done.faults[0]
     for fault in done.faults:
-        say(f"error: {fault}")
-    rest = f", {done.count - len(done.faults):,} more than are told here" if done.count > len(done.faults) else ""
+        say(str(fault))
+    untold = done.count - len(done.faults)
+    rest = f", {untold:,} more than are told above" if untold else ""
     what = f"is no submission of {done.competition.title}: {done.count:,} faults{rest}"
     raise UserError(what, file=result, mend="mend them; nothing was written")
 

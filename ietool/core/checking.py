@@ -8,7 +8,7 @@ import sqlite3
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from os.path import commonprefix
+from itertools import takewhile
 from pathlib import Path
 
 from ietool.errors import UserError
@@ -71,6 +71,9 @@ class Check:
         return Answers(self, mend)
 
 
+_write = json.JSONEncoder(ensure_ascii=False).encode
+"""JSON of a key; ``json.dumps`` would make an encoder each time."""
+
 CONTROLS = frozenset(map(chr, range(32))) - set("\t\n\r")
 """Characters that no answer has, whatever its escapes: NUL among them."""
 
@@ -102,8 +105,10 @@ class Answers:
         self.asked = 0
         self._next = 1
         """The position in the input that the next record of the submission answers, if all is well."""
-        self._last = 0
-        self._disordered = 0
+        self._last = self._answered = 0
+        self._disordered = self._rejected = 0
+        self._first_rejected: UserError | None = None
+        self._whole = True
         self._first_disordered: tuple[Place, str] | None = None
         self._db = sqlite3.connect(check.scratch / "answers.sqlite")
         self._db.executescript(
@@ -115,7 +120,7 @@ class Answers:
     def ask(self, key: Key, place: Place, content: str = "") -> None:
         """One more of the input. ``content`` is what a check wants to have again with the answer."""
         self.asked += 1
-        text = json.dumps(key, ensure_ascii=False)
+        text = _write(dict(key))
         row = (self.asked, digest(text), text, content, str(place), None)
         self._db.execute("INSERT INTO asked VALUES (?, ?, ?, ?, ?, ?)", row)
 
@@ -124,7 +129,7 @@ class Answers:
         it answers nothing that is still open."""
         if self._next == 1:
             self._db.execute("CREATE INDEX IF NOT EXISTS by_hash ON asked (hash, position)")
-        text = json.dumps(key, ensure_ascii=False)
+        text = _write(dict(key))
         mark = digest(text)
         wanted = self._next
         self._next += 1
@@ -144,17 +149,36 @@ class Answers:
             self._disordered += 1
             self._first_disordered = self._first_disordered or (place, _shown(key))
         self._last, self._next = position, position + 1
+        self._answered += 1
+        if self._rejected:
+            self._tell_rejected()
         self._db.execute("UPDATE asked SET by = ? WHERE position = ?", (str(place), position))
         return str(content)
 
-    def unreadable(self, place: Place) -> None:
-        """A record of the submission that cannot be read, of which the fault is told: what it answers is not known."""
-        self._strange(None, place)
-
     def reject(self, error: UserError, line: str) -> None:
-        """Tell of a line that cannot be read, as :data:`ietool.files.lines.OnBad`."""
+        """Tell of a record that cannot be read, as :data:`ietool.files.lines.OnBad`: what it answers is not known."""
+        self._strange(None, Place(error.file or "", error.line))
+        if self._answered:
+            self._tell(error)
+        else:  # in all of them it would be one fault
+            self._rejected += 1
+            self._first_rejected = self._first_rejected or error
+
+    def broken(self, error: UserError) -> None:
+        """Tell of what ends the submission early: what it does not answer is no further fault."""
         self._tell(error)
-        self.unreadable(Place(error.file or "", error.line))
+        self._whole = False
+
+    def _tell_rejected(self) -> bool:
+        """Tell of the records that could not be read before the first that could be; whether there are any."""
+        error, count = self._first_rejected, self._rejected
+        if error is not None:
+            more = "" if count == 1 else f" (and the {count - 1:,} records behind it cannot be read either)"
+            self._tell(
+                UserError(error.message + more, file=error.file, line=error.line, field=error.field, mend=error.mend)
+            )
+        self._first_rejected, self._rejected = None, 0
+        return error is not None
 
     def _again_or_strange(self, key: Key, text: str, mark: bytes, place: Place) -> None:
         earlier = self._db.execute("SELECT by FROM asked WHERE hash = ? LIMIT 1", (mark,)).fetchone()
@@ -178,24 +202,26 @@ class Answers:
         pairs = self._db.execute(
             "SELECT s.key, s.file, s.line, s.at, a.key, a.place FROM strange s LEFT JOIN asked a "
             "ON a.position = s.position AND a.by IS NULL "
-            "AND s.rowid = (SELECT MIN(rowid) FROM strange WHERE position = s.position) ORDER BY s.rowid"
+            "AND s.rowid = (SELECT MIN(rowid) FROM strange WHERE position = s.position) "
+            "WHERE s.key IS NOT NULL ORDER BY s.rowid"
         )
-        for text, file, line, at, wanted, there in pairs:
-            if text is None:
-                continue
-            place, key = Place(file, line, at), json.loads(text)
-            if wanted is None:
-                name = next(iter(key))
-                what = f"is not in {self._source}: {_shown(key)}"
-                self._tell(place.error(name, what, "take the record out, or name the input that it answers"))
-            else:
-                name, what = _difference(key, json.loads(wanted))
-                self._tell(place.error(name, f"{what} in {there}", self._mend))
+        strange = (self._strange_fault(*row) for row in pairs)
+        rejected = self._tell_rejected()
+        nothing = not self._answered and self.asked > 1
+        first = next(strange, None) if nothing else None
+        if first is not None:  # one fault: it is of something else
+            message = f"{first.message}; not one of its records answers one of {self._source}"
+            mend = "name the input that it answers: --input FILE"
+            self._tell(UserError(message, file=first.file, line=first.line, field=first.field, mend=mend))
+        if nothing and (rejected or first is not None):
+            return
+        for fault in strange:
+            self._tell(fault)
         missing = self._db.execute(
             "SELECT key, place FROM asked a WHERE by IS NULL AND position NOT IN (SELECT position FROM strange) "
             "ORDER BY position"
         )
-        for text, there in missing:
+        for text, there in missing if self._whole else ():
             key = json.loads(text)
             what = f"is not answered: {_shown(key)} of {there}"
             self._tell(UserError(what, file=self._result, field=next(iter(key)), mend=self._mend))
@@ -205,6 +231,17 @@ class Answers:
             what = f"stands behind what comes later in {self._source}: {shown}{more}"
             mend = "keep the order of the input, or say --any-order where it is known to count for nothing"
             self._tell(place.error("", what, mend))
+
+    def _strange_fault(
+        self, text: str, file: str, line: int | None, at: str, wanted: str | None, there: str | None
+    ) -> UserError:
+        """What is told of a record that answers nothing; ``wanted`` is what is asked in its place, ``there``."""
+        place, key = Place(file, line, at), json.loads(text)
+        if wanted is None:
+            mend = "take the record out, or name the input that it answers"
+            return place.error(next(iter(key)), f"is not in {self._source}: {_shown(key)}", mend)
+        name, what = _difference(key, json.loads(wanted))
+        return place.error(name, f"{what} in {there}", self._mend)
 
     def close(self) -> None:
         """Let go of the scratch file."""
@@ -223,12 +260,15 @@ def _difference(given: Key, wanted: Key) -> tuple[str, str]:
         other = given.get(name, "")
         if other == value:
             continue
-        at = next(
-            (i for i, (a, b) in enumerate(zip(other, value, strict=False)) if a != b), min(len(other), len(value))
-        )
-        alike = at + _common_end(other[at:], value[at:])
+        at = _alike(other, value)
+        alike = at + _alike(other[at:][::-1], value[at:][::-1])
         if len(value) < 10 or alike * 2 < len(value):  # something else altogether
             return name, f"is {_shown({name: other})}, where {_shown({name: value})} stands"
         here, there = other[at : at + 10], value[at : at + 10]
         return name, f"differs at character {at + 1}: {here!r}, where {there!r} stands"
     return next(iter(wanted)), "is none that is asked for"
+
+
+def _alike(one: str, other: str) -> int:
+    """Characters that two texts begin with alike."""
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False)))

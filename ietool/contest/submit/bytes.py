@@ -1,4 +1,5 @@
-"""What no submission has, whatever its form: a byte order mark, zero bytes, control characters, blank lines."""
+"""What no submission has, whatever its form: a byte order mark, control characters, blank lines. Zero bytes and what is
+no UTF-8 are told by who reads lines."""
 
 from __future__ import annotations
 
@@ -11,7 +12,7 @@ from ietool.errors import UserError
 from ietool.files.archives import damage_told, open_members
 from ietool.files.charset import check_narrow
 
-_CONTROL = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]")
+_CONTROL = re.compile(rb"[\x01-\x08\x0b\x0c\x0e-\x1f]")
 _PIECE = 1 << 16
 """Bytes that are looked at together: lines may be longer than memory."""
 
@@ -21,7 +22,7 @@ def check_bytes(result: Path, tell: Tell, *, blank_lines: bool, controls: bool) 
 
     Args:
         blank_lines: whether lines may be blank, which divide sentences in some forms.
-        controls: whether control characters other than zero bytes may be there.
+        controls: whether control characters may be there.
 
     Raises:
         UserError: it cannot be read, is no text, or is an archive of several files.
@@ -40,13 +41,9 @@ def check_bytes(result: Path, tell: Tell, *, blank_lines: bool, controls: bool) 
                     if piece.startswith(codecs.BOM_UTF8):
                         mend = "write UTF-8 without it, for example: tail -c +4 OLD > NEW"
                         tell(UserError("begins with a byte order mark", file=name, line=1, mend=mend))
-                if found := _CONTROL.search(piece):
-                    byte = found[0][0]
-                    if not byte:
-                        tell(UserError("has a zero byte", file=name, line=number, mend="write the line anew"))
-                    elif not controls:
-                        what = f"has a control character (byte 0x{byte:02x})"
-                        tell(UserError(what, file=name, line=number, mend="take it out"))
+                if found := None if controls else _CONTROL.search(piece):
+                    what = f"has a control character (byte 0x{found[0][0]:02x})"
+                    tell(UserError(what, file=name, line=number, mend="take it out"))
                 elif begins and not blank_lines and not piece.strip():
                     tell(UserError("is blank", file=name, line=number, mend="take the line out"))
                 begins = piece.endswith(b"\n")

@@ -198,7 +198,7 @@ def _stranger(task: Task[Any], source: Path, result: Path) -> UserError | None:
     plain = UserError("", file=result)
     better = explained(plain, task, {PREDICTIONS: result})
     if better is not plain:
-        return better
+        return UserError(better.message, file=result, mend=f"name the submission that answers {source}")
     if not isinstance(begin, Mapping) or not isinstance(asked, Mapping) or not begin.keys() <= asked.keys():
         return None
     answered, unanswered = (any(form.fits(one) for form in texts) for one in (asked, begin))

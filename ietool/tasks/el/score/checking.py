@@ -71,11 +71,11 @@ def check(check: Check, progress: Progress) -> None:
             given = given or bool(marked)
             key = {"text_id": example.text_id, "text": example.text}
             answers.ask(key, Place(file, number), json.dumps(marked) if marked else "")
+        check.counts["texts"] = answers.asked
         _Lines(check, answers, kb).check()
         answers.finish()
     finally:
         answers.close()
-    check.counts["texts"] = answers.asked
     check.rules += [f"each of {answers.asked:,} texts answered once", "mentions stand at their offsets"]
     if given:
         check.rules.append("the mentions that the input gives")

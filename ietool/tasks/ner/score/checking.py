@@ -58,7 +58,6 @@ def check(check: Check) -> None:
         answers.finish()
     finally:
         answers.close()
-    check.counts["texts"] = answers.asked
     check.rules.append(f"each of {answers.asked:,} texts answered once")
 
 
@@ -73,6 +72,7 @@ def _records(check: Check, answers: Answers, types: Collection[str]) -> None:
         if by_id and example.id is None:
             raise place.error("id", "is missing, and earlier records have one", "give all records an id, or none")
         answers.ask({"id": str(example.id)} if by_id else {"text": example.text}, place, example.text)
+    check.counts["texts"] = answers.asked
     for file, number, line in read_lines(check.result, answers.reject):
         place = Place(file, number)
         try:
@@ -125,6 +125,7 @@ def _sentences(check: Check, answers: Answers, types: Collection[str] | None) ->
         raise UserError("the order of sentences is all they are known by", field="--any-order", mend="leave it out")
     for sentence in SentenceReader(tags=None).read(read_lines(check.source)):
         answers.ask(_sentence_key(sentence), Place(sentence.file, sentence.line))
+    check.counts["texts"] = answers.asked
     scheme = _scheme(check)
     broken = 0
     for sentence in _given(check, answers):

@@ -21,11 +21,12 @@ LABELS = ("Yes", "No", "Depends")
 """What a YES_NO question of DuReader 2.0 may be answered by, besides its text."""
 
 _FORMS = {
-    "sogouqa": "write id<TAB>answer a line (predict --output result.tsv)",
-    "cmrc2018": "write one JSON object of answers by id (predict --output result.json)",
-    "dureader_robust": "write one JSON object of answers by id (predict --output result.json)",
-    "dureader2": 'write {"question_id": …, "question_type": …, "answers": […]} a line (predict does)',
+    "sogouqa": "id<TAB>answer a line",
+    "cmrc2018": "one JSON object of answers by id",
+    "dureader_robust": "one JSON object of answers by id",
+    "dureader2": '{"question_id": …, "question_type": …, "answers": […]} a line',
 }
+_COLUMNS = f"write {_FORMS['sogouqa']}, as predict --output result.tsv does"
 
 
 def competition_of(source: Path) -> str:
@@ -48,13 +49,13 @@ def check(check: Check) -> None:
         for question in _questions(check.source):
             place = Place(question.file or str(check.source), question.line or None)
             answers.ask({"question_id": question.question_id}, place, question.kind)
+        check.counts["questions"] = answers.asked
         reader = {"sogouqa": _columns, "dureader2": _records}.get(check.competition, _object)
         reader(check, answers)
         answers.finish()
     finally:
         answers.close()
-    check.counts["questions"] = answers.asked
-    check.rules += [f"each of {answers.asked:,} questions answered once", _FORMS[check.competition].split(" (")[0][6:]]
+    check.rules += [f"each of {answers.asked:,} questions answered once", _FORMS[check.competition]]
     if empty := check.counts["empty answers"]:
         check.notes.append(f"{empty:,} of {answers.asked:,} answers are empty")
 
@@ -66,28 +67,28 @@ def _answer_fault(check: Check, place: Place, field: str, answer: str) -> None:
 
 
 def _columns(check: Check, answers: Answers) -> None:
-    mend = _FORMS["sogouqa"]
     for file, number, line in read_lines(check.result, answers.reject):
         place = Place(file, number)
+        if line.lstrip()[:1] in ("{", "[") and "\t" not in line:
+            raise place.error("", "is JSON, but SogouQA takes id and answer with a tab between", _COLUMNS)
         columns = line.split("\t")
         if len(columns) != 2:
             what = "has no tab between id and answer" if len(columns) < 2 else f"has {len(columns)} columns"
-            answers.reject(place.error("", what, mend), line)
+            answers.reject(place.error("", what, _COLUMNS), line)
             continue
         if not columns[0].strip() or columns[0] != columns[0].strip():
-            answers.reject(place.error("", "has no id, or blanks around it", mend), line)
+            answers.reject(place.error("", "has no id, or blanks around it", _COLUMNS), line)
             continue
         answers.answer({"question_id": columns[0]}, place)
         _answer_fault(check, place, "", columns[1])
 
 
 def _object(check: Check, answers: Answers) -> None:
-    mend = _FORMS[check.competition]
+    mend = f"write {_FORMS[check.competition]}, as predict --output result.json does"
     document = JsonStream(pieces(read_lines(check.result)), repair=False)
     try:
         if document.peek() != "{":
-            check.tell(Place(str(check.result)).error("", "is no JSON object", mend))
-            return
+            return answers.broken(Place(str(check.result)).error("", "is no JSON object", mend))
         for key in document.members():
             value, place = document.value(), Place(str(check.result))
             answers.answer({"question_id": key}, place)
@@ -97,11 +98,11 @@ def _object(check: Check, answers: Answers) -> None:
                 check.tell(place.error(key, f"is {json_kind(value)}, a string is needed", mend))
         document.end()
     except Damage as damage:
-        check.tell(UserError(damage.what, file=check.result, line=damage.line, mend=mend))
+        answers.broken(UserError(damage.what, file=check.result, line=damage.line, mend=mend))
 
 
 def _records(check: Check, answers: Answers) -> None:
-    mend = _FORMS["dureader2"]
+    mend = f"write {_FORMS['dureader2']}, as predict does"
     for file, number, line in read_lines(check.result, answers.reject):
         place = Place(file, number)
         try:

@@ -50,11 +50,11 @@ def check(check: Check) -> None:
     try:
         for example in read_inputs(read_lines(check.source)):
             answers.ask({"text": example.text}, Place(example.file, example.line))
+        check.counts["texts"] = answers.asked
         _check_lines(check, answers, schema)
         answers.finish()
     finally:
         answers.close()
-    check.counts["texts"] = answers.asked
     objects = "strings" if check.competition == "ske2019" else "objects with slots"
     check.rules += [f"each of {answers.asked:,} texts answered once", f"objects are {objects}"]
     if schema is None:
