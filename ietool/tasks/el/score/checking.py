@@ -8,7 +8,8 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ietool.core.checking import Answers, Check, Place, control_in
+from ietool.core.answers import Answers
+from ietool.core.checking import Check, Place, control_in
 from ietool.errors import UserError
 from ietool.files.lines import parse_json, read_lines
 from ietool.progress import Progress
@@ -62,7 +63,7 @@ def check(check: Check, progress: Progress) -> None:
         from ietool.tasks.el.kb.knowledge_base import open_any
 
         kb = open_any(path, progress=progress)
-    answers = check.answers()
+    answers = Answers(check)
     given = False
     try:
         for file, number, line in read_lines(check.source):

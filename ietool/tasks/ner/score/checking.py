@@ -7,7 +7,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from ietool.core.checking import Answers, Check, Place
+from ietool.core.answers import Answers
+from ietool.core.checking import Check, Place
 from ietool.errors import UserError
 from ietool.files.lines import parse_json, read_lines
 from ietool.tasks.ner.data.example import Entity
@@ -49,7 +50,7 @@ def check(check: Check) -> None:
         types = CLUENER_TYPES
     if types is not None:
         check.rules.append(f"the {len(types)} types of {schema or 'CLUENER'}")
-    answers = check.answers(_ORDER)
+    answers = Answers(check, _ORDER)
     try:
         if check.competition == CLUENER:
             _records(check, answers, types or ())

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from ietool.core.checking import Answers, Check, Place, control_in
+from ietool.core.answers import Answers
+from ietool.core.checking import Check, Place, control_in
 from ietool.errors import UserError
 from ietool.files.json_stream import Damage, JsonStream
 from ietool.files.lines import parse_json, read_lines
@@ -44,7 +45,7 @@ def check(check: Check) -> None:
     Raises:
         UserError: the input cannot be read, or the submission is no text file.
     """
-    answers = check.answers()
+    answers = Answers(check)
     try:
         for question in _questions(check.source):
             place = Place(question.file or str(check.source), question.line or None)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from ietool.core.checking import Answers, Check, Place, control_in
+from ietool.core.answers import Answers
+from ietool.core.checking import Check, Place, control_in
 from ietool.errors import UserError
 from ietool.files.lines import parse_json, read_lines
 from ietool.files.plain_json import json_kind
@@ -46,7 +47,7 @@ def check(check: Check) -> None:
     if schema is not None and schema.competition != check.competition:
         what = f"is a schema of {schema.competition}, but the submission is checked as {check.competition}"
         raise UserError(what, file=path, mend=f"say --competition {schema.competition}, or name its own schema")
-    answers = check.answers()
+    answers = Answers(check)
     try:
         for example in read_inputs(read_lines(check.source)):
             answers.ask({"text": example.text}, Place(example.file, example.line))
