@@ -31,6 +31,7 @@ from ietool.tables import Table
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
+    from ietool.core.checking import Check
     from ietool.core.predicting import Decoder, Predictor, Reader
     from ietool.training.sets import TrainingSet
 
@@ -59,6 +60,8 @@ class Task(ABC, Generic[R]):
     """Names of the scoring variants, the default first."""
     score_options: ClassVar[tuple[str, ...]] = ()
     """Files that ``score`` can take besides gold and predictions, by the name of their option (``alias``, ``kb``)."""
+    check_options: ClassVar[tuple[str, ...]] = ()
+    """Files that a check of a submission takes besides it and the input, by role; found beside the input too."""
     roles: ClassVar[tuple[str, ...]] = ("train", "dev")
     """Roles that a preparation needs files for."""
     further_roles: ClassVar[tuple[str, ...]] = ("dev", "test")
@@ -308,3 +311,20 @@ class Task(ABC, Generic[R]):
         """The official score of a submission file. ``metric`` None: told from the gold file. ``options`` are files
         of the scorer's own: those of ``score_options`` that the user named; ``progress`` is for what has to be made
         of them first."""
+
+    def competition(self, source: Path, result: Path, options: Mapping[str, Path]) -> str:
+        """The competition of a submission, told from the input that it answers, else from ``options`` and itself.
+
+        Raises:
+            UserError: it cannot be told, or no submission of the task is checked.
+        """
+        raise UserError(f"submissions of the task {self.name} are not checked", file=result)
+
+    def check_submission(self, check: Check, progress: Progress = no_progress) -> None:
+        """Hold a submission against its input by the rules of ``check.competition``: faults are told, what was checked
+        is noted. ``progress`` is for what has to be made of its options first.
+
+        Raises:
+            UserError: the input or an option cannot be read, or nothing of the submission.
+        """
+        raise NotImplementedError

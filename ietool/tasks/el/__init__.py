@@ -18,6 +18,7 @@ from ietool.tables import Table
 from ietool.tasks.el.recipe import FORMER_KEYS, ElRecipe
 
 if TYPE_CHECKING:
+    from ietool.core.checking import Check
     from ietool.tasks.el.data.example import Example
     from ietool.tasks.el.heads.linking import Linking
 
@@ -81,6 +82,7 @@ class ElTask(Task[ElRecipe]):
     former_keys = FORMER_KEYS
     scorers = ("ccks2019", "ccks2020")
     score_options = ("kb",)
+    check_options = ("kb",)
     roles = ("kb", "train")
     further_roles = ("dev", "test", "mentions")
     feature_keys = ("model.encoder.kind", "model.encoder.name", "model.encoder.cut_vocabulary")
@@ -179,3 +181,13 @@ class ElTask(Task[ElRecipe]):
         from ietool.tasks.el.score.scorer import score_paths
 
         return score_paths(gold, predictions, metric=metric, explain=explain, progress=progress, **options)
+
+    def competition(self, source: Path, result: Path, options: Mapping[str, Path]) -> str:
+        from ietool.tasks.el.score.checking import competition_of
+
+        return competition_of(source, result)
+
+    def check_submission(self, check: Check, progress: Progress = no_progress) -> None:
+        from ietool.tasks.el.score import checking
+
+        checking.check(check, progress)

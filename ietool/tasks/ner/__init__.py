@@ -18,6 +18,7 @@ from ietool.tasks.ner.data.forms.recognise import begins_entities, begins_tags
 from ietool.tasks.ner.recipe import FORMER_KEYS, NerRecipe
 
 if TYPE_CHECKING:
+    from ietool.core.checking import Check
     from ietool.tasks.ner.data.example import Example
     from ietool.tasks.ner.heads.decoder import Recognised
 
@@ -59,6 +60,7 @@ class NerTask(Task[NerRecipe]):
     gold_keys = ("text",)
     former_keys = FORMER_KEYS
     scorers = ("seqeval", "span", "cluener")
+    check_options = ("schema",)
     # What some 1,500 sentences want: more and larger steps, more dropout, an average over fewer steps.
     demo = (
         "training.batch_size=16",
@@ -175,3 +177,13 @@ class NerTask(Task[NerRecipe]):
         from ietool.tasks.ner.score.scorer import score_paths
 
         return score_paths(gold, predictions, metric=metric, explain=explain)
+
+    def competition(self, source: Path, result: Path, options: Mapping[str, Path]) -> str:
+        from ietool.tasks.ner.score.checking import competition_of
+
+        return competition_of(source)
+
+    def check_submission(self, check: Check, progress: Progress = no_progress) -> None:
+        from ietool.tasks.ner.score import checking
+
+        checking.check(check)

@@ -20,6 +20,7 @@ from ietool.tasks.qa.recipe import FORMER_KEYS, QaRecipe
 from ietool.tasks.qa.score.metrics import SCORERS
 
 if TYPE_CHECKING:
+    from ietool.core.checking import Check
     from ietool.tasks.qa.data.question import Question
     from ietool.tasks.qa.heads.voting import Answered
 
@@ -198,3 +199,13 @@ class QaTask(Task[QaRecipe]):
         from ietool.tasks.qa.score.scorer import score_paths
 
         return score_paths(gold, predictions, metric=metric, explain=explain, progress=progress)
+
+    def competition(self, source: Path, result: Path, options: Mapping[str, Path]) -> str:
+        from ietool.tasks.qa.score.checking import competition_of
+
+        return competition_of(source)
+
+    def check_submission(self, check: Check, progress: Progress = no_progress) -> None:
+        from ietool.tasks.qa.score import checking
+
+        checking.check(check)

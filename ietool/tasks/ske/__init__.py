@@ -17,6 +17,7 @@ from ietool.tables import Table
 from ietool.tasks.ske.recipe import FORMER_KEYS, SkeRecipe
 
 if TYPE_CHECKING:
+    from ietool.core.checking import Check
     from ietool.tasks.ske.data.example import Example
     from ietool.tasks.ske.data.schema import Schema
     from ietool.tasks.ske.heads.assembly import Extraction
@@ -87,6 +88,7 @@ class SkeTask(Task[SkeRecipe]):
         "model.head.dropout=0",
     )
     score_options = ("alias", "locations")
+    check_options = ("schema",)
 
     # -- data/
 
@@ -198,6 +200,16 @@ class SkeTask(Task[SkeRecipe]):
         from ietool.tasks.ske.score.scorer import score_paths
 
         return score_paths(gold, predictions, metric=metric, explain=explain, **options)
+
+    def competition(self, source: Path, result: Path, options: Mapping[str, Path]) -> str:
+        from ietool.tasks.ske.score.checking import competition_of
+
+        return competition_of(source, result, options.get("schema"))
+
+    def check_submission(self, check: Check, progress: Progress = no_progress) -> None:
+        from ietool.tasks.ske.score import checking
+
+        checking.check(check)
 
 
 def _schema(assets: Path) -> Schema:
