@@ -106,10 +106,11 @@ class Judge:
         """(texts, columns): what adds up, of some texts or of all."""
         some = some or self.all
         keys = self._keys(decode, some)
-        new = {key: text for key, text in zip(keys, some.texts, strict=True) if key not in self._known}
+        known = self._known
+        new = {key: text for key, text in zip(keys, some.texts, strict=True) if key not in known}
         if new:
             self._judge(decode, new)
-        return self._rows[[self._known[key] for key in keys]]
+        return self._rows[[known[key] for key in keys]]
 
     def _keys(self, decode: Section, some: Some) -> list[Hashable]:
         """What tells two settings apart on each text."""

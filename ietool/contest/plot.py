@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 HEIGHT, WIDTH = 10, 60
 
@@ -28,7 +29,7 @@ def plot(points: Sequence[tuple[float, float]], mark: float | None = None, *, x:
         return round((value - low) / (high - low) * (HEIGHT - 1)) if high > low else 0
 
     drawn = [[" "] * WIDTH for _ in range(HEIGHT)]
-    for (x0, y0), (x1, y1) in zip(points, points[1:], strict=False):
+    for (x0, y0), (x1, y1) in pairwise(points):
         for at in range(column(x0), column(x1)):
             share = (at - column(x0)) / max(1, column(x1) - column(x0))
             drawn[row(y0 + share * (y1 - y0))][at] = "·"

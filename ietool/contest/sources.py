@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from ietool.contest.nested import Ints
 from ietool.core.candidate_files import ABOUT, StoredCandidates
 from ietool.core.contract import Task
 from ietool.core.intake import GROUPS
-from ietool.contest.nested import Ints
 from ietool.errors import WHOLE, UserError, cause
 from ietool.files.plain_json import load_json
 from ietool.recipe import Recipe
@@ -74,7 +74,7 @@ def open_source(run: Path, *, scores: Path | None = None, gold: Path | None = No
         return _of_file(task, recipe, [run], run, scores, gold, model)
     prepared = Path(entry.info.prepared)
     if not (run / DEV / ABOUT).is_file():
-        raise UserError("keeps no scores of dev", file=run, mend="write some: ietool predict --run RUN GOLD --scores DIR, "
+        raise UserError("keeps no scores of dev", file=run, mend="write some by: ietool predict --scores DIR, "
                         "and give --scores DIR --gold GOLD")  # fmt: skip
     source = prepared / f"{DEV}.jsonl"
     if not entry.info.prepared or not source.is_file():
