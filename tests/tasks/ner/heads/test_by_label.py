@@ -19,6 +19,7 @@ from ietool.tasks.ner.heads.merging import best_apart
 from tests.tasks.ner.made import small_recipe
 
 TYPES = ("地点", "人物", "机构")
+POINTER, CRF = small_recipe("ner-globalpointer").decode, small_recipe("ner-crf").decode
 TEXT = Example("林满在云州大学工作，何舟远没有出门")
 
 rows = st.lists(
@@ -33,14 +34,14 @@ def candidates(some: list[Any], models: int = 1, path: bool = False) -> Candidat
     places = np.array([(a, a + n, kind) for a, n, kind, _, _ in some], np.int32).reshape(-1, 3)
     parts = [[p / 100, float(on)] if path else [p / 100] for _, _, _, p, on in some]
     return Candidates(
-        places, np.array(parts, np.float32).reshape(len(some), -1), np.zeros(0, np.float32), models=models
+        places, np.array(parts, np.float32).reshape(len(some), 1 + path), np.zeros(0, np.float32), models=models
     )
 
 
 @given(rows, thresholds)
 @settings(max_examples=80, deadline=None)
 def test_spans_above_the_threshold_of_their_type(some: list[Any], by_label: dict[str, float]) -> None:
-    decode: Any = small_recipe("ner-globalpointer").decode.model_copy(update={"threshold": 0.5, "by_label": by_label})
+    decode: Any = POINTER.model_copy(update={"threshold": 0.5, "by_label": by_label})
     decoder = PointerDecoder(TYPES)
     said = decoder.decode(TEXT, candidates(some), decode)
     wanted = {(a, a + n, TYPES[kind]) for a, n, kind, p, _ in some
@@ -52,7 +53,7 @@ def test_spans_above_the_threshold_of_their_type(some: list[Any], by_label: dict
 @given(rows, thresholds)
 @settings(max_examples=80, deadline=None)
 def test_the_best_path_above_the_threshold_of_its_type(some: list[Any], by_label: dict[str, float]) -> None:
-    decode: Any = small_recipe("ner-crf").decode.model_copy(update={"threshold": 0.3, "by_label": by_label})
+    decode: Any = CRF.model_copy(update={"threshold": 0.3, "by_label": by_label})
     found = candidates(some, path=True)
     chosen = CRFDecoder(TYPES).chosen(found, decode)
     wanted = [(a, a + n, kind) for a, n, kind, p, on in some
@@ -63,7 +64,7 @@ def test_the_best_path_above_the_threshold_of_its_type(some: list[Any], by_label
 @given(rows, thresholds)
 @settings(max_examples=60, deadline=None)
 def test_of_several_models_the_set_that_lies_highest_above_them(some: list[Any], by_label: dict[str, float]) -> None:
-    decode: Any = small_recipe("ner-crf").decode.model_copy(update={"threshold": 0.3, "by_label": by_label})
+    decode: Any = CRF.model_copy(update={"threshold": 0.3, "by_label": by_label})
     found = candidates(some, models=2, path=True)
     chosen = CRFDecoder(TYPES).chosen(found, decode)
 
