@@ -25,12 +25,16 @@ class Some:
         texts: numbers of the texts, in order.
         found: the rows and parts of them all.
         first: (texts + 1,): where those of each begin.
+        of_row: (rows,): the place in ``texts`` of the text that a row is of.
+        said: what was said last of the rows and of all texts as a whole, and where the counts of each text are then.
     """
 
     def __init__(self, texts: Sequence[int], stored: Sequence[Candidates], empty: Candidates) -> None:
         self.texts = list(texts)
         every = [stored[n] for n in self.texts] or [empty]
         self.first = np.cumsum([0, *map(len, every)]).tolist()
+        self.of_row = np.repeat(np.arange(len(every)), list(map(len, every)))
+        self.said: tuple[npt.NDArray[np.bool_], Hashable, Ints] | None = None
         self.found = Candidates(
             np.concatenate([one.rows for one in every]),
             np.concatenate([one.parts for one in every]),
@@ -105,21 +109,32 @@ class Judge:
     def counts(self, decode: Section, some: Some | None = None) -> Counts:
         """(texts, columns): what adds up, of some texts or of all."""
         some = some or self.all
-        keys = self._keys(decode, some)
+        if not isinstance(self.decoder, Choosing):
+            whole = decode.model_dump_json()
+            return self._rows[self._places(decode, [(text, whole) for text in some.texts], some.texts)]
+        mask, whole = self.decoder.choice(some.found, decode)
+        if some.said is not None and some.said[1] == whole and some.said[0].shape == mask.shape:
+            changed = np.unique(some.of_row[(some.said[0] != mask).any(1)])
+            places = some.said[2].copy()
+        else:
+            changed, places = np.arange(len(some.texts)), np.empty(len(some.texts), np.int64)
+        bits, width, first = np.ascontiguousarray(mask).tobytes(), mask.shape[1], some.first
+        texts = [some.texts[at] for at in changed.tolist()]
+        keys = [
+            (text, bits[width * first[at] : width * first[at + 1]], whole)
+            for text, at in zip(texts, changed.tolist(), strict=True)
+        ]
+        places[changed] = self._places(decode, keys, texts)
+        some.said = mask, whole, places
+        return self._rows[places]
+
+    def _places(self, decode: Section, keys: Sequence[Hashable], texts: Sequence[int]) -> list[int]:
+        """Where the counts of some texts are; ``keys`` tell what these settings make of each."""
         known = self._known
-        new = {key: text for key, text in zip(keys, some.texts, strict=True) if key not in known}
+        new = {key: text for key, text in zip(keys, texts, strict=True) if key not in known}
         if new:
             self._judge(decode, new)
-        return self._rows[[known[key] for key in keys]]
-
-    def _keys(self, decode: Section, some: Some) -> list[Hashable]:
-        """What tells two settings apart on each text."""
-        if not isinstance(self.decoder, Choosing):
-            return [(text, decode.model_dump_json()) for text in some.texts]
-        mask, whole = self.decoder.choice(some.found, decode)
-        said, width = np.ascontiguousarray(mask).tobytes(), mask.shape[1]
-        places = zip(some.texts, some.first, some.first[1:], strict=False)
-        return [(text, said[width * low : width * high], whole) for text, low, high in places]
+        return [known[key] for key in keys]
 
     def _judge(self, decode: Section, new: dict[Hashable, int]) -> None:
         texts = list(new.values())
