@@ -22,7 +22,7 @@ from ietool.errors import WHOLE, UserError
 from ietool.files.lines import Line, OnBad, read_lines
 from ietool.nearest import did_you_mean
 from ietool.progress import Progress, no_progress
-from ietool.recipe import Recipe, head_kind
+from ietool.recipe import Recipe, Section, head_kind
 from ietool.runs.checks import read_settings
 from ietool.runs.entry import CONFIG_FILE
 from ietool.scoring.report import Report
@@ -195,6 +195,21 @@ class Task(ABC, Generic[R]):
         """The first examples of a prepared split, ``dev`` or ``train``: they are both what a model is asked on dev and
         what its answers are judged by."""
 
+    def open_gold(self, recipe: R, source: Path, assets: Path) -> Iterator[Any]:
+        """The examples of a file of the competition that has gold, one for every input that :meth:`open_inputs` gives
+        of it: what predictions on that file are judged by.
+
+        Raises:
+            UserError: a record without gold, or a bad one.
+        """
+        raise NotImplementedError(f"gold of the task {self.name} is read from prepared folders alone")
+
+    def kin(self, example: Any) -> Sequence[str]:
+        """The texts that an example shares with its near-duplicates: those that share one are never parted."""
+        from ietool.core.intake import bare
+
+        return [bare(example.text)]
+
     # -- features → batches → model (heads/)
 
     def training_set(self, recipe: R, prepared: Path, *, rows: Sequence[int] | None = None) -> TrainingSet:
@@ -294,6 +309,11 @@ class Task(ABC, Generic[R]):
     def tune(self, recipe: R, gold: Sequence[Any], predictions: Sequence[Any]) -> Sequence[str]:
         """``key=value`` settings of ``decode`` by which predictions on dev score best; the run's recipe gets them."""
         return ()
+
+    def tuning_start(self, recipe: R, gold: Sequence[Any]) -> Section:
+        """The settings of ``decode`` from which a search on kept scores starts: the recipe's, with what its thresholds
+        need to be of use on this gold."""
+        return recipe.decode
 
     # -- files → score (score/); must not import torch
 

@@ -141,6 +141,11 @@ class ElTask(Task[ElRecipe]):
 
         return KEPT.split(prepared, split, limit)
 
+    def open_gold(self, recipe: ElRecipe, source: Path, assets: Path) -> Iterator[Example]:
+        from ietool.tasks.el.data.reading import load_examples
+
+        return load_examples(source)
+
     # -- score/
 
     def found(self, prediction: Linking) -> int:

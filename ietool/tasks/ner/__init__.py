@@ -139,6 +139,11 @@ class NerTask(Task[NerRecipe]):
 
         return KEPT.split(prepared, split, limit)
 
+    def open_gold(self, recipe: NerRecipe, source: Path, assets: Path) -> Iterator[Example]:
+        from ietool.tasks.ner.data.reading import load_examples
+
+        return load_examples(source, form=recipe.data.form)
+
     # -- score/
 
     def found(self, prediction: Recognised) -> int:

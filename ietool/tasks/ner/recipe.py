@@ -12,6 +12,7 @@ from ietool.recipe import (
     Recipe,
     Section,
     Share,
+    Tuned,
     WindowedSection,
     encoder_kind,
 )
@@ -63,7 +64,12 @@ class ModelSection(Section):
 class DecodeSection(Section):
     """From scores to entities."""
 
-    threshold: Share = Field(0.5, description="what the probability of an entity must exceed")
+    threshold: Annotated[Share, Tuned(main=True)] = Field(
+        0.5, description="what the probability of an entity must exceed"
+    )
+    by_label: Annotated[dict[str, Share], Tuned(by_label="threshold")] = Field(
+        default_factory=dict, description="the same for single types, by name: {type: probability}"
+    )
     batch_size: PositiveInt = 64
 
 

@@ -16,7 +16,7 @@ from ietool.progress import Progress, no_progress
 from ietool.scoring.report import Report
 from ietool.tables import Table
 from ietool.tasks.qa.data.forms.recognise import begins_questions
-from ietool.tasks.qa.recipe import FORMER_KEYS, QaRecipe
+from ietool.tasks.qa.recipe import FORMER_KEYS, DecodeSection, QaRecipe
 from ietool.tasks.qa.score.metrics import SCORERS
 
 if TYPE_CHECKING:
@@ -151,6 +151,16 @@ class QaTask(Task[QaRecipe]):
 
         return KEPT.split(prepared, split, limit)
 
+    def open_gold(self, recipe: QaRecipe, source: Path, assets: Path) -> Iterator[Question]:
+        from ietool.tasks.qa.data.reading import load_questions
+
+        return load_questions(source, form=None if recipe.data.form == "auto" else recipe.data.form)
+
+    def kin(self, example: Question) -> Sequence[str]:
+        from ietool.tasks.qa.prepare.preparation import KEPT
+
+        return KEPT.group(example)
+
     # -- score/
 
     def found(self, prediction: Answered) -> int:
@@ -185,6 +195,13 @@ class QaTask(Task[QaRecipe]):
         from ietool.tasks.qa.tuning import find_threshold
 
         return find_threshold(recipe, gold, predictions)
+
+    def tuning_start(self, recipe: QaRecipe, gold: Sequence[Question]) -> DecodeSection:
+        from ietool.tasks.qa.tuning import NO_ANSWER
+
+        if not any(question.is_impossible for question in gold):
+            return recipe.decode
+        return recipe.decode.model_copy(update={"none": recipe.decode.none or NO_ANSWER})
 
     def score(
         self,

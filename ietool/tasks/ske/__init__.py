@@ -147,6 +147,11 @@ class SkeTask(Task[SkeRecipe]):
 
         return kept(_schema(prepared)).split(prepared, split, limit)
 
+    def open_gold(self, recipe: SkeRecipe, source: Path, assets: Path) -> Iterator[Example]:
+        from ietool.tasks.ske.data.reading import load_examples
+
+        return load_examples(source, _schema(assets))
+
     # -- score/
 
     def found(self, prediction: Extraction) -> int:

@@ -66,9 +66,11 @@ def test_a_flat_recipe_of_each_head(tmp_path: Path) -> None:
     assert link.model.head == LinkSection(dropout=0.15, pointer_size=32)
     for stages in (graph, cascade):
         assert stages.sampling.model_dump() == FLAT["sampling"]
-        assert stages.decode.model_dump() == {k: v for k, v in FLAT["decode"].items() if k not in ("entity", "link")}
+        own = {k: v for k, v in FLAT["decode"].items() if k not in ("entity", "link")}
+        assert stages.decode.model_dump() == own | {"by_label": {}}
     assert link.sampling.model_dump() == {"replacement": 0.125}
-    assert link.decode.model_dump() == {k: v for k, v in FLAT["decode"].items() if not k.startswith(("sub", "obj"))}
+    own = {k: v for k, v in FLAT["decode"].items() if not k.startswith(("sub", "obj"))}
+    assert link.decode.model_dump() == own | {"by_label": {}}
     pretrained = flat(tmp_path, head="gplinker", encoder="some/encoder", cut_vocabulary=True)
     assert pretrained.model.encoder.model_dump() == {
         "kind": "pretrained", "name": "some/encoder", "cut_vocabulary": True

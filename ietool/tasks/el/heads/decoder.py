@@ -7,10 +7,13 @@ probable enough; a text of several windows is decided window by window, and of w
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
 
 from ietool.core.candidates import Candidates, Floor, Layout, Parts
 from ietool.tasks.el.data.example import NIL, Example
@@ -97,6 +100,15 @@ class LinkDecoder:
         if not decode.given_mentions:
             kept = [kept[i] for _, _, i, _ in apart([(m.start, m.end, i, m.probability) for i, m in enumerate(kept)])]
         return Linking(item.text_id, item.text, tuple(sorted(kept, key=lambda m: (m.start, m.end))))
+
+    def choice(self, found: Candidates, decode: Any) -> tuple[npt.NDArray[np.bool_], Hashable]:
+        """As in :class:`ietool.core.predicting.Choosing`."""
+        of_mention, share = found.parts[:, :-1], found.parts[:, -1].astype(np.float64)
+        product = self.chance.probability(of_mention).astype(np.float64) * share
+        mask = [self.chance.chosen(of_mention, decode.mention), share < decode.link, product < decode.joint]
+        # Of several models the types of a NIL are added up before they are compared.
+        added_up = (decode.link, decode.joint) if found.models > 1 else None
+        return np.stack(mask, 1), (decode.given_mentions, added_up)
 
     def _taken(self, keys: Sequence[Key], parts: Parts, decode: Any) -> list[tuple[Key, float]]:
         """The mentions that are found, each with its probability: in each window none overlaps another."""

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from ietool.core.candidates import Candidates, Floor, Layout
+import numpy as np
+import numpy.typing as npt
+
+from ietool.core.candidates import Candidates, Floor, Layout, Rows
+from ietool.core.predicting import check_names, least_by_label
 from ietool.tasks.ner.data.example import Entity, Example
 from ietool.tasks.ner.data.forms.recognise import CLUENER
 from ietool.tasks.ner.heads.merging import Found, widened, without_overlaps
@@ -37,19 +41,29 @@ class Recognised:
         return [Entity(e.start, e.end, e.type) for e in self.entities]
 
 
+def least_threshold(decode: Any) -> float:
+    """The lowest threshold that any type has."""
+    return float(min((decode.threshold, *decode.by_label.values())))
+
+
 class NerDecoder(ABC):
     """Names the types, and keeps apart what tags could not state together.
 
     Args:
         types: names of the types, by number.
+        by_label: thresholds by type, to be checked.
+
+    Raises:
+        UserError: one of them is for a type that there is not.
     """
 
     layout: ClassVar[Layout]
     flat: ClassVar[bool]
     """Whether entities never overlap."""
 
-    def __init__(self, types: Sequence[str]) -> None:
-        self.types = types
+    def __init__(self, types: Sequence[str], by_label: Mapping[str, float] | None = None) -> None:
+        self.types = self.label_names = types
+        check_names(by_label or {}, types, "type")
 
     @abstractmethod
     def floor(self, decode: Any) -> Floor:
@@ -58,6 +72,21 @@ class NerDecoder(ABC):
     @abstractmethod
     def chosen(self, found: Candidates, decode: Any) -> list[Found]:
         """The entities of a text by place, as these settings choose them."""
+
+    @abstractmethod
+    def choice(self, found: Candidates, decode: Any) -> tuple[npt.NDArray[np.bool_], Hashable]:
+        """As in :class:`ietool.core.predicting.Choosing`."""
+
+    def labels_of(self, rows: Rows) -> npt.NDArray[np.int64]:
+        """(n,): which of ``label_names`` each row is of."""
+        return rows[:, 2].astype(np.int64)
+
+    def least(self, rows: Rows, decode: Any) -> npt.NDArray[np.float64] | float:
+        """(n,): what the probability of each row is compared with: its type's own threshold, or that of all."""
+        overall = float(decode.threshold)
+        if not decode.by_label:
+            return overall
+        return least_by_label(self.types, overall, decode.by_label)[rows[:, 2]]
 
     def decode(self, item: Example, found: Candidates, decode: Any) -> Recognised:
         """As in :class:`ietool.core.predicting.Decoder`."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Hashable
 from typing import Any, ClassVar
 
 import numpy as np
@@ -30,6 +31,12 @@ class QaDecoder(ABC):
         """(n,): which rows may be an answer with these settings."""
         kept: npt.NDArray[np.bool_] = found.rows[:, 2] - found.rows[:, 1] <= decode.longest
         return kept
+
+    def choice(self, found: Candidates, decode: Any) -> tuple[npt.NDArray[np.bool_], Hashable]:
+        """As in :class:`ietool.core.predicting.Choosing`. The probability of an answer is that of its best row."""
+        value = self.layout.probability(found.parts)
+        sure = value.astype(np.float64) >= decode.no_answer
+        return np.stack([self.kept(found, decode) & (value > 0), sure], 1), (decode.voting, decode.none, decode.nbest)
 
     def decode(self, item: Question, found: Candidates, decode: Any) -> Answered:
         """As in :class:`ietool.core.predicting.Decoder`."""
