@@ -16,7 +16,7 @@ from ietool.cli.options import (
     DevFile,
     DeviceOption,
     FileOption,
-    RecipeOption,
+    OptionalRecipeOption,
     SchemaFile,
     SetOption,
     SkipBad,
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 
 def train_cli(
-    recipe: RecipeOption,
+    recipe: OptionalRecipeOption = None,
     data: DataOption = None,
     train: TrainFile = None,
     dev: DevFile = None,
@@ -55,9 +55,21 @@ def train_cli(
         int | None,
         typer.Option("--overfit", metavar="N", min=1, help="Self-check: train on N records until they are fitted."),
     ] = None,
+    folds: Annotated[
+        int | None,
+        typer.Option("--folds", metavar="K", min=2, max=100, help="Train K models, each without one part of train."),
+    ] = None,
+    seeds: Annotated[
+        int | None,
+        typer.Option("--seeds", metavar="N", min=1, max=100, help="Train N models of each fold, or of all of train."),
+    ] = None,
+    start: Annotated[
+        Path | None, typer.Option("--from", metavar="RUN", help="Begin with the weights of a finished run.")
+    ] = None,
     skip_bad: SkipBad = False,
 ) -> None:
     """Train; prepares first where that was not done."""
+    from ietool.cli.folds import begin_folds, check_folds, train_folds
     from ietool.files.outputs import check_folder
     from ietool.recipe_io import load_recipe
     from ietool.registry import get_task
@@ -67,6 +79,7 @@ def train_cli(
     files = input_files(train, dev, test, schema, file)
     given = {"--data": data, "--set": overrides, "--overwrite": overwrite, "--overfit": overfit, "--skip-bad": skip_bad}
     given |= {"--train": train, "--dev": dev, "--test": test, "--schema": schema, "--file": file}
+    given |= {"--folds": folds, "--seeds": seeds, "--from": start}
     refused = [option for option, value in given.items() if value]
     if resume and refused:
         raise UserError(
@@ -75,7 +88,27 @@ def train_cli(
         )
     if output is None and not resume and process_count() > 1:
         raise UserError("several processes need one run folder", field="--output", mend="add --output DIR")
-    loaded = load_recipe(recipe, overrides or ())
+    if folds is not None or seeds is not None:
+        check_folds(folds, seeds, refused={"--overfit": overfit, "--from": start})
+    loaded = load_recipe(_named(recipe, output if resume else start), overrides or ())
+    if resume and (group := _group_to_resume(output, loaded.name)) is not None:
+        check_device(device)
+        return train_folds(group, device=device, only=output.name if output not in (None, group) else None)
+    if folds is not None or seeds is not None:
+        if output is not None and overwrite:
+            check_folder(output, [*files.values(), *([] if data is None else [data])])
+        check_device(device)
+        group = begin_folds(
+            loaded,
+            folds=folds or 1,
+            seeds=seeds or 1,
+            data=data,
+            files=files,
+            output=output,
+            overwrite=overwrite,
+            skip_bad=skip_bad,
+        )
+        return train_folds(group, device=device)
     # Before the hour that preparing may take, and the seconds that importing torch does.
     if resume:
         _check_resumed(output or unfinished_run(loaded.name), loaded.name)
@@ -100,6 +133,42 @@ def train_cli(
     if is_main_process():
         say(f"run: {outcome.run}")
         say(f"predict with: ietool predict --run {shlex.quote(str(outcome.run))} INPUT --output FILE")
+
+
+def _named(recipe: str | None, run: Path | None) -> str:
+    """The recipe that was named, or that of a run or group. Raises UserError where there is neither."""
+    from ietool.runs.entry import RECIPE_FILE
+
+    if recipe is not None:
+        return recipe
+    if run is None:
+        raise UserError("is missing", field="--recipe", mend="name one: see `ietool recipes`")
+    if not (run / RECIPE_FILE).is_file():
+        raise UserError(
+            f"holds no run: {RECIPE_FILE} is missing", file=run, mend="see `ietool runs` for those there are"
+        )
+    return str(run / RECIPE_FILE)
+
+
+def _group_to_resume(output: Path | None, recipe: str) -> Path | None:
+    """The group that ``--resume`` is to go on with; None where it is a run of its own.
+
+    Raises:
+        UserError: it is one of another recipe.
+    """
+    from ietool.contest.group import group_of, is_group, open_group, resume_group
+    from ietool.runs.finding import unfinished_run
+
+    folder = unfinished_run(recipe).parent if output is None else output
+    group = folder if is_group(folder) else group_of(folder)
+    if group is None:
+        return None
+    begun = open_group(group).info.recipe
+    if begun != recipe:
+        raise UserError(
+            f"is a group of {begun}, not of {recipe}", file=group, mend=f"go on with: {resume_group(group)}"
+        )
+    return group
 
 
 def _check_resumed(run: Path, recipe: str) -> None:
@@ -234,5 +303,8 @@ def register(app: typer.Typer) -> None:
         epilog=examples(
             "ietool train --recipe ske --data DIR",
             "ietool train --recipe ske --set training.epochs=5 --output runs/short",
+            "ietool train --recipe ske --data DIR --folds 4 --output runs/folds",
+            "ietool train --resume --output runs/folds",
+            "ietool train --from runs/short --data CLEANED --output runs/longer",
         ),
     )(train_cli)

@@ -74,6 +74,9 @@ class RunInfo:
         tuned: settings of ``decode`` that were found on dev.
         files: of the model, by their names within the folder, when the training was over.
         members: folders of the runs that it is made of.
+        left_out: the mark of the part of train that it has not seen, where it is a fold's; see
+            :class:`ietool.workflow.prepare.LeftOut`.
+        base_run: name of the folder of the run whose weights it began with.
         demo: whether ``ietool demo`` made it.
         threads: of the CPU with which it trains; None: as many as the libraries take.
         format: of the folder: 1 before recipes had sections for encoder and head, then :data:`FORMAT`.
@@ -98,6 +101,8 @@ class RunInfo:
     tuned: list[str] = field(default_factory=list)
     files: list[str] = field(default_factory=list)
     members: list[str] = field(default_factory=list)
+    left_out: str = ""
+    base_run: str | None = None
     demo: bool = False
     threads: int | None = None
     format: Annotated[int, Field(ge=1)] = 1

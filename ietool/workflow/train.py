@@ -18,7 +18,7 @@ from ietool.core.contract import Task
 from ietool.environment import bounded_memory, free_memory
 from ietool.errors import Unwritten, UserError
 from ietool.files.full_disk import why_unwritten
-from ietool.prepared import corpus_of
+from ietool.prepared import corpus_of, left_out_of
 from ietool.processes import is_main_process
 from ietool.progress import Progress, no_progress
 from ietool.recipe import Recipe, TrainingSection, pretrained_of
@@ -118,6 +118,7 @@ def train(
             "overfit": overfit,
             "base_model": _base_model(recipe),
             "corpus": corpus_of(prepared),
+            "left_out": left_out_of(prepared),
             "threads": threads,
         }
         run = _new_run(recipe, output, device=str(chosen), overwrite=overwrite, demo=demo, **facts)

@@ -18,6 +18,7 @@ from ietool.tables import Table
 from ietool.tasks.el.recipe import FORMER_KEYS, ElRecipe
 
 if TYPE_CHECKING:
+    from ietool.core.intake import Kept
     from ietool.tasks.el.data.example import Example
     from ietool.tasks.el.heads.linking import Linking
 
@@ -134,10 +135,15 @@ class ElTask(Task[ElRecipe]):
 
         copy_assets(prepared, run)
 
-    def gold(self, prepared: Path, split: str = "dev", limit: int | None = None) -> Sequence[Example]:
+    def kept(self, prepared: Path) -> Kept[Example]:
         from ietool.tasks.el.prepare.preparation import KEPT
 
-        return KEPT.split(prepared, split, limit)
+        return KEPT
+
+    def label_names(self, folder: Path) -> Sequence[str]:
+        from ietool.tasks.el.features.assets import read_nil_types
+
+        return read_nil_types(folder)
 
     # -- score/
 

@@ -18,6 +18,7 @@ from ietool.tasks.ner.data.forms.recognise import begins_entities, begins_tags
 from ietool.tasks.ner.recipe import FORMER_KEYS, NerRecipe
 
 if TYPE_CHECKING:
+    from ietool.core.intake import Kept
     from ietool.tasks.ner.data.example import Example
     from ietool.tasks.ner.heads.decoder import Recognised
 
@@ -132,10 +133,15 @@ class NerTask(Task[NerRecipe]):
 
         copy_assets(prepared, run)
 
-    def gold(self, prepared: Path, split: str = "dev", limit: int | None = None) -> Sequence[Example]:
+    def kept(self, prepared: Path) -> Kept[Example]:
         from ietool.tasks.ner.prepare.preparation import KEPT
 
-        return KEPT.split(prepared, split, limit)
+        return KEPT
+
+    def label_names(self, folder: Path) -> Sequence[str]:
+        from ietool.tasks.ner.features.featurizer import Labels
+
+        return Labels.load(folder).types
 
     # -- score/
 

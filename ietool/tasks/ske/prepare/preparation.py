@@ -36,7 +36,7 @@ from ietool.recipe import PretrainedSection
 from ietool.tasks.ske.data.example import Example
 from ietool.tasks.ske.data.reading import load_examples, read_examples
 from ietool.tasks.ske.data.schema import Schema, infer_schema, read_schema
-from ietool.tasks.ske.features.featurizer import SCHEMA, Features, Featurizer, unit_rows
+from ietool.tasks.ske.features.featurizer import SCHEMA, Features, Featurizer, read_assets_schema, unit_rows
 from ietool.tasks.ske.features.labelling import facts, label_rows
 from ietool.tasks.ske.features.prior import Fact, PriorBuilder
 from ietool.tasks.ske.prepare import survey as statistics
@@ -85,7 +85,7 @@ def prepare(
     schema = _find_schema(sources, skip_bad=rejects is not None)
     with (
         scratch_folder(folder) as scratch,
-        closing(Intake(folder, scratch, rejects, progress, kept(schema))) as intake,
+        closing(Intake(folder, scratch, rejects, progress, kept(schema), sources.left_out)) as intake,
         closing(PriorBuilder(scratch)) as builder,
     ):
         return _Preparation(recipe, sources, intake, builder, schema, perfect).run()
@@ -94,6 +94,8 @@ def prepare(
 def _find_schema(sources: Sources, *, skip_bad: bool) -> Schema:
     if "schema" in sources.files:
         return read_schema(sources.files["schema"])
+    if sources.like is not None:
+        return read_assets_schema(sources.like)
     # Bad records are reported when the file is read for good.
     ignore: OnBad | None = (lambda error, line: None) if skip_bad else None
     path = sources.files["train"]
