@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ietool.cli.common import interrupted, say
+from ietool.cli.epochs import EpochTable, of_best
 from ietool.cli.streams import enduring
 from ietool.errors import UserError
 from ietool.processes import process_count
@@ -64,9 +65,7 @@ def begin_folds(
 @enduring("stdout")
 def train_folds(folder: Path, *, device: str, only: str | None = None) -> None:
     """Train what of a group is left, with a growing table a member, and print the table of all."""
-    from ietool.cli.epochs import EpochTable
     from ietool.cli.progress import progress_bars
-    from ietool.cli.train import of_best
     from ietool.contest.folds import Listener, go_on
     from ietool.contest.group import open_group, resume_group
     from ietool.registry import get_task

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import shlex
-from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ietool.cli.common import check_device, examples, interrupted, say
+from ietool.cli.epochs import EpochTable, of_best
 from ietool.cli.options import (
     DataOption,
     DevFile,
@@ -118,6 +118,8 @@ def train_cli(
             check_folder(output, [*files.values(), *([] if data is None else [data])])
     if not resume:
         get_task(loaded.task).check(loaded)
+        if start is not None:
+            _check_start(start, loaded, overfit)
     check_device(device)
     outcome = prepare_and_train(
         loaded,
@@ -129,6 +131,7 @@ def train_cli(
         overwrite=overwrite,
         overfit=overfit,
         skip_bad=skip_bad,
+        start=start,
     )
     if is_main_process():
         say(f"run: {outcome.run}")
@@ -148,6 +151,20 @@ def _named(recipe: str | None, run: Path | None) -> str:
             f"holds no run: {RECIPE_FILE} is missing", file=run, mend="see `ietool runs` for those there are"
         )
     return str(run / RECIPE_FILE)
+
+
+def _check_start(start: Path, recipe: Recipe, overfit: int | None) -> None:
+    """Raises UserError unless a training by a recipe may begin with the weights of a run."""
+    from ietool.runs.entry import open_run
+
+    entry = open_run(start)
+    if overfit:
+        raise UserError("does not go with --from", field="--overfit", mend="leave one of them out")
+    if entry.info.members:
+        raise UserError("is made of several runs", file=start, mend="name one of its members with --from")
+    if entry.info.task != recipe.task:
+        message = f"is a run of the task {entry.info.task}, the recipe is one of {recipe.task}"
+        raise UserError(message, file=start, mend="name a recipe of that task, or another run")
 
 
 def _group_to_resume(output: Path | None, recipe: str) -> Path | None:
@@ -199,9 +216,9 @@ def prepare_and_train(
     overfit: int | None = None,
     skip_bad: bool = False,
     demo: bool = False,
+    start: Path | None = None,
 ) -> Trained:
     """Prepare, then train with the growing table on standard output, which nobody needs to go on reading."""
-    from ietool.cli.epochs import EpochTable
     from ietool.cli.prepare import announce
     from ietool.cli.progress import progress_bars
     from ietool.registry import get_task
@@ -219,6 +236,7 @@ def prepare_and_train(
                     skip_bad=skip_bad,
                     latest=True,
                     remembered=not demo,
+                    like=start,
                     progress=progress,
                 )
             if prepared.fresh and is_main_process():
@@ -243,6 +261,7 @@ def prepare_and_train(
                 overfit=overfit,
                 overwrite=overwrite,
                 demo=demo,
+                start=start,
                 on_epoch=EpochTable(progress.print, get_task(recipe.task).epoch_scores),
                 on_note=lambda note: say(f"note: {note}"),
                 progress=progress,
@@ -284,16 +303,6 @@ def _what_is_safe(recipe: str, output: Path | None, *, demo: bool) -> str:
         return f"{entry.folder} has no finished epoch yet; {go_on}"
     kept = "the best weights so far and " if entry.has_weights else ""
     return f"{kept}the state after {epochs} epoch{'s' * (epochs > 1)} are safe in {entry.folder}; {go_on}"
-
-
-def of_best(best: Mapping[str, Any]) -> str:
-    """The best dev score of a training in words: ``0.9507 (seqeval), epoch 4, 95 % interval 0.9351 – 0.9650``."""
-    if not best["score"]:
-        return f"nothing was found on dev in any epoch ({best['metric']})"
-    stage = f"stage {best['stage']}, " if best.get("stage", 1) > 1 else ""
-    words = f"{best['score']:.4f} ({best['metric']}), {stage}epoch {best['epoch']}"
-    interval = best.get("interval")
-    return words + (f", 95 % interval {interval[0]:.4f} – {interval[1]:.4f}" if interval else "")
 
 
 def register(app: typer.Typer) -> None:

@@ -13,7 +13,7 @@ import hashlib
 import os
 import shlex
 import socket
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -155,14 +155,29 @@ def write_group(folder: Path, info: Group) -> None:
         out.write(dump_json(asdict(info), indent=2) + "\n")
 
 
-def groups_above(runs: Sequence[RunEntry]) -> Iterator[GroupEntry]:
-    """The groups that some runs are members of, each once; damaged ones are left out."""
-    for folder in dict.fromkeys(run.folder.parent for run in runs):
-        if is_group(folder):
-            try:
-                yield open_group(folder)
-            except UserError:
-                continue
+def groups_of(runs: Sequence[RunEntry]) -> list[tuple[GroupEntry | None, list[RunEntry]]]:
+    """Runs by the group that they are members of, in the order of their first; those that are of none, and those of a
+    damaged one, stand alone."""
+    found: dict[Path, tuple[GroupEntry | None, list[RunEntry]]] = {}
+    for run in runs:
+        group, members = found.get(run.folder.parent, (None, []))
+        if group is not None and run.folder.name in group.info.members:
+            members.append(run)
+        else:
+            group = _group_with(run)
+            found[run.folder if group is None else run.folder.parent] = (group, [run])
+    for group, members in found.values():
+        if group is not None:
+            members.sort(key=lambda run: group.info.members.index(run.folder.name))
+    return list(found.values())
+
+
+def _group_with(run: RunEntry) -> GroupEntry | None:
+    try:
+        group = open_group(run.folder.parent) if is_group(run.folder.parent) else None
+    except UserError:
+        return None
+    return group if group is not None and run.folder.name in group.info.members else None
 
 
 def group_of(run: Path) -> Path | None:

@@ -23,6 +23,7 @@ from ietool.recipe import Recipe
 from ietool.recipe_io import change_recipe, load_recipe
 from ietool.runs.entry import RECIPE_FILE
 from ietool.scoring.intervals import bootstrap
+from ietool.scoring.report import Counts
 from ietool.training.device import autocast
 from ietool.workflow.predict import Loaded
 from ietool.workflow.scores import about_scores, file_mark, floor_below, model_mark
@@ -186,7 +187,8 @@ def _judge(
     task = base.task
     recipes = [load_recipe(run / RECIPE_FILE) for run in runs]
     decoders = [task.decoder(recipe, run) for recipe, run in zip(recipes, runs, strict=True)]
-    judge, counts, report = recipes[0], [], None
+    judge, report = recipes[0], None
+    counts: list[Counts] = []
     stream = zip(base.records(), found, base.folds.tolist(), strict=True)
     while chunk := list(islice(stream, _CHUNK)):
         predictions = []
@@ -196,10 +198,11 @@ def _judge(
         report = task.evaluate(judge, [record for record, _, _ in chunk], predictions)
         if not counts:  # one variant for all, whatever the first record of a later chunk would choose
             judge = change_recipe(judge, [f"score.metric={report.metric}"])
+        assert report.counts is not None
         counts.append(report.counts)
         progress("score out of fold", writer.texts, len(base.folds))
     assert report is not None and report.measures is not None
-    every = np.concatenate([one for one in counts if one is not None])
+    every = np.concatenate(counts)
     score = float(report.measures(every.sum(0))[report.primary])
     low, high = bootstrap(every, report.measures, resamples=1000)[report.primary]
     return OutOfFold(score, low, high, report.metric)

@@ -202,6 +202,10 @@ class Task(ABC, Generic[R]):
         or of what else its model has one output each for; none where it numbers nothing."""
         return ()
 
+    def numbered(self, folder: Path) -> Mapping[str, Sequence[str]]:
+        """What the same model has numbered besides characters and tokens, by what it is called in the plural."""
+        return {"labels": self.label_names(folder)}
+
     # -- features → batches → model (heads/)
 
     def training_set(self, recipe: R, prepared: Path, *, rows: Sequence[int] | None = None) -> TrainingSet:

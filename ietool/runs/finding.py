@@ -18,8 +18,8 @@ from ietool.runs.info import RUN_FILE
 
 
 def latest_run(recipe: str) -> Path:
-    """The folder of the newest finished run of a recipe; those of the demo, folds and self-checks (``--overfit``) are no
-    model to use, and one that is not finished must be named.
+    """The folder of the newest finished run of a recipe; those of the demo, folds and self-checks (``--overfit``) are
+    no model to use, and one that is not finished must be named.
 
     Raises:
         UserError: there is none.

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, field
 from functools import cache
 from importlib import metadata
 from pathlib import Path
-from typing import Annotated, Any, NotRequired
+from typing import Annotated, Any, NotRequired, Protocol
 
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, with_config
 from typing_extensions import TypedDict
@@ -181,7 +181,17 @@ def write_info(folder: Path, info: RunInfo) -> None:
         out.write("\n")
 
 
-def is_alive(info: RunInfo) -> bool:
+class Owned(Protocol):
+    """What a process on some machine works on."""
+
+    @property
+    def process(self) -> int | None: ...
+
+    @property
+    def host(self) -> str: ...
+
+
+def is_alive(info: Owned) -> bool:
     """Whether the process that trains the run may still be there."""
     if info.process is None or info.host != socket.gethostname() or os.name == "nt":
         return True  # it may run on another machine that shares the disk; on Windows signal 0 is no mere question

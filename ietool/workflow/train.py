@@ -33,6 +33,7 @@ from ietool.training.device import choose_device, choose_precision, confine, mem
 from ietool.training.finite import Diverged, check_start
 from ietool.training.reached import EpochRow, clear_parts
 from ietool.training.threads import settle_threads
+from ietool.workflow.beginning import begin_again, begin_with, keep_start
 from ietool.workflow.dev_scorer import DevScorer, keep_dev
 from ietool.workflow.stages import OVERFIT_TARGET, Stages, best_row, make_ready
 
@@ -65,6 +66,7 @@ def train(
     overfit: int | None = None,
     overwrite: bool = False,
     demo: bool = False,
+    start: Path | None = None,
     on_epoch: Callable[[EpochRow], None] = lambda row: None,
     on_note: Callable[[str], None] = lambda note: None,
     progress: Progress = no_progress,
@@ -78,6 +80,7 @@ def train(
             the recipe and the data that it began with.
         overfit: train on so many records, and score on them, until they are fitted.
         demo: whether the run is one of ``ietool demo``.
+        start: a run with whose weights it begins.
         on_epoch: told of each row of the table, those before a resumption included.
         on_note: told what the user should know before the first epoch.
 
@@ -107,6 +110,10 @@ def train(
     set_seed(recipe.training.seed)
     data = task.training_set(recipe, prepared, rows=None if overfit is None else range(overfit))
     model = _build(task, recipe, prepared, chosen, progress, dropout=overfit is None)
+    if start is not None:
+        begin_with(task, model, start, prepared)
+    elif run is not None and entry.info.base_run is not None:
+        begin_again(task, model, run)
     threads, said = settle_threads(model, chosen, precision, threads)
     for note in (said, None if resume else warmup_note(recipe.training)):
         if note and is_main_process():
@@ -120,6 +127,7 @@ def train(
             "corpus": corpus_of(prepared),
             "left_out": left_out_of(prepared),
             "threads": threads,
+            "base_run": None if start is None else start.resolve().name,
         }
         run = _new_run(recipe, output, device=str(chosen), overwrite=overwrite, demo=demo, **facts)
     gold = task.gold(prepared, "dev" if overfit is None else "train", overfit)
@@ -129,6 +137,8 @@ def train(
             if resume:
                 update_run(run, state="training", threads=threads)
             task.save_assets(recipe, prepared, run)
+            if start is not None:
+                keep_start(model, run)
         stages = Stages(task, recipe, run, data, scorer, chosen, precision, overfit is not None, on_epoch, progress)
         if resume:
             stages.rewind()

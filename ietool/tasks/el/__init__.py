@@ -145,6 +145,11 @@ class ElTask(Task[ElRecipe]):
 
         return read_nil_types(folder)
 
+    def numbered(self, folder: Path) -> Mapping[str, Sequence[str]]:
+        from ietool.tasks.el.features.traits import read_types
+
+        return {**super().numbered(folder), "types of entities": list(read_types(folder))}
+
     # -- score/
 
     def found(self, prediction: Linking) -> int:

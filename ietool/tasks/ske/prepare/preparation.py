@@ -92,10 +92,12 @@ def prepare(
 
 
 def _find_schema(sources: Sources, *, skip_bad: bool) -> Schema:
+    like = None if sources.like is None else read_assets_schema(sources.like)
     if "schema" in sources.files:
-        return read_schema(sources.files["schema"])
-    if sources.like is not None:
-        return read_assets_schema(sources.like)
+        schema = read_schema(sources.files["schema"])
+        return schema if like is None or set(schema.labels) != set(like.labels) else like
+    if like is not None:
+        return like
     # Bad records are reported when the file is read for good.
     ignore: OnBad | None = (lambda error, line: None) if skip_bad else None
     path = sources.files["train"]
@@ -148,7 +150,7 @@ class _Preparation:
         report.notes += check_learnable(oracles, "triples", MENDS, self.sources.files["train"])
         if "dev" not in self.sources.files:
             report.notes.append(held_out_note(splits["dev"].texts, "texts", data.held_out, data.held_out_seed))
-        if "schema" not in self.sources.files:
+        if "schema" not in self.sources.files and self.sources.like is None:
             report.notes.append(f"no schema was given: its {len(self.schema.relations)} relations are those of train")
         return report
 
