@@ -41,11 +41,13 @@ def begin_with(task: Task[Any], model: PreTrainedModel, start: Path, prepared: P
     """
     other = task.load_model(start)
     if type(other) is not type(model):
-        message = f"has the model {other.config.model_type}, the recipe has {model.config.model_type}"
-        raise UserError(message, file=start, mend="leave out --recipe, or name a run of this head")
-    for what, (old, new) in _numbered(task, start, prepared).items():
-        if list(old) != list(new):
-            odd = next((name for name in (*new, *old) if (name in new) != (name in old)), None)
+        heads = [task.head_of(one.config.to_dict()) for one in (other, model)]
+        old, new = ("" if head is None else head.name for head in heads)
+        message = f"has the head {old!r}, the recipe has {new!r}" if old != new else "is of an older version"
+        raise UserError(message, file=start, mend="leave out --recipe, or name another run")
+    for what, (mine, theirs) in _numbered(task, start, prepared).items():
+        if list(mine) != list(theirs):
+            odd = next((name for name in (*theirs, *mine) if (name in theirs) != (name in mine)), None)
             how = "are in another order" if odd is None else f"differ: {odd!r} is of one of them alone"
             raise UserError(f"its {what} and those of the data {how}", file=start, mend="train without --from")
     known, rows, fresh = other.state_dict(), dict(_rows(model, other, start, prepared)), _kept_fresh(model)
@@ -54,18 +56,18 @@ def begin_with(task: Task[Any], model: PreTrainedModel, start: Path, prepared: P
         for name in dict.fromkeys((*target, *known)):
             if name in fresh or name.endswith("row_of"):
                 continue
-            old, new = known.get(name), target.get(name)
-            if name in rows and old is not None and new is not None and old.shape[1:] == new.shape[1:]:
+            source, place = known.get(name), target.get(name)
+            if name in rows and source is not None and place is not None and source.shape[1:] == place.shape[1:]:
                 to, of = rows[name]
-                new[to] = old[of]
-            elif old is None or new is None or old.shape != new.shape:
-                sizes = [None if one is None else tuple(one.shape) for one in (old, new)]
+                place[to] = source[of]
+            elif source is None or place is None or source.shape != place.shape:
+                sizes = [None if one is None else tuple(one.shape) for one in (source, place)]
                 message = (
                     f"its sizes are others: {name} is {sizes[0] or 'missing'}, the recipe has {sizes[1] or 'none'}"
                 )
                 raise UserError(message, file=start, mend="leave out --recipe and --set model.…")
             else:
-                new.copy_(old)
+                place.copy_(source)
 
 
 def _numbered(task: Task[Any], start: Path, prepared: Path) -> dict[str, tuple[Any, Any]]:
