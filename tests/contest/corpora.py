@@ -18,7 +18,7 @@ _OF_TASK = {
     # A rate that soon makes it silent: one that knows nothing yet proposes every pair of places.
     "ske": ("model.encoder.hidden_size=16", "model.encoder.dilations=[1]", "model.head.attention_heads=2",
             "training.learning_rate=1.5e-2", "training.batch_size=2"),
-    "ner": ("model.encoder.hidden_size=16", "model.encoder.dilations=[1]"),
+    "ner": ("model.encoder.hidden_size=16", "model.encoder.dilations=[1]", "training.epochs=2"),
     "el": ("model.encoder.hidden_size=16", "model.head.attention_heads=2", "data.min_char_count=2"),
     "qa": ("model.encoder.hidden_size=16", "model.encoder.question_dilations=[1]",
            "model.encoder.passage_dilations=[1,2]", "data.window=96", "data.overlap=48"),

@@ -241,41 +241,31 @@ def content(folder: Path, *names: str) -> dict[str, Any]:
     return {name: (folder / name).read_bytes() for name in names}
 
 
-def test_a_killed_group_goes_on_to_the_digit(work: Path) -> None:
-    write_corpus("ner", work / "data-killed")
-    begin = ["train", *settings("ner", "training.epochs=2"), "--data", "data-killed", "--folds", 2]
-    assert command_here(work, *begin, "--output", "whole").returncode == 0
-    group, go_on = work / "killed", ("train", "--resume", "--output", "killed")
+def test_a_killed_group_goes_on_to_the_digit(trained: Callable[[str], Path], work: Path) -> None:
+    whole, group = trained("ner"), work / "killed"
+    begin = ["train", *settings("ner"), "--data", "data-ner", "--folds", 2, "--output", "killed"]
+    go_on = ("train", "--resume", "--output", "killed")
     first, second = group / "fold-1-seed-42", group / "fold-2-seed-42"
 
     def has(path: Path, text: str = "") -> Callable[[], bool]:
         return lambda: path.is_file() and text in path.read_text(encoding="utf-8")
 
-    killed(work, has(first / "metrics.jsonl", '"epoch": 1'), *begin, "--output", "killed")
+    killed(work, has(first / "metrics.jsonl", '"epoch": 1'), *begin)
     assert "interrupted" in command_here(work, "runs", "killed").stdout
+    assert f"go on with it by ietool {' '.join(go_on)}" in refused(work, *begin)
     killed(work, has(first / "run.json", '"finished"'), *go_on)
-    mark = first.stat().st_mtime_ns
+    # One member alone.
+    shutil.rmtree(first / OOF, ignore_errors=True)
+    done = command_here(work, *go_on[:-1], "killed/fold-1-seed-42")
+    assert done.returncode == 0 and "not all members are finished" in done.stderr, done.stderr
+    assert not second.exists() and len(read_candidates(first / OOF)) > 0
     killed(work, has(second / "run.json"), *go_on)
-    assert first.stat().st_mtime_ns >= mark
     done = command_here(work, *go_on)
     assert done.returncode == 0, done.stderr
     assert "fold-1-seed-42, 1 of 2" not in done.stderr, "trained once more"
-    whole = work / "whole"
     names = ("oof/candidates.arrow", "fold-1-seed-42/model.safetensors", "fold-2-seed-42/model.safetensors", ASSIGNMENT)
     assert content(group, *names) == content(whole, *names)
     assert open_group(group).info.scores == open_group(whole).info.scores
-
-
-def test_one_member_alone_goes_on(work: Path) -> None:
-    write_corpus("ner", work / "data-single")
-    begin = ["train", *settings("ner"), "--data", "data-single", "--folds", 2, "--output", "single"]
-    killed(work, (work / "single" / "fold-1-seed-42" / "metrics.jsonl").is_file, *begin)
-    done = command_here(work, "train", "--resume", "--output", "single/fold-1-seed-42")
-    assert done.returncode == 0 and "not all members are finished" in done.stderr, done.stderr
-    assert not (work / "single" / "fold-2-seed-42").exists()
-    assert len(read_candidates(work / "single" / "fold-1-seed-42" / OOF)) > 0
-    again = command_here(work, *begin, "--overwrite")
-    assert again.returncode == 0 and open_group(work / "single").info.state == "finished", again.stderr
 
 
 # -- seeds
@@ -308,3 +298,7 @@ def test_seeds_alone_are_trained_on_all_of_train(work: Path) -> None:
     assert info.members == ["seed-42", "seed-43"] and set(info.scores) == {"dev"}
     assert not (work / "alone" / OOF).exists() and not open_run(work / "alone" / "seed-42").info.left_out
     assert "2 seeds" in command_here(work, "runs", "alone").stdout
+    begin[begin.index("--seeds") + 1] = 1
+    done = command_here(work, *begin, "--overwrite")
+    assert done.returncode == 0, done.stderr
+    assert open_group(work / "alone").info.members == ["seed-42"] and not (work / "alone" / "seed-43").exists()

@@ -154,7 +154,7 @@ def test_what_does_not_fit_is_told_in_one_line(work: Path) -> None:
         *known, "--data", "typed"
     )
     assert "its sizes are others: " in error(*known, "--data", "other", "--set", "model.encoder.hidden_size=8")
-    assert "has the model ner-crf, the recipe has" in error(
+    assert "has the head 'crf', the recipe has 'globalpointer'" in error(
         "--recipe", "ner-globalpointer", *known, "--data", "other", "--set", "model.encoder.hidden_size=16"
     )
     assert "is a run of the task ner, the recipe is one of ske" in error("--recipe", "ske", *known)
