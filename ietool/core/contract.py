@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
     from ietool.core.checking import Check
+    from ietool.core.intake import Kept
     from ietool.core.predicting import Decoder, Predictor, Reader
     from ietool.training.sets import TrainingSet
 
@@ -191,9 +192,22 @@ class Task(ABC, Generic[R]):
         """Copy vocabulary, schema and the like into the run folder, so that it stands alone."""
 
     @abstractmethod
+    def kept(self, prepared: Path) -> Kept[Any]:
+        """How a prepared folder keeps examples, in ``train.jsonl`` and ``dev.jsonl``: they are both what a model is
+        asked and what its answers are judged by."""
+
     def gold(self, prepared: Path, split: str = "dev", limit: int | None = None) -> Sequence[Any]:
-        """The first examples of a prepared split, ``dev`` or ``train``: they are both what a model is asked on dev and
-        what its answers are judged by."""
+        """The first examples of a prepared split, ``dev`` or ``train``."""
+        return self.kept(prepared).split(prepared, split, limit)
+
+    def label_names(self, folder: Path) -> Sequence[str]:
+        """The labels that a prepared folder or run folder numbers, in their order: of the rows that its model proposes,
+        or of what else its model has one output each for; none where it numbers nothing."""
+        return ()
+
+    def numbered(self, folder: Path) -> Mapping[str, Sequence[str]]:
+        """What the same model has numbered besides characters and tokens, by what it is called in the plural."""
+        return {"labels": self.label_names(folder)}
 
     def open_gold(self, recipe: R, source: Path, assets: Path) -> Iterator[Any]:
         """The examples of a file of the competition that has gold, one for every input that :meth:`open_inputs` gives

@@ -156,6 +156,7 @@ class Groups:
         self._db.executescript(
             "PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; PRAGMA cache_size=-16384;"
             "CREATE TABLE texts (hash BLOB PRIMARY KEY, row INTEGER) WITHOUT ROWID;"
+            "CREATE TABLE left_out (hash BLOB PRIMARY KEY) WITHOUT ROWID;"
         )
         self._parent = array("i")
 
@@ -169,6 +170,15 @@ class Groups:
                 other = self._db.execute("SELECT row FROM texts WHERE hash = ?", (mark,)).fetchone()[0]
                 one, two = self._root(row), self._root(other)
                 self._parent[max(one, two)] = min(one, two)
+
+    def leave_out(self, texts: Iterable[str]) -> None:
+        """A record that is left out, with the texts by which it is known."""
+        self._db.executemany("INSERT OR IGNORE INTO left_out VALUES (?)", [(digest(text),) for text in texts])
+
+    def knows_left_out(self, texts: Iterable[str]) -> bool:
+        """Whether one of the texts belongs to a record that is left out."""
+        marks = ((digest(text),) for text in texts)
+        return any(self._db.execute("SELECT 1 FROM left_out WHERE hash = ?", mark).fetchone() for mark in marks)
 
     def _root(self, row: int) -> int:
         while self._parent[row] != row:
@@ -194,9 +204,19 @@ class Intake(Generic[E]):
         scratch: gone afterwards.
         rejects: the file of bad records; None: the first one raises.
         kept: how the task keeps its examples.
+        left_out: see :class:`ietool.core.sources.Sources`: nothing is counted or kept of these records.
     """
 
-    def __init__(self, folder: Path, scratch: Path, rejects: Path | None, progress: Progress, kept: Kept[E]) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        scratch: Path,
+        rejects: Path | None,
+        progress: Progress,
+        kept: Kept[E],
+        left_out: npt.NDArray[np.bool_] | None = None,
+    ) -> None:
+        self.left_out = left_out
         self.folder, self.scratch, self.progress, self.kept = folder, scratch, progress, kept
         self.rejects = None if rejects is None else Rejects(rejects)
         self.seen, self.groups = SeenTexts(scratch), Groups(scratch)
@@ -233,8 +253,12 @@ class Intake(Generic[E]):
         Args:
             hold: which records are set aside as dev instead, if any.
             once: leave out repeated records, which are counted in any case.
+
+        Raises:
+            UserError: there are more or fewer records than :attr:`left_out` speaks of.
         """
-        kept = self.kept
+        kept, left_out = self.kept, self.left_out
+        numbered = 0
         with ExitStack() as stack:
             out, aside = (
                 stack.enter_context(_create(path))
@@ -251,11 +275,22 @@ class Intake(Generic[E]):
                     aside.write(kept.dump(example) + "\n")
                     self.held += 1
                     continue
+                numbered += 1
+                if left_out is not None and numbered <= len(left_out) and left_out[numbered - 1]:
+                    self.groups.leave_out(kept.group(example))
+                    continue
                 out.write(kept.dump(example) + "\n")
                 self.groups.add(kept.group(example))
                 self.rows += 1
                 yield example
+        if left_out is not None and numbered != len(left_out):
+            message = f"train has {numbered:,} records, the folds were cut of {len(left_out):,}"
+            raise UserError(message, mend="cut them anew with another --output, or with --overwrite")
         np.save(self.folder / GROUPS, self.groups.numbers())
+
+    def is_left_out(self, example: E) -> bool:
+        """Whether a record of another file is, but for case and punctuation, one that is left out of train."""
+        return self.left_out is not None and self.groups.knows_left_out(self.kept.group(example))
 
     def again(self) -> Iterator[E]:
         """The kept records of train once more, from disk."""

@@ -7,6 +7,9 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
+
 from ietool.errors import UserError
 from ietool.files.archives import FOREIGN_NAME
 
@@ -136,8 +139,15 @@ def _packed(path: Path) -> bool:
 class Sources:
     """The files that a preparation starts from, by role (``train``, ``dev``, ``schema``, ``kb`` …).
 
-    ``ambiguous``: roles for which a folder holds several files, with what to tell the user unless one is named.
+    Attributes:
+        files: by role.
+        ambiguous: roles for which a folder holds several files, with what to tell the user unless one is named.
+        left_out: (records,) of train, as a preparation of all of it numbers them: those that are left out, because a
+            model is to be asked about them that has not seen them; None: none.
+        like: a prepared folder or run folder whose numbering of labels is kept; None: labels are numbered anew.
     """
 
     files: Mapping[str, Path]
     ambiguous: Mapping[str, UserError] = field(default_factory=dict)
+    left_out: npt.NDArray[np.bool_] | None = field(default=None, compare=False)
+    like: Path | None = None

@@ -71,7 +71,7 @@ def create_run(
     stood = output is not None and output.is_dir()
     try:
         parent = paths.runs_folder() / ("demo" if demo else "") / recipe.name
-        folder = _new_folder(parent) if output is None else _claim(output, overwrite)
+        folder = new_folder(parent) if output is None else _claim(output, overwrite)
     except OSError as error:
         raise _unwritable(error, output) from None
     base = base_of(recipe)
@@ -100,7 +100,8 @@ def create_run(
     return folder
 
 
-def _new_folder(parent: Path) -> Path:
+def new_folder(parent: Path) -> Path:
+    """A folder of its own under ``parent``, named by date and time."""
     parent.mkdir(parents=True, exist_ok=True)
     stamp = datetime.now().strftime("%Y%m%d-%H%M%S")
     number = 1

@@ -19,7 +19,7 @@ from ietool.core.contract import Task
 from ietool.environment import bounded_memory, free_memory
 from ietool.errors import Unwritten, UserError
 from ietool.files.full_disk import why_unwritten
-from ietool.prepared import corpus_of
+from ietool.prepared import corpus_of, left_out_of
 from ietool.processes import is_main_process
 from ietool.progress import Progress, no_progress
 from ietool.recipe import Recipe, TrainingSection, pretrained_of
@@ -35,6 +35,7 @@ from ietool.training.finite import Diverged, check_start
 from ietool.training.reached import EpochRow, clear_parts
 from ietool.training.threads import settle_threads
 from ietool.training.workers import death, told_there
+from ietool.workflow.beginning import begin_again, begin_with, keep_start
 from ietool.workflow.dev_scorer import DevScorer, keep_dev
 from ietool.workflow.stages import OVERFIT_TARGET, Stages, best_row, make_ready
 
@@ -68,6 +69,7 @@ def train(
     overwrite: bool = False,
     demo: bool = False,
     minutes: float | None = None,
+    start: Path | None = None,
     on_epoch: Callable[[EpochRow], None] = lambda row: None,
     on_note: Callable[[str], None] = lambda note: None,
     progress: Progress = no_progress,
@@ -82,6 +84,7 @@ def train(
         overfit: train on so many records, and score on them, until they are fitted.
         demo: whether the run is one of ``ietool demo``.
         minutes: after so many, of this call, the training ends with the best weights so far.
+        start: a run with whose weights it begins.
         on_epoch: told of each row of the table, those before a resumption included.
         on_note: told what the user should know before the first epoch.
 
@@ -112,6 +115,10 @@ def train(
     set_seed(recipe.training.seed)
     data = task.training_set(recipe, prepared, rows=None if overfit is None else range(overfit))
     model = _build(task, recipe, prepared, chosen, progress, dropout=overfit is None)
+    if start is not None:
+        begin_with(task, model, start, prepared)
+    elif run is not None and entry.info.base_run is not None:
+        begin_again(task, model, run)
     threads, said = settle_threads(model, chosen, precision, threads)
     for note in (said, None if resume else warmup_note(recipe.training)):
         if note and is_main_process():
@@ -123,7 +130,9 @@ def train(
             "overfit": overfit,
             "base_model": _base_model(recipe),
             "corpus": corpus_of(prepared),
+            "left_out": left_out_of(prepared),
             "threads": threads,
+            "base_run": None if start is None else start.resolve().name,
         }
         run = _new_run(recipe, output, device=str(chosen), overwrite=overwrite, demo=demo, **facts)
     gold = task.gold(prepared, "dev" if overfit is None else "train", overfit)
@@ -133,6 +142,8 @@ def train(
             if resume:
                 update_run(run, state="training", threads=threads)
             task.save_assets(recipe, prepared, run)
+            if start is not None:
+                keep_start(model, run)
         stages = Stages(
             task, recipe, run, data, scorer, chosen, precision, overfit is not None, on_epoch, progress, deadline
         )

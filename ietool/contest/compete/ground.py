@@ -56,7 +56,7 @@ def look(data: Path, recipes: Sequence[str] = (), settings: Sequence[str] = ()) 
     tasks = {recipe.task for recipe in named}
     if len(tasks) > 1:
         raise UserError(f"are recipes of several tasks: {', '.join(sorted(tasks))}", field="--recipe", mend="name one")
-    found = _tasks_of(data, tasks or set(TASKS))
+    found = _tasks_of(data, tasks or {name for name, _ in TASKS})
     task = get_task(found[0])
     sources = task.locate(data, needed=task.roles)
     for error in sources.ambiguous.values():

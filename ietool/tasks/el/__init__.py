@@ -19,6 +19,7 @@ from ietool.tasks.el.recipe import FORMER_KEYS, ElRecipe
 
 if TYPE_CHECKING:
     from ietool.core.checking import Check
+    from ietool.core.intake import Kept
     from ietool.tasks.el.data.example import Example
     from ietool.tasks.el.heads.linking import Linking
 
@@ -136,10 +137,20 @@ class ElTask(Task[ElRecipe]):
 
         copy_assets(prepared, run)
 
-    def gold(self, prepared: Path, split: str = "dev", limit: int | None = None) -> Sequence[Example]:
+    def kept(self, prepared: Path) -> Kept[Example]:
         from ietool.tasks.el.prepare.preparation import KEPT
 
-        return KEPT.split(prepared, split, limit)
+        return KEPT
+
+    def label_names(self, folder: Path) -> Sequence[str]:
+        from ietool.tasks.el.features.assets import read_nil_types
+
+        return read_nil_types(folder)
+
+    def numbered(self, folder: Path) -> Mapping[str, Sequence[str]]:
+        from ietool.tasks.el.features.traits import read_types
+
+        return {**super().numbered(folder), "types of entities": list(read_types(folder))}
 
     def open_gold(self, recipe: ElRecipe, source: Path, assets: Path) -> Iterator[Example]:
         from ietool.tasks.el.data.reading import load_examples

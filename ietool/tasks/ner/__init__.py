@@ -19,6 +19,7 @@ from ietool.tasks.ner.recipe import FORMER_KEYS, NerRecipe
 
 if TYPE_CHECKING:
     from ietool.core.checking import Check
+    from ietool.core.intake import Kept
     from ietool.tasks.ner.data.example import Example
     from ietool.tasks.ner.heads.decoder import Recognised
 
@@ -134,10 +135,15 @@ class NerTask(Task[NerRecipe]):
 
         copy_assets(prepared, run)
 
-    def gold(self, prepared: Path, split: str = "dev", limit: int | None = None) -> Sequence[Example]:
+    def kept(self, prepared: Path) -> Kept[Example]:
         from ietool.tasks.ner.prepare.preparation import KEPT
 
-        return KEPT.split(prepared, split, limit)
+        return KEPT
+
+    def label_names(self, folder: Path) -> Sequence[str]:
+        from ietool.tasks.ner.features.featurizer import Labels
+
+        return Labels.load(folder).types
 
     def open_gold(self, recipe: NerRecipe, source: Path, assets: Path) -> Iterator[Example]:
         from ietool.tasks.ner.data.reading import load_examples

@@ -21,6 +21,7 @@ from ietool.tasks.qa.score.metrics import SCORERS
 
 if TYPE_CHECKING:
     from ietool.core.checking import Check
+    from ietool.core.intake import Kept
     from ietool.tasks.qa.data.question import Question
     from ietool.tasks.qa.heads.voting import Answered
 
@@ -146,10 +147,15 @@ class QaTask(Task[QaRecipe]):
 
         copy_reader(prepared, run)
 
-    def gold(self, prepared: Path, split: str = "dev", limit: int | None = None) -> Sequence[Question]:
+    def kept(self, prepared: Path) -> Kept[Question]:
         from ietool.tasks.qa.prepare.preparation import KEPT
 
-        return KEPT.split(prepared, split, limit)
+        return KEPT
+
+    def label_names(self, folder: Path) -> Sequence[str]:
+        from ietool.tasks.qa.features.labels import LABELS, is_labelled
+
+        return LABELS if is_labelled(folder) else ()
 
     def open_gold(self, recipe: QaRecipe, source: Path, assets: Path) -> Iterator[Question]:
         from ietool.tasks.qa.data.reading import load_questions

@@ -18,6 +18,7 @@ from ietool.tasks.ske.recipe import FORMER_KEYS, SkeRecipe
 
 if TYPE_CHECKING:
     from ietool.core.checking import Check
+    from ietool.core.intake import Kept
     from ietool.tasks.ske.data.example import Example
     from ietool.tasks.ske.data.schema import Schema
     from ietool.tasks.ske.heads.assembly import Extraction
@@ -142,10 +143,13 @@ class SkeTask(Task[SkeRecipe]):
 
         copy_assets(recipe, prepared, run)
 
-    def gold(self, prepared: Path, split: str = "dev", limit: int | None = None) -> Sequence[Example]:
+    def kept(self, prepared: Path) -> Kept[Example]:
         from ietool.tasks.ske.prepare.preparation import kept
 
-        return kept(_schema(prepared)).split(prepared, split, limit)
+        return kept(_schema(prepared))
+
+    def label_names(self, folder: Path) -> Sequence[str]:
+        return [predicate if slot == "@value" else f"{predicate}.{slot}" for predicate, slot in _schema(folder).labels]
 
     def open_gold(self, recipe: SkeRecipe, source: Path, assets: Path) -> Iterator[Example]:
         from ietool.tasks.ske.data.reading import load_examples

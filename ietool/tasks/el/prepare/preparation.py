@@ -34,7 +34,7 @@ from ietool.progress import Progress
 from ietool.tasks.el.data.example import NIL, Example, Mention, form_of
 from ietool.tasks.el.data.reading import load_examples
 from ietool.tasks.el.features.annotations import Annotations, Folds
-from ietool.tasks.el.features.assets import ANNOTATIONS, FOLDS, KB, NIL_TYPES
+from ietool.tasks.el.features.assets import ANNOTATIONS, FOLDS, KB, NIL_TYPES, link_kb, read_nil_types
 from ietool.tasks.el.features.descriptions import count_descriptions
 from ietool.tasks.el.features.featurizer import Featurizer
 from ietool.tasks.el.features.rows import NO_RECORD, encode, gold_of, table_columns
@@ -85,7 +85,7 @@ def prepare(
     """
     with (
         scratch_folder(folder) as scratch,
-        closing(Intake(folder, scratch, rejects, progress, KEPT)) as intake,
+        closing(Intake(folder, scratch, rejects, progress, KEPT, sources.left_out)) as intake,
     ):
         return _Preparation(recipe, sources, intake, vocabulary).run()
 
@@ -118,7 +118,10 @@ class _Preparation:
         reader = self.vocabulary.write(self.folder, kb, texts, self.described, self.progress)
         annotations.save(self.folder / ANNOTATIONS)
         self.folds.save(self.folder / FOLDS)
-        types = sorted(self.nil_types, key=lambda name: (-self.nil_types[name], name)) or [NIL]
+        types = sorted(self.nil_types, key=lambda name: (-self.nil_types[name], name))
+        if self.sources.like is not None:
+            types = list(dict.fromkeys((*read_nil_types(self.sources.like), *types)))
+        types = types or [NIL]
         (self.folder / NIL_TYPES).write_text("\n".join(types) + "\n", encoding="utf-8")
         write_types(self.folder, choose_types(kb.info.types))
         characters_of_words = TextEncoder.open(self.folder)
@@ -131,7 +134,10 @@ class _Preparation:
         return self.report(kb, annotations)
 
     def compile(self) -> KnowledgeBase:
-        """The knowledge base, in a folder of its own."""
+        """The knowledge base, in a folder of its own; that of all folds is compiled once."""
+        if self.sources.left_out is not None and self.sources.like is not None:
+            link_kb(self.sources.like, self.folder)
+            return KnowledgeBase.open(self.folder / KB)
         on_bad = rejecting(self.intake.rejects, self.kb_rejected)
         return compile_kb(self.sources.files["kb"], self.folder / KB, on_bad=on_bad, progress=self.progress)
 
@@ -155,6 +161,8 @@ class _Preparation:
                 for example in self.examples("mentions", self.extra, need_ids=False):
                     if not self.intake.seen.first_time(digest(example.text), b""):
                         self.extra.duplicates += 1
+                        continue
+                    if self.intake.is_left_out(example):
                         continue
                     used += 1
                     out.write(_dump(example) + "\n")

@@ -83,7 +83,7 @@ def prepare(
     """
     with (
         scratch_folder(folder) as scratch,
-        closing(Intake(folder, scratch, rejects, progress, KEPT)) as intake,
+        closing(Intake(folder, scratch, rejects, progress, KEPT, sources.left_out)) as intake,
     ):
         return _Preparation(recipe, sources, intake, flat=flat).run()
 
@@ -101,6 +101,8 @@ class _Preparation:
     def run(self) -> PrepareReport:
         characters = self.read_train()
         types = [name for name, _ in self.splits["train"].types.most_common()]
+        if self.sources.like is not None:
+            types = list(dict.fromkeys((*Labels.load(self.sources.like).types, *types)))
         if not types:
             raise UserError("has no entity to learn from", file=self.sources.files["train"])
         self.splits["train"].types.clear()  # counted again with the rest

@@ -38,7 +38,7 @@ from ietool.tasks.qa.data.question import Passage, Question
 from ietool.tasks.qa.data.reading import load_questions
 from ietool.tasks.qa.data.sources import files_of
 from ietool.tasks.qa.features.featurizer import chosen
-from ietool.tasks.qa.features.labels import LABELLED, label_class
+from ietool.tasks.qa.features.labels import LABELLED, is_labelled, label_class
 from ietool.tasks.qa.features.locate import MENDS, UNREAD, annotated, locate
 from ietool.tasks.qa.heads.training_rows import TrainingRows
 from ietool.tasks.qa.prepare.survey import ORACLE_NOTE, Survey, corpus_table
@@ -99,7 +99,7 @@ def prepare(
     """
     with (
         scratch_folder(folder) as scratch,
-        closing(Intake(folder, scratch, rejects, progress, KEPT)) as intake,
+        closing(Intake(folder, scratch, rejects, progress, KEPT, sources.left_out)) as intake,
     ):
         return _Preparation(recipe, sources, intake, open_rows(recipe, folder)).run()
 
@@ -168,6 +168,8 @@ class _Preparation:
                 self.rows.count(question)
                 if label_class(question) >= 0:
                     (self.folder / LABELLED).touch()
+        if self.sources.like is not None and is_labelled(self.sources.like):
+            (self.folder / LABELLED).touch()
         if hold and not self.intake.held:
             raise nothing_held_out(self.sources.files["train"], "question")
 

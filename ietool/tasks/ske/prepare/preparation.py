@@ -36,7 +36,7 @@ from ietool.recipe import PretrainedSection
 from ietool.tasks.ske.data.example import Example
 from ietool.tasks.ske.data.reading import load_examples, read_examples
 from ietool.tasks.ske.data.schema import Schema, infer_schema, read_schema
-from ietool.tasks.ske.features.featurizer import SCHEMA, Features, Featurizer, unit_rows
+from ietool.tasks.ske.features.featurizer import SCHEMA, Features, Featurizer, read_assets_schema, unit_rows
 from ietool.tasks.ske.features.labelling import facts, label_rows
 from ietool.tasks.ske.features.prior import Fact, PriorBuilder
 from ietool.tasks.ske.prepare import survey as statistics
@@ -85,15 +85,19 @@ def prepare(
     schema = _find_schema(sources, skip_bad=rejects is not None)
     with (
         scratch_folder(folder) as scratch,
-        closing(Intake(folder, scratch, rejects, progress, kept(schema))) as intake,
+        closing(Intake(folder, scratch, rejects, progress, kept(schema), sources.left_out)) as intake,
         closing(PriorBuilder(scratch)) as builder,
     ):
         return _Preparation(recipe, sources, intake, builder, schema, perfect).run()
 
 
 def _find_schema(sources: Sources, *, skip_bad: bool) -> Schema:
+    like = None if sources.like is None else read_assets_schema(sources.like)
     if "schema" in sources.files:
-        return read_schema(sources.files["schema"])
+        schema = read_schema(sources.files["schema"])
+        return schema if like is None or set(schema.labels) != set(like.labels) else like
+    if like is not None:
+        return like
     # Bad records are reported when the file is read for good.
     ignore: OnBad | None = (lambda error, line: None) if skip_bad else None
     path = sources.files["train"]
@@ -146,7 +150,7 @@ class _Preparation:
         report.notes += check_learnable(oracles, "triples", MENDS, self.sources.files["train"])
         if "dev" not in self.sources.files:
             report.notes.append(held_out_note(splits["dev"].texts, "texts", data.held_out, data.held_out_seed))
-        if "schema" not in self.sources.files:
+        if "schema" not in self.sources.files and self.sources.like is None:
             report.notes.append(f"no schema was given: its {len(self.schema.relations)} relations are those of train")
         return report
 
