@@ -295,6 +295,20 @@ class TestOptions:
         assert value["accepted"] and value["competition"] == "cluener" and value["archive"] == "right-cluener.zip"
         assert value["counts"]["texts"] == 8 and value["bytes"] == Path("right-cluener.zip").stat().st_size
 
+    def test_a_schema_is_looked_for_beside_the_input_alone(
+        self, here: Callable[[str], Lines], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        here("ske")
+        done = command_here(Path(), "submit", "right.json", "--input", "input.json", "--check")
+        assert f"note: schema: {Path.cwd() / 'schema.jsonl'}, which lies beside the input" in done.stderr
+        for name in ("right.json", "input.json"):
+            (tmp_path / name).write_bytes(Path(name).read_bytes())
+        (tmp_path / "other").mkdir()
+        (tmp_path / "other" / "schema.jsonl").write_text("of another competition", encoding="utf-8")
+        monkeypatch.chdir(tmp_path)
+        done = command_here(tmp_path, "submit", "right.json", "--input", "input.json", "--check")
+        assert done.returncode == 0 and "note: no schema is named or lies beside the input" in done.stderr
+
     def test_a_limit(self, here: Callable[[str], Lines], capsys: pytest.CaptureFixture[str]) -> None:
         here("ske")
         error = complaint(capsys, "submit", "right.json", "--input", "input.json", "--limit", "0.0001")

@@ -6,6 +6,7 @@ import codecs
 import hashlib
 import tempfile
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -177,13 +178,13 @@ def _options(task: Task[Any], source: Path, named: Mapping[str, Path]) -> tuple[
     for role in task.check_options:
         if role in files:
             continue
-        try:
-            found = task.locate(source.resolve().parent, needed=()).files.get(role)
-        except UserError:
-            continue
-        if found is not None:
-            files[role] = found
-            notes.append(f"{role}: {found}, which lies beside the input")
+        folder = source.resolve().parent
+        # What lies a folder down, which a preparation takes, may be of another competition here.
+        with suppress(UserError, OSError):
+            found = task.locate(folder, needed=()).files.get(role)
+            if found is not None and found.parent == folder:
+                files[role] = found
+                notes.append(f"{role}: {found}, which lies beside the input")
     return files, notes
 
 
