@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
     from ietool.core.intake import Kept
+    from ietool.core.labelled import LabelWriter
     from ietool.core.predicting import Decoder, Predictor, Reader
     from ietool.training.sets import TrainingSet
 
@@ -301,6 +302,13 @@ class Task(ABC, Generic[R]):
     def tune(self, recipe: R, gold: Sequence[Any], predictions: Sequence[Any]) -> Sequence[str]:
         """``key=value`` settings of ``decode`` by which predictions on dev score best; the run's recipe gets them."""
         return ()
+
+    # -- labels, one by one
+
+    @abstractmethod
+    def labels(self, recipe: R, folder: Path) -> LabelWriter[Any, Any]:
+        """What writes predictions as gold; a :class:`Labels` where gold can also be changed item by item. ``folder`` is
+        a prepared folder or run folder."""
 
     # -- files → score (score/); must not import torch
 

@@ -20,7 +20,7 @@ from filelock import FileLock, Timeout
 from ietool import paths
 from ietool.core.contract import Task
 from ietool.core.forms import explained
-from ietool.core.sources import Sources, option_of
+from ietool.core.sources import EXTRA, Sources, option_of
 from ietool.errors import UserError, cause
 from ietool.files.outputs import check_folder, replace_folder
 from ietool.nearest import did_you_mean
@@ -72,7 +72,7 @@ def find_sources(task: Task[Any], data: Path | None, files: Mapping[str, Path]) 
         found = dict(located.files)
     elif not files:
         found = dict(task.locate(paths.shipped_data(task.name), needed=task.roles).files)
-    known = dict.fromkeys((*task.roles, *task.further_roles))
+    known = dict.fromkeys((*task.roles, *task.further_roles, EXTRA))
     for role in files:
         if role not in known:
             mend = did_you_mean(role, known, f"it has: {', '.join(known)}")

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from ietool.core.intake import Kept
     from ietool.tasks.el.data.example import Example
     from ietool.tasks.el.heads.linking import Linking
+    from ietool.tasks.el.labels import MentionLabels
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -144,6 +145,11 @@ class ElTask(Task[ElRecipe]):
         from ietool.tasks.el.features.assets import read_nil_types
 
         return read_nil_types(folder)
+
+    def labels(self, recipe: ElRecipe, folder: Path) -> MentionLabels:
+        from ietool.tasks.el.labels import MentionLabels
+
+        return MentionLabels(folder, self.decoder(recipe, folder))
 
     # -- score/
 

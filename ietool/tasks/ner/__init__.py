@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from ietool.core.intake import Kept
     from ietool.tasks.ner.data.example import Example
     from ietool.tasks.ner.heads.decoder import Recognised
+    from ietool.tasks.ner.labels import EntityLabels
 
 
 class NerTask(Task[NerRecipe]):
@@ -142,6 +143,11 @@ class NerTask(Task[NerRecipe]):
         from ietool.tasks.ner.features.featurizer import Labels
 
         return Labels.load(folder).types
+
+    def labels(self, recipe: NerRecipe, folder: Path) -> EntityLabels:
+        from ietool.tasks.ner.labels import EntityLabels
+
+        return EntityLabels(folder, self.decoder(recipe, folder).layout)
 
     # -- score/
 

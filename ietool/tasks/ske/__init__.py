@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from ietool.tasks.ske.data.example import Example
     from ietool.tasks.ske.data.schema import Schema
     from ietool.tasks.ske.heads.assembly import Extraction
+    from ietool.tasks.ske.labels import TripleLabels
 
 
 class SkeTask(Task[SkeRecipe]):
@@ -148,6 +149,11 @@ class SkeTask(Task[SkeRecipe]):
 
     def label_names(self, folder: Path) -> Sequence[str]:
         return [predicate if slot == "@value" else f"{predicate}.{slot}" for predicate, slot in _schema(folder).labels]
+
+    def labels(self, recipe: SkeRecipe, folder: Path) -> TripleLabels:
+        from ietool.tasks.ske.labels import TripleLabels
+
+        return TripleLabels(folder, self.decoder(recipe, folder).layout)
 
     # -- score/
 

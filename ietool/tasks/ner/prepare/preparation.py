@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import closing
 from functools import partial
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +29,7 @@ from ietool.core.intake import (
     scratch_folder,
 )
 from ietool.core.learnable import check_known, check_learnable
-from ietool.core.sources import Sources
+from ietool.core.sources import EXTRA, Sources
 from ietool.core.survey import oracle_table
 from ietool.errors import UserError
 from ietool.files.lines import read_lines
@@ -94,13 +94,16 @@ class _Preparation:
     def __init__(self, recipe: NerRecipe, sources: Sources, intake: Intake[Example], *, flat: bool) -> None:
         self.recipe, self.sources, self.intake, self.flat = recipe, sources, intake, flat
         self.folder, self.progress = intake.folder, intake.progress
-        self.splits = {name: Survey() for name in ("train", "dev")}
+        names = ("train", *([EXTRA] if EXTRA in sources.files else ()), "dev")
+        self.splits = {name: Survey() for name in names}
         self.shared = 0
         self.form, self.separator = "", " "
 
     def run(self) -> PrepareReport:
         characters = self.read_train()
         types = [name for name, _ in self.splits["train"].types.most_common()]
+        if EXTRA in self.sources.files:  # types of its own come behind those of train
+            types = list(dict.fromkeys((*types, *self.read_extra(characters))))
         if self.sources.like is not None:
             types = list(dict.fromkeys((*Labels.load(self.sources.like).types, *types)))
         if not types:
@@ -143,11 +146,23 @@ class _Preparation:
             self.separator = "\t"
         return characters
 
+    def read_extra(self, characters: Counter[str]) -> list[str]:
+        """Keep further records, and count what features need; gives their types, the most frequent first."""
+        counts, files = self.splits[EXTRA], self.sources.files
+        dev = partial(load_examples, files["dev"], form=self.recipe.data.form) if "dev" in files else None
+        types = Counter[str]()
+        for example in self.intake.extra(self.examples(EXTRA), counts, dev):
+            characters.update(fold(example.text))
+            types.update(entity.type for entity in example.entities)
+        return [name for name, _ in types.most_common()]
+
     def train_rows(self) -> Iterator[dict[str, Any]]:
         """The rows of the training table, one a window."""
-        counts, total, record = self.splits["train"], self.intake.rows, 0
+        train, total, record = self.splits["train"], self.intake.rows + self.intake.extra_rows, 0
         seen = set[int]()
-        for batch in batches(self.intake.again(), _BATCH_CHARACTERS):
+        whole = ((train, batch) for batch in batches(self.intake.again(), _BATCH_CHARACTERS))
+        extra = ((self.splits[EXTRA], batch) for batch in batches(self.intake.further(), _BATCH_CHARACTERS))
+        for counts, batch in chain(whole, extra):
             for pieces, labelled in self.encode(batch, counts):
                 for piece, rows in zip(pieces, labelled, strict=True):
                     units = piece.units
@@ -158,7 +173,7 @@ class _Preparation:
                     }  # fmt: skip
                 record += 1
             if total >= EVERY:
-                self.progress("features", counts.texts, total)
+                self.progress("features", record, total)
         self.progress("features", total, total)
         self.keep_tokens(seen)
 
@@ -209,6 +224,7 @@ class _Preparation:
             if counts.texts == 1 and CLUENER not in counts.forms and name in self.sources.files:
                 what = f"{counts.lengths.longest:,} characters in one sentence: blank lines divide sentences"
                 report.notes.append(f"{name} is a single text, {what}")
+        report.notes += self.intake.extra_notes("texts")
         report.notes += check_learnable(oracles, "entities", MENDS, self.sources.files["train"])
         if "dev" not in self.sources.files:
             report.notes.append(held_out_note(splits["dev"].texts, "texts", data.held_out, data.held_out_seed))

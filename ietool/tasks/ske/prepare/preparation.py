@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
-from itertools import islice
+from functools import partial
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ from ietool.core.intake import (
     scratch_folder,
 )
 from ietool.core.learnable import check_known, check_learnable
-from ietool.core.sources import Sources
+from ietool.core.sources import EXTRA, Sources
 from ietool.core.survey import oracle_table
 from ietool.files.lines import OnBad
 from ietool.files.records import first_told
@@ -118,7 +119,8 @@ class _Preparation:
         self.folder, self.progress, self.schema = intake.folder, intake.progress, schema
         self.labels = {label: i for i, label in enumerate(schema.labels)}
         self.splits = {
-            name: SplitStatistics(Oracle(schema.labels, schema.competition, perfect)) for name in ("train", "dev")
+            name: SplitStatistics(Oracle(schema.labels, schema.competition, perfect))
+            for name in ("train", *([EXTRA] if EXTRA in sources.files else ()), "dev")
         }
         self.overlap = Overlap()
 
@@ -146,6 +148,7 @@ class _Preparation:
         data = self.recipe.data
         report.notes = statistics.notes(splits, self.overlap, data.window)
         report.notes += check_learnable(oracles, "triples", MENDS, self.sources.files["train"])
+        report.notes += self.intake.extra_notes("texts")
         if "dev" not in self.sources.files:
             report.notes.append(held_out_note(splits["dev"].texts, "texts", data.held_out, data.held_out_seed))
         if "schema" not in self.sources.files:
@@ -173,15 +176,22 @@ class _Preparation:
             self.builder.add(set(facts(example.triples, self.labels)))
         if hold and not self.intake.held:
             raise nothing_held_out(self.sources.files["train"])
+        if EXTRA in self.sources.files:
+            dev = None if hold else partial(load_examples, self.sources.files["dev"], self.schema)
+            for example in self.intake.extra(self.examples(EXTRA), self.splits[EXTRA], dev):
+                characters.update(fold(example.text))
+                self.builder.add(set(facts(example.triples, self.labels)))
         self.builder.write(folder)
         write_reader(folder, recipe.model.encoder, characters)
         (folder / SCHEMA).write_text(self.schema.to_json(), encoding="utf-8")
 
     def train_rows(self, featurizer: Featurizer) -> Iterator[dict[str, Any]]:
         """The rows of the training table, one a window."""
-        counts, total, record = self.splits["train"], self.intake.rows, 0
+        train, total, record = self.splits["train"], self.intake.rows + self.intake.extra_rows, 0
         seen: set[int] = set()
-        for batch in batches(self.intake.again(), _BATCH_CHARACTERS):
+        whole = ((train, batch) for batch in batches(self.intake.again(), _BATCH_CHARACTERS))
+        extra = ((self.splits[EXTRA], batch) for batch in batches(self.intake.further(), _BATCH_CHARACTERS))
+        for counts, batch in chain(whole, extra):
             for _, cut_out in self.encode(featurizer, batch, counts):
                 for text, features, window in cut_out:
                     units = features.units
@@ -195,7 +205,7 @@ class _Preparation:
                     }  # fmt: skip
                 record += 1
             if total >= EVERY:
-                self.progress("features", counts.texts, total)
+                self.progress("features", record, total)
         if isinstance(self.recipe.model.encoder, PretrainedSection):
             from ietool.text.tokens import TokenReader, write_kept_tokens
 
