@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ietool.cli.common import examples, interrupted, print_json, say
-from ietool.cli.options import JsonOption
+from ietool.cli.options import DeviceOption, JsonOption
 
 if TYPE_CHECKING:
     from ietool.contest.clean.cleaning import Cleaned, Reviewed
@@ -38,6 +38,7 @@ def clean_cli(
         Path | None,
         typer.Option("--apply", metavar="FILE", help="Write the new training file with what is ticked in this review."),
     ] = None,
+    device: DeviceOption = "auto",
     json: JsonOption = False,
 ) -> None:
     """Find wrong labels of train by models that have not seen them.
@@ -61,7 +62,7 @@ def clean_cli(
     try:
         with progress_bars() as progress:
             if apply is None:
-                done = review(group, output, Limits(**chosen), progress=progress)
+                done = review(group, output, Limits(**chosen), device=device, progress=progress)
             else:
                 done = apply_review(group, apply, output, progress=progress)
     except KeyboardInterrupt:

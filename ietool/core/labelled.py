@@ -95,6 +95,10 @@ class Labels(LabelWriter[E, I]):
     def scores(self, record: E, found: Candidates, items: Sequence[I]) -> Sequence[float]:
         """How probable candidates make each of some items; 0 for those that are not among them."""
 
+    def rows(self, record: E) -> Any:
+        """The rows of candidates that stand for a record's gold, as far as it has such: (n, k)."""
+        return np.zeros((0, len(self.layout.rows)), np.int32)
+
     @abstractmethod
     def differs(self, gold: I, other: I) -> str:
         """What is wrong with ``gold`` if ``other`` was meant: one of :data:`BOUNDARY`, :data:`ENTITY`, :data:`TYPE`;

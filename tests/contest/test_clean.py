@@ -46,7 +46,7 @@ def planted(some: list[Example]) -> tuple[list[Example], dict[str, tuple[str, En
 @pytest.fixture(scope="module")
 def group(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("clean")
-    some, _ = planted(examples(240))
+    some, _ = planted(examples(150))
     write_json(folder / "train.json", some)
     write_json(folder / "dev.json", examples(20, seed=2))
     settings = [word for one in acting("ner-crf", SMALL, *LEARNING) for word in ("--set", one)]
@@ -81,7 +81,7 @@ def review(group: Path) -> Path:
 
 
 def test_planted_errors_are_ticked(group: Path, review: Path) -> None:
-    some, done = planted(examples(240))
+    some, done = planted(examples(150))
     assert review.read_bytes()[:3] == b"\xef\xbb\xbf"
     marks = {mark_of(e.text): e.text for e in some}
     right = 0
@@ -144,7 +144,7 @@ def test_what_a_person_ticks_counts(group: Path, review: Path, tmp_path: Path) -
     ("column", "value", "said"),
     [
         ("accept", "maybe", "accept: is 'maybe' → write x"),
-        ("record", "241", "record: there are 240 records"),
+        ("record", "151", "record: there are 150 records"),
         ("record", "one", "record: 'one' is no number"),
         ("mark", "t00", "mark: record"),
         ("gold", "{", "gold: is not JSON any more"),

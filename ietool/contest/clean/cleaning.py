@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from ietool.contest.clean.gold_scores import joined, score_gold
 from ietool.contest.clean.review import ReviewRow, ReviewWriter, mark_of, read_review, scores_of
 from ietool.contest.clean.suggest import Limits, Suggestion, suggestions
 from ietool.contest.group import OOF, GroupEntry, open_group, read_assignment, resume_group
@@ -28,7 +29,7 @@ from ietool.registry import get_task
 from ietool.runs.entry import RECIPE_FILE
 from ietool.workflow.scores import open_scores
 
-REVIEW, PROVENANCE, ABOUT = "review.tsv", "provenance.jsonl", "clean.json"
+REVIEW, PROVENANCE, ABOUT, GOLD = "review.tsv", "provenance.jsonl", "clean.json", "gold"
 _EVERY = 64
 
 
@@ -98,12 +99,14 @@ class _Source:
         """The training file that the group was prepared from."""
         return Path(self.entry.info.files["train"])
 
-    def records(self) -> Iterator[Any]:
-        """All of train."""
-        return iter(self.task.kept(self.prepared).read(self.train))
+    def records(self, rows: Sequence[int] | None = None) -> Iterator[Any]:
+        """All of train, or the records of some row numbers."""
+        return iter(self.task.kept(self.prepared).read(self.train, rows))
 
 
-def review(group: Path, output: Path, limits: Limits | None = None, *, progress: Progress = no_progress) -> Reviewed:
+def review(
+    group: Path, output: Path, limits: Limits | None = None, *, device: str = "auto", progress: Progress = no_progress
+) -> Reviewed:
     """Write the review of a group's training file.
 
     Args:
@@ -119,15 +122,17 @@ def review(group: Path, output: Path, limits: Limits | None = None, *, progress:
     found = open_scores(group / OOF, recipe=source.recipe, source=source.train)
     labels, task = source.labels, source.task
     asked = _Members(source)
+    about = {"gold of": found.about["input"], "model": found.about["model"]}
+    output.mkdir(parents=True, exist_ok=True)
+    said = score_gold(output / GOLD, asked.runs, asked.folds, source.records, labels, about, device, progress)
     every, ticked = Counter[str](), Counter[str]()
     records = items = 0
-    output.mkdir(parents=True, exist_ok=True)
     with atomic_text(output / REVIEW) as out:
         writer = ReviewWriter(out)
-        for records, (record, one) in enumerate(zip(source.records(), found, strict=True), 1):
+        for records, (record, one, own_gold) in enumerate(zip(source.records(), found, said, strict=True), 1):
             predictions = [d.decode(record, own, decode) for d, own, decode in asked.of(records - 1, one)]
             items += len(labels.gold(record))
-            for suggestion in suggestions(records - 1, record, one, predictions, labels):
+            for suggestion in suggestions(records - 1, record, joined(one, own_gold), predictions, labels):
                 is_ticked = suggestion.is_ticked(limits)
                 every[suggestion.kind] += 1
                 ticked[suggestion.kind] += is_ticked
@@ -156,11 +161,12 @@ class _Members:
     def __init__(self, source: _Source) -> None:
         info, folder = source.entry.info, source.folder
         groups = np.load(source.prepared / GROUPS, allow_pickle=False)
-        self._folds = read_assignment(folder, info, groups).tolist()
-        self._recipes = {}
+        self.folds: list[int] = read_assignment(folder, info, groups).tolist()
+        self.runs = [
+            [folder / name for name in info.members if info.fold_of(name) == fold] for fold in range(info.folds)
+        ]
         self._members: list[list[tuple[Any, Any, Any]]] = []
-        for fold in range(info.folds):
-            own = [folder / name for name in info.members if info.fold_of(name) == fold]
+        for own in self.runs:
             rows = []
             for run in own:
                 recipe = load_recipe(str(run / RECIPE_FILE))
@@ -172,7 +178,7 @@ class _Members:
         """(decoder, candidates, settings) of each model that has not seen a record; records in their order."""
         return [
             (decoder, mean if said is None else next(said), decode)
-            for decoder, said, decode in self._members[self._folds[number]]
+            for decoder, said, decode in self._members[self.folds[number]]
         ]
 
 

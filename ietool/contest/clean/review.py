@@ -81,7 +81,7 @@ class ReviewWriter:
             one.kind,
             "" if gold is None else dump_json(gold),
             "" if proposed is None else dump_json(proposed),
-            "" if gold is None else f"{one.gold_score:.4f}",
+            "" if gold is None else f"{one.gold_score:.3g}",
             "" if proposed is None else f"{one.proposed_score:.4f}",
             f"{votes} of {one.models}",
             marked(text, places),

@@ -58,6 +58,10 @@ class EntityLabels(AnyLabels[Example, Entity]):
             best[entity] = max(p, best.get(entity, 0.0))
         return [best.get(item, 0.0) for item in items]
 
+    def rows(self, record: Example) -> Any:
+        numbers = {name: n for n, name in enumerate(self.labels.types)}
+        return [(e.start, e.end, numbers[e.type]) for e in record.entities if e.type in numbers]
+
     def differs(self, gold: Entity, other: Entity) -> str:
         if (gold.start, gold.end) == (other.start, other.end):
             return TYPE

@@ -16,6 +16,7 @@ from ietool.tasks.ske.data.example import VALUE, Example, Triple
 from ietool.tasks.ske.data.reading import read_examples
 from ietool.tasks.ske.data.schema import Schema
 from ietool.tasks.ske.features.featurizer import read_assets_schema
+from ietool.tasks.ske.features.labelling import facts, label_rows
 from ietool.tasks.ske.heads.assembly import Extraction
 from ietool.tasks.ske.score.judge import Matching, normalise
 from ietool.tasks.ske.writing import format_line, format_triple
@@ -64,6 +65,10 @@ class TripleLabels(Labels[Example, Triple]):
             )
             for triple in items
         ]
+
+    def rows(self, record: Example) -> Any:
+        numbers = {label: n for n, label in enumerate(self.schema.labels)}
+        return [(*row, 0) for row in label_rows(facts(record.triples, numbers), record.text)]
 
     def differs(self, gold: Triple, other: Triple) -> str:
         pairs = [(gold.subject, other.subject), (gold.object, other.object)]
