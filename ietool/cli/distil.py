@@ -22,14 +22,18 @@ def distil_cli(
         float, typer.Option("--confidence", metavar="P", min=0, max=1, help="The least probability of an item.")
     ] = 0.5,
     doubt: Annotated[
-        float,
+        float | None,
         typer.Option(
             "--doubt",
             metavar="N",
             min=0,
-            help="Leave out texts of which more than this is in doubt: what their candidates lack to 0 or 1, added up.",
+            help="Leave out texts of which more than this is in doubt: what their candidates lack to 0 or 1, added up. "
+            "Default: 0.5; with --soft no limit.",
         ),
-    ] = 0.5,
+    ] = None,
+    soft: Annotated[
+        bool, typer.Option("--soft", help="Write probabilities, to be learnt as they are (recipes of ske and ner).")
+    ] = False,
     device: DeviceOption = "auto",
     skip_bad: Annotated[
         bool, typer.Option("--skip-bad", help="Leave bad records of the file out, say which they are and count them.")
@@ -45,16 +49,19 @@ def distil_cli(
     from ietool.contest.distil import distil
     from ietool.errors import UserError
 
+    if soft and confidence != 0.5:
+        raise UserError("does not act with --soft", field="--confidence", mend="leave one of them out")
+
     if not texts.is_file():
         what = "is a folder, a file is needed" if texts.is_dir() else "no such file"
         raise UserError(what, file=texts, mend="check the path")
     check_device(device)
-    told = 0
+    count = 0
 
     def left_out(error: UserError, line: str) -> None:
-        nonlocal told
-        told += 1
-        if told <= SHOWN:
+        nonlocal count
+        count += 1
+        if count <= SHOWN:
             say(f"left out: {error.place()}{error.message}")
 
     try:
@@ -65,6 +72,7 @@ def distil_cli(
                 output,
                 confidence=confidence,
                 doubt=doubt,
+                soft=soft,
                 device=device,
                 on_bad=left_out if skip_bad else None,
                 on_start=lambda: introduce(run),
@@ -77,10 +85,10 @@ def distil_cli(
         return
     if done.rejected:
         say(f"left out: {done.rejected:,} bad records")
-    say(
-        f"labelled: {done.items:,} items in {done.kept:,} of {done.texts:,} texts; {done.doubtful:,} texts left out "
-        f"(doubt above {doubt:g}), {done.unsure:,} items (less probable than {confidence:g})"
+    told = (
+        f"labelled: {done.items:,} items in {done.kept:,} of {done.texts:,} texts; {done.doubtful:,} texts are doubtful"
     )
+    say(told if soft else f"{told} and {done.unsure:,} items less probable than {confidence:g}: these are left out")
     say(f"train with: ietool train --recipe NAME --data DIR --extra {shlex.quote(str(done.extra))}")
 
 

@@ -93,6 +93,8 @@ class Task(ABC, Generic[R]):
     """Whether a bare text is all that it is asked: what ``--text`` takes."""
     finds: ClassVar[str]
     """What a prediction holds, in the plural: ``triples``."""
+    takes_soft: ClassVar[bool] = False
+    """Whether labels may be soft: probabilities of items, as ``distil --soft`` writes them."""
     demo: ClassVar[tuple[str, ...]] = ()
     """``key=value`` settings of ``ietool demo``: what the small corpus that ships wants otherwise than the recipe.
     Those that do not act for a recipe's head are left out."""

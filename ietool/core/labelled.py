@@ -15,6 +15,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 import numpy as np
 
 from ietool.core.candidates import Candidates, Layout
+from ietool.errors import UserError
 
 E = TypeVar("E")
 I = TypeVar("I")  # noqa: E741
@@ -64,6 +65,20 @@ class LabelWriter(ABC, Generic[E, I]):
     @abstractmethod
     def found(self, prediction: Any) -> Sequence[tuple[I, float]]:
         """The items of a prediction, each with its probability."""
+
+    def soft(self, record: E, found: Candidates, prediction: Any, least: float) -> list[tuple[I, float]]:
+        """The items of a text that are at least so probable, in the order in which :meth:`written_soft` has them.
+
+        Raises:
+            UserError: the task takes no soft labels.
+        """
+        raise UserError(
+            f"gold of {self.item}s is hard", field="--soft", mend="leave it out: recipes of ske and ner take it"
+        )
+
+    def written_soft(self, record: E, items: Sequence[I]) -> str:
+        """As :meth:`written`, of items that need not go together."""
+        return self.written(record, items)
 
     @abstractmethod
     def plain(self, record: E, item: I) -> dict[str, Any]:

@@ -7,17 +7,22 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from ietool.cli.app import run as command
+from ietool.core.soft import soft_file
+from ietool.recipe_io import load_recipe
+from ietool.registry import get_task
 from ietool.tasks.ner.data.reading import load_examples
+from ietool.workflow.prepare import prepare
 from tests.cli.conftest import complaint, output_of
 from tests.tasks.el import made as el
 from tests.tasks.ner import made as ner
 from tests.tasks.qa import made as qa
 from tests.tasks.ske import made as ske
 
-LEARNING = ("training.epochs=3", "training.head_learning_rate=0.03", "training.warmup_epochs=0",
+LEARNING = ("training.epochs=2", "training.head_learning_rate=0.03", "training.warmup_epochs=0",
             "training.ema_decay=0.8", "training.schedule=constant_with_warmup", "training.patience=0")  # fmt: skip
 
 
@@ -145,3 +150,46 @@ def test_extra_is_counted_apart_and_clear_of_dev(
     records = set(load_from_disk(str(tmp_path / "prepared" / "train"))["record"])
     rows = len((tmp_path / "prepared" / "train.jsonl").read_text("utf-8").splitlines())
     assert {n for n in records if n >= rows} <= set(range(rows, rows + len(fresh))) and max(records) >= rows
+
+
+@pytest.mark.parametrize("name", ["ner-crf", "ner-globalpointer"])
+def test_a_run_teaches_what_it_believes(
+    run: Path, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("IETOOL_HOME", str(tmp_path))
+    data, extra = run.parent, tmp_path / "soft" / "extra.jsonl"
+    done = json.loads(
+        output_of(capsys, "distil", run, "--texts", data / "test.json", "--output", extra.parent, "--soft", "--json")
+    )
+    assert done["kept"] == done["texts"] == 40 and Path(done["side"]) == soft_file(extra)
+    lines = [json.loads(line) for line in soft_file(extra).read_text("utf-8").splitlines()]
+    read = list(load_examples(extra))
+    assert [(e.text, len(e.entities)) for e in read] == [(one["text"], len(one["p"])) for one in lines]
+    assert any(p < 0.5 for one in lines for p in one["p"]) and all(p >= 0.05 for one in lines for p in one["p"])
+    recipe = load_recipe(name, ner.acting(name, ner.SMALL))
+    files = {"train": data / "train.json", "dev": data / "dev.json", "extra": extra}
+    made = prepare(recipe, files=files, output=tmp_path / "prepared")
+    kept = {json.loads(line)[0] for line in (made.folder / "extra.jsonl").read_text("utf-8").splitlines()}
+    lines = [one for one in lines if one["text"] in kept]  # without what train or dev has
+    assert len(lines) > 30
+    sure = sum(p >= 0.5 for one in lines for p in one["p"])
+    assert made.report.statistics["extra"]["entities"] == sure
+    some: Any = get_task("ner").training_set(recipe, made.folder)
+    at = [n for n in range(len(some)) if some.chances is not None and len(some.chances[n])]
+    assert len(at) == sum(bool(one["p"]) for one in lines)
+    hard = [n for n in range(len(some)) if n not in at]
+    counts = []
+    for epoch in range(40):
+        some.set_epoch(epoch)
+        counts.append([len(some[n]["rows"]) for n in at])
+        assert some.collate([some[n] for n in (*at[:3], *hard[:2])])
+    first = [some[n]["rows"].tolist() for n in hard]
+    some.set_epoch(3)
+    assert [some[n]["rows"].tolist() for n in hard] == first
+    expected = np.array([float(np.sum(some.chances[n])) for n in at])
+    if name == "ner-globalpointer":  # of a flat head those that overlap one that holds are missing
+        assert abs(np.mean(counts) - expected.mean()) < 0.1
+    assert np.std(counts, 0).max() > 0
+    settings = settings_of(ner.acting(name, ner.SMALL, "training.epochs=1"))
+    arguments = ["train", "--recipe", name, "--data", data, "--extra", extra, *settings, "--output", tmp_path / "run"]
+    assert command([str(one) for one in arguments]) == 0

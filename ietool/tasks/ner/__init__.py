@@ -61,6 +61,7 @@ class NerTask(Task[NerRecipe]):
     gold_keys = ("text",)
     former_keys = FORMER_KEYS
     scorers = ("seqeval", "span", "cluener")
+    takes_soft = True
     # What some 1,500 sentences want: more and larger steps, more dropout, an average over fewer steps.
     demo = (
         "training.batch_size=16",

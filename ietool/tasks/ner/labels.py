@@ -39,6 +39,20 @@ class EntityLabels(AnyLabels[Example, Entity]):
     def identity(self, record: Example) -> str:
         return record.text
 
+    def soft(
+        self, record: Example, found: Candidates, prediction: Recognised, least: float
+    ) -> list[tuple[Entity, float]]:
+        """By place, as they are read again."""
+        types, best = self.labels.types, dict[Entity, float]()
+        for (a, b, kind), p in zip(found.rows.tolist(), self.layout.probability(found.parts).tolist(), strict=True):
+            if p >= least:
+                best[Entity(a, b, types[kind])] = max(p, best.get(Entity(a, b, types[kind]), 0.0))
+        return sorted(best.items())
+
+    def written_soft(self, record: Example, items: Sequence[Entity]) -> str:
+        """In the form of CLUENER: one tag a token cannot say of two entities that either may be right."""
+        return json.dumps({"text": record.text, "label": label_of(record.text, items)}, ensure_ascii=False) + "\n"
+
     def gold(self, record: Example) -> Sequence[Entity]:
         return record.entities
 

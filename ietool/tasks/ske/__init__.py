@@ -79,6 +79,7 @@ class SkeTask(Task[SkeRecipe]):
     roles = ("train",)
     further_roles = ("schema", "dev", "test")
     scorers = ("duie2", "ske2019")
+    takes_soft = True
     # What some 1,600 sentences want: more steps an epoch, a rate that stays up, an average over fewer steps.
     demo = (
         "training.batch_size=16",

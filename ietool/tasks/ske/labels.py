@@ -39,6 +39,26 @@ class TripleLabels(Labels[Example, Triple]):
     def identity(self, record: Example) -> str:
         return record.text
 
+    def soft(
+        self, record: Example, found: Candidates, prediction: Extraction, least: float
+    ) -> list[tuple[Triple, float]]:
+        """What is predicted, as probable as its candidates; then what is not, by its main slot."""
+        triples = [triple for triple, _ in self.found(prediction)]
+        best = dict(zip(triples, self.scores(record, found, triples), strict=True))
+        text, labels = record.text, self.schema.labels
+        stated = {(t.subject, t.predicate, dict(t.object)[VALUE]) for t in triples}
+        for (a, b, label, c, d, _), p in zip(
+            found.rows.tolist(), self.layout.probability(found.parts).tolist(), strict=True
+        ):
+            predicate, slot = labels[label]
+            subject, value = text[a:b], text[c:d]
+            if p < least or slot != VALUE or not subject.strip() or not value.strip():
+                continue
+            if (subject, predicate, value) not in stated:
+                triple = Triple(subject, predicate, ((VALUE, value),))
+                best[triple] = max(p, best.get(triple, 0.0))
+        return list(best.items())
+
     def gold(self, record: Example) -> Sequence[Triple]:
         return record.triples
 

@@ -19,8 +19,10 @@ from ietool.training.batches import pad
 class CRFTrainingSet(NerTrainingSet):
     """Windows with tags."""
 
+    flat = True
+
     def __init__(self, recipe: CRFRecipe, prepared: Path, *, rows: Sequence[int] | None = None) -> None:
-        super().__init__(prepared, rows)
+        super().__init__(recipe, prepared, rows)
         self._tags = TagSet(len(Labels.load(prepared).types), recipe.model.head.tags)
 
     def collate(self, items: list[dict[str, Any]]) -> dict[str, torch.Tensor]:

@@ -16,8 +16,10 @@ from ietool.training.batches import columns
 class PointerTrainingSet(NerTrainingSet):
     """Windows with spans."""
 
+    flat = False
+
     def __init__(self, recipe: PointerRecipe, prepared: Path, *, rows: Sequence[int] | None = None) -> None:
-        super().__init__(prepared, rows)
+        super().__init__(recipe, prepared, rows)
 
     def collate(self, items: list[dict[str, Any]]) -> dict[str, torch.Tensor]:
         """One batch in the form that ``PointerModel.forward`` takes."""
