@@ -14,7 +14,23 @@ import typer
 from typer.core import TyperGroup
 
 import ietool
-from ietool.cli import compete, demo, env, kb, predict, prepare, push, recipes, runs, score, submit, train, tune
+from ietool.cli import (
+    clean,
+    compete,
+    demo,
+    distil,
+    env,
+    kb,
+    predict,
+    prepare,
+    push,
+    recipes,
+    runs,
+    score,
+    submit,
+    train,
+    tune,
+)
 from ietool.cli.common import examples, say
 from ietool.cli.streams import enduring, open_closed, silence
 from ietool.environment import is_out_of_memory
@@ -78,7 +94,7 @@ def _top(
     pass
 
 
-for _verb in (prepare, train, predict, score, tune, submit, compete, recipes, runs, push, kb, env, demo):
+for _verb in (prepare, train, predict, score, tune, clean, distil, submit, compete, recipes, runs, push, kb, env, demo):
     _verb.register(app)
 
 

@@ -15,6 +15,7 @@ from ietool.cli.options import (
     DataOption,
     DevFile,
     DeviceOption,
+    ExtraFile,
     FileOption,
     OptionalRecipeOption,
     SchemaFile,
@@ -40,6 +41,7 @@ def train_cli(
     dev: DevFile = None,
     test: TestFile = None,
     schema: SchemaFile = None,
+    extra: ExtraFile = None,
     file: FileOption = None,
     output: Annotated[
         Path | None,
@@ -80,9 +82,9 @@ def train_cli(
     from ietool.runs.finding import unfinished_run
     from ietool.runs.folder import check_output
 
-    files = input_files(train, dev, test, schema, file)
+    files = input_files(train, dev, test, schema, file, extra)
     given = {"--data": data, "--set": overrides, "--overwrite": overwrite, "--overfit": overfit, "--skip-bad": skip_bad}
-    given |= {"--train": train, "--dev": dev, "--test": test, "--schema": schema, "--file": file}
+    given |= {"--train": train, "--dev": dev, "--test": test, "--schema": schema, "--extra": extra, "--file": file}
     given |= {"--folds": folds, "--seeds": seeds, "--from": start}
     refused = [option for option, value in given.items() if value]
     if resume and refused:

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
     from ietool.core.checking import Check
     from ietool.core.intake import Kept
+    from ietool.core.labelled import LabelWriter
     from ietool.core.predicting import Decoder, Predictor, Reader
     from ietool.training.sets import TrainingSet
 
@@ -95,6 +96,8 @@ class Task(ABC, Generic[R]):
     """Whether a bare text is all that it is asked: what ``--text`` takes."""
     finds: ClassVar[str]
     """What a prediction holds, in the plural: ``triples``."""
+    takes_soft: ClassVar[bool] = False
+    """Whether labels may be soft: probabilities of items, as ``distil --soft`` writes them."""
     demo: ClassVar[tuple[str, ...]] = ()
     """``key=value`` settings of ``ietool demo``: what the small corpus that ships wants otherwise than the recipe.
     Those that do not act for a recipe's head are left out."""
@@ -328,6 +331,13 @@ class Task(ABC, Generic[R]):
         """The settings of ``decode`` from which a search on kept scores starts: the recipe's, with what its thresholds
         need to be of use on this gold."""
         return recipe.decode
+
+    # -- labels, one by one
+
+    @abstractmethod
+    def labels(self, recipe: R, folder: Path) -> LabelWriter[Any, Any]:
+        """What writes predictions as gold; a :class:`Labels` where gold can also be changed item by item. ``folder`` is
+        a prepared folder or run folder."""
 
     # -- files → score (score/); must not import torch
 

@@ -224,6 +224,8 @@ class Intake(Generic[E]):
         """Records that were held out as dev."""
         self.rows = 0
         """Records of train that are kept."""
+        self.extra_rows = self.extra_in_dev = 0
+        """Further records that are kept; those that were left out because dev has their text."""
 
     def close(self) -> None:
         """Finish all files."""
@@ -291,6 +293,47 @@ class Intake(Generic[E]):
     def is_left_out(self, example: E) -> bool:
         """Whether a record of another file is, but for case and punctuation, one that is left out of train."""
         return self.left_out is not None and self.groups.knows_left_out(self.kept.group(example))
+
+    def extra(
+        self, records: Iterable[E], counts: SplitCounts, dev: Callable[[OnBad], Iterable[E]] | None
+    ) -> Iterator[E]:
+        """Keep further records, to be trained on beside train, and give those that are kept: the n-th has the row
+        number n behind the last one of train. Call it when train is read.
+
+        What train has is left out, and what dev has, but for case and punctuation, or what is left out of train.
+
+        Args:
+            dev: opens the dev file, whose bad records are told of when it is read for good; None: dev was held out.
+        """
+        kept = self.kept
+        held = kept.read(self.scratch / "held.jsonl") if dev is None else dev(lambda error, line: None)
+        of_dev = {digest(text) for example in held for text in kept.group(example)}
+        with _create(self.folder / "extra.jsonl") as out:
+            for example in records:
+                if any(digest(text) in of_dev for text in kept.group(example)):
+                    self.extra_in_dev += 1
+                    continue
+                text, gold = digest(kept.identity(example)), digest(kept.gold(example))
+                if not self.seen.first_time(text, gold):
+                    counts.duplicates += 1
+                    counts.conflicting += self.seen.gold_of(text) != gold
+                    continue
+                if self.is_left_out(example):
+                    continue
+                out.write(kept.dump(example) + "\n")
+                self.extra_rows += 1
+                yield example
+
+    def further(self) -> Iterator[E]:
+        """The kept further records once more, from disk; none where there is no file of them."""
+        path = self.folder / "extra.jsonl"
+        return self.kept.read(path) if path.is_file() else iter(())
+
+    def extra_notes(self, what: str) -> list[str]:
+        """What the user should know of further records, which are ``what`` (``texts``)."""
+        if not self.extra_in_dev:
+            return []
+        return [f"extra: {self.extra_in_dev:,} {what} stand in dev, and are left out: scores on dev would flatter"]
 
     def again(self) -> Iterator[E]:
         """The kept records of train once more, from disk."""

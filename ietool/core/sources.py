@@ -17,12 +17,14 @@ _ENDINGS = {".json", ".jsonl", ".txt", ".gz", ".zip"}
 # Samples, results and the like are never what a preparation starts from.
 _STRANGERS = {"sample", "samples", "example", "examples", "result", "results", "pred", "predict", "prediction",
               "predictions", "rejects", "readme"}  # fmt: skip
+EXTRA = "extra"
+"""The role of a file of further records, which are trained on beside train; every task takes one."""
 _GOLD = {"gold", "golden", "answer", "answers"}
 
 
 def option_of(role: str) -> str:
     """How the command line names a file of a role."""
-    return f"--{role} FILE" if role in ("train", "dev", "test", "schema") else f"--file {role}=FILE"
+    return f"--{role} FILE" if role in ("train", "dev", "test", "schema", EXTRA) else f"--file {role}=FILE"
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,8 @@ from filelock import FileLock, Timeout
 from ietool import paths
 from ietool.core.contract import Task
 from ietool.core.forms import explained
-from ietool.core.sources import Sources, option_of
+from ietool.core.soft import SOFT_ROLE, soft_file
+from ietool.core.sources import EXTRA, Sources, option_of
 from ietool.errors import UserError, cause
 from ietool.files.outputs import check_folder, replace_folder
 from ietool.nearest import did_you_mean
@@ -72,12 +73,14 @@ def find_sources(task: Task[Any], data: Path | None, files: Mapping[str, Path]) 
         found = dict(located.files)
     elif not files:
         found = dict(task.locate(paths.shipped_data(task.name), needed=task.roles).files)
-    known = dict.fromkeys((*task.roles, *task.further_roles))
+    known = dict.fromkeys((*task.roles, *task.further_roles, EXTRA, SOFT_ROLE))
     for role in files:
         if role not in known:
             mend = did_you_mean(role, known, f"it has: {', '.join(known)}")
             raise UserError(f"the task {task.name} has no such role of a file", field=role, mend=mend)
     found.update(files)
+    if EXTRA in found and task.takes_soft and (soft := soft_file(Path(found[EXTRA]))).is_file():
+        found.setdefault(SOFT_ROLE, soft)
     for role, path in found.items():
         if path.is_dir():
             mend = f"name a file in it, or the folder with --data {path}"

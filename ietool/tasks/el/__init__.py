@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from ietool.core.intake import Kept
     from ietool.tasks.el.data.example import Example
     from ietool.tasks.el.heads.linking import Linking
+    from ietool.tasks.el.labels import MentionLabels
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -156,6 +157,11 @@ class ElTask(Task[ElRecipe]):
         from ietool.tasks.el.data.reading import load_examples
 
         return load_examples(source)
+
+    def labels(self, recipe: ElRecipe, folder: Path) -> MentionLabels:
+        from ietool.tasks.el.labels import MentionLabels
+
+        return MentionLabels(folder, self.decoder(recipe, folder))
 
     # -- score/
 

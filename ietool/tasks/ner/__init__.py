@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from ietool.core.intake import Kept
     from ietool.tasks.ner.data.example import Example
     from ietool.tasks.ner.heads.decoder import Recognised
+    from ietool.tasks.ner.labels import EntityLabels
 
 
 class NerTask(Task[NerRecipe]):
@@ -62,6 +63,7 @@ class NerTask(Task[NerRecipe]):
     former_keys = FORMER_KEYS
     scorers = ("seqeval", "span", "cluener")
     check_options = ("schema",)
+    takes_soft = True
     # What some 1,500 sentences want: more and larger steps, more dropout, an average over fewer steps.
     demo = (
         "training.batch_size=16",
@@ -149,6 +151,11 @@ class NerTask(Task[NerRecipe]):
         from ietool.tasks.ner.data.reading import load_examples
 
         return load_examples(source, form=recipe.data.form)
+
+    def labels(self, recipe: NerRecipe, folder: Path) -> EntityLabels:
+        from ietool.tasks.ner.labels import EntityLabels
+
+        return EntityLabels(folder, self.decoder(recipe, folder).layout)
 
     # -- score/
 

@@ -32,6 +32,7 @@ class DataSection(WindowedSection):
     )
     held_out: Share = Field(0.1, description="share of train that becomes dev where no dev file is given")
     held_out_seed: Annotated[int, Field(ge=0)] = Field(42, description="which share that is")
+    soft_weight: Share = Field(1.0, description="how far the probabilities of soft labels count; 0: as hard ones")
 
 
 class EncoderSection(DGCNNSection):

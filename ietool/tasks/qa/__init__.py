@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from ietool.core.intake import Kept
     from ietool.tasks.qa.data.question import Question
     from ietool.tasks.qa.heads.voting import Answered
+    from ietool.tasks.qa.labels import AnswerLabels
 
 
 @dataclass(frozen=True)
@@ -166,6 +167,11 @@ class QaTask(Task[QaRecipe]):
         from ietool.tasks.qa.prepare.preparation import KEPT
 
         return KEPT.group(example)
+
+    def labels(self, recipe: QaRecipe, folder: Path) -> AnswerLabels:
+        from ietool.tasks.qa.labels import AnswerLabels
+
+        return AnswerLabels(folder, self.decoder(recipe, folder).layout)
 
     # -- score/
 

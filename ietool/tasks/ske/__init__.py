@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from ietool.tasks.ske.data.example import Example
     from ietool.tasks.ske.data.schema import Schema
     from ietool.tasks.ske.heads.assembly import Extraction
+    from ietool.tasks.ske.labels import TripleLabels
 
 
 class SkeTask(Task[SkeRecipe]):
@@ -79,6 +80,7 @@ class SkeTask(Task[SkeRecipe]):
     roles = ("train",)
     further_roles = ("schema", "dev", "test")
     scorers = ("duie2", "ske2019")
+    takes_soft = True
     # What some 1,600 sentences want: more steps an epoch, a rate that stays up, an average over fewer steps.
     demo = (
         "training.batch_size=16",
@@ -155,6 +157,11 @@ class SkeTask(Task[SkeRecipe]):
         from ietool.tasks.ske.data.reading import load_examples
 
         return load_examples(source, _schema(assets))
+
+    def labels(self, recipe: SkeRecipe, folder: Path) -> TripleLabels:
+        from ietool.tasks.ske.labels import TripleLabels
+
+        return TripleLabels(folder, self.decoder(recipe, folder).layout)
 
     # -- score/
 

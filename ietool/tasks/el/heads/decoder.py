@@ -147,6 +147,10 @@ class LinkDecoder:
         kb_id = named[0].kb_id if entity >= 0 else self._nil(entity)
         return LinkedMention(text[start:end], start, end, kb_id, probability * sure, named)
 
+    def id_of(self, entity: int) -> str:
+        """The ``kb_id`` of a row's entity, a NIL's included."""
+        return self._named(entity)[0] if entity >= 0 else self._nil(entity)
+
     def _nil(self, entity: int) -> str:
         number = -1 - entity
         return self.nil_types[number] if number < len(self.nil_types) else NIL

@@ -27,7 +27,7 @@ from ietool.core.intake import (
     scratch_folder,
 )
 from ietool.core.learnable import check_known, check_learnable
-from ietool.core.sources import Sources
+from ietool.core.sources import EXTRA, Sources
 from ietool.core.survey import OracleCounts, oracle_table
 from ietool.files.records import digest
 from ietool.progress import Progress
@@ -103,18 +103,19 @@ class _Preparation:
         self.described: Counter[str] = Counter()
         self.folds = Folds(recipe.data.folds)
         self.overlap = 0
+        self.names = ("train", *([EXTRA] if EXTRA in sources.files else ()), "dev")
 
     def run(self) -> PrepareReport:
         recipe = self.recipe
         reasons = (*self.vocabulary.reasons, *survey.REASONS)
-        self.splits = {name: Survey(self.filters, oracle=OracleCounts(reasons)) for name in ("train", "dev")}
+        self.splits = {name: Survey(self.filters, oracle=OracleCounts(reasons)) for name in self.names}
         kb = self.compile()
         characters, self.described = count_descriptions(kb, recipe.model.head, self.progress)
         self.read_texts(kb, characters)
         annotations = self.folds.total
         # Words of names have vectors also where the encoder reads tokens.
         write_vocabulary(self.folder, characters, recipe.data.rarest, recipe.data.word_vectors)
-        texts = (example.text for example in chain(self.intake.again(), self.further()))
+        texts = (example.text for example in chain(self.intake.again(), self.intake.further(), self.further()))
         reader = self.vocabulary.write(self.folder, kb, texts, self.described, self.progress)
         annotations.save(self.folder / ANNOTATIONS)
         self.folds.save(self.folder / FOLDS)
@@ -155,6 +156,12 @@ class _Preparation:
         train.records = self.intake.rows  # told are those that are used
         if hold and not self.intake.held:
             raise nothing_held_out(self.sources.files["train"])
+        if EXTRA in self.sources.files:
+            labelled = self.splits[EXTRA]
+            dev = None if hold else partial(load_examples, self.sources.files["dev"])
+            for example in self.intake.extra(self.examples(EXTRA, labelled), labelled, dev):
+                self._count(kb, example, characters)
+            labelled.records = self.intake.extra_rows
         if "mentions" in self.sources.files and data.extra_mentions:
             with self._further.open("w", encoding="utf-8", newline="\n") as out:
                 used = 0
@@ -188,11 +195,12 @@ class _Preparation:
         """The rows of the training table, one a window."""
         counts = self.splits["train"]
         numbers = {name: i for i, name in enumerate(types)}
-        total = counts.records + self.extra.records
-        records = chain(enumerate(self.intake.again()), ((NO_RECORD, example) for example in self.further()))
+        total = counts.records + self.intake.extra_rows + self.extra.records
+        labelled = chain(self.intake.again(), self.intake.further())
+        records = chain(enumerate(labelled), ((NO_RECORD, example) for example in self.further()))
         for done, (record, example) in enumerate(records, 1):
             if record != NO_RECORD:
-                counts.add(example, featurizer)
+                (counts if record < self.intake.rows else self.splits[EXTRA]).add(example, featurizer)
             yield from encode(featurizer, self.folds, example, numbers, record)
             if done % EVERY == 0:
                 self.progress("features", done, total)
@@ -228,5 +236,6 @@ class _Preparation:
             "descriptions": dict(self.described),
         }
         report.notes = notes(recipe, kb, splits, self.described, self.extra, self.sources, self.overlap)
+        report.notes += self.intake.extra_notes("texts")
         report.notes += check_learnable(oracles, "mentions", survey.MENDS, self.sources.files["train"])
         return report

@@ -29,9 +29,10 @@ from ietool.core.intake import (
     scratch_folder,
 )
 from ietool.core.learnable import check_known, check_learnable
-from ietool.core.sources import Sources
+from ietool.core.sources import EXTRA, Sources
 from ietool.core.survey import oracle_table
 from ietool.errors import UserError
+from ietool.files.lines import OnBad
 from ietool.files.records import first_told
 from ietool.progress import Progress
 from ietool.tasks.qa.data.question import Passage, Question
@@ -110,7 +111,8 @@ class _Preparation:
     def __init__(self, recipe: QaRecipe, sources: Sources, intake: Intake[Question], rows: TrainingRows) -> None:
         self.recipe, self.sources, self.intake, self.rows = recipe, sources, intake, rows
         self.folder, self.progress = intake.folder, intake.progress
-        self.splits = {name: Survey() for name in ("train", "dev")}
+        names = ("train", *([EXTRA] if EXTRA in sources.files else ()), "dev")
+        self.splits = {name: Survey() for name in names}
         self.learnt = self.overlap = 0
 
     def run(self) -> PrepareReport:
@@ -172,17 +174,37 @@ class _Preparation:
             (self.folder / LABELLED).touch()
         if hold and not self.intake.held:
             raise nothing_held_out(self.sources.files["train"], "question")
+        if EXTRA in self.sources.files:
+            self.read_extra()
+
+    def read_extra(self) -> None:
+        """Keep further questions, and count what features need. They are of any form, whatever that of train is."""
+        extra, path = self.splits[EXTRA], self.sources.files[EXTRA]
+        files = files_of(self.sources, "dev")
+        form = None if self.recipe.data.form == "auto" else self.recipe.data.form
+
+        def dev(on_bad: OnBad) -> Iterator[Question]:
+            return itertools.chain.from_iterable(load_questions(file, on_bad, form=form) for file in files)
+
+        load = partial(load_questions, path)
+        read = first_told(load, rejecting(self.intake.rejects, extra))
+        for question in self.intake.extra(read, extra, dev if files else None):
+            self.survey(extra, question)
+            self.rows.count(question)
 
     def train_rows(self) -> Iterator[dict[str, Any]]:
         """The rows of the training table: each question with the passages that are read or answer it."""
-        for record, question in enumerate(islice(self.intake.again(), self.learnt)):
+        rows, learnt = self.intake.rows, self.learnt
+        total = learnt + self.intake.extra_rows
+        train = enumerate(islice(self.intake.again(), learnt))
+        for record, question in itertools.chain(train, enumerate(self.intake.further(), rows)):
             spans = {index: locate(passage)[0] for index, passage in enumerate(annotated(question))}
             answering = [index for index, found in spans.items() if found]
             wanted = sorted({*chosen(question, self.recipe.data.paragraphs), *answering})
             yield from self.rows.encode(question, {index: spans[index] for index in wanted}, record)
             if record % _EVERY == 0:
-                self.progress("features", record, self.learnt)
-        self.progress("features", self.learnt, self.learnt)
+                self.progress("features", record, total)
+        self.progress("features", total, total)
 
     def read_dev(self) -> None:
         """Validate and keep dev as it is."""
@@ -211,6 +233,7 @@ class _Preparation:
         report.tables = [corpus_table(splits), oracle]
         report.statistics = {name: s.numbers() for name, s in splits.items()}
         report.statistics |= {"overlap": {"questions": self.overlap}, "unlocated": unlocated}
+        report.notes += self.intake.extra_notes("questions")
         report.notes += check_learnable(oracles, "questions", MENDS, self.sources.files["train"], (UNREAD,))
         if unlocated:
             report.notes.append(
