@@ -54,6 +54,11 @@ class SamplingSection(Section):
     """What a training step sees of a passage longer than the window."""
 
     shortest: Share = Field(0.5, description="shortest random window, as a share of data.window")
+    mined: Annotated[int, Field(ge=0, le=64)] | None = Field(
+        None,
+        description="passages of other questions, nearest in words, that each question learns to find no answer in; "
+        "null: 4 where its data are lists of passages that nearly all answer, else 0",
+    )
 
 
 class PairSamplingSection(SamplingSection):
