@@ -65,28 +65,34 @@ class Passages:
         self, questions: Iterable[tuple[Question, Iterable[int]]], groups: npt.NDArray[np.integer], room: int = ROOM
     ) -> None:
         drawn: list[tuple[int, _Entry]] = []  # a heap, the first to go foremost
-        seen: set[bytes] = set()
-        size = 0
-        for (question, read), group in zip(questions, groups.tolist(), strict=True):
+        seen: set[int] = set()
+        size, limit = 0, 1 << 8 * len(digest(""))
+        for (question, read), group in zip(questions, groups, strict=True):
             for index in read:
                 text = question.passages[index].text
                 stripped = bare(text)
-                mark = digest(stripped)
-                if mark in seen:
+                # The mark of a text is as good as a die, and falls alike whatever stands around it in the file.
+                mark = int.from_bytes(digest(stripped))
+                if mark >= limit or mark in seen:
                     continue
                 seen.add(mark)
-                # The mark of a text is as good as a die, and falls alike whatever stands around it in the file.
-                heapq.heappush(drawn, (-int.from_bytes(mark), _Entry(group, text, stripped)))
+                heapq.heappush(drawn, (-mark, _Entry(int(group), text, stripped)))
                 size += len(text)
                 while size > room and len(drawn) > 1:
                     gone, entry = heapq.heappop(drawn)
-                    seen.discard((-gone).to_bytes(len(mark)))
+                    limit = -gone
+                    seen.discard(limit)
                     size -= len(entry.text)
         self._entries = [entry for _, entry in sorted(drawn, key=lambda pair: -pair[0])]
         self._index()
 
     def __len__(self) -> int:
         return len(self._entries)
+
+    @property
+    def texts(self) -> list[str]:
+        """The passages, in the order of their numbers."""
+        return [entry.text for entry in self._entries]
 
     def _index(self) -> None:
         """Pair → the passages that hold it, ``_holding[_first[pair] : _first[pair + 1]]``, and its rarity."""
