@@ -2,10 +2,10 @@
 20 passages, voting off and on.
 
     python benchmarks/qa_multi.py --webqa FILE --cmrc DIR --work DIR [--word-vectors VECTORS] [--epochs 12]
-        [--variants own,mined] [--recipe qa] [--set KEY=VALUE …] [--seed 42] [--test 400] [--dev 150] [--device cpu]
+        [--variants own,mined] [--recipe qa] [--set KEY=VALUE …] [--seed 42] [--test 400] [--dev 100] [--device cpu]
 
-Of a WebQA file with one passage a question, 400 questions are held out for the test and 150 to choose the epoch; the
-others and CMRC trial are learnt from. Held-out questions get further passages, which no training has seen: of the other
+Of a WebQA file with one passage a question, 400 questions are held out for the test and 100 to choose the epoch; the
+others are learnt from, and with `--set 'data.more=[FILE]'` those of further files. Held-out questions get further passages, which no training has seen: of the other
 held-out questions and of CMRC train, whose paragraphs are cut at sentences into pieces of about a hundred characters,
 those nearest in words, found as `sampling.mined` finds them. Of two kinds:
 
@@ -153,14 +153,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--recipe", default="qa", choices=("qa", "qa-span"))
     parser.add_argument("--webqa", type=Path, required=True, help="list of questions with one passage each")
-    parser.add_argument("--cmrc", type=Path, required=True, help="folder with cmrc2018_train and _trial.json")
+    parser.add_argument("--cmrc", type=Path, required=True, help="folder with cmrc2018_train.json")
     parser.add_argument("--work", type=Path, required=True, help="folder of the runs")
     parser.add_argument("--word-vectors", type=Path)
     parser.add_argument("--encoder", help="of qa-span: a folder or hub id")
     parser.add_argument("--epochs", type=int, default=12, help="of a training without mined passages")
     parser.add_argument("--variants", default="own,mined", help=f"of {', '.join(VARIANTS)}")
     parser.add_argument("--test", type=int, default=400)
-    parser.add_argument("--dev", type=int, default=150)
+    parser.add_argument("--dev", type=int, default=100)
     parser.add_argument("--seed", type=int, default=42)
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="for every variant")
     parser.add_argument("--device", default="auto")
@@ -168,8 +168,7 @@ def main() -> None:
     arguments.work = arguments.work.resolve()
     arguments.work.mkdir(parents=True, exist_ok=True)
     files = make_data(arguments)
-    trial = (arguments.cmrc / "cmrc2018_trial.json").resolve()
-    base = [f"data.more=[{trial}]", f"training.seed={arguments.seed}", "training.patience=0", *arguments.set]
+    base = [f"training.seed={arguments.seed}", "training.patience=0", *arguments.set]
     if arguments.word_vectors is not None:
         base.append(f"model.encoder.word_vectors={arguments.word_vectors.resolve()}")
     if arguments.encoder is not None:
