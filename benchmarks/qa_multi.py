@@ -5,9 +5,10 @@
         [--variants own,mined] [--recipe qa] [--set KEY=VALUE …] [--seed 42] [--test 400] [--dev 100] [--device cpu]
 
 Of a WebQA file with one passage a question, 400 questions are held out for the test and 100 to choose the epoch; the
-others are learnt from, and with `--set 'data.more=[FILE]'` those of further files. Held-out questions get further passages, which no training has seen: of the other
-held-out questions and of CMRC train, whose paragraphs are cut at sentences into pieces of about a hundred characters,
-those nearest in words, found as `sampling.mined` finds them. Of two kinds:
+others are learnt from, and with `--set 'data.more=[FILE]'` those of further files. Held-out questions get further
+passages, which no training has seen: of the other held-out questions and of CMRC train, whose paragraphs are cut at
+sentences into pieces of about a hundred characters, those nearest in words, found as `sampling.mined` finds them. Of
+two kinds:
 
     alone   no further passage holds the answer's string
     among   44 % of the passages hold it, as in the full WebQA, where there are so many: its own passage, the nearest
@@ -50,7 +51,7 @@ from ietool.workflow.scores import floor_below
 VARIANTS = {"own": (0, 1.0), "mined": (4, 0.5)}
 """Name → sampling.mined, and the share of the epochs."""
 
-COUNTS, ANSWERING, SEVERAL = (1, 10, 20), 0.44, 4
+KINDS, COUNTS, ANSWERING, SEVERAL = ("alone", "among"), (10, 20), 0.44, 4
 PIECE = 100
 _SENTENCE = re.compile(r"[^。！？；\n]+[。！？；\n]*")
 
@@ -89,7 +90,7 @@ def holds(question: Question, passage: Passage) -> bool:
     return any(bare(answer) in bare(passage.text) for answer in answers_of(question))
 
 
-def write(questions: Sequence[Question], path: Path) -> Path:
+def write(questions: Sequence[Question], path: Path) -> None:
     """A WebQA list."""
     records = [
         {
@@ -101,26 +102,29 @@ def write(questions: Sequence[Question], path: Path) -> Path:
         for q in questions
     ]
     path.write_text(json.dumps(records, ensure_ascii=False, indent=1), encoding="utf-8")
-    return path
 
 
 def make_data(arguments: argparse.Namespace) -> dict[str, Path]:
     """The files: ``train``, ``dev``, and each test by its kind and number of passages."""
     work, seed = arguments.work, arguments.seed
+    tests = {"alone 1": "test-alone-1", **{f"{kind} {n}": f"test-{kind}-{n}" for kind in KINDS for n in COUNTS}}
+    files = {name: work / f"{stem}.json" for name, stem in {"train": "train", "dev": "dev", **tests}.items()}
+    if all(path.is_file() for path in files.values()):
+        return files
     questions = [q for q in load_questions(arguments.webqa, lambda *_: None) if q.answers]
     random.Random(seed).shuffle(questions)
     held = questions[: arguments.test + arguments.dev]
     pool = pool_of(held, arguments.cmrc)
-    files = {"train": write(questions[len(held) :], work / "train.json")}
+    write(questions[len(held) :], files["train"])
     dev = range(arguments.test, len(held))
-    files["dev"] = write([with_passages(held[i], i, 10, "alone", pool, seed) for i in dev], work / "dev.json")
-    for kind in ("alone", "among"):
+    write([with_passages(held[i], i, 10, "alone", pool, seed) for i in dev], files["dev"])
+    write(held[: arguments.test], files["alone 1"])
+    for kind in KINDS:
         for count in COUNTS:
-            if count > 1 or kind == "alone":
-                made = [with_passages(held[i], i, count, kind, pool, seed) for i in range(arguments.test)]
-                if kind == "among":
-                    made = [q for q in made if sum(holds(q, p) for p in q.passages) >= SEVERAL]
-                files[f"{kind} {count}"] = write(made, work / f"test-{kind}-{count}.json")
+            made = [with_passages(held[i], i, count, kind, pool, seed) for i in range(arguments.test)]
+            if kind == "among":
+                made = [q for q in made if sum(holds(q, p) for p in q.passages) >= SEVERAL]
+            write(made, files[f"{kind} {count}"])
     return files
 
 
@@ -173,15 +177,16 @@ def main() -> None:
         base.append(f"model.encoder.word_vectors={arguments.word_vectors.resolve()}")
     if arguments.encoder is not None:
         base.append(f"model.encoder={arguments.encoder}")
-    rows, points = {}, {}
-    for variant in arguments.variants.split(","):
+    runs = {variant: arguments.work / f"{arguments.recipe}-{variant}" for variant in arguments.variants.split(",")}
+    for variant, run in runs.items():
         mined, share = VARIANTS[variant]
-        run = arguments.work / f"{arguments.recipe}-{variant}"
         settings = [*base, f"sampling.mined={mined}", f"training.epochs={round(share * arguments.epochs)}"]
         train_once(
             arguments.recipe, settings, run, files={role: files[role] for role in ("train", "dev")},
             device=arguments.device, skip_bad=True,
         )  # fmt: skip
+    rows, points = {}, {}
+    for variant, run in runs.items():
         loaded = load(run, arguments.device)
         for name, path in files.items():
             if name in ("train", "dev"):

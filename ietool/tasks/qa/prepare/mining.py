@@ -164,4 +164,4 @@ def mined(
 
 def _codes(text: str) -> npt.NDArray[np.int64]:
     """The telling pairs of a text as sorted numbers."""
-    return np.array(sorted(ord(a) << 21 | ord(b) for a, b in telling_pairs(fold(text))), np.int64)
+    return np.array(sorted(ord(pair[0]) << 21 | ord(pair[1]) for pair in telling_pairs(fold(text))), np.int64)

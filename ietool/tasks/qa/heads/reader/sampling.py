@@ -29,11 +29,11 @@ class QaTrainingSet(WindowTable):
         super().__init__(prepared, tuple(COLUMNS), rows)
         self.recipe = recipe
         lengths = np.minimum(self.lengths, recipe.data.window)
-        rows = np.arange(len(lengths)) if self._at is None else self._at
+        places = np.arange(len(lengths)) if self._at is None else self._at
         first = first_mined(prepared)
-        self._own = len(rows) if first is None else int(np.searchsorted(rows, first))
+        self._own = len(places) if first is None else int(np.searchsorted(places, first))
         # The passages that were mined for a question stand one behind the other.
-        records = self.table.column(RECORD).to_numpy()[rows[self._own :]]
+        records = self.table.column(RECORD).to_numpy()[places[self._own :]]
         _, begin, self._counts = np.unique(records, return_index=True, return_counts=True)
         self._begin = begin + self._own
         mean = [lengths[a : a + n].mean() for a, n in zip(self._begin, self._counts, strict=True)]
