@@ -1,7 +1,7 @@
 """Passages without an answer: the recipes `qa` and `qa-span` with and without mined ones, on questions with one, 10 and
 20 passages, voting off and on.
 
-    python benchmarks/qa_multi.py --webqa FILE --cmrc DIR --work DIR [--word-vectors VECTORS] [--epochs 12]
+    python benchmarks/qa_multi.py --webqa FILE --cmrc DIR --work DIR [--word-vectors VECTORS] [--epochs 12] [--mined-epochs 6]
         [--variants own,mined] [--recipe qa] [--set KEY=VALUE …] [--seed 42] [--test 400] [--dev 100] [--device cpu]
 
 Of a WebQA file with one passage a question, 400 questions are held out for the test and 100 to choose the epoch; the
@@ -48,8 +48,8 @@ from ietool.tasks.qa.score.sogouqa import SogouQA
 from ietool.workflow.predict import Loaded, load
 from ietool.workflow.scores import floor_below
 
-VARIANTS = {"own": (0, 1.0), "mined": (4, 0.5)}
-"""Name → sampling.mined, and the share of the epochs."""
+VARIANTS = {"own": 0, "mined": 4}
+"""Name → sampling.mined."""
 
 KINDS, COUNTS, ANSWERING, SEVERAL = ("alone", "among"), (10, 20), 0.44, 4
 PIECE = 100
@@ -162,6 +162,7 @@ def main() -> None:
     parser.add_argument("--word-vectors", type=Path)
     parser.add_argument("--encoder", help="of qa-span: a folder or hub id")
     parser.add_argument("--epochs", type=int, default=12, help="of a training without mined passages")
+    parser.add_argument("--mined-epochs", type=int, help="of one with them; default: half as many")
     parser.add_argument("--variants", default="own,mined", help=f"of {', '.join(VARIANTS)}")
     parser.add_argument("--test", type=int, default=400)
     parser.add_argument("--dev", type=int, default=100)
@@ -179,8 +180,9 @@ def main() -> None:
         base.append(f"model.encoder={arguments.encoder}")
     runs = {variant: arguments.work / f"{arguments.recipe}-{variant}" for variant in arguments.variants.split(",")}
     for variant, run in runs.items():
-        mined, share = VARIANTS[variant]
-        settings = [*base, f"sampling.mined={mined}", f"training.epochs={round(share * arguments.epochs)}"]
+        mined = VARIANTS[variant]
+        epochs = (arguments.mined_epochs or arguments.epochs // 2) if mined else arguments.epochs
+        settings = [*base, f"sampling.mined={mined}", f"training.epochs={epochs}"]
         train_once(
             arguments.recipe, settings, run, files={role: files[role] for role in ("train", "dev")},
             device=arguments.device, skip_bad=True,
