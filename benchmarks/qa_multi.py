@@ -1,8 +1,9 @@
 """Passages without an answer: the recipes `qa` and `qa-span` with and without mined ones, on questions with one, 10 and
 20 passages, voting off and on.
 
-    python benchmarks/qa_multi.py --webqa FILE --cmrc DIR --work DIR [--word-vectors VECTORS] [--epochs 12] [--mined-epochs 6]
-        [--variants own,mined] [--recipe qa] [--set KEY=VALUE …] [--seed 42] [--test 400] [--dev 100] [--device cpu]
+    python benchmarks/qa_multi.py --webqa FILE --cmrc DIR --work DIR [--word-vectors VECTORS] [--epochs 12]
+        [--mined-epochs 6] [--variants own,mined] [--recipe qa] [--set KEY=VALUE …] [--seed 42] [--test 400]
+        [--dev 100] [--device cpu]
 
 Of a WebQA file with one passage a question, 400 questions are held out for the test and 100 to choose the epoch; the
 others are learnt from, and with `--set 'data.more=[FILE]'` those of further files. Held-out questions get further
