@@ -74,6 +74,9 @@ class DecodeSection(Section):
     no_answer: Share = Field(0.0, description="answers less sure than this become none; 0: always an answer")
     none: str = Field("", description="what is written where there is no answer; 'no answer' in the checklist")
     voting: bool = Field(True, description="let passages vote for an answer; else the surest one wins")
+    vote: Literal["squares", "sum"] = Field(
+        "squares", description="what votes make: sum, their sum; squares, the article's rule, by which weak ones hurt"
+    )
     nbest: PositiveInt = Field(1, description="candidates that predict writes; above 1 with their scores")
     batch_size: PositiveInt = 64
 
