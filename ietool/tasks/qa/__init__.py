@@ -93,7 +93,7 @@ class QaTask(Task[QaRecipe]):
     roles = ("train",)
     further_roles = ("dev", "test", "train+zhidao", "dev+zhidao")
     # The oracle counts longer answers, and those of more tokens than there are masks.
-    feature_keys = (*Task.feature_keys, "model.head.masks", "decode.longest")
+    feature_keys = (*Task.feature_keys, "model.head.masks", "decode.longest", "sampling.mined")
     # So few questions: a quick average, and patience costs more than it brings.
     demo = ("training.ema_decay=0.99", "training.epochs=8")
 

@@ -54,6 +54,11 @@ class SamplingSection(Section):
     """What a training step sees of a passage longer than the window."""
 
     shortest: Share = Field(0.5, description="shortest random window, as a share of data.window")
+    mined: Annotated[int, Field(ge=0, le=64)] | None = Field(
+        None,
+        description="passages of other questions, nearest in words, that each question learns to find no answer in; "
+        "null: 4 where its data are lists of passages that nearly all answer, else 0",
+    )
 
 
 class PairSamplingSection(SamplingSection):
@@ -74,6 +79,9 @@ class DecodeSection(Section):
     none: str = Field("", description="what is written where there is no answer; 'no answer' in the checklist")
     voting: Annotated[bool, Tuned((True, False))] = Field(
         True, description="let passages vote for an answer; else the surest one wins"
+    )
+    vote: Literal["squares", "sum"] = Field(
+        "squares", description="what votes make: sum, their sum; squares, the article's rule, by which weak ones hurt"
     )
     nbest: PositiveInt = Field(1, description="candidates that predict writes; above 1 with their scores")
     batch_size: PositiveInt = 64

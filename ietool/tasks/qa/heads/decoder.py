@@ -46,7 +46,7 @@ class QaDecoder(ABC):
         for (passage, start, end), v in zip(found.rows[kept].tolist(), value[kept].tolist(), strict=True):
             spans.setdefault(passage, []).append((start, end, v))
         texts = [passage.text for passage in item.passages]
-        candidates = vote(texts, spans, voting=decode.voting, most=max(SPANS, decode.nbest))
+        candidates = vote(texts, spans, voting=decode.voting, rule=decode.vote, most=max(SPANS, decode.nbest))
         return Answered(
             item.question_id,
             item.text,

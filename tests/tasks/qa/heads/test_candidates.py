@@ -82,7 +82,9 @@ def as_once(reader: Any, question: Question, decode: Any, *, labels: bool) -> An
                 if read.labels is not None:
                     shares += read.labels[0].numpy() * max((value for *_, value in found), default=0.0)
         spans.setdefault(passage, []).extend(found)
-    candidates = vote([p.text for p in question.passages], spans, voting=decode.voting)[: max(SPANS, decode.nbest)]
+    candidates = vote([p.text for p in question.passages], spans, voting=decode.voting, rule=decode.vote)[
+        : max(SPANS, decode.nbest)
+    ]
     label = LABELS[int(shares.argmax())] if labels and question.kind == "YES_NO" else ""
     return Answered(
         question.question_id, question.text, tuple(candidates), submitted(candidates, decode), form=question.form,
