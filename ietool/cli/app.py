@@ -14,7 +14,7 @@ import typer
 from typer.core import TyperGroup
 
 import ietool
-from ietool.cli import demo, env, kb, predict, prepare, push, recipes, runs, score, train
+from ietool.cli import demo, ensemble, env, kb, predict, prepare, push, recipes, runs, score, train
 from ietool.cli.common import examples, say
 from ietool.cli.streams import enduring, open_closed, silence
 from ietool.environment import is_out_of_memory
@@ -78,7 +78,7 @@ def _top(
     pass
 
 
-for _verb in (prepare, train, predict, score, recipes, runs, push, kb, env, demo):
+for _verb in (prepare, train, predict, score, ensemble, recipes, runs, push, kb, env, demo):
     _verb.register(app)
 
 
