@@ -89,11 +89,11 @@ class RunReaders:
     def reading(self, number: int) -> Iterator[tuple[Reader[Any], Floor]]:
         """As in :class:`ietool.core.together.Readers`."""
         if number not in self._held:
-            while len(self._held) >= self.at_once:
+            if len(self._held) >= self.at_once:
                 self._held.popitem(last=False)
-            gc.collect()  # before the next one takes its room
-            if self.device.type == "cuda":
-                torch.cuda.empty_cache()
+                gc.collect()  # before the next one takes its room
+                if self.device.type == "cuda":
+                    torch.cuda.empty_cache()
             self._held[number] = open_model(self.task, self.recipes[number], self.folders[number], self.device)
         self._held.move_to_end(number)
         reader = self._held[number].reader

@@ -139,8 +139,7 @@ def test_two_heads_together(task: str, work: Callable[[str], Path], tmp_path: Pa
         open_scores(tmp_path / "kept", recipe=recipe, model=model_mark(folder / "one"))
 
 
-@pytest.mark.parametrize("join", ["vote", "union", "intersection"])
-@pytest.mark.parametrize("task", ["ske", "qa"])
+@pytest.mark.parametrize(("task", "join"), [("ske", "vote"), ("ske", "union"), ("ske", "intersection"), ("qa", "vote")])
 def test_results_joined(task: str, join: str, work: Callable[[str], Path], tmp_path: Path, printed: Printed) -> None:
     """Triples as sets of strings, answers as single ones: what the members write alone tells what must come out."""
     folder = work(task)
@@ -160,8 +159,7 @@ def test_results_joined(task: str, join: str, work: Callable[[str], Path], tmp_p
         elif task == "ske":
             assert items == {item for item, n in count.items() if n >= (2 if join == "vote" else 1)}
         else:
-            assert len(items) == bool(count) and items <= set(count)
-            assert join == "union" or all(count[item] == max(count.values()) for item in items)
+            assert len(items) == bool(count) and all(count[item] == max(count.values()) for item in items)
     assert differ
 
 
@@ -189,7 +187,7 @@ def test_labels_are_told_apart_by_name(work: Callable[[str], Path], tmp_path: Pa
     )
     for join in ("mean", "vote"):
         for name, second in (("a", folder / "two"), ("b", turned)):
-            ensemble(printed, [folder / "one", second, folder / "other"], tmp_path / f"{name}-{join}", "--join", join)
+            ensemble(printed, [folder / "one", second], tmp_path / f"{name}-{join}", "--join", join)
         found = [entities(printed, tmp_path / f"{n}-{join}", gold, tmp_path / f"{n}.json") for n in "ab"]
         assert found[0] == found[1] and len({kind for kind, *_ in found[0]}) > 2
 
@@ -340,24 +338,24 @@ def test_copied_members_go_along(
     assert "ensemble.json: member 2: the run '../two' is not there" in error
 
 
-@pytest.mark.parametrize("place", ["../outside", "/etc", "members/../../outside", "members/link", "a\0b"])
 def test_a_stranger_cannot_lead_out_of_the_folder(
-    place: str, work: Callable[[str], Path], tmp_path: Path, printed: Printed, capsys: pytest.CaptureFixture[str]
+    work: Callable[[str], Path], tmp_path: Path, printed: Printed, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = work("ner")
     ensemble(printed, [folder / "one", folder / "two"], tmp_path / "team", "--copy")
     shutil.copytree(folder / "one", tmp_path / "outside")
     (tmp_path / "team" / "members" / "link").symlink_to(tmp_path / "outside")
-    info = read_members(tmp_path / "team")
-    info.copied = False  # as a stranger would write it
-    info.groups[0].members[1].run = place
-    write_members(tmp_path / "team", info)
     made = read_info(tmp_path / "team")
     assert made is not None
     made.host, made.process = "", None
     write_info(tmp_path / "team", made)
-    error = complaint(capsys, "predict", "--run", tmp_path / "team", "--text", "北京")
-    assert "member 2" in error and ("outside of the folder" in error or "no name of a folder" in error)
+    info = read_members(tmp_path / "team")
+    info.copied = False  # as a stranger would write it
+    for place in ("../outside", "/etc", "members/../../outside", "members/link", "a\0b"):
+        info.groups[0].members[1].run = place
+        write_members(tmp_path / "team", info)
+        error = complaint(capsys, "predict", "--run", tmp_path / "team", "--text", "北京")
+        assert "member 2" in error and ("outside of the folder" in error or "no name of a folder" in error)
 
 
 # -- what is refused

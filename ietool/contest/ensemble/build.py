@@ -134,9 +134,7 @@ def make_ensemble(
         with autocast(place, choose_precision(recipe.training.precision, place)):
             heard = list(predictor.reader.heard(found.items))
         trial = Trial(predictor, heard, found.judge, Setting(tuple(start)))
-        progress("weights", 0, None)
         chosen, figures = _measured(trial, members, found, choose_weights=given is None)
-        progress("weights", 1, 1)
     folder = create_run(recipe, output, device=str(place), overwrite=overwrite, **_facts(members, recipe))
     try:
         references = [reference(folder, entry.folder) for entry in members.entries]
