@@ -34,12 +34,20 @@ TOGETHER = 1 << 10
 class Readers(Protocol):
     """The models of an ensemble, of which some are in memory."""
 
-    layouts: Sequence[Layout]
-    labels: Sequence[LabelColumn | None]
-    marks: Sequence[str]
-    """What tells each model from all others."""
-    at_once: int
-    """How many of them may be in memory."""
+    @property
+    def layouts(self) -> Sequence[Layout]: ...
+    @property
+    def labels(self) -> Sequence[LabelColumn | None]: ...
+
+    @property
+    def marks(self) -> Sequence[str]:
+        """What tells each model, and how it reads, from all others."""
+        ...
+
+    @property
+    def at_once(self) -> int:
+        """How many of them may be in memory."""
+        ...
 
     def __len__(self) -> int: ...
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from transformers import PreTrainedModel
@@ -75,7 +75,9 @@ class RunReaders:
         device: torch.device,
         at_once: int,
     ) -> None:
-        self.task, self.folders, self.recipes, self.marks = task, folders, recipes, marks
+        self.task, self.folders, self.recipes = task, folders, recipes
+        # What is read follows from settings too: which candidates, how long an answer.
+        self.marks = [f"{mark} {recipe.decode.model_dump_json()}" for mark, recipe in zip(marks, recipes, strict=True)]
         self.device, self.at_once = device, max(1, at_once)
         self.decoders: list[Any] = [task.decoder(r, folder) for r, folder in zip(recipes, folders, strict=True)]
         self.layouts: list[Layout] = [decoder.layout for decoder in self.decoders]
@@ -106,9 +108,8 @@ class TogetherPredictor(Predictor[Any, Any]):
     Attributes:
         assets: the folder whose labels and files stand for all.
         folders: those of the members.
+        together: the reader.
     """
-
-    reader: TogetherReader
 
     def __init__(
         self,
@@ -135,7 +136,8 @@ class TogetherPredictor(Predictor[Any, Any]):
         reader = TogetherReader(
             readers, base.labels, self.weights, of_groups, decoder.layout, asks=not alone, scratch=scratch
         )
-        super().__init__(reader, decoder, decode)
+        self.together = reader
+        super().__init__(cast(Reader[Any], reader), decoder, decode)
 
     @property
     def joins_results(self) -> bool:
@@ -147,9 +149,9 @@ class TogetherPredictor(Predictor[Any, Any]):
         if not self.joins_results:
             yield from super().decided(inputs, floor)
             return
-        for heard in self.reader.heard(inputs):
+        for heard in self.together.heard(inputs):
             self.capped += any(one.capped for one in heard.proposed)
-            yield Candidates.none(self.reader.layout), self.result(heard)
+            yield Candidates.none(self.together.layout), self.result(heard)
 
     def result(self, heard: Heard) -> Any:
         """What the results of the groups are together, of one input."""
@@ -163,7 +165,7 @@ class TogetherPredictor(Predictor[Any, Any]):
         for number, mine in enumerate(self.weights.groups):
             first = mine[0]
             found = merged([heard.said[n] for n in mine], self.weights.of(number))
-            found = renumbered(found, self.readers.layouts[first], self.reader.base, self.readers.labels[first])
+            found = renumbered(found, self.readers.layouts[first], self.together.base, self.readers.labels[first])
             decided.append(
                 self.readers.decoders[first].decode(heard.item, found, self.readers.recipes[first].decode)
             )  # fmt: skip

@@ -139,7 +139,7 @@ class Loaded:
     def tell(self, progress: Progress) -> None:
         """Have the members of an ensemble tell how far they are."""
         if isinstance(self.predictor, TogetherPredictor):
-            self.predictor.reader.progress = progress
+            self.predictor.together.progress = progress
 
     @property
     def joins_results(self) -> bool:

@@ -236,8 +236,11 @@ def test_equal_members_change_nothing(work: Callable[[str], Path], tmp_path: Pat
 
 
 def test_a_member_without_weight_does_not_count(work: Callable[[str], Path], tmp_path: Path, printed: Printed) -> None:
+    """Also where members of one head do not stand together: weights are those of the runs as they are named."""
     folder = work("ner")
-    ensemble(printed, [folder / "one", folder / "two", folder / "other"], tmp_path / "team", "--weights", "1,0,0")
+    runs = [folder / "two", folder / "other", folder / "one"]
+    made = ensemble(printed, runs, tmp_path / "team", "--weights", "0,0,1")
+    assert [[m["run"].rpartition("/")[2] for m in g["members"]] for g in made["groups"]] == [["two", "one"], ["other"]]
     gold = folder / "gold.json"
     alone = predicted(printed, folder / "one", gold, tmp_path / "b.json")
     assert predicted(printed, tmp_path / "team", gold, tmp_path / "a.json") == alone

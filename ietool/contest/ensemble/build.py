@@ -125,14 +125,14 @@ def make_ensemble(
     )
     info = members.info(join, start, [str(entry.folder) for entry in members.entries])
     predictor = TogetherPredictor(members.task, info, readers, recipe.decode, scratch=scratch)
-    predictor.reader.progress = progress
+    predictor.together.progress = progress
     found = _texts(members, recipe, gold)
     if isinstance(found, str):
         on_note(found)
         trial, chosen, figures = None, Setting(tuple(start)), None
     else:
         with autocast(place, choose_precision(recipe.training.precision, place)):
-            heard = list(predictor.reader.heard(found.items))
+            heard = list(predictor.together.heard(found.items))
         trial = Trial(predictor, heard, found.judge, Setting(tuple(start)))
         chosen, figures = _measured(trial, members, found, choose_weights=given is None)
     folder = create_run(recipe, output, device=str(place), overwrite=overwrite, **_facts(members, recipe))
@@ -170,11 +170,12 @@ def make_ensemble(
 
 def _in_order(weights: Sequence[float], members: Gathered) -> list[float]:
     if len(weights) != len(members):
-        message = f"names {len(weights)} weights, the ensemble has {len(members)} members: {', '.join(members.names)}"
+        named = ", ".join(name for _, name in sorted(zip(members.order, members.names, strict=True)))
+        message = f"names {len(weights)} weights, the ensemble has {len(members)} members: {named}"
         raise UserError(message, field="--weights", mend="name one for each, with commas between them")
     if any(weight < 0 for weight in weights) or not sum(weights) > 0:
         raise UserError("must not be below 0, nor all 0", field="--weights", mend="write for example --weights 2,1,1")
-    return [float(weight) for weight in weights]
+    return [float(weights[at]) for at in members.order]
 
 
 def _scratch_beside(output: Path | None, name: str) -> Path:

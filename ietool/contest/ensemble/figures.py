@@ -95,7 +95,7 @@ class Trial:
             info = replace(predictor.info, votes=setting.votes)
             results = self._results(setting)
             return [joined_result(predictor.task, said, weights.between, info) for said in results]
-        reader, decode = predictor.reader, self.decode_of(setting)
+        reader, decode = predictor.together, self.decode_of(setting)
         return [
             predictor.decoder.decode(one.item, averaged(one.said, weights, reader.decoders, reader.layout), decode)
             for one in self.heard
@@ -103,7 +103,7 @@ class Trial:
 
     def found(self, setting: Setting, heard: Heard) -> Candidates:
         """The candidates that the ensemble has of a text with a setting."""
-        reader = self.predictor.reader
+        reader = self.predictor.together
         return averaged(heard.said, self._weights(setting), reader.decoders, reader.layout)
 
     def _results(self, setting: Setting) -> list[list[Any]]:

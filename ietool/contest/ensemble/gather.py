@@ -30,6 +30,7 @@ class Gathered:
     Attributes:
         entries, recipes, decoders, marks: of each member, group by group.
         groups: how many members each group has.
+        order: of each member, where it was named.
         base: the number of the member whose labels stand for all.
         notes: what the user should know of them.
     """
@@ -40,6 +41,7 @@ class Gathered:
     decoders: Sequence[Any]
     marks: Sequence[str]
     groups: Sequence[int]
+    order: Sequence[int]
     base: int
     notes: Sequence[str]
 
@@ -59,7 +61,7 @@ class Gathered:
             MemberInfo(run, mark, float(weight))
             for run, mark, weight in zip(references, self.marks, weights, strict=True)
         ]
-        heads = [str(getattr(recipe, "model", None).head.kind) for recipe in self.recipes]
+        heads = [self.task.head(recipe).name for recipe in self.recipes]
         groups, at = [], 0
         for size in self.groups:
             mine = told[at : at + size]
@@ -97,17 +99,18 @@ def gather(folders: Sequence[Path], join: str) -> Gathered:
     if len(entries) < 2:
         raise UserError("an ensemble needs two runs at least", mend="name further runs")
     recipes = [load_recipe(entry.folder / RECIPE_FILE) for entry in entries]
-    decoders = [task.decoder(recipe, entry.folder) for recipe, entry in zip(recipes, entries, strict=True)]
+    decoders: list[Any] = [task.decoder(recipe, entry.folder) for recipe, entry in zip(recipes, entries, strict=True)]
     _check_knowledge(entries, decoders)
     order, groups = _grouped(decoders)
     if join != "mean" and len(groups) == 1:
         groups = [1] * len(entries)
-    entries, recipes, decoders, marks = ([some[n] for n in order] for some in (entries, recipes, decoders, marks))
+    entries, recipes = [entries[n] for n in order], [recipes[n] for n in order]
+    decoders, marks = [decoders[n] for n in order], [marks[n] for n in order]
     base, lacking = most_labels([decoder.labels for decoder in decoders])
     if lacking:
         shown = ", ".join(map(_named, lacking[:3])) + (" …" if len(lacking) > 3 else "")
         notes.append(f"{len(lacking)} labels that {entries[base].folder} does not know are left out: {shown}")
-    return Gathered(task, entries, recipes, decoders, marks, groups, base, notes)
+    return Gathered(task, entries, recipes, decoders, marks, groups, order, base, notes)
 
 
 def check_join(join: str) -> None:
