@@ -53,9 +53,10 @@ def ensemble_cli(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the run that stands at --output.")] = False,
     json: JsonOption = False,
 ) -> None:
-    """Make one run of several of a task, also of different recipes, and say what it gains.
+    """Make one run of several, and say what it gains.
 
-    predict, score, push and load() take it as they take any run. Stopped, the same command goes on.
+    They are of one task, and may be of different recipes. predict, push and load() take the folder as they take any
+    run. Stopped, the same command goes on.
     """
     from ietool.cli.progress import progress_bars
     from ietool.contest.ensemble.build import make_ensemble
