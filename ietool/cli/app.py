@@ -19,6 +19,7 @@ from ietool.cli import (
     compete,
     demo,
     distil,
+    ensemble,
     env,
     kb,
     predict,
@@ -94,7 +95,9 @@ def _top(
     pass
 
 
-for _verb in (prepare, train, predict, score, tune, clean, distil, submit, compete, recipes, runs, push, kb, env, demo):
+for _verb in (
+    prepare, train, predict, score, tune, ensemble, clean, distil, submit, compete, recipes, runs, push, kb, env, demo,
+):  # fmt: skip
     _verb.register(app)
 
 

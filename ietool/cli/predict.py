@@ -68,6 +68,9 @@ def predict_cli(
     batch_size: Annotated[
         int | None, typer.Option("--batch-size", metavar="N", min=1, help="Texts at a time. Default: the recipe's.")
     ] = None,
+    members_at_once: Annotated[
+        int, typer.Option("--members-at-once", metavar="N", min=1, help="Of an ensemble: members that are in memory.")
+    ] = 1,
     skip_bad: Annotated[
         bool, typer.Option("--skip-bad", help="Leave bad records of the file out, say which they are and count them.")
     ] = False,
@@ -110,6 +113,7 @@ def predict_cli(
         batch_size=batch_size,
         overrides=settings,
         scores=scores,
+        members_at_once=members_at_once,
         skip_bad=skip_bad,
     )
 
@@ -175,6 +179,7 @@ def predict_to(
     batch_size: int | None = None,
     overrides: Sequence[str] = (),
     scores: Path | None = None,
+    members_at_once: int = 1,
     skip_bad: bool = False,
 ) -> None:
     """Predict on a file with progress, and say how much was found, where the predictions are and how fast it went."""
@@ -200,6 +205,7 @@ def predict_to(
                 batch_size=batch_size,
                 overrides=overrides,
                 scores=scores,
+                members_at_once=members_at_once,
                 on_bad=left_out if skip_bad else None,
                 on_start=lambda: introduce(folder),
                 on_note=lambda note: say(f"note: {note}"),

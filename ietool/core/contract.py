@@ -10,7 +10,7 @@ imports a room only when a command enters it: nothing heavy is loaded to list re
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
@@ -94,6 +94,8 @@ class Task(ABC, Generic[R]):
     """What is predicted on, in the plural."""
     asks_text: ClassVar[bool] = True
     """Whether a bare text is all that it is asked: what ``--text`` takes."""
+    one_item: ClassVar[bool] = False
+    """Whether an input has at most one of what is found: an answer."""
     finds: ClassVar[str]
     """What a prediction holds, in the plural: ``triples``."""
     takes_soft: ClassVar[bool] = False
@@ -318,6 +320,15 @@ class Task(ABC, Generic[R]):
         from dataclasses import asdict
 
         return asdict(prediction)
+
+    def items(self, prediction: Any) -> dict[Hashable, float]:
+        """What a prediction holds, each with its probability: what is the same in those of several models is equal."""
+        raise NotImplementedError
+
+    def joined(self, predictions: Sequence[Any], chosen: Mapping[Hashable, float]) -> Any:
+        """One prediction of several on the same input: of their :meth:`items` the chosen ones, with the probabilities
+        given; of those that could not stand together the most probable."""
+        raise NotImplementedError
 
     def tunes(self, recipe: R, gold: Sequence[Any]) -> bool:
         """Whether thresholds of ``decode`` are to be found on dev when a training is over."""

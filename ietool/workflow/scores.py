@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from ietool.core.predicting import Decoder, Reader
 from ietool.errors import UserError
 from ietool.recipe import Recipe, Section
 from ietool.runs.entry import CONFIG_FILE, WEIGHTS_FILE
+from ietool.runs.members import is_ensemble, read_members
 
 LEAST = 0.01
 """What the parts of a row must exceed for it to be kept, where thresholds are not lower still."""
@@ -31,8 +33,14 @@ def file_mark(path: Path) -> str:
 
 
 def model_mark(run: Path) -> str:
-    """What tells the model of a run folder from all others: of its weights and its configuration."""
+    """What tells the model of a run folder from all others: of its weights and its configuration; of an ensemble the
+    same of its members, and how they are joined."""
     mark = hashlib.sha256()
+    if is_ensemble(run):
+        info = read_members(run)
+        told = [[group.weight, *((member.mark, member.weight) for member in group.members)] for group in info.groups]
+        mark.update(json.dumps([info.join, info.votes, info.base, told]).encode())
+        return mark.hexdigest()
     for name in (CONFIG_FILE, WEIGHTS_FILE):
         mark.update(file_mark(run / name).encode())
     return mark.hexdigest()

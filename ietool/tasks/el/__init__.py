@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -167,6 +167,14 @@ class ElTask(Task[ElRecipe]):
 
     def found(self, prediction: Linking) -> int:
         return len(prediction.mentions)
+
+    def items(self, prediction: Linking) -> dict[Hashable, float]:
+        return {(m.start, m.end, m.kb_id): m.probability for m in prediction.mentions}
+
+    def joined(self, predictions: Sequence[Linking], chosen: Mapping[Hashable, float]) -> Linking:
+        from ietool.tasks.el.heads.joining import joined
+
+        return joined(predictions, chosen)
 
     def evaluate(
         self,

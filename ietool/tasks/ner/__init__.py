@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -161,6 +161,14 @@ class NerTask(Task[NerRecipe]):
 
     def found(self, prediction: Recognised) -> int:
         return len(prediction.entities)
+
+    def items(self, prediction: Recognised) -> dict[Hashable, float]:
+        return {(e.start, e.end, e.type): e.probability for e in prediction.entities}
+
+    def joined(self, predictions: Sequence[Recognised], chosen: Mapping[Hashable, float]) -> Recognised:
+        from ietool.tasks.ner.heads.joining import joined
+
+        return joined(predictions, chosen)
 
     def evaluate(
         self,

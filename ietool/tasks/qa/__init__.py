@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -46,6 +46,7 @@ class QaTask(Task[QaRecipe]):
     inputs = "questions"
     asks_text = False  # a question and its passages, with tabs between them
     finds = "answers"
+    one_item = True
     heads = (
         QaHead(
             "reader",
@@ -177,6 +178,16 @@ class QaTask(Task[QaRecipe]):
 
     def found(self, prediction: Answered) -> int:
         return int(bool(prediction.answer))
+
+    def items(self, prediction: Answered) -> dict[Hashable, float]:
+        from ietool.tasks.qa.heads.joining import items
+
+        return items(prediction)
+
+    def joined(self, predictions: Sequence[Answered], chosen: Mapping[Hashable, float]) -> Answered:
+        from ietool.tasks.qa.heads.joining import joined
+
+        return joined(predictions, chosen)
 
     def evaluate(
         self,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -167,6 +167,14 @@ class SkeTask(Task[SkeRecipe]):
 
     def found(self, prediction: Extraction) -> int:
         return len(prediction.triples)
+
+    def items(self, prediction: Extraction) -> dict[Hashable, float]:
+        return {t.triple: t.probability for t in prediction.triples}
+
+    def joined(self, predictions: Sequence[Extraction], chosen: Mapping[Hashable, float]) -> Extraction:
+        from ietool.tasks.ske.heads.joining import joined
+
+        return joined(predictions, chosen)
 
     def check(self, recipe: SkeRecipe) -> None:
         from ietool.tasks.ske.features.featurizer import find_rules

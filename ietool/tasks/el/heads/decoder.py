@@ -16,11 +16,12 @@ import numpy as np
 import numpy.typing as npt
 
 from ietool.core.candidates import Candidates, Floor, Layout, Parts
+from ietool.core.labels import LabelColumn
 from ietool.tasks.el.data.example import NIL, Example
 from ietool.tasks.el.features.assets import KB, read_nil_types
 from ietool.tasks.el.heads.linking import LinkCandidate, LinkedMention, Linking, best_first
 from ietool.tasks.el.heads.mentions import Chance, SpanChance, apart
-from ietool.tasks.el.kb.knowledge_base import open_entities
+from ietool.tasks.el.kb.knowledge_base import open_any, open_entities
 from ietool.tasks.el.kb.open import EntityFile
 from ietool.tasks.el.recipe import ElRecipe
 
@@ -61,6 +62,8 @@ class LinkDecoder:
 
     chance: ClassVar[Chance] = SpanChance()
     layout: ClassVar[Layout] = layout_of(chance)
+    threshold: ClassVar[str] = "joint"
+    """The key of ``decode`` that is tried first where thresholds are chosen."""
 
     def __init__(self, kb: Path, nil_types: Sequence[str] = (), *, keep_nil: bool = False) -> None:
         self.kb, self.nil_types, self.keep_nil = kb, nil_types, keep_nil
@@ -70,6 +73,24 @@ class LinkDecoder:
     def entities(self) -> EntityFile:
         """What rows number, memory-mapped. Opened when the first mention is found."""
         return open_entities(self.kb)
+
+    @property
+    def labels(self) -> LabelColumn:
+        """As in :class:`ietool.core.joining.JoinedDecoder`: types of NIL; entities are those of one knowledge base."""
+        return LabelColumn("entity", self.nil_types, below_zero=True)
+
+    def joined(self, others: Sequence[Any]) -> LinkDecoder:
+        """As in :class:`ietool.core.joining.JoinedDecoder`: every match has a probability of its own."""
+        return LinkDecoder(self.kb, self.nil_types, keep_nil=self.keep_nil)
+
+    def plain(self, parts: Parts) -> Parts:
+        """As in :class:`ietool.core.joining.JoinedDecoder`: (n, 2) the probability of the mention and of the link."""
+        return np.stack([self.chance.probability(parts), parts[:, -1]], 1)
+
+    @property
+    def knowledge(self) -> str:
+        """What tells the knowledge base that rows number from all others."""
+        return open_any(self.kb).fingerprint
 
     def floor(self, decode: Any) -> Floor:
         """As in :class:`ietool.core.predicting.Decoder`. It names the parts of mentions alone: below it no match can be

@@ -10,11 +10,12 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from ietool.core.candidates import Candidates, Floor, Layout, Rows
+from ietool.core.candidates import Candidates, Floor, Layout, Parts, Rows
+from ietool.core.labels import LabelColumn
 from ietool.core.predicting import check_names, least_by_label
 from ietool.tasks.ner.data.example import Entity, Example
 from ietool.tasks.ner.data.forms.recognise import CLUENER
-from ietool.tasks.ner.heads.merging import Found, widened, without_overlaps
+from ietool.tasks.ner.heads.merging import Found, best_apart, widened, without_overlaps
 
 
 @dataclass(frozen=True)
@@ -58,12 +59,27 @@ class NerDecoder(ABC):
     """
 
     layout: ClassVar[Layout]
-    flat: ClassVar[bool]
+    threshold: ClassVar[str] = "threshold"
+    """The key of ``decode`` that is tried first where thresholds are chosen."""
+    flat: bool
     """Whether entities never overlap."""
 
     def __init__(self, types: Sequence[str], by_label: Mapping[str, float] | None = None) -> None:
         self.types = self.label_names = types
         check_names(by_label or {}, types, "type")
+
+    @property
+    def labels(self) -> LabelColumn:
+        """As in :class:`ietool.core.joining.JoinedDecoder`."""
+        return LabelColumn("type", self.types)
+
+    def joined(self, others: Sequence[NerDecoder]) -> NerDecoder:
+        """As in :class:`ietool.core.joining.JoinedDecoder`."""
+        return JoinedSpans(self.types, flat=all(one.flat for one in (self, *others)))
+
+    def plain(self, parts: Parts) -> Parts:
+        """As in :class:`ietool.core.joining.JoinedDecoder`: the probability of a span."""
+        return self.layout.probability(parts)[:, None]
 
     @abstractmethod
     def floor(self, decode: Any) -> Floor:
@@ -98,3 +114,29 @@ class NerDecoder(ABC):
             entities = without_overlaps(entities)
         text, types = item.text, self.types
         return Recognised(item, tuple(FoundEntity(text[a:b], a, b, types[kind], p) for a, b, kind, p in entities))
+
+
+EVEN = 0.5
+"""What a span must exceed where the recipe gives no threshold, as that of a CRF does."""
+
+
+class JoinedSpans(NerDecoder):
+    """Of spans that several heads speak of, and whose probability alone is known.
+
+    Args:
+        flat: whether of those that overlap some must go.
+    """
+
+    layout = Layout(("start", "end", "type"), ("probability",), ("probability",))
+
+    def __init__(self, types: Sequence[str], *, flat: bool) -> None:
+        super().__init__(types)
+        self.flat = flat
+
+    def floor(self, decode: Any) -> Floor:
+        return Floor(parts={"probability": decode.threshold or EVEN})
+
+    def chosen(self, found: Candidates, decode: Any) -> list[Found]:
+        least = decode.threshold or EVEN
+        rows = [(*row, p) for row, p in zip(found.rows.tolist(), found.parts[:, 0].tolist(), strict=True) if p > least]
+        return best_apart(rows, least) if self.flat else rows

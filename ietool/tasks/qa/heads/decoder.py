@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
-from ietool.core.candidates import Candidates, Floor, Layout
+from ietool.core.candidates import Candidates, Floor, Layout, Parts
 from ietool.tasks.qa.data.question import Question
 from ietool.tasks.qa.features.labels import LABELS
 from ietool.tasks.qa.heads.voting import Answered, SpanRow, submitted, vote
@@ -26,6 +26,17 @@ class QaDecoder(ABC):
     @abstractmethod
     def floor(self, decode: Any) -> Floor:
         """As in :class:`ietool.core.predicting.Decoder`."""
+
+    labels: ClassVar[None] = None
+    """As in :class:`ietool.core.joining.JoinedDecoder`: rows number no labels."""
+
+    def joined(self, others: Sequence[Any]) -> QaDecoder:
+        """As in :class:`ietool.core.joining.JoinedDecoder`."""
+        return JoinedAnswers()
+
+    def plain(self, parts: Parts) -> Parts:
+        """As in :class:`ietool.core.joining.JoinedDecoder`: the probability of an answer."""
+        return self.layout.probability(parts)[:, None]
 
     def kept(self, found: Candidates, decode: Any) -> npt.NDArray[np.bool_]:
         """(n,): which rows may be an answer with these settings."""
@@ -57,6 +68,15 @@ class QaDecoder(ABC):
             label=label_of(item, found),
             nbest=decode.nbest,
         )
+
+
+class JoinedAnswers(QaDecoder):
+    """Of spans that several heads speak of, and whose probability alone is known."""
+
+    layout = Layout(("passage", "start", "end"), ("answer",), ("answer",), tuple(label.lower() for label in LABELS))
+
+    def floor(self, decode: Any) -> Floor:
+        return Floor(parts={"answer": 0.0})
 
 
 def label_of(question: Question, found: Candidates) -> str:

@@ -10,7 +10,8 @@ from typing import Any, ClassVar, cast
 import numpy as np
 import numpy.typing as npt
 
-from ietool.core.candidates import Candidates, Floor, Layout, Parts, Rows
+from ietool.core.candidates import PRODUCT, Candidates, Floor, Layout, Parts, Rows
+from ietool.core.labels import LabelColumn
 from ietool.core.predicting import check_names, least_by_label
 from ietool.files import yaml_io
 from ietool.tasks.ske.data.example import Example
@@ -44,9 +45,11 @@ class SkeDecoder(ABC):
     """
 
     layout: ClassVar[Layout]
+    threshold: ClassVar[str] = "triple"
+    """The key of ``decode`` that is tried first where thresholds are chosen."""
 
     def __init__(self, recipe: SkeRecipe, assets: Path) -> None:
-        self.assets, self.schema = assets, Schema.load(assets / SCHEMA)
+        self.recipe, self.assets, self.schema = recipe, assets, Schema.load(assets / SCHEMA)
         self._labels = self.schema.labels
         predicates = [predicate for predicate, _ in self._labels]
         self.label_names: Sequence[str] = list(dict.fromkeys(predicates))
@@ -55,6 +58,19 @@ class SkeDecoder(ABC):
         self._relation = np.array([self.label_names.index(name) for name in predicates], np.int64)
         self._rules: dict[str, Rules] = {}
         self.rules_of(recipe.decode)
+
+    @property
+    def labels(self) -> LabelColumn:
+        """As in :class:`ietool.core.joining.JoinedDecoder`."""
+        return LabelColumn("label", self._labels)
+
+    def joined(self, others: Sequence[Any]) -> SkeDecoder:
+        """As in :class:`ietool.core.joining.JoinedDecoder`."""
+        return JoinedRows(self.recipe, self.assets)
+
+    def plain(self, parts: Parts) -> Parts:
+        """As in :class:`ietool.core.joining.JoinedDecoder`: the probability of a triple."""
+        return self.layout.probability(parts)[:, None]
 
     @staticmethod
     @abstractmethod
@@ -128,6 +144,25 @@ class SkeDecoder(ABC):
             path = own if own.is_file() and _carried(self.assets) == name else find_rules(name)
             self._rules[name] = load_rules(path, set(self.schema.relations))
         return self._rules[name]
+
+
+class JoinedRows(SkeDecoder):
+    """Of rows that several heads speak of, and whose probability alone is known: ``decode.triple`` decides."""
+
+    layout = Layout(ROWS, ("triple",), ("triple",))
+
+    @staticmethod
+    def perfect(windows: Sequence[Sequence[Row]], labels: int) -> list[list[Row]]:
+        """Every row decides for itself."""
+        return [list(rows) for rows in windows]
+
+    def floor(self, decode: Any) -> Floor:
+        return Floor(parts={PRODUCT: decode.triple})
+
+    def chosen(self, parts: Parts, decode: Any) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
+        probability = parts[:, 0].astype(np.float64)
+        kept = np.flatnonzero((probability > 0) & (probability >= decode.triple))
+        return kept, probability[kept]
 
 
 def _carried(run: Path) -> str | None:
