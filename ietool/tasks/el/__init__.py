@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from ietool.core.contract import PrepareReport, Task
 from ietool.core.forms import Form, with_keys
@@ -159,9 +159,10 @@ class ElTask(Task[ElRecipe]):
         return load_examples(source)
 
     def labels(self, recipe: ElRecipe, folder: Path) -> MentionLabels:
+        from ietool.tasks.el.heads.decoder import LinkDecoder
         from ietool.tasks.el.labels import MentionLabels
 
-        return MentionLabels(folder, self.decoder(recipe, folder))
+        return MentionLabels(folder, cast(LinkDecoder, self.decoder(recipe, folder)))
 
     # -- score/
 

@@ -98,9 +98,8 @@ class TripleLabels(Labels[Example, Triple]):
         if len(apart) != 1:
             return ""
         one, two = apart[0]
-        if isinstance(one, tuple):
-            mine, others = dict(one), dict(two)
-            one, two = mine[VALUE], others[VALUE]
+        if isinstance(one, tuple) and isinstance(two, tuple):
+            one, two = dict(one)[VALUE], dict(two)[VALUE]
         return BOUNDARY if one in two or two in one else ENTITY
 
     def plain(self, record: Example, item: Triple) -> dict[str, Any]:

@@ -134,9 +134,21 @@ class JoinedSpans(NerDecoder):
         self.flat = flat
 
     def floor(self, decode: Any) -> Floor:
-        return Floor(parts={"probability": decode.threshold or EVEN})
+        return Floor(parts={"probability": min((decode.threshold or EVEN, *decode.by_label.values()))})
 
     def chosen(self, found: Candidates, decode: Any) -> list[Found]:
-        least = decode.threshold or EVEN
-        rows = [(*row, p) for row, p in zip(found.rows.tolist(), found.parts[:, 0].tolist(), strict=True) if p > least]
-        return best_apart(rows, least) if self.flat else rows
+        kept, least = self._kept(found, decode), self._least(found, decode)
+        rows = [(*row, p) for row, p in zip(found.rows[kept].tolist(), found.parts[kept, 0].tolist(), strict=True)]
+        return best_apart(rows, least[kept].tolist()) if self.flat else rows
+
+    def choice(self, found: Candidates, decode: Any) -> tuple[npt.NDArray[np.bool_], Hashable]:
+        # Of those that overlap the thresholds decide once more.
+        common = (decode.threshold, *sorted(decode.by_label.items())) if self.flat else None
+        return self._kept(found, decode)[:, None], common
+
+    def _least(self, found: Candidates, decode: Any) -> npt.NDArray[np.float64]:
+        return least_by_label(self.types, decode.threshold or EVEN, decode.by_label)[found.rows[:, 2]]
+
+    def _kept(self, found: Candidates, decode: Any) -> npt.NDArray[np.bool_]:
+        kept: npt.NDArray[np.bool_] = found.parts[:, 0] > self._least(found, decode)
+        return kept

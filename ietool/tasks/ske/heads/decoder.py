@@ -157,12 +157,11 @@ class JoinedRows(SkeDecoder):
         return [list(rows) for rows in windows]
 
     def floor(self, decode: Any) -> Floor:
-        return Floor(parts={PRODUCT: decode.triple})
+        return Floor(parts={PRODUCT: least_triple(decode)})
 
-    def chosen(self, parts: Parts, decode: Any) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
+    def able(self, parts: Parts, decode: Any) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.float64]]:
         probability = parts[:, 0].astype(np.float64)
-        kept = np.flatnonzero((probability > 0) & (probability >= decode.triple))
-        return kept, probability[kept]
+        return probability > 0, probability
 
 
 def _carried(run: Path) -> str | None:
