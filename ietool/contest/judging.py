@@ -110,8 +110,8 @@ class Judge:
         """(texts, columns): what adds up, of some texts or of all."""
         some = some or self.all
         if not isinstance(self.decoder, Choosing):
-            whole = decode.model_dump_json()
-            return self._rows[self._places(decode, [(text, whole) for text in some.texts], some.texts)]
+            every = decode.model_dump_json()
+            return self._rows[self._places(decode, [(text, every) for text in some.texts], some.texts)]
         mask, whole = self.decoder.choice(some.found, decode)
         if some.said is not None and some.said[1] == whole and some.said[0].shape == mask.shape:
             changed = np.unique(some.of_row[(some.said[0] != mask).any(1)])
