@@ -110,10 +110,10 @@ class Judge:
         """(texts, columns): what adds up, of some texts or of all."""
         some = some or self.all
         if not isinstance(self.decoder, Choosing):
-            whole = decode.model_dump_json()
-            return self._rows[self._places(decode, [(text, whole) for text in some.texts], some.texts)]
-        mask, common = self.decoder.choice(some.found, decode)
-        if some.said is not None and some.said[1] == common and some.said[0].shape == mask.shape:
+            every = decode.model_dump_json()
+            return self._rows[self._places(decode, [(text, every) for text in some.texts], some.texts)]
+        mask, whole = self.decoder.choice(some.found, decode)
+        if some.said is not None and some.said[1] == whole and some.said[0].shape == mask.shape:
             changed = np.unique(some.of_row[(some.said[0] != mask).any(1)])
             places = some.said[2].copy()
         else:
@@ -121,11 +121,11 @@ class Judge:
         bits, width, first = np.ascontiguousarray(mask).tobytes(), mask.shape[1], some.first
         texts = [some.texts[at] for at in changed.tolist()]
         keys = [
-            (text, bits[width * first[at] : width * first[at + 1]], common)
+            (text, bits[width * first[at] : width * first[at + 1]], whole)
             for text, at in zip(texts, changed.tolist(), strict=True)
         ]
         places[changed] = self._places(decode, keys, texts)
-        some.said = mask, common, places
+        some.said = mask, whole, places
         return self._rows[places]
 
     def _places(self, decode: Section, keys: Sequence[Hashable], texts: Sequence[int]) -> list[int]:

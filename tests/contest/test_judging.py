@@ -16,6 +16,7 @@ from ietool.contest.sources import Source, open_source
 from ietool.core.predicting import Choosing
 from ietool.recipe import Section
 from tests.contest.conftest import Runs
+from tests.contest.made import shaken, triples
 
 ASKED = [("ner-crf",), ("ner-globalpointer", "score.metric=cluener"), ("ske",), ("el",), ("qa",)]
 """The mean over types that is CLUENER's has columns that depend on the gold of all texts."""
@@ -35,10 +36,12 @@ def literally(source: Source, judge: Judge, decode: Section) -> Any:
 
 
 def any_settings(data: st.DataObject, decode: Section, names: list[str]) -> Section:
-    """Values of every key that may be tuned, thresholds by label among them."""
+    """Other values of some of the keys that may be tuned, thresholds by label among them."""
     share = st.sampled_from([0.0, 0.02, 0.1, 0.3, 0.5, 0.7, 0.9])
     changed: dict[str, Any] = {}
-    for key, mark in tuned_keys(decode).items():
+    keys = tuned_keys(decode)
+    for key in sorted(data.draw(st.sets(st.sampled_from(list(keys)), max_size=3))):
+        mark = keys[key]
         if mark.by_label:
             changed[key] = data.draw(st.dictionaries(st.sampled_from(names), share, max_size=3)) if names else {}
         else:
@@ -49,24 +52,30 @@ def any_settings(data: st.DataObject, decode: Section, names: list[str]) -> Sect
 @asked
 def test_each_text_once_is_all_texts_anew(trained: Runs, asked: tuple[str, ...]) -> None:
     source = open_source(trained(*asked))
+    source = dataclasses.replace(source, stored=triples(source) if asked == ("ske",) else shaken(source))
     judge = judge_of(source)
     assert isinstance(judge.decoder, Choosing) and judge.texts == list(range(len(source.gold)))
     names = list(getattr(judge.decoder, "label_names", ()))
     values = set()
 
-    @settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
-    @given(st.data())
-    def check(data: st.DataObject) -> None:
-        decode = any_settings(data, source.recipe.decode, names)
+    def compare(decode: Section, some: list[int]) -> None:
         report = literally(source, judge, decode)
         counts = judge.counts(decode)
         assert report.counts is not None and (counts == report.counts).all()
         value = float(judge.value(counts.sum(0)))
         assert value == pytest.approx(report.values[report.primary], abs=1e-12)
-        some = sorted(data.draw(st.sets(st.sampled_from(judge.texts), min_size=1, max_size=5)))
         assert (judge.counts(decode, judge.some(some)) == counts[some]).all()
         values.add(counts.tobytes())
 
+    @settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
+    @given(st.data())
+    def check(data: st.DataObject) -> None:
+        some = sorted(data.draw(st.sets(st.sampled_from(judge.texts), min_size=1, max_size=5)))
+        compare(any_settings(data, source.recipe.decode, names), some)
+
+    thresholds = [name for name, mark in tuned_keys(source.recipe.decode).items() if not (mark.values or mark.by_label)]
+    for level in (0.0, 0.3, 0.95):
+        compare(source.recipe.decode.model_copy(update=dict.fromkeys(thresholds, level)), judge.texts[::2])
     check()
     assert len(values) > 1  # the settings make a difference
 

@@ -12,6 +12,7 @@ import pytest
 
 from ietool.cli.tune import verdict
 from ietool.contest.plot import plot
+from ietool.contest.sources import open_source
 from ietool.contest.tune import tune
 from ietool.core.candidate_files import read_candidates, write_candidates
 from ietool.core.candidates import Candidates
@@ -19,9 +20,10 @@ from ietool.recipe_io import load_recipe
 from ietool.registry import get_task
 from ietool.runs.entry import open_run
 from ietool.workflow.predict import load
-from ietool.workflow.scores import file_mark
+from ietool.workflow.scores import decoded, file_mark
 from tests.cli.conftest import complaint, output_of
 from tests.contest.conftest import Runs
+from tests.contest.made import triples
 
 ASKED = [("ner-crf",), ("ner-globalpointer", "score.metric=cluener"), ("ske",), ("el",), ("qa",)]
 
@@ -62,6 +64,22 @@ def test_of_every_task(copied: Runs, asked: tuple[str, ...], capsys: Capture) ->
     # Once more finds nothing.
     again = tuned(capsys, run, "--force", "--parts", 3)
     assert again["settings"] == {} and again["written"] == [] and again["before"] == said["optimistic"]["score"]
+
+
+def test_triples_of_a_relation_that_has_its_own_threshold(copied: Runs, capsys: Capture) -> None:
+    run = copied("ske")
+    source = open_source(run)
+    found, stored = triples(source), source.stored
+    write_candidates(run / "made", stored.layout, stored.floor, found, stored.about)
+    shutil.rmtree(run / "dev")
+    (run / "made").rename(run / "dev")
+    said = tuned(capsys, run, "--force", "--parts", 3)
+    assert said["optimistic"]["gain"] > 0.02 and said["written"] == [str(run)]
+    recipe = load_recipe(run)
+    said_now = decoded(source.task, recipe, run, source.gold, found)
+    report = source.task.evaluate(recipe, source.gold, list(said_now))
+    assert report.values["f1"] == pytest.approx(said["optimistic"]["score"], abs=1e-9)
+    assert tuned(capsys, run, "--force", "--parts", 3)["settings"] == {}
 
 
 def blunt(run: Path, threshold: float) -> None:
