@@ -17,6 +17,7 @@ import pytest
 from ietool.contest.group import ASSIGNMENT, GROUP_FILE, OOF, Group, mark_of, open_group, write_group
 from ietool.core.candidate_files import read_candidates
 from ietool.core.intake import GROUPS
+from ietool.errors import UserError
 from ietool.registry import get_task
 from ietool.runs.entry import open_run
 from ietool.runs.finding import latest_run
@@ -146,12 +147,19 @@ def test_members_are_no_model_to_predict_with_by_default(
     trained: Callable[[str], Path], work: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     group = trained("ner")
-    (work / "runs").mkdir(exist_ok=True)
-    monkeypatch.setenv("IETOOL_HOME", str(work))
-    shutil.copytree(group, work / "runs" / "group")
-    with pytest.raises(Exception, match="no trained run of recipe"):
+    (work / "home" / "runs").mkdir(parents=True)
+    monkeypatch.setenv("IETOOL_HOME", str(work / "home"))
+    copy = work / "home" / "runs" / "group"
+    shutil.copytree(group, copy)
+    with pytest.raises(UserError, match="no trained run of recipe"):
         latest_run("ner-crf")
-    shutil.rmtree(work / "runs" / "group")
+    # What is to be gone on with by default is the group, where all but its last step is done.
+    info = open_group(copy).info
+    info.state, info.process = "training", 2**22 + 1
+    write_group(copy, info)
+    done = command_here(work, "train", "--resume", "--recipe", "ner-crf")
+    assert done.returncode == 0 and open_group(copy).info.state == "finished", done.stderr
+    assert "no unfinished run" in refused(work, "train", "--resume", "--recipe", "ner-crf")
 
 
 def test_what_is_finished_or_taken_is_refused(trained: Callable[[str], Path], work: Path) -> None:
