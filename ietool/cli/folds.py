@@ -14,6 +14,7 @@ from ietool.processes import process_count
 
 if TYPE_CHECKING:
     from ietool.contest.group import GroupEntry
+    from ietool.prepared import Prepared
     from ietool.recipe import Recipe
     from ietool.tables import Table
     from ietool.training.reached import EpochRow
@@ -45,21 +46,32 @@ def begin_folds(
     skip_bad: bool,
 ) -> Path:
     """Cut train into folds; gives the folder of the group."""
+    from ietool.cli.prepare import announce
     from ietool.cli.progress import progress_bars
     from ietool.contest.folds import begin
+    from ietool.report.render import console, render_all
 
-    with progress_bars() as progress:
-        return begin(
-            recipe,
-            folds=folds,
-            seeds=seeds,
-            data=data,
-            files=files,
-            output=output,
-            overwrite=overwrite,
-            skip_bad=skip_bad,
-            progress=progress,
-        )
+    def told(prepared: Prepared) -> None:
+        if prepared.fresh:
+            render_all(prepared.report.tables, console())
+        announce(prepared)
+
+    try:
+        with progress_bars() as progress:
+            return begin(
+                recipe,
+                folds=folds,
+                seeds=seeds,
+                data=data,
+                files=files,
+                output=output,
+                overwrite=overwrite,
+                skip_bad=skip_bad,
+                on_prepared=told,
+                progress=progress,
+            )
+    except KeyboardInterrupt:
+        raise interrupted(lambda: "no training had begun; what was prepared before is untouched") from None
 
 
 @enduring("stdout")

@@ -175,16 +175,23 @@ def _check_start(start: Path, recipe: Recipe, overfit: int | None) -> None:
 
 
 def _group_to_resume(output: Path | None, recipe: str) -> Path | None:
-    """The group that ``--resume`` is to go on with; None where it is a run of its own.
+    """The group that ``--resume`` is to go on with, by default the newest thing that is not finished; None where that
+    is a run of its own.
 
     Raises:
         UserError: it is one of another recipe.
     """
-    from ietool.contest.group import group_of, is_group, open_group, resume_group
-    from ietool.runs.finding import unfinished_run
+    from ietool.contest.group import group_of, groups_of, is_group, open_group, resume_group
+    from ietool.runs.finding import list_runs
 
-    folder = unfinished_run(recipe).parent if output is None else output
-    group = folder if is_group(folder) else group_of(folder)
+    if output is None:
+        mine = [run for run in list_runs() if run.info.recipe == recipe and not run.is_demo]
+        stopped = (
+            (entry, run) for entry, runs in groups_of(mine) for run in runs[:1] if (entry or run).state == "interrupted"
+        )
+        newest, _ = next(stopped, (None, None))
+        return None if newest is None else newest.folder
+    group = output if is_group(output) else group_of(output)
     if group is None:
         return None
     begun = open_group(group).info.recipe
@@ -320,9 +327,6 @@ def register(app: typer.Typer) -> None:
         "train",
         epilog=examples(
             "ietool train --recipe ske --data DIR",
-            "ietool train --recipe ske --set training.epochs=5 --output runs/short",
-            "ietool train --recipe ske --data DIR --folds 4 --output runs/folds",
-            "ietool train --resume --output runs/folds",
-            "ietool train --from runs/short --data CLEANED --output runs/longer",
+            "ietool train --recipe ske --set training.epochs=5 --folds 4 --output runs/short",
         ),
     )(train_cli)

@@ -29,7 +29,7 @@ from ietool.contest.group import (
 from ietool.contest.out_of_fold import Base, has_scores, score_group, score_member
 from ietool.core.intake import GROUPS
 from ietool.errors import UserError
-from ietool.prepared import left_out_of
+from ietool.prepared import Prepared, left_out_of
 from ietool.progress import Progress, no_progress
 from ietool.recipe import Recipe
 from ietool.recipe_io import change_recipe, load_recipe, save_recipe
@@ -72,6 +72,7 @@ def begin(
     output: Path | None = None,
     overwrite: bool = False,
     skip_bad: bool = False,
+    on_prepared: Callable[[Prepared], None] = lambda prepared: None,
     progress: Progress = no_progress,
 ) -> Path:
     """Prepare all of train, cut it and write down what the group will be; :func:`go_on` trains it.
@@ -79,6 +80,7 @@ def begin(
     Args:
         folds: 1: every member is trained on all of train, and nothing is out of fold.
         seeds: members of each fold, with the recipe's seed and those behind it.
+        on_prepared: told what was prepared of all of train.
         output: the group's folder; default: a new one under ``runs/``.
 
     Returns:
@@ -91,6 +93,7 @@ def begin(
         check_group_output(output, overwrite=overwrite)
     get_task(recipe.task).check(recipe)
     prepared = prepare(recipe, data=data, files=files, skip_bad=skip_bad, latest=True, progress=progress)
+    on_prepared(prepared)
     done = read_done(prepared.folder)
     training = recipe.training
     groups = np.load(prepared.folder / GROUPS, allow_pickle=False)

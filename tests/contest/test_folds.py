@@ -17,11 +17,14 @@ import pytest
 from ietool.contest.group import ASSIGNMENT, GROUP_FILE, OOF, Group, mark_of, open_group, write_group
 from ietool.core.candidate_files import read_candidates
 from ietool.core.intake import GROUPS
+from ietool.errors import UserError
+from ietool.recipe_io import load_recipe
 from ietool.registry import get_task
 from ietool.runs.entry import open_run
 from ietool.runs.finding import latest_run
 from ietool.text.encoding import TextEncoder
 from ietool.workflow.predict import load
+from ietool.workflow.prepare import LeftOut, prepare
 from ietool.workflow.scores import file_mark
 from tests.contest.corpora import RARE, settings, write_corpus
 from tests.in_process import command_here
@@ -146,12 +149,19 @@ def test_members_are_no_model_to_predict_with_by_default(
     trained: Callable[[str], Path], work: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     group = trained("ner")
-    (work / "runs").mkdir(exist_ok=True)
-    monkeypatch.setenv("IETOOL_HOME", str(work))
-    shutil.copytree(group, work / "runs" / "group")
-    with pytest.raises(Exception, match="no trained run of recipe"):
+    (work / "home" / "runs").mkdir(parents=True)
+    monkeypatch.setenv("IETOOL_HOME", str(work / "home"))
+    copy = work / "home" / "runs" / "group"
+    shutil.copytree(group, copy)
+    with pytest.raises(UserError, match="no trained run of recipe"):
         latest_run("ner-crf")
-    shutil.rmtree(work / "runs" / "group")
+    # What is to be gone on with by default is the group, where all but its last step is done.
+    info = open_group(copy).info
+    info.state, info.process = "training", 2**22 + 1
+    write_group(copy, info)
+    done = command_here(work, "train", "--resume", "--recipe", "ner-crf")
+    assert done.returncode == 0 and open_group(copy).info.state == "finished", done.stderr
+    assert "no unfinished run" in refused(work, "train", "--resume", "--recipe", "ner-crf")
 
 
 def test_what_is_finished_or_taken_is_refused(trained: Callable[[str], Path], work: Path) -> None:
@@ -302,3 +312,26 @@ def test_seeds_alone_are_trained_on_all_of_train(work: Path) -> None:
     done = command_here(work, *begin, "--overwrite")
     assert done.returncode == 0, done.stderr
     assert open_group(work / "alone").info.members == ["seed-42"] and not (work / "alone" / "seed-43").exists()
+
+
+# -- further mentions
+
+
+def test_further_mentions_of_a_text_that_is_left_out_are_left_out(work: Path) -> None:
+    data = write_corpus("el", work / "data-further", train=12)
+    mentions = [
+        {"text": f"{RARE}氏{RARE}的：音乐！", "mention_data": [{"mention": "音乐", "offset": "5"}]},
+        {"text": "另外一句关于电影的话", "mention_data": [{"mention": "电影", "offset": "6"}]},
+    ]
+    lines = [json.dumps({"text_id": str(n), **record}, ensure_ascii=False) for n, record in enumerate(mentions)]
+    (data / "mentions.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    recipe = load_recipe("el")
+    files = {"mentions": data / "mentions.jsonl"}
+    base = prepare(recipe, data=data, files=files, remembered=False)
+    records = len(read_lines_of(base.folder))
+    for out in (False, True):
+        rows = np.zeros(records, bool)
+        rows[-1 if out else 0] = True  # the planted one is the last
+        part = prepare(recipe, data=data, files=files, remembered=False, left_out=LeftOut(base.folder, rows))
+        assert (RARE in TextEncoder.open(part.folder).vocabulary.characters) is not out
+        assert part.report.statistics["extra_mention_texts"] == (1 if out else 2)
