@@ -122,16 +122,13 @@ class TogetherPredictor(Predictor[Any, Any]):
     ) -> None:
         self.task, self.info, self.readers = task, info, readers
         self.assets, self.folders = readers.folders[info.base], readers.folders
-        groups, at = [], 0
-        for group in info.groups:
-            groups.append(tuple(range(at, at + len(group.members))))
-            at += len(group.members)
+        groups = _numbered(info)
         self.weights = Weights(
             tuple(groups), tuple(m.weight for m in info.members), tuple(group.weight for group in info.groups)
         )
         base: JoinedDecoder = readers.decoders[info.base]
         of_groups: list[Any] = [readers.decoders[mine[0]] for mine in groups]
-        decoder: Decoder[Any, Any] = base if len(groups) == 1 else base.joined(of_groups)
+        decoder = _together(base, of_groups)
         alone = self.joins_results and all(len(mine) == 1 for mine in groups)
         reader = TogetherReader(
             readers, base.labels, self.weights, of_groups, decoder.layout, asks=not alone, scratch=scratch
@@ -177,6 +174,42 @@ class TogetherPredictor(Predictor[Any, Any]):
             self.readers.decoders[n].decode(heard.item, found, self.readers.recipes[n].decode)
             for n, found in enumerate(heard.proposed)
         ]
+
+
+def _numbered(info: EnsembleInfo) -> list[tuple[int, ...]]:
+    """The numbers of the members of each group."""
+    groups, at = [], 0
+    for group in info.groups:
+        groups.append(tuple(range(at, at + len(group.members))))
+        at += len(group.members)
+    return groups
+
+
+def _together(base: JoinedDecoder, of_groups: Sequence[Any]) -> Decoder[Any, Any]:
+    """What decodes the candidates of all members together."""
+    return base if len(of_groups) == 1 else base.joined(of_groups)
+
+
+def decoder_of_run(run: Path, recipe: Recipe | None = None) -> tuple[Decoder[Any, Any], Path]:
+    """What decodes the scores that a run or an ensemble keeps, and the folder whose labels and files stand for it; no
+    model is opened.
+
+    Args:
+        recipe: None: the run's own.
+
+    Raises:
+        UserError: the folder, or a member, is missing or damaged.
+    """
+    recipe = load_recipe(str(run / RECIPE_FILE)) if recipe is None else recipe
+    task = get_task(recipe.task)
+    if not is_ensemble(run):
+        return task.decoder(recipe, run), run
+    info = read_members(run)
+    folders = member_folders(run, info)
+    first = [folders[mine[0]] for mine in _numbered(info)]
+    of_groups = [task.decoder(load_recipe(str(place / RECIPE_FILE)), place) for place in first]
+    base: Any = task.decoder(load_recipe(str(folders[info.base] / RECIPE_FILE)), folders[info.base])
+    return _together(base, of_groups), folders[info.base]
 
 
 def joined_result(task: Task[Any], decided: Sequence[Any], weights: Sequence[float], info: EnsembleInfo) -> Any:

@@ -16,12 +16,14 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from ietool.core.forms import reading
 from ietool.errors import UserError
 from ietool.recipe_io import load_recipe
+from ietool.registry import get_task
 from ietool.runs.folder import update_run
 from ietool.runs.info import read_info, write_info
 from ietool.runs.members import read_members, write_members
-from ietool.workflow.members import RunReaders
+from ietool.workflow.members import RunReaders, decoder_of_run
 from ietool.workflow.predict import load
 from ietool.workflow.scores import model_mark, open_scores
 from tests.cli.conftest import Printed, complaint, output_of
@@ -135,6 +137,12 @@ def test_two_heads_together(task: str, work: Callable[[str], Path], tmp_path: Pa
     recipe = load_recipe(tmp_path / "team" / "recipe.yaml")
     stored = open_scores(tmp_path / "kept", recipe=recipe, model=model_mark(tmp_path / "team"), source=gold)
     assert len(stored) == figures["texts"] and max(one.models for one in stored) == 3
+    # They decode to what was predicted, without any model.
+    decoder, assets = decoder_of_run(tmp_path / "team")
+    the_task = get_task(task)
+    pairs = zip(reading(the_task, str(gold)), stored, strict=True)
+    decoded = (decoder.decode(item, one, recipe.decode) for item, one in pairs)
+    assert "".join(the_task.submission(decoded, assets, "r.json")).encode() == in_turns
     with pytest.raises(UserError, match="scores of another run"):
         open_scores(tmp_path / "kept", recipe=recipe, model=model_mark(folder / "one"))
 
