@@ -345,10 +345,14 @@ class Task(ABC, Generic[R]):
 
     # -- labels, one by one
 
-    @abstractmethod
     def labels(self, recipe: R, folder: Path) -> LabelWriter[Any, Any]:
         """What writes predictions as gold; a :class:`Labels` where gold can also be changed item by item. ``folder`` is
-        a prepared folder or run folder."""
+        a prepared folder or run folder.
+
+        Raises:
+            UserError: the task has none.
+        """
+        raise UserError(f"predictions of the task {self.name} are not written as gold", mend="use another recipe")
 
     # -- files → score (score/); must not import torch
 

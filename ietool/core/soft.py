@@ -54,13 +54,9 @@ def with_chances(
         else:
             mend = "label the texts anew with ietool distil, or remove the file"
             raise UserError(f"has no line for the text {text[:40]!r}", file=soft, mend=mend)
-        chances = said.get("p")
-        fits = isinstance(chances, list) and len(chances) == count
-        if (
-            not isinstance(chances, list)
-            or not fits
-            or not all(type(p) in (int, float) and 0 <= p <= 1 for p in chances)
-        ):
+        chances: Any = said.get("p")
+        is_list = isinstance(chances, list) and all(type(p) in (int, float) and 0 <= p <= 1 for p in chances)
+        if not is_list or len(chances) != count:
             what = f"is no list of {count} probabilities, one for each item of the record"
             raise UserError(what, file=file, line=number, field="p", mend="label the texts anew with ietool distil")
         yield record, tuple(map(float, chances))

@@ -27,9 +27,9 @@ class MentionLabels(Labels[Example, Mention]):
 
     item = "mention"
 
-    def __init__(self, folder: Path, decoder: LinkDecoder) -> None:
+    def __init__(self, folder: Path, decoder: Any) -> None:
         super().__init__(folder, decoder.layout)
-        self.decoder = decoder
+        self.decoder: LinkDecoder = decoder
 
     def identity(self, record: Example) -> str:
         return record.text

@@ -91,15 +91,14 @@ class TripleLabels(Labels[Example, Triple]):
         return [(*row, 0) for row in label_rows(facts(record.triples, numbers), record.text)]
 
     def differs(self, gold: Triple, other: Triple) -> str:
-        pairs = [(gold.subject, other.subject), (gold.object, other.object)]
-        apart = [(one, two) for one, two in pairs if one != two]
+        same_subject, same_object = gold.subject == other.subject, gold.object == other.object
         if gold.predicate != other.predicate:
-            return "" if apart else TYPE
-        if len(apart) != 1:
+            return TYPE if same_subject and same_object else ""
+        if same_subject == same_object:
             return ""
-        one, two = apart[0]
-        if isinstance(one, tuple) and isinstance(two, tuple):
-            one, two = dict(one)[VALUE], dict(two)[VALUE]
+        one, two = (
+            (dict(gold.object)[VALUE], dict(other.object)[VALUE]) if same_subject else (gold.subject, other.subject)
+        )
         return BOUNDARY if one in two or two in one else ENTITY
 
     def plain(self, record: Example, item: Triple) -> dict[str, Any]:
