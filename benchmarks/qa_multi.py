@@ -209,9 +209,7 @@ def main() -> None:
                 "answering": float(np.mean([np.mean([bool(p.answers) for p in q.passages]) for q in questions])),
                 **{rule: points[variant, name, rule].mean(0).tolist() for rule in RULES},
                 "voting": gain(off, points[variant, name, "sum"]),
-                "mined": gain(points["own", name, "off"], off)
-                if variant != "own" and ("own", name, "off") in points
-                else None,
+                "mined": gain(points["own", name, "off"], off) if variant != "own" and "own" in runs else None,
             }
     heads = (*(f"{rule}: EM, F1" for rule in RULES), "sum over off, points of EM", "over `own`, off")
     print(f"| what | questions | passages that answer | {' | '.join(heads)} |\n|{'---|' * (3 + len(heads))}")
