@@ -1,5 +1,5 @@
 """Passages without an answer: the recipes `qa` and `qa-span` with and without mined ones, on questions with one, 10 and
-20 passages, voting off and on.
+20 passages, voting off and by its two rules.
 
     python benchmarks/qa_multi.py --webqa FILE --cmrc DIR --work DIR [--word-vectors VECTORS] [--epochs 12]
         [--mined-epochs 6] [--variants own,mined] [--recipe qa] [--set KEY=VALUE …] [--seed 42] [--test 400]
@@ -53,6 +53,12 @@ VARIANTS = {"own": 0, "mined": 4}
 """Name → sampling.mined."""
 
 KINDS, COUNTS, ANSWERING, SEVERAL = ("alone", "among"), (10, 20), 0.44, 4
+RULES: dict[str, dict[str, Any]] = {
+    "off": {"voting": False},
+    "squares": {"voting": True, "vote": "squares"},
+    "sum": {"voting": True, "vote": "sum"},
+}
+"""How an answer is chosen: by the surest passage, or by one of the two rules of voting."""
 PIECE = 100
 _SENTENCE = re.compile(r"[^。！？；\n]+[。！？；\n]*")
 
@@ -129,13 +135,13 @@ def make_data(arguments: argparse.Namespace) -> dict[str, Path]:
     return files
 
 
-def answered(loaded: Loaded, questions: Sequence[Question]) -> dict[bool, list[Answered]]:
-    """Voting → the answers: the questions are read once."""
+def answered(loaded: Loaded, questions: Sequence[Question]) -> dict[str, list[Answered]]:
+    """Rule of ``RULES`` → the answers: the questions are read once."""
     reader, decoder, decode = loaded.predictor.reader, loaded.predictor.decoder, loaded.recipe.decode
     found = list(reader.propose(questions, floor=floor_below(reader, decoder, decode)))
     return {
-        voting: [decoder.decode(q, some, decode.model_copy(update={"voting": voting})) for q, some in found]
-        for voting in (False, True)
+        rule: [decoder.decode(q, some, decode.model_copy(update=settings)) for q, some in found]
+        for rule, settings in RULES.items()
     }
 
 
@@ -195,22 +201,22 @@ def main() -> None:
             if name in ("train", "dev"):
                 continue
             questions = list(load_questions(path))
-            for voting, answers in answered(loaded, questions).items():
-                points[variant, name, voting] = judged(questions, answers)
-            told = np.mean([np.mean([bool(p.answers) for p in q.passages]) for q in questions])
-            off, on = points[variant, name, False], points[variant, name, True]
+            for rule, answers in answered(loaded, questions).items():
+                points[variant, name, rule] = judged(questions, answers)
+            off = points[variant, name, "off"]
             rows[f"{variant}, {name}"] = {
-                "answering": float(told),
-                "off": off.mean(0).tolist(),
-                "on": on.mean(0).tolist(),
-                "voting": gain(off, on),
-                "mined": gain(points["own", name, True], on) if ("own", name, True) in points else None,
+                "questions": len(questions),
+                "answering": float(np.mean([np.mean([bool(p.answers) for p in q.passages]) for q in questions])),
+                **{rule: points[variant, name, rule].mean(0).tolist() for rule in RULES},
+                "voting": gain(off, points[variant, name, "sum"]),
+                "mined": gain(points["own", name, "off"], off) if variant != "own" and "own" in runs else None,
             }
-    print("| what | passages that answer | off: EM, F1 | on: EM, F1 | voting, points of EM | over `own`, voting on |")
-    print("|---|---|---|---|---|---|")
+    heads = (*(f"{rule}: EM, F1" for rule in RULES), "sum over off, points of EM", "over `own`, off")
+    print(f"| what | questions | passages that answer | {' | '.join(heads)} |\n|{'---|' * (3 + len(heads))}")
     for name, row in rows.items():
-        cells = [f"{100 * row['answering']:.0f} %", *("{:.3f}, {:.3f}".format(*row[on]) for on in ("off", "on"))]
-        print(f"| {' | '.join([name, *cells, _gain(row['voting']), _gain(row['mined'])])} |")
+        cells = [row["questions"], f"{100 * row['answering']:.0f} %"]
+        cells += ["{:.3f}, {:.3f}".format(*row[rule]) for rule in RULES]
+        print(f"| {' | '.join(map(str, [name, *cells, _gain(row['voting']), _gain(row['mined'])]))} |")
     print(json.dumps({"recipe": arguments.recipe, "set": base, "epochs": arguments.epochs, "rows": rows}))
 
 
