@@ -22,11 +22,15 @@ def clean_cli(
     ],
     add: Annotated[
         float | None,
-        typer.Option("--add", metavar="P", min=0, max=1, help="Tick a missing item from this score on. Default: 0.5."),
+        typer.Option(
+            "--add", metavar="P", min=0, max=1, help="Tick items that come from this score on. Default: by kind."
+        ),
     ] = None,
     drop: Annotated[
         float | None,
-        typer.Option("--drop", metavar="P", min=0, max=1, help="Tick an item of gold up to this score. Default: 0.1."),
+        typer.Option(
+            "--drop", metavar="P", min=0, max=1, help="Tick items of gold that go up to this score. Default: by kind."
+        ),
     ] = None,
     agree: Annotated[
         float | None,
