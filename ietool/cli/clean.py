@@ -22,11 +22,15 @@ def clean_cli(
     ],
     add: Annotated[
         float | None,
-        typer.Option("--add", metavar="P", min=0, max=1, help="Tick a missing item from this score on. Default: 0.5."),
+        typer.Option(
+            "--add", metavar="P", min=0, max=1, help="Tick items that come from this score on. Default: by kind."
+        ),
     ] = None,
     drop: Annotated[
         float | None,
-        typer.Option("--drop", metavar="P", min=0, max=1, help="Tick an item of gold up to this score. Default: 0.1."),
+        typer.Option(
+            "--drop", metavar="P", min=0, max=1, help="Tick items of gold that go up to this score. Default: by kind."
+        ),
     ] = None,
     agree: Annotated[
         float | None,
@@ -72,7 +76,7 @@ def clean_cli(
     elif apply is None:
         _tell_review(done, group, output)  # type: ignore[arg-type]
     else:
-        _tell_cleaned(done)  # type: ignore[arg-type]
+        _tell_cleaned(done, group)  # type: ignore[arg-type]
 
 
 def _tell_review(done: Reviewed, group: Path, output: Path) -> None:
@@ -87,12 +91,15 @@ def _tell_review(done: Reviewed, group: Path, output: Path) -> None:
     say(f"look at it in a spreadsheet, then: {shlex.join(words)}")
 
 
-def _tell_cleaned(done: Cleaned) -> None:
+def _tell_cleaned(done: Cleaned, group: Path) -> None:
+    from ietool.core.sources import option_of
+    from ietool.runs.entry import RECIPE_FILE
+
     told = ", ".join(f"{done.changes.get(name, 0):,} {name}" for name in ("added", "dropped", "replaced"))
     say(f"changed: {told} in {done.texts:,} texts; each with its reason: {done.provenance}")
     files = {"train": done.train, **done.files}
-    words = [f"--{role} {shlex.quote(str(path))}" for role, path in files.items() if "+" not in role]
-    say(f"train with: ietool train --recipe NAME {' '.join(words)}")
+    options = [option_of(role).replace("FILE", shlex.quote(str(path))) for role, path in files.items()]
+    say(f"train with: ietool train --recipe {shlex.quote(str(group / RECIPE_FILE))} {' '.join(options)}")
 
 
 def register(app: typer.Typer) -> None:

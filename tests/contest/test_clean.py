@@ -12,6 +12,7 @@ import pytest
 
 from ietool.cli.app import run as command
 from ietool.contest.clean.review import COLUMNS, mark_of, marked, read_review
+from ietool.contest.clean.suggest import Limits, Suggestion
 from ietool.tasks.ner.data.example import Entity, Example
 from ietool.tasks.ner.data.reading import load_examples
 from tests.cli.conftest import complaint, output_of
@@ -76,7 +77,7 @@ def save(review: Path, changed: list[dict[str, str]], encoding: str = "utf-8") -
 @pytest.fixture(scope="module")
 def review(group: Path) -> Path:
     output = group.parent / "cleaned"
-    assert command(["clean", str(group), "--output", str(output)]) == 0
+    assert command(["clean", str(group), "--output", str(output), "--add", "0.5", "--drop", "0.1"]) == 0
     return output / "review.tsv"
 
 
@@ -199,7 +200,6 @@ def test_scores_of_other_data_are_refused(group: Path, tmp_path: Path, capsys: p
 
 def test_cells_are_safe_in_a_spreadsheet(tmp_path: Path) -> None:
     from ietool.contest.clean.review import ReviewWriter
-    from ietool.contest.clean.suggest import Suggestion
 
     out = io.StringIO(newline="")
     one = Suggestion(0, "missing entity", None, "x", 0.0, 0.9, 0, 1, 1)
@@ -212,3 +212,18 @@ def test_cells_are_safe_in_a_spreadsheet(tmp_path: Path) -> None:
     (row,) = read_review(table)
     assert row.proposed == item and row.accepted and row.text_mark == mark_of(text)
     assert marked("abc", [(0, 2), (1, 3)]) == "⟦a⟦b⟧c⟧"
+
+
+def test_an_entity_in_place_of_another_is_trusted_soonest() -> None:
+    def one(kind: str, gold: float, proposed: float, votes: int = 1, models: int = 1) -> Suggestion:
+        old = None if kind.startswith("missing") else "a"
+        new = None if kind.startswith("doubtful") else "b"
+        return Suggestion(0, kind, old, new, gold, proposed, models - votes, votes, models)
+
+    plain = Limits()
+    assert one("wrong entity", 0.05, 0.6).is_ticked(plain) and not one("wrong type", 0.05, 0.6).is_ticked(plain)
+    assert one("wrong type", 1e-4, 0.85).is_ticked(plain) and not one("missing triple", 0, 0.7).is_ticked(plain)
+    assert one("doubtful triple", 1e-5, 0).is_ticked(plain) and not one("doubtful triple", 1e-3, 0).is_ticked(plain)
+    assert one("doubtful triple", 0.3, 0).is_ticked(Limits(drop=0.4))
+    assert not one("missing triple", 0, 0.9, votes=1, models=2).is_ticked(plain)
+    assert one("missing triple", 0, 0.9, votes=1, models=2).is_ticked(Limits(agree=0.5))
