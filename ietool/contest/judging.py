@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from ietool.core.candidates import PRODUCT, Candidates
 from ietool.core.contract import Task
-from ietool.core.predicting import Choosing
+from ietool.core.predicting import Choosing, Decoder
 from ietool.recipe import Recipe, Section
 from ietool.scoring.report import Counts
 
@@ -57,6 +57,7 @@ class Judge:
         gold: the texts, as :meth:`Task.gold` gives them.
         stored: their candidates.
         start: the settings by which the variant of the measure is settled.
+        decoder: None: that of the recipe.
 
     Attributes:
         texts: numbers of the texts that count: of those that a scorer takes for one the last.
@@ -71,9 +72,10 @@ class Judge:
         gold: Sequence[Any],
         stored: Sequence[Candidates],
         start: Section,
+        decoder: Decoder[Any, Any] | None = None,
     ) -> None:
         self.task, self.gold, self.stored = task, gold, stored
-        self.decoder = task.decoder(recipe, assets)
+        self.decoder = task.decoder(recipe, assets) if decoder is None else decoder
         self.recipe = recipe.model_copy(deep=True)
         self._none = Candidates.none(self.decoder.layout)
         self._first = [self.decoder.decode(*pair, start) for pair in zip(gold, stored, strict=True)]

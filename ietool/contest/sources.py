@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from ietool.contest.nested import Ints
 from ietool.core.candidate_files import ABOUT, StoredCandidates
 from ietool.core.contract import Task
 from ietool.core.intake import GROUPS
+from ietool.core.predicting import Decoder
 from ietool.errors import WHOLE, UserError, cause
 from ietool.files.plain_json import load_json
 from ietool.recipe import Recipe
@@ -20,6 +21,7 @@ from ietool.recipe_io import load_recipe
 from ietool.registry import get_task
 from ietool.runs.entry import RECIPE_FILE, open_run
 from ietool.runs.folder import DEV
+from ietool.workflow.members import decoder_of_run
 from ietool.workflow.scores import model_mark, open_scores
 
 FOLDS_FILE, OUT_OF_FOLD = "folds.json", "oof"
@@ -36,6 +38,7 @@ class Source:
         gold: the examples, beside ``stored``.
         groups: (examples,) of near-duplicates, where they are known.
         named: what the texts are called in messages.
+        decoder: of an ensemble; None: that of the recipe.
     """
 
     task: Task[Any]
@@ -46,6 +49,7 @@ class Source:
     stored: StoredCandidates
     groups: Ints | None
     named: Path
+    decoder: Decoder[Any, Any] | None = None
 
 
 def open_source(run: Path, *, scores: Path | None = None, gold: Path | None = None) -> Source:
@@ -64,14 +68,12 @@ def open_source(run: Path, *, scores: Path | None = None, gold: Path | None = No
         )
     if (run / FOLDS_FILE).is_file():
         return _of_folds(run, scores, gold)
-    entry = open_run(run, weights=False)
-    if not entry.info.members:
-        open_run(run)
+    entry = open_run(run)
     recipe = load_recipe(run / RECIPE_FILE)
-    task = get_task(recipe.task)
-    model = model_mark(run) if entry.has_weights else None
+    task, model = get_task(recipe.task), model_mark(run)
+    decoder, assets = decoder_of_run(run, recipe)
     if scores is not None and gold is not None:
-        return _of_file(task, recipe, [run], run, scores, gold, model)
+        return replace(_of_file(task, recipe, [run], assets, scores, gold, model), decoder=decoder)
     prepared = Path(entry.info.prepared)
     if not (run / DEV / ABOUT).is_file():
         raise UserError("keeps no scores of dev", file=run, mend="write some by: ietool predict --scores DIR, "
@@ -80,7 +82,7 @@ def open_source(run: Path, *, scores: Path | None = None, gold: Path | None = No
     if not entry.info.prepared or not source.is_file():
         raise UserError("the prepared data of the run is gone", file=run, mend="give --scores DIR --gold FILE")
     stored = open_scores(run / DEV, recipe=recipe, model=model, source=source)
-    return _checked(Source(task, recipe, [run], run, task.gold(prepared), stored, None, run / DEV))
+    return _checked(Source(task, recipe, [run], assets, task.gold(prepared), stored, None, run / DEV, decoder))
 
 
 def _of_file(
