@@ -34,7 +34,6 @@ from ietool.cli import (
 )
 from ietool.cli.common import examples, say
 from ietool.cli.streams import enduring, open_closed, silence
-from ietool.environment import is_out_of_memory
 from ietool.errors import UserError
 from ietool.files.full_disk import why_unwritten
 
@@ -152,6 +151,8 @@ def _say_of_machine(error: Exception) -> int | None:
     """Tell in one line of what the machine or the input, and not the program, is the cause; gives the exit code."""
     if why := why_unwritten(error):
         return _say_full(error, why)
+    from ietool.environment import is_out_of_memory  # which asks for versions of libraries, and so costs time
+
     if isinstance(error, RuntimeError | MemoryError) and is_out_of_memory(error):
         said = "there is not enough memory → make batches or the model smaller, or use another machine"
     elif isinstance(error, RecursionError) and _is_of_parser(error):

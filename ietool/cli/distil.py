@@ -40,7 +40,7 @@ def distil_cli(
     ] = False,
     json: JsonOption = False,
 ) -> None:
-    """Label texts that have no gold, for training on them beside train.
+    """Label texts that have no gold, to train on them too.
 
     Writes DIR/extra.jsonl in the competition's training form, and beside it the probability of each item.
     """
