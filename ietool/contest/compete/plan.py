@@ -17,6 +17,9 @@ from ietool.recipe import Recipe
 TRAINING = 0.8
 """Share of the hours that trainings may plan; the rest is for what follows, and for a machine that gets slower."""
 
+AFTER = 40.0
+"""Seconds that are kept for what follows the trainings: some processes that start, predict, check and pack."""
+
 FOLDS = 4
 SEEDS = 4
 """Most seeds of one recipe."""
@@ -117,7 +120,7 @@ def make_plan(hours: float, recipes: Sequence[Recipe], speeds: Sequence[Speed], 
         speeds: of each.
         folds: how many folds each recipe is trained on; None: as many as fit, 0 or :data:`FOLDS`.
     """
-    budget = hours * 3600 * TRAINING
+    budget = max(0.0, hours * 3600 * TRAINING - AFTER)
     notes: list[str] = []
 
     def seconds(n: int, epochs: int, parts: int = 0) -> float:
@@ -159,7 +162,7 @@ def make_plan(hours: float, recipes: Sequence[Recipe], speeds: Sequence[Speed], 
     if not members:
         members.append(member(first, recipes[first].training.seed, wanted[first], 0))
     notes += [
-        f"{recipe.name} is left out: {seconds(n, wanted[n]) / 3600:.1f} hours for one training"
+        f"{recipe.name} is left out: {seconds(n, wanted[n]) / 60:,.0f} minutes for one training"
         for n, recipe in enumerate(recipes)
         if n not in able
     ]

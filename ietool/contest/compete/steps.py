@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ietool.contest.compete.commands import run_verb
-from ietool.contest.compete.plan import Member
+from ietool.contest.compete.plan import AFTER, Member
 from ietool.contest.compete.state import State
 from ietool.errors import UserError
 from ietool.progress import Progress, no_progress
@@ -93,7 +93,7 @@ class Steps:
 
     def _time_for_training(self) -> float:
         assert self.state.plan is not None
-        return self.state.left - RESERVE * self.state.plan.hours * 3600
+        return self.state.left - RESERVE * self.state.plan.hours * 3600 - AFTER
 
     def _entry(self, member: Member) -> RunEntry | None:
         place = self.place(member)
