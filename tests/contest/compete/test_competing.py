@@ -58,7 +58,3 @@ def test_killed_it_goes_on_and_ends_with_a_submission(tmp_path: Path) -> None:
     assert (mine / "submission.zip").is_file() and (mine / "result.json").is_file()
     account = (mine / "README.md").read_text("utf-8")
     assert "What each step gained" in account and "ietool train --recipe ner-globalpointer" in account
-    # What stands there is refused a second time, and told how to go on.
-    third = compete(tmp_path, "--data", "data", "--hours", "0.1", "--output", "mine")
-    _, said = third.communicate(timeout=60)
-    assert third.returncode == 2 and "--resume" in said and said.count("\n") == 1
