@@ -34,8 +34,12 @@ class Prepared:
     train: Path | None = None
 
 
-def fingerprint(task: Task[Any], recipe: Recipe, sources: Sources, skip_bad: bool) -> str:
-    """Identifies a preparation: what was read, by content, and the settings that features depend on."""
+def fingerprint(task: Task[Any], recipe: Recipe, sources: Sources, skip_bad: bool, left_out: str = "") -> str:
+    """Identifies a preparation: what was read, by content, and the settings that features depend on.
+
+    Args:
+        left_out: the mark of the records of train that are left out.
+    """
     digest = hashlib.blake2b(digest_size=8)
     settings = {key: getattr(recipe, key).model_dump(mode="json") for key in task.feature_sections}
     for key in task.feature_keys:
@@ -57,6 +61,10 @@ def fingerprint(task: Task[Any], recipe: Recipe, sources: Sources, skip_bad: boo
         digest.update(role.encode())
         with path.open("rb") as stream:
             digest.update(hashlib.file_digest(stream, lambda: hashlib.blake2b(digest_size=16)).digest())
+    if left_out:
+        digest.update(f"left out {left_out}".encode())
+    elif sources.like is not None:
+        digest.update(json.dumps(["labels", *task.label_names(sources.like)]).encode())
     return digest.hexdigest()
 
 
@@ -66,6 +74,12 @@ def _look(path: Path) -> list[tuple[str, int, int]]:
     # gensim keeps arrays beside the file.
     found += sorted(path.parent.glob(f"{glob.escape(path.name)}.*.npy"))
     return [(file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in found if file.is_file()]
+
+
+def left_out_of(folder: Path) -> str:
+    """The mark of the records of train that a prepared folder was made without; empty where it was made of all."""
+    done = json.loads((folder / DONE).read_text(encoding="utf-8"))
+    return str(done.get("left_out", ""))
 
 
 def corpus_of(folder: Path) -> dict[str, Any]:

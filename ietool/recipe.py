@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -9,6 +11,23 @@ from pydantic import BaseModel, ConfigDict, Field, PositiveInt, ValidationInfo, 
 
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 """A probability or a share, 0 to 1."""
+
+
+@dataclass(frozen=True)
+class Tuned:
+    """Stands beside a key of ``decode`` that may be chosen on kept scores, without the model.
+
+    Attributes:
+        values: what is tried besides the value that it has; nothing: it is a threshold, and a grid of shares is tried.
+        of_best: a threshold for the best row of a text alone, which may be small everywhere: quantiles are tried.
+        main: the threshold over which the score is drawn.
+        by_label: thresholds by name, which go before the threshold of this key.
+    """
+
+    values: Sequence[bool | int | float] = ()
+    of_best: bool = False
+    main: bool = False
+    by_label: str | None = None
 
 
 LARGEST = 2**32 - 1

@@ -14,10 +14,26 @@ import typer
 from typer.core import TyperGroup
 
 import ietool
-from ietool.cli import demo, env, kb, predict, prepare, push, recipes, runs, score, train
+from ietool.cli import (
+    clean,
+    compete,
+    demo,
+    distil,
+    ensemble,
+    env,
+    kb,
+    predict,
+    prepare,
+    push,
+    recipes,
+    runs,
+    score,
+    submit,
+    train,
+    tune,
+)
 from ietool.cli.common import examples, say
 from ietool.cli.streams import enduring, open_closed, silence
-from ietool.environment import is_out_of_memory
 from ietool.errors import UserError
 from ietool.files.full_disk import why_unwritten
 
@@ -78,7 +94,9 @@ def _top(
     pass
 
 
-for _verb in (prepare, train, predict, score, recipes, runs, push, kb, env, demo):
+for _verb in (
+    prepare, train, predict, score, tune, ensemble, clean, distil, submit, compete, recipes, runs, push, kb, env, demo,
+):  # fmt: skip
     _verb.register(app)
 
 
@@ -133,6 +151,8 @@ def _say_of_machine(error: Exception) -> int | None:
     """Tell in one line of what the machine or the input, and not the program, is the cause; gives the exit code."""
     if why := why_unwritten(error):
         return _say_full(error, why)
+    from ietool.environment import is_out_of_memory  # which asks for versions of libraries, and so costs time
+
     if isinstance(error, RuntimeError | MemoryError) and is_out_of_memory(error):
         said = "there is not enough memory → make batches or the model smaller, or use another machine"
     elif isinstance(error, RecursionError) and _is_of_parser(error):

@@ -70,16 +70,25 @@ FileOption = Annotated[
     list[str] | None,
     typer.Option("--file", metavar="ROLE=FILE", help="A file of another role, for example kb=kb.json; repeatable."),
 ]
+ExtraFile = Annotated[
+    Path | None,
+    typer.Option("--extra", metavar="FILE", help="Further training records, as distil writes them; counted apart."),
+]
 SkipBad = Annotated[
     bool, typer.Option("--skip-bad", help="Leave bad records out, list them in a rejects file and count them.")
 ]
 
 
 def input_files(
-    train: Path | None, dev: Path | None, test: Path | None, schema: Path | None, others: list[str] | None
+    train: Path | None,
+    dev: Path | None,
+    test: Path | None,
+    schema: Path | None,
+    others: list[str] | None,
+    extra: Path | None = None,
 ) -> dict[str, Path]:
     """Role → file of those given. Raises UserError for a ``--file`` without a role."""
-    named = {"train": train, "dev": dev, "test": test, "schema": schema}
+    named = {"train": train, "dev": dev, "test": test, "schema": schema, "extra": extra}
     files = {role: path for role, path in named.items() if path is not None}
     for text in others or ():
         role, equals, path = text.partition("=")

@@ -55,11 +55,22 @@ def predict_cli(
         int | None,
         typer.Option("--nbest", metavar="N", min=1, help="Write the N best candidates with scores (recipes of qa)."),
     ] = None,
+    scores: Annotated[
+        Path | None,
+        typer.Option(
+            "--scores",
+            metavar="DIR",
+            help="Also keep what the model says before thresholds: tune, ensemble and others work on it.",
+        ),
+    ] = None,
     overrides: SetOption = None,
     device: DeviceOption = "auto",
     batch_size: Annotated[
         int | None, typer.Option("--batch-size", metavar="N", min=1, help="Texts at a time. Default: the recipe's.")
     ] = None,
+    members_at_once: Annotated[
+        int, typer.Option("--members-at-once", metavar="N", min=1, help="Of an ensemble: members that are in memory.")
+    ] = 1,
     skip_bad: Annotated[
         bool, typer.Option("--skip-bad", help="Leave bad records of the file out, say which they are and count them.")
     ] = False,
@@ -68,6 +79,8 @@ def predict_cli(
     if (source is None) == (not text):
         problem = "there is no input" if source is None else "both a file and --text are given"
         raise UserError(problem, mend="name a file, - for standard input, or give --text")
+    if text and scores is not None:
+        raise UserError("is for files", field="--scores", mend="leave it out, or put the texts in a file")
     if text and output != "-":
         raise UserError(
             "--text prints a table and writes no file",
@@ -92,7 +105,17 @@ def predict_cli(
         _show(folder, text, device, settings)
         return
     assert source is not None
-    predict_to(folder, source, output, device=device, batch_size=batch_size, overrides=settings, skip_bad=skip_bad)
+    predict_to(
+        folder,
+        source,
+        output,
+        device=device,
+        batch_size=batch_size,
+        overrides=settings,
+        scores=scores,
+        members_at_once=members_at_once,
+        skip_bad=skip_bad,
+    )
 
 
 def introduce(folder: Path) -> None:
@@ -155,11 +178,14 @@ def predict_to(
     device: str,
     batch_size: int | None = None,
     overrides: Sequence[str] = (),
+    scores: Path | None = None,
+    members_at_once: int = 1,
     skip_bad: bool = False,
 ) -> None:
     """Predict on a file with progress, and say how much was found, where the predictions are and how fast it went."""
     from ietool.cli.progress import progress_bars
     from ietool.workflow.predict import predict_file
+    from ietool.workflow.scores import LEAST
 
     told = 0
 
@@ -178,6 +204,8 @@ def predict_to(
                 device=device,
                 batch_size=batch_size,
                 overrides=overrides,
+                scores=scores,
+                members_at_once=members_at_once,
                 on_bad=left_out if skip_bad else None,
                 on_start=lambda: introduce(folder),
                 on_note=lambda note: say(f"note: {note}"),
@@ -194,6 +222,8 @@ def predict_to(
     rate = outcome.texts / outcome.seconds if outcome.seconds else 0.0
     target = "standard output" if output == "-" else output
     say(f"predicted: {outcome.summary}")
+    if scores is not None:
+        say(f"scores: {outcome.scores / 1e6:,.1f} MB, all above {LEAST:g} → {scores}")
     say(f"took: {outcome.seconds:.1f} s ({rate:,.0f}/s) → {target}")
 
 

@@ -11,6 +11,7 @@ from ietool.cli.common import examples, interrupted, print_json, say
 from ietool.cli.options import (
     DataOption,
     DevFile,
+    ExtraFile,
     FileOption,
     JsonOption,
     RecipeOption,
@@ -34,6 +35,7 @@ def prepare_cli(
     dev: DevFile = None,
     test: TestFile = None,
     schema: SchemaFile = None,
+    extra: ExtraFile = None,
     file: FileOption = None,
     output: Annotated[
         Path | None,
@@ -53,7 +55,7 @@ def prepare_cli(
     loaded = load_recipe(recipe, overrides or ())
     if output is not None and output.is_file():
         raise UserError("is a file, a folder is needed", file=output, mend="choose another --output")
-    files = input_files(train, dev, test, schema, file)
+    files = input_files(train, dev, test, schema, file, extra)
     try:
         with progress_bars() as progress:
             prepared = prepare(

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import shlex
-from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ietool.cli.common import check_device, examples, interrupted, say
+from ietool.cli.epochs import EpochTable, of_best
 from ietool.cli.options import (
     DataOption,
     DevFile,
     DeviceOption,
+    ExtraFile,
     FileOption,
-    RecipeOption,
+    OptionalRecipeOption,
     SchemaFile,
     SetOption,
     SkipBad,
@@ -34,12 +35,13 @@ if TYPE_CHECKING:
 
 
 def train_cli(
-    recipe: RecipeOption,
+    recipe: OptionalRecipeOption = None,
     data: DataOption = None,
     train: TrainFile = None,
     dev: DevFile = None,
     test: TestFile = None,
     schema: SchemaFile = None,
+    extra: ExtraFile = None,
     file: FileOption = None,
     output: Annotated[
         Path | None,
@@ -55,18 +57,35 @@ def train_cli(
         int | None,
         typer.Option("--overfit", metavar="N", min=1, help="Self-check: train on N records until they are fitted."),
     ] = None,
+    minutes: Annotated[
+        float | None,
+        typer.Option("--minutes", metavar="N", min=0, help="End after so many minutes with the best weights so far."),
+    ] = None,
+    folds: Annotated[
+        int | None,
+        typer.Option("--folds", metavar="K", min=2, max=100, help="Train K models, each without one part of train."),
+    ] = None,
+    seeds: Annotated[
+        int | None,
+        typer.Option("--seeds", metavar="N", min=1, max=100, help="Train N models of each fold, or of all of train."),
+    ] = None,
+    start: Annotated[
+        Path | None, typer.Option("--from", metavar="RUN", help="Begin with the weights of a finished run.")
+    ] = None,
     skip_bad: SkipBad = False,
 ) -> None:
     """Train; prepares first where that was not done."""
+    from ietool.cli.folds import begin_folds, check_folds, train_folds
     from ietool.files.outputs import check_folder
     from ietool.recipe_io import load_recipe
     from ietool.registry import get_task
     from ietool.runs.finding import unfinished_run
     from ietool.runs.folder import check_output
 
-    files = input_files(train, dev, test, schema, file)
+    files = input_files(train, dev, test, schema, file, extra)
     given = {"--data": data, "--set": overrides, "--overwrite": overwrite, "--overfit": overfit, "--skip-bad": skip_bad}
-    given |= {"--train": train, "--dev": dev, "--test": test, "--schema": schema, "--file": file}
+    given |= {"--train": train, "--dev": dev, "--test": test, "--schema": schema, "--extra": extra, "--file": file}
+    given |= {"--folds": folds, "--seeds": seeds, "--from": start}
     refused = [option for option, value in given.items() if value]
     if resume and refused:
         raise UserError(
@@ -75,7 +94,27 @@ def train_cli(
         )
     if output is None and not resume and process_count() > 1:
         raise UserError("several processes need one run folder", field="--output", mend="add --output DIR")
-    loaded = load_recipe(recipe, overrides or ())
+    if folds is not None or seeds is not None:
+        check_folds(folds, seeds, refused={"--overfit": overfit, "--from": start})
+    loaded = load_recipe(_named(recipe, output if resume else start), overrides or ())
+    if resume and (group := _group_to_resume(output, loaded.name)) is not None:
+        check_device(device)
+        return train_folds(group, device=device, only=output.name if output not in (None, group) else None)
+    if folds is not None or seeds is not None:
+        if output is not None and overwrite:
+            check_folder(output, [*files.values(), *([] if data is None else [data])])
+        check_device(device)
+        group = begin_folds(
+            loaded,
+            folds=folds or 1,
+            seeds=seeds or 1,
+            data=data,
+            files=files,
+            output=output,
+            overwrite=overwrite,
+            skip_bad=skip_bad,
+        )
+        return train_folds(group, device=device)
     # Before the hour that preparing may take, and the seconds that importing torch does.
     if resume:
         _check_resumed(output or unfinished_run(loaded.name), loaded.name)
@@ -85,6 +124,8 @@ def train_cli(
             check_folder(output, [*files.values(), *([] if data is None else [data])])
     if not resume:
         get_task(loaded.task).check(loaded)
+        if start is not None:
+            _check_start(start, loaded, overfit)
     check_device(device)
     outcome = prepare_and_train(
         loaded,
@@ -95,11 +136,70 @@ def train_cli(
         resume=resume,
         overwrite=overwrite,
         overfit=overfit,
+        minutes=minutes,
         skip_bad=skip_bad,
+        start=start,
     )
     if is_main_process():
         say(f"run: {outcome.run}")
         say(f"predict with: ietool predict --run {shlex.quote(str(outcome.run))} INPUT --output FILE")
+
+
+def _named(recipe: str | None, run: Path | None) -> str:
+    """The recipe that was named, or that of a run or group. Raises UserError where there is neither."""
+    from ietool.runs.entry import RECIPE_FILE
+
+    if recipe is not None:
+        return recipe
+    if run is None:
+        raise UserError("is missing", field="--recipe", mend="name one: see `ietool recipes`")
+    if not (run / RECIPE_FILE).is_file():
+        raise UserError(
+            f"holds no run: {RECIPE_FILE} is missing", file=run, mend="see `ietool runs` for those there are"
+        )
+    return str(run / RECIPE_FILE)
+
+
+def _check_start(start: Path, recipe: Recipe, overfit: int | None) -> None:
+    """Raises UserError unless a training by a recipe may begin with the weights of a run."""
+    from ietool.runs.entry import open_run
+
+    entry = open_run(start)
+    if overfit:
+        raise UserError("does not go with --from", field="--overfit", mend="leave one of them out")
+    if entry.info.members:
+        raise UserError("is made of several runs", file=start, mend="name one of its members with --from")
+    if entry.info.task != recipe.task:
+        message = f"is a run of the task {entry.info.task}, the recipe is one of {recipe.task}"
+        raise UserError(message, file=start, mend="name a recipe of that task, or another run")
+
+
+def _group_to_resume(output: Path | None, recipe: str) -> Path | None:
+    """The group that ``--resume`` is to go on with, by default the newest thing that is not finished; None where that
+    is a run of its own.
+
+    Raises:
+        UserError: it is one of another recipe.
+    """
+    from ietool.contest.group import group_of, groups_of, is_group, open_group, resume_group
+    from ietool.runs.finding import list_runs
+
+    if output is None:
+        mine = [run for run in list_runs() if run.info.recipe == recipe and not run.is_demo]
+        stopped = (
+            (entry, run) for entry, runs in groups_of(mine) for run in runs[:1] if (entry or run).state == "interrupted"
+        )
+        newest, _ = next(stopped, (None, None))
+        return None if newest is None else newest.folder
+    group = output if is_group(output) else group_of(output)
+    if group is None:
+        return None
+    begun = open_group(group).info.recipe
+    if begun != recipe:
+        raise UserError(
+            f"is a group of {begun}, not of {recipe}", file=group, mend=f"go on with: {resume_group(group)}"
+        )
+    return group
 
 
 def _check_resumed(run: Path, recipe: str) -> None:
@@ -128,11 +228,12 @@ def prepare_and_train(
     resume: bool = False,
     overwrite: bool = False,
     overfit: int | None = None,
+    minutes: float | None = None,
     skip_bad: bool = False,
     demo: bool = False,
+    start: Path | None = None,
 ) -> Trained:
     """Prepare, then train with the growing table on standard output, which nobody needs to go on reading."""
-    from ietool.cli.epochs import EpochTable
     from ietool.cli.prepare import announce
     from ietool.cli.progress import progress_bars
     from ietool.registry import get_task
@@ -150,6 +251,7 @@ def prepare_and_train(
                     skip_bad=skip_bad,
                     latest=True,
                     remembered=not demo,
+                    like=start,
                     progress=progress,
                 )
             if prepared.fresh and is_main_process():
@@ -174,6 +276,8 @@ def prepare_and_train(
                 overfit=overfit,
                 overwrite=overwrite,
                 demo=demo,
+                minutes=minutes,
+                start=start,
                 on_epoch=EpochTable(progress.print, get_task(recipe.task).epoch_scores),
                 on_note=lambda note: say(f"note: {note}"),
                 progress=progress,
@@ -217,22 +321,12 @@ def _what_is_safe(recipe: str, output: Path | None, *, demo: bool) -> str:
     return f"{kept}the state after {epochs} epoch{'s' * (epochs > 1)} are safe in {entry.folder}; {go_on}"
 
 
-def of_best(best: Mapping[str, Any]) -> str:
-    """The best dev score of a training in words: ``0.9507 (seqeval), epoch 4, 95 % interval 0.9351 – 0.9650``."""
-    if not best["score"]:
-        return f"nothing was found on dev in any epoch ({best['metric']})"
-    stage = f"stage {best['stage']}, " if best.get("stage", 1) > 1 else ""
-    words = f"{best['score']:.4f} ({best['metric']}), {stage}epoch {best['epoch']}"
-    interval = best.get("interval")
-    return words + (f", 95 % interval {interval[0]:.4f} – {interval[1]:.4f}" if interval else "")
-
-
 def register(app: typer.Typer) -> None:
     """Add the verb to the command line."""
     app.command(
         "train",
         epilog=examples(
             "ietool train --recipe ske --data DIR",
-            "ietool train --recipe ske --set training.epochs=5 --output runs/short",
+            "ietool train --recipe ske --set training.epochs=5 --folds 4 --output runs/short",
         ),
     )(train_cli)

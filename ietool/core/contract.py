@@ -10,7 +10,7 @@ imports a room only when a command enters it: nothing heavy is loaded to list re
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
@@ -22,7 +22,7 @@ from ietool.errors import WHOLE, UserError
 from ietool.files.lines import Line, OnBad, read_lines
 from ietool.nearest import did_you_mean
 from ietool.progress import Progress, no_progress
-from ietool.recipe import Recipe, head_kind
+from ietool.recipe import Recipe, Section, head_kind
 from ietool.runs.checks import read_settings
 from ietool.runs.entry import CONFIG_FILE
 from ietool.scoring.report import Report
@@ -31,6 +31,9 @@ from ietool.tables import Table
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
+    from ietool.core.checking import Check
+    from ietool.core.intake import Kept
+    from ietool.core.labelled import LabelWriter
     from ietool.core.predicting import Decoder, Predictor, Reader
     from ietool.training.sets import TrainingSet
 
@@ -59,6 +62,8 @@ class Task(ABC, Generic[R]):
     """Names of the scoring variants, the default first."""
     score_options: ClassVar[tuple[str, ...]] = ()
     """Files that ``score`` can take besides gold and predictions, by the name of their option (``alias``, ``kb``)."""
+    check_options: ClassVar[tuple[str, ...]] = ()
+    """Files that a check of a submission takes besides it and the input, by role; found beside the input too."""
     roles: ClassVar[tuple[str, ...]] = ("train", "dev")
     """Roles that a preparation needs files for."""
     further_roles: ClassVar[tuple[str, ...]] = ("dev", "test")
@@ -89,8 +94,12 @@ class Task(ABC, Generic[R]):
     """What is predicted on, in the plural."""
     asks_text: ClassVar[bool] = True
     """Whether a bare text is all that it is asked: what ``--text`` takes."""
+    one_item: ClassVar[bool] = False
+    """Whether an input has at most one of what is found: an answer."""
     finds: ClassVar[str]
     """What a prediction holds, in the plural: ``triples``."""
+    takes_soft: ClassVar[bool] = False
+    """Whether labels may be soft: probabilities of items, as ``distil --soft`` writes them."""
     demo: ClassVar[tuple[str, ...]] = ()
     """``key=value`` settings of ``ietool demo``: what the small corpus that ships wants otherwise than the recipe.
     Those that do not act for a recipe's head are left out."""
@@ -188,9 +197,37 @@ class Task(ABC, Generic[R]):
         """Copy vocabulary, schema and the like into the run folder, so that it stands alone."""
 
     @abstractmethod
+    def kept(self, prepared: Path) -> Kept[Any]:
+        """How a prepared folder keeps examples, in ``train.jsonl`` and ``dev.jsonl``: they are both what a model is
+        asked and what its answers are judged by."""
+
     def gold(self, prepared: Path, split: str = "dev", limit: int | None = None) -> Sequence[Any]:
-        """The first examples of a prepared split, ``dev`` or ``train``: they are both what a model is asked on dev and
-        what its answers are judged by."""
+        """The first examples of a prepared split, ``dev`` or ``train``."""
+        return self.kept(prepared).split(prepared, split, limit)
+
+    def label_names(self, folder: Path) -> Sequence[str]:
+        """The labels that a prepared folder or run folder numbers, in their order: of the rows that its model proposes,
+        or of what else its model has one output each for; none where it numbers nothing."""
+        return ()
+
+    def numbered(self, folder: Path) -> Mapping[str, Sequence[str]]:
+        """What the same model has numbered besides characters and tokens, by what it is called in the plural."""
+        return {"labels": self.label_names(folder)}
+
+    def open_gold(self, recipe: R, source: Path, assets: Path) -> Iterator[Any]:
+        """The examples of a file of the competition that has gold, one for every input that :meth:`open_inputs` gives
+        of it: what predictions on that file are judged by.
+
+        Raises:
+            UserError: a record without gold, or a bad one.
+        """
+        raise NotImplementedError(f"gold of the task {self.name} is read from prepared folders alone")
+
+    def kin(self, example: Any) -> Sequence[str]:
+        """The texts that an example shares with its near-duplicates: those that share one are never parted."""
+        from ietool.core.intake import bare
+
+        return [bare(example.text)]
 
     # -- features → batches → model (heads/)
 
@@ -284,6 +321,15 @@ class Task(ABC, Generic[R]):
 
         return asdict(prediction)
 
+    def items(self, prediction: Any) -> dict[Hashable, float]:
+        """What a prediction holds, each with its probability: what is the same in those of several models is equal."""
+        raise NotImplementedError
+
+    def joined(self, predictions: Sequence[Any], chosen: Mapping[Hashable, float]) -> Any:
+        """One prediction of several on the same input: of their :meth:`items` the chosen ones, with the probabilities
+        given; of those that could not stand together the most probable."""
+        raise NotImplementedError
+
     def tunes(self, recipe: R, gold: Sequence[Any]) -> bool:
         """Whether thresholds of ``decode`` are to be found on dev when a training is over."""
         return False
@@ -291,6 +337,22 @@ class Task(ABC, Generic[R]):
     def tune(self, recipe: R, gold: Sequence[Any], predictions: Sequence[Any]) -> Sequence[str]:
         """``key=value`` settings of ``decode`` by which predictions on dev score best; the run's recipe gets them."""
         return ()
+
+    def tuning_start(self, recipe: R, gold: Sequence[Any]) -> Section:
+        """The settings of ``decode`` from which a search on kept scores starts: the recipe's, with what its thresholds
+        need to be of use on this gold."""
+        return recipe.decode
+
+    # -- labels, one by one
+
+    def labels(self, recipe: R, folder: Path) -> LabelWriter[Any, Any]:
+        """What writes predictions as gold; a :class:`Labels` where gold can also be changed item by item. ``folder`` is
+        a prepared folder or run folder.
+
+        Raises:
+            UserError: the task has none.
+        """
+        raise UserError(f"predictions of the task {self.name} are not written as gold", mend="use another recipe")
 
     # -- files → score (score/); must not import torch
 
@@ -308,3 +370,20 @@ class Task(ABC, Generic[R]):
         """The official score of a submission file. ``metric`` None: told from the gold file. ``options`` are files
         of the scorer's own: those of ``score_options`` that the user named; ``progress`` is for what has to be made
         of them first."""
+
+    def competition(self, source: Path, result: Path, options: Mapping[str, Path]) -> str:
+        """The competition of a submission, told from the input that it answers, else from ``options`` and itself.
+
+        Raises:
+            UserError: it cannot be told, or no submission of the task is checked.
+        """
+        raise UserError(f"submissions of the task {self.name} are not checked", file=result)
+
+    def check_submission(self, check: Check, progress: Progress = no_progress) -> None:
+        """Hold a submission against its input by the rules of ``check.competition``: faults are told, what was checked
+        is noted. ``progress`` is for what has to be made of its options first.
+
+        Raises:
+            UserError: the input or an option cannot be read, or nothing of the submission.
+        """
+        raise NotImplementedError

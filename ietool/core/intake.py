@@ -156,6 +156,7 @@ class Groups:
         self._db.executescript(
             "PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; PRAGMA cache_size=-16384;"
             "CREATE TABLE texts (hash BLOB PRIMARY KEY, row INTEGER) WITHOUT ROWID;"
+            "CREATE TABLE left_out (hash BLOB PRIMARY KEY) WITHOUT ROWID;"
         )
         self._parent = array("i")
 
@@ -169,6 +170,15 @@ class Groups:
                 other = self._db.execute("SELECT row FROM texts WHERE hash = ?", (mark,)).fetchone()[0]
                 one, two = self._root(row), self._root(other)
                 self._parent[max(one, two)] = min(one, two)
+
+    def leave_out(self, texts: Iterable[str]) -> None:
+        """A record that is left out, with the texts by which it is known."""
+        self._db.executemany("INSERT OR IGNORE INTO left_out VALUES (?)", [(digest(text),) for text in texts])
+
+    def knows_left_out(self, texts: Iterable[str]) -> bool:
+        """Whether one of the texts belongs to a record that is left out."""
+        marks = ((digest(text),) for text in texts)
+        return any(self._db.execute("SELECT 1 FROM left_out WHERE hash = ?", mark).fetchone() for mark in marks)
 
     def _root(self, row: int) -> int:
         while self._parent[row] != row:
@@ -194,9 +204,19 @@ class Intake(Generic[E]):
         scratch: gone afterwards.
         rejects: the file of bad records; None: the first one raises.
         kept: how the task keeps its examples.
+        left_out: see :class:`ietool.core.sources.Sources`: nothing is counted or kept of these records.
     """
 
-    def __init__(self, folder: Path, scratch: Path, rejects: Path | None, progress: Progress, kept: Kept[E]) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        scratch: Path,
+        rejects: Path | None,
+        progress: Progress,
+        kept: Kept[E],
+        left_out: npt.NDArray[np.bool_] | None = None,
+    ) -> None:
+        self.left_out = left_out
         self.folder, self.scratch, self.progress, self.kept = folder, scratch, progress, kept
         self.rejects = None if rejects is None else Rejects(rejects)
         self.seen, self.groups = SeenTexts(scratch), Groups(scratch)
@@ -204,6 +224,8 @@ class Intake(Generic[E]):
         """Records that were held out as dev."""
         self.rows = 0
         """Records of train that are kept."""
+        self.extra_rows = self.extra_in_dev = 0
+        """Further records that are kept; those that were left out because dev has their text."""
 
     def close(self) -> None:
         """Finish all files."""
@@ -233,8 +255,12 @@ class Intake(Generic[E]):
         Args:
             hold: which records are set aside as dev instead, if any.
             once: leave out repeated records, which are counted in any case.
+
+        Raises:
+            UserError: there are more or fewer records than :attr:`left_out` speaks of.
         """
-        kept = self.kept
+        kept, left_out = self.kept, self.left_out
+        numbered = 0
         with ExitStack() as stack:
             out, aside = (
                 stack.enter_context(_create(path))
@@ -251,11 +277,63 @@ class Intake(Generic[E]):
                     aside.write(kept.dump(example) + "\n")
                     self.held += 1
                     continue
+                numbered += 1
+                if left_out is not None and numbered <= len(left_out) and left_out[numbered - 1]:
+                    self.groups.leave_out(kept.group(example))
+                    continue
                 out.write(kept.dump(example) + "\n")
                 self.groups.add(kept.group(example))
                 self.rows += 1
                 yield example
+        if left_out is not None and numbered != len(left_out):
+            message = f"train has {numbered:,} records, the folds were cut of {len(left_out):,}"
+            raise UserError(message, mend="cut them anew with another --output, or with --overwrite")
         np.save(self.folder / GROUPS, self.groups.numbers())
+
+    def is_left_out(self, example: E) -> bool:
+        """Whether a record of another file is, but for case and punctuation, one that is left out of train."""
+        return self.left_out is not None and self.groups.knows_left_out(self.kept.group(example))
+
+    def extra(
+        self, records: Iterable[E], counts: SplitCounts, dev: Callable[[OnBad], Iterable[E]] | None
+    ) -> Iterator[E]:
+        """Keep further records, to be trained on beside train, and give those that are kept: the n-th has the row
+        number n behind the last one of train. Call it when train is read.
+
+        What train has is left out, and what dev has, but for case and punctuation, or what is left out of train.
+
+        Args:
+            dev: opens the dev file, whose bad records are told of when it is read for good; None: dev was held out.
+        """
+        kept = self.kept
+        held = kept.read(self.scratch / "held.jsonl") if dev is None else dev(lambda error, line: None)
+        of_dev = {digest(text) for example in held for text in kept.group(example)}
+        with _create(self.folder / "extra.jsonl") as out:
+            for example in records:
+                if any(digest(text) in of_dev for text in kept.group(example)):
+                    self.extra_in_dev += 1
+                    continue
+                text, gold = digest(kept.identity(example)), digest(kept.gold(example))
+                if not self.seen.first_time(text, gold):
+                    counts.duplicates += 1
+                    counts.conflicting += self.seen.gold_of(text) != gold
+                    continue
+                if self.is_left_out(example):
+                    continue
+                out.write(kept.dump(example) + "\n")
+                self.extra_rows += 1
+                yield example
+
+    def further(self) -> Iterator[E]:
+        """The kept further records once more, from disk; none where there is no file of them."""
+        path = self.folder / "extra.jsonl"
+        return self.kept.read(path) if path.is_file() else iter(())
+
+    def extra_notes(self, what: str) -> list[str]:
+        """What the user should know of further records, which are ``what`` (``texts``)."""
+        if not self.extra_in_dev:
+            return []
+        return [f"extra: {self.extra_in_dev:,} {what} stand in dev, and are left out: scores on dev would flatter"]
 
     def again(self) -> Iterator[E]:
         """The kept records of train once more, from disk."""

@@ -5,14 +5,16 @@ inputs ──cut──▶ windows ──read in batches of like length──▶ 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, ClassVar, Generic, Protocol, TypeVar
+from typing import Any, ClassVar, Generic, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
 
-from ietool.core.candidates import Candidates, Floor, Layout, Parts
+from ietool.core.candidates import Candidates, Floor, Layout, Parts, Rows
+from ietool.errors import UserError
+from ietool.nearest import did_you_mean
 from ietool.recipe import Section
 
 In = TypeVar("In")
@@ -58,6 +60,41 @@ class Decoder(Protocol[Asked, Said]):
         ...
 
 
+@runtime_checkable
+class Choosing(Protocol):
+    """A decoder whose prediction of a text follows from what its settings say of each row by itself: thresholds are
+    searched with it without decoding anew what they leave as it was."""
+
+    def choice(self, found: Candidates, decode: Any) -> tuple[npt.NDArray[np.bool_], Hashable]:
+        """(n, c) and a value: what these settings say of each row, which may be of many texts, and of every text as a
+        whole. Settings that say the same make the same prediction."""
+        ...
+
+
+@runtime_checkable
+class Labelling(Protocol):
+    """A decoder that obeys thresholds by label, ``decode.by_label``."""
+
+    label_names: Sequence[str]
+
+    def labels_of(self, rows: Rows) -> npt.NDArray[np.int64]:
+        """(n,): which of ``label_names`` each row is of."""
+        ...
+
+
+def least_by_label(names: Sequence[str], overall: float, by_label: Mapping[str, float]) -> npt.NDArray[np.float64]:
+    """(names,): the threshold of each label."""
+    return np.array([by_label.get(name, overall) for name in names], np.float64)
+
+
+def check_names(by_label: Mapping[str, float], names: Sequence[str], what: str) -> None:
+    """Raise UserError for a threshold by label of a name that there is not."""
+    for name in by_label:
+        if name not in names:
+            mend = did_you_mean(name, names, f"use names of the {what}s that the model knows")
+            raise UserError(f"no {what} is called {name!r}", field="decode.by_label", mend=mend)
+
+
 class Predictor(Generic[In, Out]):
     """A reader and a decoder with the settings of a recipe: inputs in, predictions out."""
 
@@ -87,9 +124,11 @@ class Predictor(Generic[In, Out]):
         for _, prediction in self.decided(inputs):
             yield prediction
 
-    def decided(self, inputs: Iterable[In]) -> Iterator[tuple[Candidates, Out]]:
-        """Each prediction with the candidates that it was made of, which are those above the thresholds alone."""
-        decode, floor = self.decoder.decode, self.decoder.floor(self.settings)
+    def decided(self, inputs: Iterable[In], floor: Floor | None = None) -> Iterator[tuple[Candidates, Out]]:
+        """Each prediction with the candidates that it was made of: those above the thresholds alone, or all above a
+        floor, of which the same is predicted."""
+        decode = self.decoder.decode
+        floor = self.decoder.floor(self.settings) if floor is None else floor
         for item, found in self.reader.propose(inputs, floor=floor):
             self.capped += found.capped > 0
             yield found, decode(item, found, self.settings)

@@ -7,6 +7,9 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
+
 from ietool.errors import UserError
 from ietool.files.archives import FOREIGN_NAME
 
@@ -14,12 +17,14 @@ _ENDINGS = {".json", ".jsonl", ".txt", ".gz", ".zip"}
 # Samples, results and the like are never what a preparation starts from.
 _STRANGERS = {"sample", "samples", "example", "examples", "result", "results", "pred", "predict", "prediction",
               "predictions", "rejects", "readme"}  # fmt: skip
+EXTRA = "extra"
+"""The role of a file of further records, which are trained on beside train; every task takes one."""
 _GOLD = {"gold", "golden", "answer", "answers"}
 
 
 def option_of(role: str) -> str:
     """How the command line names a file of a role."""
-    return f"--{role} FILE" if role in ("train", "dev", "test", "schema") else f"--file {role}=FILE"
+    return f"--{role} FILE" if role in ("train", "dev", "test", "schema", EXTRA) else f"--file {role}=FILE"
 
 
 @dataclass(frozen=True)
@@ -136,8 +141,15 @@ def _packed(path: Path) -> bool:
 class Sources:
     """The files that a preparation starts from, by role (``train``, ``dev``, ``schema``, ``kb`` …).
 
-    ``ambiguous``: roles for which a folder holds several files, with what to tell the user unless one is named.
+    Attributes:
+        files: by role.
+        ambiguous: roles for which a folder holds several files, with what to tell the user unless one is named.
+        left_out: (records,) of train, as a preparation of all of it numbers them: those that are left out, because a
+            model is to be asked about them that has not seen them; None: none.
+        like: a prepared folder or run folder whose numbering of labels is kept; None: labels are numbered anew.
     """
 
     files: Mapping[str, Path]
     ambiguous: Mapping[str, UserError] = field(default_factory=dict)
+    left_out: npt.NDArray[np.bool_] | None = field(default=None, compare=False)
+    like: Path | None = None

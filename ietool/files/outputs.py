@@ -108,9 +108,9 @@ def unpacked_name(path: Path | str) -> str:
 
 
 @contextlib.contextmanager
-def _packed(sink: BinaryIO, path: Path) -> Iterator[BinaryIO]:
+def _packed(sink: BinaryIO, path: Path, inside: str | None) -> Iterator[BinaryIO]:
     """What packs into ``sink`` as the name of an output says. The same content gives the same bytes."""
-    inner, ending = unpacked_name(path), path.suffix.lower()
+    inner, ending = inside or unpacked_name(path), path.suffix.lower()
     if ending == ".gz":
         with gzip.GzipFile(inner, "wb", fileobj=sink, mtime=0) as stream:
             yield cast(BinaryIO, stream)
@@ -148,13 +148,16 @@ class _Sink(io.FileIO):
 
 
 @contextlib.contextmanager
-def atomic_text(path: str | Path) -> Iterator[TextIO]:
+def atomic_text(path: str | Path, inside: str | None = None) -> Iterator[TextIO]:
     """Open a text file that appears under its name only when the block ends well; ``-`` is standard output.
 
     It is written beside its place under a temporary name, flushed to disk and renamed; where the name is a link, what
     it leads to is replaced. On any failure, a full disk included, the temporary file goes and whatever stood under the
     name stays as it was. What is no regular file (a device, a pipe) is written straight through. A name that ends in
     ``.gz`` or ``.zip`` is packed so.
+
+    Args:
+        inside: what the file is called within an archive; None: as :func:`unpacked_name` says.
 
     Raises:
         UserError: it cannot be written; nothing is made of folders that are not there.
@@ -172,7 +175,7 @@ def atomic_text(path: str | Path) -> Iterator[TextIO]:
     standing = _check_place(target)
     straight = _open_straight(target, standing)
     if straight is not None:
-        with _Sink(straight, target, "") as sink, _text(sink, target) as out:
+        with _Sink(straight, target, "") as sink, _text(sink, target, inside) as out:
             yield out
         return
     place = Path(os.path.realpath(target))
@@ -183,7 +186,7 @@ def atomic_text(path: str | Path) -> Iterator[TextIO]:
         raise UserError(f"cannot be written ({cause(error)})", file=target, mend="choose another place") from None
     try:
         with _Sink(descriptor, target, "; nothing under that name was changed") as sink:
-            with _text(sink, target) as out:
+            with _text(sink, target, inside) as out:
                 yield out
             try:
                 os.fsync(sink.fileno())
@@ -216,11 +219,11 @@ def replace_folder(made: Path, place: Path) -> None:
 
 
 @contextlib.contextmanager
-def _text(sink: _Sink, path: Path) -> Iterator[TextIO]:
+def _text(sink: _Sink, path: Path, inside: str | None) -> Iterator[TextIO]:
     """A text file into a sink, packed as the name says; whole when the block ends well."""
     buffer = io.BufferedWriter(sink, 1 << 16)
     try:
-        with _packed(cast(BinaryIO, buffer), path) as stream:
+        with _packed(cast(BinaryIO, buffer), path, inside) as stream:
             out = io.TextIOWrapper(stream, encoding="utf-8", newline="\n")
             try:
                 yield out

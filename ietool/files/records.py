@@ -126,6 +126,11 @@ def _looked_on(error: UserError, read: Callable[[OnBad], Iterable[Any]]) -> User
     return _all_alike(error, error.message + (f" (so it is in all of the first {bad} records)" if bad > 1 else ""))
 
 
+def unskippable(error: UserError) -> UserError:
+    """The error of a record, where bad ones cannot be left out."""
+    return _all_alike(error, error.message)
+
+
 def _all_alike(first: UserError, message: str) -> UserError:
     mend = None if first.mend is None else _SKIPPING.sub("", first.mend)
     return UserError(message, file=first.file, line=first.line, field=first.field, mend=mend)

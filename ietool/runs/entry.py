@@ -15,6 +15,7 @@ from pathlib import Path
 from ietool import paths
 from ietool.errors import WHOLE, UserError
 from ietool.runs.info import RUN_FILE, RunInfo, is_alive, read_info
+from ietool.runs.members import is_ensemble
 
 RECIPE_FILE = "recipe.yaml"
 METRICS_FILE = "metrics.jsonl"
@@ -31,7 +32,8 @@ class RunEntry:
 
     @property
     def has_weights(self) -> bool:
-        return (self.folder / WEIGHTS_FILE).is_file()
+        """Of its own or, of an ensemble, those of its members."""
+        return (self.folder / WEIGHTS_FILE).is_file() or is_ensemble(self.folder)
 
     @property
     def state(self) -> str:

@@ -18,14 +18,14 @@ from ietool.runs.info import RUN_FILE
 
 
 def latest_run(recipe: str) -> Path:
-    """The folder of the newest finished run of a recipe; those of the demo and self-checks (``--overfit``) are no model
-    to use, and one that is not finished must be named.
+    """The folder of the newest finished run of a recipe; those of the demo, folds and self-checks (``--overfit``) are
+    no model to use, and one that is not finished must be named.
 
     Raises:
         UserError: there is none.
     """
     mine = [entry for entry in list_runs() if entry.info.recipe == recipe and entry.has_weights]
-    real = [entry for entry in mine if not entry.info.overfit and not entry.is_demo]
+    real = [e for e in mine if not e.info.overfit and not e.info.left_out and not e.is_demo]
     for entry in real:
         if entry.state == "finished" and _is_readable(entry.folder):
             return entry.folder

@@ -35,6 +35,7 @@ from ietool.runs.entry import (
     resume_command,
 )
 from ietool.runs.info import FORMAT, RUN_FILE, RunInfo, library_versions, read_info, write_info
+from ietool.runs.members import COPIES, ENSEMBLE_FILE, is_ensemble, member_folders, read_members
 
 _LOCK = ".training.lock"
 """Held by whoever trains in the folder; the system lets go of it when the process ends, however that comes."""
@@ -71,7 +72,7 @@ def create_run(
     stood = output is not None and output.is_dir()
     try:
         parent = paths.runs_folder() / ("demo" if demo else "") / recipe.name
-        folder = _new_folder(parent) if output is None else _claim(output, overwrite)
+        folder = new_folder(parent) if output is None else _claim(output, overwrite)
     except OSError as error:
         raise _unwritable(error, output) from None
     base = base_of(recipe)
@@ -100,7 +101,8 @@ def create_run(
     return folder
 
 
-def _new_folder(parent: Path) -> Path:
+def new_folder(parent: Path) -> Path:
+    """A folder of its own under ``parent``, named by date and time."""
     parent.mkdir(parents=True, exist_ok=True)
     stamp = datetime.now().strftime("%Y%m%d-%H%M%S")
     number = 1
@@ -232,7 +234,8 @@ def is_model_file(folder: Path, name: str) -> bool:
     parts = name.split("/")
     if "\0" in name or "\\" in name or any(not part or part.startswith(".") for part in parts):
         return False
-    if parts[0] in _NO_MODEL:
+    inner = parts[2:] if parts[0] == COPIES else parts
+    if not inner or inner[0] in _NO_MODEL:
         return False
     path = folder
     for part in parts:
@@ -251,7 +254,10 @@ _LONGEST_HEADER = 100 << 20
 
 
 def count_parameters(folder: Path) -> int:
-    """Numbers in a run's weights, read from the header of the file alone. Raises UserError if it is damaged."""
+    """Numbers in a run's weights, read from the header of the file alone; of an ensemble those of its members. Raises
+    UserError if it is damaged."""
+    if is_ensemble(folder):
+        return sum(map(count_parameters, member_folders(folder, read_members(folder))))
     path = folder / WEIGHTS_FILE
     try:
         with path.open("rb") as stream:
@@ -270,4 +276,7 @@ def count_parameters(folder: Path) -> int:
 def files_of(folder: Path) -> list[Path]:
     """The files that a training wrote into a run folder, as far as they are known; no predictions that lie there."""
     known = {RECIPE_FILE, RUN_FILE, METRICS_FILE, WEIGHTS_FILE, CONFIG_FILE}
+    if is_ensemble(folder):
+        members = [file for member in member_folders(folder, read_members(folder)) for file in files_of(member)]
+        return [*members, *(folder / name for name in (RECIPE_FILE, RUN_FILE, ENSEMBLE_FILE))]
     return [folder / name for name in sorted(known | set(open_run(folder).info.files))]

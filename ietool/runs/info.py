@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, field
 from functools import cache
 from importlib import metadata
 from pathlib import Path
-from typing import Annotated, Any, NotRequired
+from typing import Annotated, Any, NotRequired, Protocol
 
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, with_config
 from typing_extensions import TypedDict
@@ -74,6 +74,9 @@ class RunInfo:
         tuned: settings of ``decode`` that were found on dev.
         files: of the model, by their names within the folder, when the training was over.
         members: folders of the runs that it is made of.
+        left_out: the mark of the part of train that it has not seen, where it is a fold's; see
+            :class:`ietool.workflow.prepare.LeftOut`.
+        base_run: name of the folder of the run whose weights it began with.
         demo: whether ``ietool demo`` made it.
         threads: of the CPU with which it trains; None: as many as the libraries take.
         format: of the folder: 1 before recipes had sections for encoder and head, then :data:`FORMAT`.
@@ -98,6 +101,8 @@ class RunInfo:
     tuned: list[str] = field(default_factory=list)
     files: list[str] = field(default_factory=list)
     members: list[str] = field(default_factory=list)
+    left_out: str = ""
+    base_run: str | None = None
     demo: bool = False
     threads: int | None = None
     format: Annotated[int, Field(ge=1)] = 1
@@ -176,7 +181,17 @@ def write_info(folder: Path, info: RunInfo) -> None:
         out.write("\n")
 
 
-def is_alive(info: RunInfo) -> bool:
+class Owned(Protocol):
+    """What a process on some machine works on."""
+
+    @property
+    def process(self) -> int | None: ...
+
+    @property
+    def host(self) -> str: ...
+
+
+def is_alive(info: Owned) -> bool:
     """Whether the process that trains the run may still be there."""
     if info.process is None or info.host != socket.gethostname() or os.name == "nt":
         return True  # it may run on another machine that shares the disk; on Windows signal 0 is no mere question

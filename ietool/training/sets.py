@@ -11,6 +11,10 @@ import numpy as np
 if TYPE_CHECKING:
     import torch
 
+    from ietool.training.tables import ListColumn
+
+CHANCE = "chance"
+"""The column that holds the probabilities of the rows of a window, where some are soft labels."""
 RECORD = "record"
 """The column of a training table that holds the row number of the record which a window was cut from."""
 
@@ -73,6 +77,12 @@ class WindowTable:
             lengths = lengths[self._at]
         self.lengths: Sequence[int] = lengths
         self._columns = {name: ListColumn(data, name) for name in lists}
+
+    def soft(self) -> ListColumn | None:
+        """The probabilities of the rows of each window, where the table has soft labels: none for hard ones."""
+        from ietool.training.tables import ListColumn
+
+        return ListColumn(self.data, CHANCE) if CHANCE in self.data.column_names else None
 
     def __len__(self) -> int:
         return len(self.lengths)

@@ -58,6 +58,8 @@ class _Steps(TrainerCallback):
         done = (state.global_step - 1) % per_epoch + 1
         self.progress(f"epoch {math.ceil(state.global_step / per_epoch)}", done, per_epoch)
         self.owner.check_finite(asks=args.device.type == "cpu" or state.global_step % EVERY == 0)
+        if self.owner.deadline is not None and time.monotonic() > self.owner.deadline:
+            control.should_training_stop = True  # the epoch is scored as far as it came
         every = self.owner.section.checkpoint_steps
         if every and done % every == 0 and done < per_epoch:
             control.should_save = True
@@ -110,6 +112,7 @@ class IETrainer(Trainer):
         on_epoch: told of each row, on the main process.
         progress: told of each step, on the main process.
         stop_at: stop the stage as soon as the score reaches this.
+        deadline: stop it as soon as ``time.monotonic()`` is beyond this.
     """
 
     def __init__(
@@ -124,7 +127,9 @@ class IETrainer(Trainer):
         on_epoch: Callable[[EpochRow], None],
         progress: Progress,
         stop_at: float | None = None,
+        deadline: float | None = None,
     ) -> None:
+        self.deadline = deadline
         self.data, self.section, self.train_state, self.run = data, section, state, run
         self.evaluate_model, self.on_epoch_row, self.progress, self.stop_at = (
             evaluate_model,
@@ -281,7 +286,7 @@ class IETrainer(Trainer):
         better = better and math.isfinite(scored["score"])
         row = EpochRow(
             stage=state.stage,
-            epoch=round(self.state.epoch or 0),
+            epoch=math.ceil((self.state.epoch or 0) - 1e-6),  # one that the time cut short counts
             loss=float(logged.get("loss", math.nan)),
             learning_rate=float(logged.get("learning_rate", math.nan)),
             raw=raw,

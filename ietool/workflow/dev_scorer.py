@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from transformers import PreTrainedModel
 
-from ietool.core.candidates import Candidates, Floor, write_candidates
+from ietool.core.candidate_files import write_candidates
+from ietool.core.candidates import Candidates, Floor, Layout
 from ietool.core.contract import Task
 from ietool.core.predicting import Predictor
 from ietool.files.outputs import atomic_text
@@ -19,13 +20,12 @@ from ietool.progress import Progress
 from ietool.recipe import Recipe
 from ietool.recipe_io import change_recipe
 from ietool.runs.folder import DEV
+from ietool.scoring.report import Report
 from ietool.training.device import autocast
+from ietool.workflow.scores import about_scores, file_mark, floor_below
 
 RESAMPLES = 1000
 """Draws of the bootstrap interval of a dev score."""
-
-FLOOR = Floor(0.01)
-"""Above which the candidates of dev are kept, where a recipe's thresholds are not lower still."""
 
 
 class DevScorer:
@@ -67,18 +67,13 @@ class DevScorer:
 
 
 def keep_dev(scorer: DevScorer, model: PreTrainedModel, run: Path, tuned: Sequence[str], progress: Progress) -> None:
-    """Write what a finished run says of dev into its folder ``dev``: candidates above :data:`FLOOR` or the recipe's
+    """Write what a finished run says of dev into its folder ``dev``: candidates above the least floor or the recipe's
     thresholds, what became of every item (``outcomes.jsonl``) and the counts of every text (``counts.npy``), by which
     runs are compared."""
     task, recipe = scorer.task, change_recipe(scorer.recipe, tuned) if tuned else scorer.recipe
     reader, decoder = task.reader(recipe, model, scorer.assets), task.decoder(recipe, scorer.assets)
-    own = decoder.floor(recipe.decode).parts or {}
-    # Of lower thresholds all that they let through is wanted: what is predicted here is what the run predicts.
-    low = {name: own[name] for name in reader.layout.product if own.get(name, FLOOR.default) < FLOOR.default}
-    floor = Floor(FLOOR.default, low or None)
+    floor = floor_below(reader, decoder, recipe.decode)
     predictions: list[Any] = []
-    part = run / f".{DEV}.part"
-    shutil.rmtree(part, ignore_errors=True)
 
     def read() -> Iterator[Candidates]:
         for item, found in reader.propose(scorer.gold, floor=floor):
@@ -88,9 +83,32 @@ def keep_dev(scorer: DevScorer, model: PreTrainedModel, run: Path, tuned: Sequen
             yield found
         progress("candidates of dev", len(predictions), len(predictions))
 
+    about = about_scores(recipe, run, DEV, file_mark(scorer.assets / f"{DEV}.jsonl"))
+
+    def judged() -> Report:
+        return task.evaluate(recipe, scorer.gold, predictions, outcomes=True)
+
     with autocast(model.device, scorer.precision):
-        write_candidates(part, reader.layout, floor, read(), {"recipe": recipe.name, "input": "dev"})
-    report = task.evaluate(recipe, scorer.gold, predictions, outcomes=True)
+        write_dev(run, judged, (reader.layout, floor, read(), about))
+
+
+def write_dev(
+    run: Path,
+    judged: Callable[[], Report],
+    kept: tuple[Layout, Floor, Iterable[Candidates], Mapping[str, Any]] | None,
+) -> None:
+    """Write the folder ``dev`` of a run.
+
+    Args:
+        judged: gives a report with outcomes when the candidates are written.
+        kept: layout, floor, candidates, and what they say of themselves; None: there are none.
+    """
+    part = run / f".{DEV}.part"
+    shutil.rmtree(part, ignore_errors=True)
+    if kept is not None:
+        write_candidates(part, *kept)
+    part.mkdir(exist_ok=True)
+    report = judged()
     with atomic_text(part / "outcomes.jsonl") as out:
         for outcome in report.outcomes:
             out.write(dump_json(outcome.record()) + "\n")

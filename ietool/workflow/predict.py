@@ -2,31 +2,37 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
+from transformers import PreTrainedModel
+
+from ietool.core.candidate_files import ABOUT, CandidateWriter
 from ietool.core.forms import reading, told_apart
-from ietool.errors import WHOLE, UserError
+from ietool.core.predicting import Predictor
+from ietool.errors import UserError
 from ietool.files.lines import OnBad
-from ietool.files.outputs import atomic_text, check_output, unpacked_name
+from ietool.files.outputs import atomic_text, check_folder, check_output, replace_folder, unpacked_name
 from ietool.progress import Progress, no_progress
 from ietool.recipe_io import load_recipe
 from ietool.registry import get_task
-from ietool.runs.entry import RECIPE_FILE, WEIGHTS_FILE, open_run
+from ietool.runs.entry import RECIPE_FILE, open_run
 from ietool.runs.folder import files_of
+from ietool.runs.members import is_ensemble
 from ietool.tables import Table
 from ietool.training.device import autocast, choose_device, choose_precision, memory_told
-from ietool.training.finite import not_finite
 from ietool.training.threads import settle_threads
+from ietool.workflow.members import TogetherPredictor, open_members, open_model
+from ietool.workflow.scores import about_scores, file_mark, floor_below, size_of
 
 _LARGE = 1 << 14
 """Bytes of an input from which on it is measured with how many threads to predict."""
-
-_DIVERGED = "train again with a lower training.learning_rate"
 
 
 @dataclass(frozen=True)
@@ -39,6 +45,7 @@ class Predicted:
         summary: how much was found in how many; where nothing was, how near the model came to it.
         rejected: records that were left out.
         notes: remarks.
+        scores: bytes of the scores that were kept.
     """
 
     texts: int
@@ -46,6 +53,7 @@ class Predicted:
     summary: str
     rejected: int = 0
     notes: Sequence[str] = ()
+    scores: int = 0
 
 
 class Loaded:
@@ -56,13 +64,19 @@ class Loaded:
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
         batch_size: texts at a time; None: the recipe's.
         overrides: ``decode.…=value`` settings (thresholds, rules) that take the place of the run's.
+        members_at_once: of an ensemble, how many members are in memory; None: all if they fit, else one.
 
     Raises:
         UserError: the run cannot be opened, or an override is of another section.
     """
 
     def __init__(
-        self, run: Path, device: str = "auto", batch_size: int | None = None, overrides: Sequence[str] = ()
+        self,
+        run: Path,
+        device: str = "auto",
+        batch_size: int | None = None,
+        overrides: Sequence[str] = (),
+        members_at_once: int | None = None,
     ) -> None:
         self.run = open_run(run).folder
         for override in overrides:
@@ -76,20 +90,20 @@ class Loaded:
         self.task = get_task(self.recipe.task)
         self.device = choose_device(device)
         self.precision = choose_precision(self.recipe.training.precision, self.device)
-        self.model = self.task.load_model(self.run).to(self.device).eval()  # type: ignore[arg-type]
-        if name := not_finite(self.model):
-            raise UserError(f"has weights that are not finite ({name})", file=self.run / WEIGHTS_FILE, mend=_DIVERGED)
-        try:
-            self.predictor = self.task.predictor(self.recipe, self.model, self.run)
-        # The other files of the run: what they raise when they are missing, cut or of another model.
-        except (OSError, EOFError, ValueError, LookupError, TypeError) as error:
-            name = getattr(error, "filename", None)
-            what = f"{Path(name).name}: {error.strerror}" if isinstance(error, OSError) and name else str(error)
-            raise UserError(
-                f"is a damaged run ({' '.join(what.split())[:200]})",
-                file=self.run,
-                mend=WHOLE,
-            ) from None
+        self.assets = self.run
+        """The folder whose labels and files stand for what is predicted."""
+        self.model: PreTrainedModel | None = None
+        """None: there are several."""
+        if is_ensemble(self.run):
+            together = open_members(
+                self.run, self.device, batch_size=batch_size, overrides=overrides, at_once=members_at_once
+            )
+            self.predictor: Predictor[Any, Any] = together
+            self.assets = together.assets
+            return
+        opened = open_model(self.task, self.recipe, self.run, self.device)
+        self.model = opened.model
+        self.predictor = Predictor(opened.reader, opened.decoder, self.recipe.decode)
 
     def predict(self, texts: Iterable[str]) -> list[Any]:
         """One typed result per text, in order; offsets count characters of the text as given.
@@ -105,17 +119,32 @@ class Loaded:
                 raise TypeError(f"texts[{number}] is {type(text).__name__}, a string is needed")
         return list(self.stream(self.task.input_of(text) for text in texts))
 
-    def stream(self, inputs: Iterable[Any]) -> Iterator[Any]:
-        """The same as a stream of the task's inputs, in bounded memory."""
-        predictions = iter(self.predictor.predict(inputs))
-        end = object()
+    def stream(self, inputs: Iterable[Any], scores: CandidateWriter | None = None) -> Iterator[Any]:
+        """The same as a stream of the task's inputs, in bounded memory.
+
+        Args:
+            scores: takes all candidates above its floor.
+        """
+        decided = self.predictor.decided(inputs, None if scores is None else scores.floor)
         while True:
             # Entered anew for each: what you compute between two predictions must not run in bf16.
             with memory_told("predict fewer texts at a time: --batch-size N"), autocast(self.device, self.precision):
-                prediction = next(predictions, end)
-            if prediction is end:
+                one = next(decided, None)
+            if one is None:
                 return
-            yield prediction
+            if scores is not None:
+                scores.add(one[0])
+            yield one[1]
+
+    def tell(self, progress: Progress) -> None:
+        """Have the members of an ensemble tell how far they are."""
+        if isinstance(self.predictor, TogetherPredictor):
+            self.predictor.together.progress = progress
+
+    @property
+    def joins_results(self) -> bool:
+        """Whether it is an ensemble whose members decide each for itself: there are no scores then."""
+        return isinstance(self.predictor, TogetherPredictor) and self.predictor.joins_results
 
     @property
     def notes(self) -> Sequence[str]:
@@ -148,6 +177,8 @@ def predict_file(
     device: str = "auto",
     batch_size: int | None = None,
     overrides: Sequence[str] = (),
+    scores: Path | None = None,
+    members_at_once: int = 1,
     on_bad: OnBad | None = None,
     on_start: Callable[[], None] = lambda: None,
     on_note: Callable[[str], None] = lambda note: None,
@@ -156,6 +187,8 @@ def predict_file(
     """Read ``source`` as a stream and write a submission; ``-`` stands for the standard streams.
 
     Args:
+        scores: a folder for what the model says before thresholds, above a floor; replaced when it is whole.
+        members_at_once: of an ensemble, how many members are in memory.
         on_bad: told of bad records, which are then left out; without it the first one raises.
         on_start: called when model and input are open.
         on_note: told what the user should know before the first text.
@@ -165,8 +198,14 @@ def predict_file(
             or is one of the files that are read. Nothing is left under the output's name then.
     """
     check_output(output, [source])
-    loaded = Loaded(run, device, batch_size, overrides)
+    if scores is not None:
+        check_scores(scores, source)
+    loaded = Loaded(run, device, batch_size, overrides, members_at_once)
     check_output(output, [*files_of(loaded.run), *_named(loaded)])
+    loaded.tell(progress)
+    if scores is not None and loaded.joins_results:
+        message = "keeps no scores: what its members have decided is joined"
+        raise UserError(message, file=run, field="--scores", mend="make the ensemble with --join mean, or leave it out")
     done = found = rejected = 0
 
     def reject(error: UserError, line: str) -> None:
@@ -180,30 +219,61 @@ def predict_file(
     first = list(islice(inputs, 1))  # what is wrong with the run or with all of the input is told before anything else
     on_start()
     # What is read in a moment is not worth the tenths of a second that measuring takes.
-    if source == "-" or Path(source).stat().st_size >= _LARGE:
+    if loaded.model is not None and (source == "-" or Path(source).stat().st_size >= _LARGE):
         _, said = settle_threads(loaded.model, loaded.device, loaded.precision)
         if said:
             on_note(said)
 
-    with atomic_text(output) as out:
+    with atomic_text(output) as out, _scores(loaded, source, scores) as kept:
 
         def counted() -> Iterator[Any]:
             nonlocal done, found
-            for prediction in loaded.stream(chain(first, inputs)):
+            for prediction in loaded.stream(chain(first, inputs), kept):
                 yield prediction
                 done += 1
                 found += loaded.task.found(prediction)
                 if done % 64 == 0:
                     progress("texts", done, None)
 
-        for piece in loaded.task.submission(counted(), loaded.run, unpacked_name(output)):
+        for piece in loaded.task.submission(counted(), loaded.assets, unpacked_name(output)):
             out.write(piece)
     progress("texts", done, done)
     stranger = told_apart(loaded.task, source)
     notes = loaded.notes if stranger is None else (*loaded.notes, stranger)
     if not done and not rejected:
         notes = (f"{source} holds no text: nothing is predicted", *notes)
-    return Predicted(done, time.monotonic() - begin, loaded.summary(found, done), rejected, notes)
+    size = 0 if scores is None else size_of(scores)
+    return Predicted(done, time.monotonic() - begin, loaded.summary(found, done), rejected, notes, size)
+
+
+@contextmanager
+def _scores(loaded: Loaded, source: str, folder: Path | None) -> Iterator[CandidateWriter | None]:
+    """What takes the scores of a file, if a folder is named for them; it is put there when all went well."""
+    if folder is None:
+        yield None
+        return
+    part = folder.with_name(f".{folder.name}.part")
+    shutil.rmtree(part, ignore_errors=True)
+    reader, decoder = loaded.predictor.reader, loaded.predictor.decoder
+    floor = floor_below(reader, decoder, loaded.recipe.decode)
+    about = about_scores(loaded.recipe, loaded.run, source, file_mark(Path(source)))
+    try:
+        with CandidateWriter(part, reader.layout, floor, about) as writer:
+            yield writer
+        replace_folder(part, folder)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+
+
+def check_scores(folder: Path, source: str) -> None:
+    """Raise UserError unless the scores of a file may be kept in a folder: a new or empty one, or one of scores."""
+    if source == "-":
+        raise UserError("needs a file that can be read again", field="--scores", mend="name the input file")
+    if folder.exists() and not folder.is_dir():
+        raise UserError("is a file, a folder is needed", file=folder, mend="choose another --scores")
+    if folder.is_dir() and any(folder.iterdir()) and not (folder / ABOUT).is_file():
+        raise UserError("is not empty and holds no scores", file=folder, mend="choose another --scores")
+    check_folder(folder, [Path(source)])
 
 
 def _named(loaded: Loaded) -> Iterator[Path | str]:

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 from filelock import FileLock, Timeout
 
 from ietool import paths
 from ietool.core.contract import Task
 from ietool.core.forms import explained
-from ietool.core.sources import Sources, option_of
+from ietool.core.soft import SOFT_ROLE, soft_file
+from ietool.core.sources import EXTRA, Sources, option_of
 from ietool.errors import UserError, cause
 from ietool.files.outputs import check_folder, replace_folder
 from ietool.nearest import did_you_mean
@@ -29,6 +33,26 @@ from ietool.registry import get_task
 
 _SCRATCH = ".preparing-"
 """How folders of preparations that are not finished begin."""
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """The part of train that a fold's model is asked about, and must not have seen.
+
+    Attributes:
+        base: the prepared folder of all of train.
+        records: (records,) of its ``train.jsonl``: which are left out.
+    """
+
+    base: Path
+    records: npt.NDArray[np.bool_]
+
+    @property
+    def mark(self) -> str:
+        """What tells it from all other parts: of what was prepared, and of the rows."""
+        digest = hashlib.blake2b(str(read_done(self.base).get("fingerprint")).encode(), digest_size=16)
+        digest.update(np.packbits(self.records).tobytes() + len(self.records).to_bytes(8))
+        return digest.hexdigest()
 
 
 def find_sources(task: Task[Any], data: Path | None, files: Mapping[str, Path]) -> Sources:
@@ -49,12 +73,14 @@ def find_sources(task: Task[Any], data: Path | None, files: Mapping[str, Path]) 
         found = dict(located.files)
     elif not files:
         found = dict(task.locate(paths.shipped_data(task.name), needed=task.roles).files)
-    known = dict.fromkeys((*task.roles, *task.further_roles))
+    known = dict.fromkeys((*task.roles, *task.further_roles, EXTRA, SOFT_ROLE))
     for role in files:
         if role not in known:
             mend = did_you_mean(role, known, f"it has: {', '.join(known)}")
             raise UserError(f"the task {task.name} has no such role of a file", field=role, mend=mend)
     found.update(files)
+    if EXTRA in found and task.takes_soft and (soft := soft_file(Path(found[EXTRA]))).is_file():
+        found.setdefault(SOFT_ROLE, soft)
     for role, path in found.items():
         if path.is_dir():
             mend = f"name a file in it, or the folder with --data {path}"
@@ -79,6 +105,8 @@ def prepare(
     force: bool = False,
     latest: bool = False,
     remembered: bool = True,
+    left_out: LeftOut | None = None,
+    like: Path | None = None,
     progress: Progress = no_progress,
 ) -> Prepared:
     """Validate and encode competition files; reuse what an earlier call made of the same.
@@ -94,9 +122,13 @@ def prepare(
         latest: without ``data`` and ``files``, the files that this recipe was last prepared from go before the corpus
             that ships.
         remembered: whether a later ``latest`` means these files.
+        left_out: records of train that are left out, as if the file did not hold them; labels are numbered as they are
+            in its base.
+        like: a run folder whose numbering of labels is kept.
 
     Raises:
-        UserError: a missing file or a bad record.
+        UserError: a missing file or a bad record; with ``left_out`` also files that have changed since its base was
+            prepared.
     """
     task = get_task(recipe.task)
     top = paths.prepared_folder() / recipe.name
@@ -108,7 +140,16 @@ def prepare(
                 gone = next(path for path in files.values() if not path.is_file())
                 raise UserError("is gone since it was prepared", file=gone, mend="name the files again with --data DIR")
     sources = find_sources(task, data, files or {})
-    mark = fingerprint(task, recipe, sources, skip_bad)
+    if left_out is not None:
+        if fingerprint(task, recipe, sources, skip_bad) != read_done(left_out.base).get("fingerprint"):
+            message = "the files or the recipe have changed since the folds were cut"
+            mend = "cut them anew with another --output, or with --overwrite"
+            raise UserError(message, file=left_out.base, mend=mend)
+        sources = replace(sources, left_out=left_out.records, like=left_out.base)
+    elif like is not None:
+        sources = replace(sources, like=like)
+    part = "" if left_out is None else left_out.mark
+    mark = fingerprint(task, recipe, sources, skip_bad, part)
     folder = output or top / mark
     place = Path(os.path.realpath(folder))
     _writable(place, chosen=output is not None)
@@ -125,7 +166,7 @@ def prepare(
         check_folder(place, [*sources.files.values(), *_named(recipe)])
         for left in place.parent.glob(f"{_SCRATCH}*"):  # by a preparation that was killed
             shutil.rmtree(left, ignore_errors=True)
-        prepared = _build(task, recipe, sources, folder, mark, skip_bad, progress)
+        prepared = _build(task, recipe, sources, folder, mark, skip_bad, part, progress)
         if remembered:
             remember(top, sources, skip_bad)
         return prepared
@@ -148,6 +189,7 @@ def _build(
     folder: Path,
     mark: str,
     skip_bad: bool,
+    left_out: str,
     progress: Progress,
 ) -> Prepared:
     place = Path(os.path.realpath(folder))
@@ -171,6 +213,8 @@ def _build(
             "sources": {role: str(path) for role, path in sources.files.items()},
             "report": asdict(report),
         }
+        if left_out:
+            done["left_out"] = left_out
         (scratch / DONE).write_text(json.dumps(done, ensure_ascii=False, indent=1), encoding="utf-8")
         replace_folder(scratch, place)
     except OSError as error:

@@ -14,6 +14,7 @@ from ietool.report.local import local_paths, own_paths, strings_in, without_path
 from ietool.runs.entry import CONFIG_FILE, RECIPE_FILE, WEIGHTS_FILE, open_run
 from ietool.runs.folder import is_model_file, model_files
 from ietool.runs.info import RUN_FILE
+from ietool.runs.members import is_ensemble, read_members
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,9 @@ def push(run: Path, repository: str, *, private: bool = True, dry: bool = False)
         raise UserError(what, file=run, mend=mend)
     if entry.info.overfit:
         raise UserError("is a self-check by --overfit, no model", file=run, mend="push a run that was trained on all")
+    if is_ensemble(run) and not read_members(run).copied:
+        mend = "make it anew with `ietool ensemble … --copy`, which carries them"
+        raise UserError("refers to its members, which would stay here", file=run, mend=mend)
     _check_name(repository)
     write_card(run)
     names = sorted({*(entry.info.files or model_files(run)), CARD})
@@ -99,7 +103,7 @@ _LARGEST = 1 << 20
 def _content(run: Path, name: str, local: Set[str]) -> str | bytes:
     """A file of a run as it goes to others: its path, or what it holds without what tells of this machine."""
     path = run / name
-    if name == RECIPE_FILE:
+    if path.name == RECIPE_FILE:
         data, _, text = yaml_io.read(path)
         return (yaml_io.dump(without_paths(data, local)) if local & set(strings_in(data)) else text).encode()
     if path.suffix != ".json" or path.stat().st_size > _LARGEST:
@@ -110,7 +114,7 @@ def _content(run: Path, name: str, local: Set[str]) -> str | bytes:
     except (ValueError, RecursionError) as error:
         raise UserError(f"is damaged ({cause(error)})", file=path, mend=WHOLE) from None
     cleaned = without_paths(data, {*local, *own_paths(data)})
-    if name == RUN_FILE:
+    if path.name == RUN_FILE:
         for key in ("command", "process", "host", "prepared"):
             cleaned.pop(key, None)
         if isinstance(extra := cleaned.get("extra"), dict):

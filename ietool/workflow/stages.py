@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -67,7 +68,9 @@ class Stages:
         overfit: bool,
         on_epoch: Callable[[EpochRow], None],
         progress: Progress,
+        deadline: float | None = None,
     ) -> None:
+        self.deadline = deadline
         self.task, self.recipe, self.run, self.data, self.scorer = task, recipe, run, data, scorer
         self.device, self.precision, self.on_epoch, self.progress = device, precision, on_epoch, progress
         first = Stage(epochs=recipe.training.epochs, learning_rate=recipe.training.learning_rate)
@@ -97,6 +100,8 @@ class Stages:
             self.state.stage = number
             if checkpoint is not None and self.state.stopped:
                 continue  # it had stopped early, just before the interruption
+            if self.deadline is not None and number > begin and time.monotonic() > self.deadline:
+                return
             self.state.stopped = False
             arguments = training_arguments(
                 self.recipe.training,
@@ -128,6 +133,7 @@ class Stages:
                 self._epoch_done,
                 self.progress,
                 self.stop_at,
+                self.deadline,
             )
             trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
 

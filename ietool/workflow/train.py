@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ from ietool.core.contract import Task
 from ietool.environment import bounded_memory, free_memory
 from ietool.errors import Unwritten, UserError
 from ietool.files.full_disk import why_unwritten
-from ietool.prepared import corpus_of
+from ietool.prepared import corpus_of, left_out_of
 from ietool.processes import is_main_process
 from ietool.progress import Progress, no_progress
 from ietool.recipe import Recipe, TrainingSection, pretrained_of
@@ -34,6 +35,7 @@ from ietool.training.finite import Diverged, check_start
 from ietool.training.reached import EpochRow, clear_parts
 from ietool.training.threads import settle_threads
 from ietool.training.workers import death, told_there
+from ietool.workflow.beginning import begin_again, begin_with, keep_start
 from ietool.workflow.dev_scorer import DevScorer, keep_dev
 from ietool.workflow.stages import OVERFIT_TARGET, Stages, best_row, make_ready
 
@@ -66,6 +68,8 @@ def train(
     overfit: int | None = None,
     overwrite: bool = False,
     demo: bool = False,
+    minutes: float | None = None,
+    start: Path | None = None,
     on_epoch: Callable[[EpochRow], None] = lambda row: None,
     on_note: Callable[[str], None] = lambda note: None,
     progress: Progress = no_progress,
@@ -79,6 +83,8 @@ def train(
             the recipe and the data that it began with.
         overfit: train on so many records, and score on them, until they are fitted.
         demo: whether the run is one of ``ietool demo``.
+        minutes: after so many, of this call, the training ends with the best weights so far.
+        start: a run with whose weights it begins.
         on_epoch: told of each row of the table, those before a resumption included.
         on_note: told what the user should know before the first epoch.
 
@@ -86,6 +92,7 @@ def train(
         UserError: the device or the run folder will not do; or the training has diverged, or found no room on the disk:
             what was saved before is untouched then.
     """
+    deadline = None if minutes is None else time.monotonic() + 60 * minutes
     transformers_logging.disable_progress_bar()  # the library's own bars would break our table
     chosen = confine(choose_device(device))
     if resume:
@@ -108,6 +115,10 @@ def train(
     set_seed(recipe.training.seed)
     data = task.training_set(recipe, prepared, rows=None if overfit is None else range(overfit))
     model = _build(task, recipe, prepared, chosen, progress, dropout=overfit is None)
+    if start is not None:
+        begin_with(task, model, start, prepared)
+    elif run is not None and entry.info.base_run is not None:
+        begin_again(task, model, run)
     threads, said = settle_threads(model, chosen, precision, threads)
     for note in (said, None if resume else warmup_note(recipe.training)):
         if note and is_main_process():
@@ -119,7 +130,9 @@ def train(
             "overfit": overfit,
             "base_model": _base_model(recipe),
             "corpus": corpus_of(prepared),
+            "left_out": left_out_of(prepared),
             "threads": threads,
+            "base_run": None if start is None else start.resolve().name,
         }
         run = _new_run(recipe, output, device=str(chosen), overwrite=overwrite, demo=demo, **facts)
     gold = task.gold(prepared, "dev" if overfit is None else "train", overfit)
@@ -129,7 +142,11 @@ def train(
             if resume:
                 update_run(run, state="training", threads=threads)
             task.save_assets(recipe, prepared, run)
-        stages = Stages(task, recipe, run, data, scorer, chosen, precision, overfit is not None, on_epoch, progress)
+            if start is not None:
+                keep_start(model, run)
+        stages = Stages(
+            task, recipe, run, data, scorer, chosen, precision, overfit is not None, on_epoch, progress, deadline
+        )
         if resume:
             stages.rewind()
         with memory_told(_LESS):

@@ -20,7 +20,7 @@ from ietool.cli import app as app_module
 from ietool.errors import UserError
 from tests.cli.conftest import Ietool
 
-VERBS = ("prepare", "train", "predict", "score", "recipes", "runs", "push", "kb", "env", "demo")
+VERBS = ("prepare", "train", "predict", "score", "ensemble", "recipes", "runs", "push", "kb", "env", "demo")
 HELPS = [
     (),
     *[(verb,) for verb in VERBS],

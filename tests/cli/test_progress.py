@@ -7,9 +7,8 @@ from dataclasses import dataclass
 
 import pytest
 
-from ietool.cli.epochs import EpochTable
+from ietool.cli.epochs import EpochTable, of_best
 from ietool.cli.progress import progress_bars
-from ietool.cli.train import of_best
 
 
 class Clock:

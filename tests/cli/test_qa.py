@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from ietool.cli.app import run as ietool
-from ietool.core.candidates import read_candidates
+from ietool.core.candidate_files import read_candidates
 from ietool.paths import shipped_data
 from ietool.runs.entry import RECIPE_FILE
 from ietool.runs.folder import DEV

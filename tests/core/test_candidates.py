@@ -12,20 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ietool.core.candidates import (
-    ABOUT,
-    PRODUCT,
-    TABLE,
-    Candidates,
-    Floor,
-    Layout,
-    capped,
-    merged,
-    read_candidates,
-    strongest,
-    union,
-    write_candidates,
-)
+from ietool.core.candidate_files import ABOUT, TABLE, read_candidates, write_candidates
+from ietool.core.candidates import PRODUCT, Candidates, Floor, Layout, capped, merged, strongest, union
 from ietool.errors import UserError
 
 LAYOUT = Layout(("start", "end", "type"), ("first", "last", "mark"), ("first", "last"), ("any",))
@@ -140,7 +128,7 @@ def test_there_and_back(tmp_path_factory: pytest.TempPathFactory, found: list[Ca
     folder = tmp_path_factory.mktemp("c") / "inner" / "candidates"
     floor, about = Floor(0.01, {"first": 0.3}, {"last": 0.9}), {"run": "甲", "numbers": [1, 2]}
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("ietool.core.candidates._BATCH", batch)
+        patch.setattr("ietool.core.candidate_files._BATCH", batch)
         assert write_candidates(folder, LAYOUT, floor, iter(found), about) == len(found)
     stored = read_candidates(folder)
     assert (stored.layout, stored.floor, stored.about) == (LAYOUT, floor, about)

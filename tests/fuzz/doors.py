@@ -50,6 +50,13 @@ def _known(kb: Path, texts: bytes) -> bytes:
     return b"".join(line for n, (line, name) in enumerate(zip(lines, names, strict=True)) if name in told or n < 10)
 
 
+def _linked(kb: bytes, texts: bytes) -> bytes:
+    """The texts all of whose mentions are entities of a knowledge base."""
+    ids = {json.loads(line)["subject_id"] for line in kb.splitlines()}
+    lines = texts.splitlines(keepends=True)
+    return b"".join(x for x in lines if ids.issuperset(m["kb_id"] for m in json.loads(x)["mention_data"]))
+
+
 def _bio(lines: bytes) -> bytes:
     """CLUENER's lines as a token and its tag a line."""
     out = []
@@ -96,6 +103,7 @@ def make_doors(work: Path) -> list[Door]:
     answers = {str(record.get("id", n)): "江城" for n, record in enumerate(json.loads(files["webqa-dev.json"]))}
     files["answers.tsv"] = "".join(f"{key}\t{answer}\n" for key, answer in answers.items()).encode()
     files["answers.json"] = json.dumps(answers, ensure_ascii=False).encode()
+    files["el-handed.json"] = _linked(files["kb_data"], files["el-train.json"])
     for name, content in files.items():
         (work / name).write_bytes(content)
     doors = []
@@ -137,6 +145,14 @@ def make_doors(work: Path) -> list[Door]:
     door("qa gold", "webqa-dev.json", "score", "--recipe", "qa", "{x}", "answers.json")
     door("qa submission", "answers.json", "score", "--recipe", "qa", "webqa-dev.json", "{x}")
     door("qa tsv", "answers.tsv", "score", "--recipe", "qa", "webqa-dev.json", "{x}")
+    handed = ("submit", "{x}", "--output", "out.zip", "--input")
+    door("ske submit", "ske-dev.json", *handed, "ske-dev.json", "--schema", "schema.json")
+    door("el submit", "el-handed.json", *handed, "el-handed.json")
+    door("ner submit", "ner-dev.json", *handed, "ner-dev.json")
+    door("tags submit", "bio.txt", *handed, "bio.txt")
+    door("tsv submit", "answers.tsv", *handed, "webqa-dev.json")
+    door("json submit", "answers.json", *handed, "webqa-dev.json", "--competition", "cmrc2018")
+    door("submit input", "ske-dev.json", "submit", "ske-dev.json", "--output", "out.zip", "--input", "{x}")
     door("recipe", "mine.yaml", "recipes", "validate", "{x}")
     vectors = (*entities, "--train", "ner-train.json", "--dev", "ner-dev.json", "--set", "data.word_vectors={x}")
     door("vectors", "words.txt", *vectors)

@@ -36,7 +36,7 @@ _PARTS: Settings = ("data.window=64", "data.overlap=24")
 _LINKS: Settings = ("model.hidden_size=16", "data.folds=4")
 _CROSS: Settings = (*_LINKS, *_ENCODER, *_CUT, "model.query=24", "model.description=20")
 _READER: Settings = ("model.hidden_size=16", "model.question_dilations=[1,2]", "model.passage_dilations=[1,2]")
-_PAIRS: Settings = (*_PARTS, "data.question=32")
+_PAIRS: Settings = (*_PARTS, "data.question=32", "decode.vote=squares")
 
 _SHORT: Settings = ("training.epochs=2", "training.ema_decay=0.9")
 _LONG: Settings = ("training.ema_decay=0.98", "training.patience=0")

@@ -13,14 +13,15 @@ import numpy as np
 import pytest
 
 from ietool.cli.app import run as command
-from ietool.core.candidates import ABOUT, TABLE, read_candidates
+from ietool.core.candidate_files import ABOUT, TABLE, read_candidates
+from ietool.core.candidates import Floor
 from ietool.runs.entry import open_run
 from ietool.runs.folder import DEV, model_files
 from ietool.tasks.ner.data.example import Example
-from ietool.workflow.dev_scorer import FLOOR
 from ietool.workflow.predict import load
 from ietool.workflow.prepare import prepare
 from ietool.workflow.push import push
+from ietool.workflow.scores import LEAST, file_mark, model_mark
 from ietool.workflow.train import train
 from tests.tasks.ner.made import TASK, examples, small_recipe, write_json
 
@@ -73,8 +74,11 @@ def test_candidates_decode_to_what_is_predicted(trained: Callable[..., Run], ask
     stored, gold = read_candidates(run.folder / DEV), TASK.gold(run.prepared)
     loaded = load(run.folder, device="cpu")
     decoder, decode = loaded.predictor.decoder, loaded.recipe.decode
-    assert stored.floor == FLOOR and stored.layout == decoder.layout
-    assert stored.about == {"recipe": asked[0], "input": "dev"}
+    assert stored.floor == Floor(LEAST) and stored.layout == decoder.layout
+    assert stored.about == {
+        "task": "ner", "recipe": asked[0], "head": asked[0].split("-")[1], "model": model_mark(run.folder),
+        "input": file_mark(run.prepared / "dev.jsonl"), "source": DEV,
+    }  # fmt: skip
     assert len(stored) == len(gold) == 20 and sum(map(len, stored)) > 40
     decoded = [decoder.decode(item, found, decode) for item, found in zip(gold, stored, strict=True)]
     assert decoded == list(loaded.stream(gold))

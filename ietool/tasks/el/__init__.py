@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from ietool.core.contract import PrepareReport, Task
 from ietool.core.forms import Form, with_keys
@@ -18,8 +18,11 @@ from ietool.tables import Table
 from ietool.tasks.el.recipe import FORMER_KEYS, ElRecipe
 
 if TYPE_CHECKING:
+    from ietool.core.checking import Check
+    from ietool.core.intake import Kept
     from ietool.tasks.el.data.example import Example
     from ietool.tasks.el.heads.linking import Linking
+    from ietool.tasks.el.labels import MentionLabels
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,6 +84,7 @@ class ElTask(Task[ElRecipe]):
     former_keys = FORMER_KEYS
     scorers = ("ccks2019", "ccks2020")
     score_options = ("kb",)
+    check_options = ("kb",)
     roles = ("kb", "train")
     further_roles = ("dev", "test", "mentions")
     feature_keys = ("model.encoder.kind", "model.encoder.name", "model.encoder.cut_vocabulary")
@@ -134,15 +138,44 @@ class ElTask(Task[ElRecipe]):
 
         copy_assets(prepared, run)
 
-    def gold(self, prepared: Path, split: str = "dev", limit: int | None = None) -> Sequence[Example]:
+    def kept(self, prepared: Path) -> Kept[Example]:
         from ietool.tasks.el.prepare.preparation import KEPT
 
-        return KEPT.split(prepared, split, limit)
+        return KEPT
+
+    def label_names(self, folder: Path) -> Sequence[str]:
+        from ietool.tasks.el.features.assets import read_nil_types
+
+        return read_nil_types(folder)
+
+    def numbered(self, folder: Path) -> Mapping[str, Sequence[str]]:
+        from ietool.tasks.el.features.traits import read_types
+
+        return {**super().numbered(folder), "types of entities": list(read_types(folder))}
+
+    def open_gold(self, recipe: ElRecipe, source: Path, assets: Path) -> Iterator[Example]:
+        from ietool.tasks.el.data.reading import load_examples
+
+        return load_examples(source)
+
+    def labels(self, recipe: ElRecipe, folder: Path) -> MentionLabels:
+        from ietool.tasks.el.heads.decoder import LinkDecoder
+        from ietool.tasks.el.labels import MentionLabels
+
+        return MentionLabels(folder, cast(LinkDecoder, self.decoder(recipe, folder)))
 
     # -- score/
 
     def found(self, prediction: Linking) -> int:
         return len(prediction.mentions)
+
+    def items(self, prediction: Linking) -> dict[Hashable, float]:
+        return {(m.start, m.end, m.kb_id): m.probability for m in prediction.mentions}
+
+    def joined(self, predictions: Sequence[Linking], chosen: Mapping[Hashable, float]) -> Linking:
+        from ietool.tasks.el.heads.joining import joined
+
+        return joined(predictions, chosen)
 
     def evaluate(
         self,
@@ -179,3 +212,13 @@ class ElTask(Task[ElRecipe]):
         from ietool.tasks.el.score.scorer import score_paths
 
         return score_paths(gold, predictions, metric=metric, explain=explain, progress=progress, **options)
+
+    def competition(self, source: Path, result: Path, options: Mapping[str, Path]) -> str:
+        from ietool.tasks.el.score.checking import competition_of
+
+        return competition_of(source, result)
+
+    def check_submission(self, check: Check, progress: Progress = no_progress) -> None:
+        from ietool.tasks.el.score import checking
+
+        checking.check(check, progress)

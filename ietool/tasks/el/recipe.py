@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, PositiveInt
 
-from ietool.recipe import Recipe, Section, Share, WindowedSection
+from ietool.recipe import Recipe, Section, Share, Tuned, WindowedSection
 
 
 class DataSection(WindowedSection):
@@ -79,9 +79,11 @@ class SamplingSection(Section):
 class DecodeSection(Section):
     """From probabilities to linked mentions."""
 
-    mention: Share = Field(0.3, description="of a mention")
-    link: Share = Field(0.1, description="of the best candidate; below it the mention is dropped")
-    joint: Share = Field(0.3, description="of mention and candidate together, the product; 0 in the article")
+    mention: Annotated[Share, Tuned()] = Field(0.3, description="of a mention")
+    link: Annotated[Share, Tuned()] = Field(0.1, description="of the best candidate; below it the mention is dropped")
+    joint: Annotated[Share, Tuned(main=True)] = Field(
+        0.3, description="of mention and candidate together, the product; 0 in the article"
+    )
     restrict: Annotated[int, Field(ge=0)] = Field(
         2, description="a name linked so often in train is linked to the same ids only; 0: never"
     )

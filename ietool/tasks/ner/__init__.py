@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,8 +18,11 @@ from ietool.tasks.ner.data.forms.recognise import begins_entities, begins_tags
 from ietool.tasks.ner.recipe import FORMER_KEYS, NerRecipe
 
 if TYPE_CHECKING:
+    from ietool.core.checking import Check
+    from ietool.core.intake import Kept
     from ietool.tasks.ner.data.example import Example
     from ietool.tasks.ner.heads.decoder import Recognised
+    from ietool.tasks.ner.labels import EntityLabels
 
 
 class NerTask(Task[NerRecipe]):
@@ -59,6 +62,8 @@ class NerTask(Task[NerRecipe]):
     gold_keys = ("text",)
     former_keys = FORMER_KEYS
     scorers = ("seqeval", "span", "cluener")
+    check_options = ("schema",)
+    takes_soft = True
     # What some 1,500 sentences want: more and larger steps, more dropout, an average over fewer steps.
     demo = (
         "training.batch_size=16",
@@ -132,15 +137,38 @@ class NerTask(Task[NerRecipe]):
 
         copy_assets(prepared, run)
 
-    def gold(self, prepared: Path, split: str = "dev", limit: int | None = None) -> Sequence[Example]:
+    def kept(self, prepared: Path) -> Kept[Example]:
         from ietool.tasks.ner.prepare.preparation import KEPT
 
-        return KEPT.split(prepared, split, limit)
+        return KEPT
+
+    def label_names(self, folder: Path) -> Sequence[str]:
+        from ietool.tasks.ner.features.featurizer import Labels
+
+        return Labels.load(folder).types
+
+    def open_gold(self, recipe: NerRecipe, source: Path, assets: Path) -> Iterator[Example]:
+        from ietool.tasks.ner.data.reading import load_examples
+
+        return load_examples(source, form=recipe.data.form)
+
+    def labels(self, recipe: NerRecipe, folder: Path) -> EntityLabels:
+        from ietool.tasks.ner.labels import EntityLabels
+
+        return EntityLabels(folder, self.decoder(recipe, folder).layout)
 
     # -- score/
 
     def found(self, prediction: Recognised) -> int:
         return len(prediction.entities)
+
+    def items(self, prediction: Recognised) -> dict[Hashable, float]:
+        return {(e.start, e.end, e.type): e.probability for e in prediction.entities}
+
+    def joined(self, predictions: Sequence[Recognised], chosen: Mapping[Hashable, float]) -> Recognised:
+        from ietool.tasks.ner.heads.joining import joined
+
+        return joined(predictions, chosen)
 
     def evaluate(
         self,
@@ -175,3 +203,13 @@ class NerTask(Task[NerRecipe]):
         from ietool.tasks.ner.score.scorer import score_paths
 
         return score_paths(gold, predictions, metric=metric, explain=explain)
+
+    def competition(self, source: Path, result: Path, options: Mapping[str, Path]) -> str:
+        from ietool.tasks.ner.score.checking import competition_of
+
+        return competition_of(source)
+
+    def check_submission(self, check: Check, progress: Progress = no_progress) -> None:
+        from ietool.tasks.ner.score import checking
+
+        checking.check(check)

@@ -12,6 +12,7 @@ from ietool.recipe import (
     Recipe,
     Section,
     Share,
+    Tuned,
     WindowedSection,
     encoder_kind,
 )
@@ -31,6 +32,7 @@ class DataSection(WindowedSection):
     )
     held_out: Share = Field(0.1, description="share of train that becomes dev where no dev file is given")
     held_out_seed: Annotated[int, Field(ge=0)] = Field(42, description="which share that is")
+    soft_weight: Share = Field(1.0, description="how far the probabilities of soft labels count; 0: as hard ones")
 
 
 class EncoderSection(DGCNNSection):
@@ -63,7 +65,12 @@ class ModelSection(Section):
 class DecodeSection(Section):
     """From scores to entities."""
 
-    threshold: Share = Field(0.5, description="what the probability of an entity must exceed")
+    threshold: Annotated[Share, Tuned(main=True)] = Field(
+        0.5, description="what the probability of an entity must exceed"
+    )
+    by_label: Annotated[dict[str, Share], Tuned(by_label="threshold")] = Field(
+        default_factory=dict, description="the same for single types, by name: {type: probability}"
+    )
     batch_size: PositiveInt = 64
 
 

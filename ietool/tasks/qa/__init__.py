@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,12 +16,15 @@ from ietool.progress import Progress, no_progress
 from ietool.scoring.report import Report
 from ietool.tables import Table
 from ietool.tasks.qa.data.forms.recognise import begins_questions
-from ietool.tasks.qa.recipe import FORMER_KEYS, QaRecipe
+from ietool.tasks.qa.recipe import FORMER_KEYS, DecodeSection, QaRecipe
 from ietool.tasks.qa.score.metrics import SCORERS
 
 if TYPE_CHECKING:
+    from ietool.core.checking import Check
+    from ietool.core.intake import Kept
     from ietool.tasks.qa.data.question import Question
     from ietool.tasks.qa.heads.voting import Answered
+    from ietool.tasks.qa.labels import AnswerLabels
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,7 @@ class QaTask(Task[QaRecipe]):
     inputs = "questions"
     asks_text = False  # a question and its passages, with tabs between them
     finds = "answers"
+    one_item = True
     heads = (
         QaHead(
             "reader",
@@ -90,7 +94,7 @@ class QaTask(Task[QaRecipe]):
     roles = ("train",)
     further_roles = ("dev", "test", "train+zhidao", "dev+zhidao")
     # The oracle counts longer answers, and those of more tokens than there are masks.
-    feature_keys = (*Task.feature_keys, "model.head.masks", "decode.longest")
+    feature_keys = (*Task.feature_keys, "model.head.masks", "decode.longest", "sampling.mined")
     # So few questions: a quick average, and patience costs more than it brings.
     demo = ("training.ema_decay=0.99", "training.epochs=8")
 
@@ -145,15 +149,45 @@ class QaTask(Task[QaRecipe]):
 
         copy_reader(prepared, run)
 
-    def gold(self, prepared: Path, split: str = "dev", limit: int | None = None) -> Sequence[Question]:
+    def kept(self, prepared: Path) -> Kept[Question]:
         from ietool.tasks.qa.prepare.preparation import KEPT
 
-        return KEPT.split(prepared, split, limit)
+        return KEPT
+
+    def label_names(self, folder: Path) -> Sequence[str]:
+        from ietool.tasks.qa.features.labels import LABELS, is_labelled
+
+        return LABELS if is_labelled(folder) else ()
+
+    def open_gold(self, recipe: QaRecipe, source: Path, assets: Path) -> Iterator[Question]:
+        from ietool.tasks.qa.data.reading import load_questions
+
+        return load_questions(source, form=None if recipe.data.form == "auto" else recipe.data.form)
+
+    def kin(self, example: Question) -> Sequence[str]:
+        from ietool.tasks.qa.prepare.preparation import KEPT
+
+        return KEPT.group(example)
+
+    def labels(self, recipe: QaRecipe, folder: Path) -> AnswerLabels:
+        from ietool.tasks.qa.labels import AnswerLabels
+
+        return AnswerLabels(folder, self.decoder(recipe, folder).layout)
 
     # -- score/
 
     def found(self, prediction: Answered) -> int:
         return int(bool(prediction.answer))
+
+    def items(self, prediction: Answered) -> dict[Hashable, float]:
+        from ietool.tasks.qa.heads.joining import items
+
+        return items(prediction)
+
+    def joined(self, predictions: Sequence[Answered], chosen: Mapping[Hashable, float]) -> Answered:
+        from ietool.tasks.qa.heads.joining import joined
+
+        return joined(predictions, chosen)
 
     def evaluate(
         self,
@@ -185,6 +219,13 @@ class QaTask(Task[QaRecipe]):
 
         return find_threshold(recipe, gold, predictions)
 
+    def tuning_start(self, recipe: QaRecipe, gold: Sequence[Question]) -> DecodeSection:
+        from ietool.tasks.qa.tuning import NO_ANSWER
+
+        if not any(question.is_impossible for question in gold):
+            return recipe.decode
+        return recipe.decode.model_copy(update={"none": recipe.decode.none or NO_ANSWER})
+
     def score(
         self,
         gold: Path,
@@ -198,3 +239,13 @@ class QaTask(Task[QaRecipe]):
         from ietool.tasks.qa.score.scorer import score_paths
 
         return score_paths(gold, predictions, metric=metric, explain=explain, progress=progress)
+
+    def competition(self, source: Path, result: Path, options: Mapping[str, Path]) -> str:
+        from ietool.tasks.qa.score.checking import competition_of
+
+        return competition_of(source)
+
+    def check_submission(self, check: Check, progress: Progress = no_progress) -> None:
+        from ietool.tasks.qa.score import checking
+
+        checking.check(check)

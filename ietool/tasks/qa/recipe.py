@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, PositiveInt
 
-from ietool.recipe import PretrainedSection, Recipe, Section, Share, WindowedSection, encoder_kind
+from ietool.recipe import PretrainedSection, Recipe, Section, Share, Tuned, WindowedSection, encoder_kind
 
 
 class DataSection(WindowedSection):
@@ -54,6 +54,11 @@ class SamplingSection(Section):
     """What a training step sees of a passage longer than the window."""
 
     shortest: Share = Field(0.5, description="shortest random window, as a share of data.window")
+    mined: Annotated[int, Field(ge=0, le=64)] | None = Field(
+        None,
+        description="passages of other questions, nearest in words, that each question learns to find no answer in; "
+        "null: 4 where its data are lists of passages that nearly all answer, else 0",
+    )
 
 
 class PairSamplingSection(SamplingSection):
@@ -65,10 +70,19 @@ class PairSamplingSection(SamplingSection):
 class DecodeSection(Section):
     """From probabilities to answers."""
 
-    longest: Annotated[int, Field(ge=1, le=512)] = Field(48, description="longest answer, in characters")
-    no_answer: Share = Field(0.0, description="answers less sure than this become none; 0: always an answer")
+    longest: Annotated[int, Field(ge=1, le=512), Tuned((8, 12, 16, 24, 32, 48, 64, 96, 128))] = Field(
+        48, description="longest answer, in characters"
+    )
+    no_answer: Annotated[Share, Tuned(of_best=True, main=True)] = Field(
+        0.0, description="answers less sure than this become none; 0: always an answer"
+    )
     none: str = Field("", description="what is written where there is no answer; 'no answer' in the checklist")
-    voting: bool = Field(True, description="let passages vote for an answer; else the surest one wins")
+    voting: Annotated[bool, Tuned((True, False))] = Field(
+        True, description="let passages vote for an answer; else the surest one wins"
+    )
+    vote: Literal["squares", "sum"] = Field(
+        "squares", description="what votes make: sum, their sum; squares, the article's rule, by which weak ones hurt"
+    )
     nbest: PositiveInt = Field(1, description="candidates that predict writes; above 1 with their scores")
     batch_size: PositiveInt = 64
 
@@ -76,8 +90,12 @@ class DecodeSection(Section):
 class EndpointDecodeSection(DecodeSection):
     """Of the heads that say where an answer starts and where it ends."""
 
-    start: Share = Field(0.0, description="what the probability of an answer's start must exceed; .1 in the article")
-    end: Share = Field(0.0, description="what the probability of its end must exceed; .1 in the article")
+    start: Annotated[Share, Tuned()] = Field(
+        0.0, description="what the probability of an answer's start must exceed; .1 in the article"
+    )
+    end: Annotated[Share, Tuned()] = Field(
+        0.0, description="what the probability of its end must exceed; .1 in the article"
+    )
 
 
 class ScoreSection(Section):

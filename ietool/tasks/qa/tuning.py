@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from ietool.scoring.choosing import middle_of_best
 from ietool.tasks.qa.data.question import Question
 from ietool.tasks.qa.heads.voting import Answered
 from ietool.tasks.qa.recipe import QaRecipe
@@ -49,7 +50,5 @@ def find_threshold(recipe: QaRecipe, gold: Sequence[Question], answers: Sequence
         report = score(gold, found, metric=metric, resamples=0)
         return float(report.values[report.primary])
 
-    # Of several that score the same the middle one is farthest from doing harm.
-    values = [value(threshold) for threshold in thresholds]
-    best = [t for t, v in zip(thresholds, values, strict=True) if v == max(values)]
-    return [f"decode.no_answer={best[len(best) // 2]!r}", f"decode.none={json.dumps(none)}"]
+    best = middle_of_best(thresholds, [value(threshold) for threshold in thresholds])
+    return [f"decode.no_answer={best!r}", f"decode.none={json.dumps(none)}"]

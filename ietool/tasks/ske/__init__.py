@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,9 +17,12 @@ from ietool.tables import Table
 from ietool.tasks.ske.recipe import FORMER_KEYS, SkeRecipe
 
 if TYPE_CHECKING:
+    from ietool.core.checking import Check
+    from ietool.core.intake import Kept
     from ietool.tasks.ske.data.example import Example
     from ietool.tasks.ske.data.schema import Schema
     from ietool.tasks.ske.heads.assembly import Extraction
+    from ietool.tasks.ske.labels import TripleLabels
 
 
 class SkeTask(Task[SkeRecipe]):
@@ -77,6 +80,7 @@ class SkeTask(Task[SkeRecipe]):
     roles = ("train",)
     further_roles = ("schema", "dev", "test")
     scorers = ("duie2", "ske2019")
+    takes_soft = True
     # What some 1,600 sentences want: more steps an epoch, a rate that stays up, an average over fewer steps.
     demo = (
         "training.batch_size=16",
@@ -87,6 +91,7 @@ class SkeTask(Task[SkeRecipe]):
         "model.head.dropout=0",
     )
     score_options = ("alias", "locations")
+    check_options = ("schema",)
 
     # -- data/
 
@@ -140,15 +145,36 @@ class SkeTask(Task[SkeRecipe]):
 
         copy_assets(recipe, prepared, run)
 
-    def gold(self, prepared: Path, split: str = "dev", limit: int | None = None) -> Sequence[Example]:
+    def kept(self, prepared: Path) -> Kept[Example]:
         from ietool.tasks.ske.prepare.preparation import kept
 
-        return kept(_schema(prepared)).split(prepared, split, limit)
+        return kept(_schema(prepared))
+
+    def label_names(self, folder: Path) -> Sequence[str]:
+        return [predicate if slot == "@value" else f"{predicate}.{slot}" for predicate, slot in _schema(folder).labels]
+
+    def open_gold(self, recipe: SkeRecipe, source: Path, assets: Path) -> Iterator[Example]:
+        from ietool.tasks.ske.data.reading import load_examples
+
+        return load_examples(source, _schema(assets))
+
+    def labels(self, recipe: SkeRecipe, folder: Path) -> TripleLabels:
+        from ietool.tasks.ske.labels import TripleLabels
+
+        return TripleLabels(folder, self.decoder(recipe, folder).layout)
 
     # -- score/
 
     def found(self, prediction: Extraction) -> int:
         return len(prediction.triples)
+
+    def items(self, prediction: Extraction) -> dict[Hashable, float]:
+        return {t.triple: t.probability for t in prediction.triples}
+
+    def joined(self, predictions: Sequence[Extraction], chosen: Mapping[Hashable, float]) -> Extraction:
+        from ietool.tasks.ske.heads.joining import joined
+
+        return joined(predictions, chosen)
 
     def check(self, recipe: SkeRecipe) -> None:
         from ietool.tasks.ske.features.featurizer import find_rules
@@ -198,6 +224,16 @@ class SkeTask(Task[SkeRecipe]):
         from ietool.tasks.ske.score.scorer import score_paths
 
         return score_paths(gold, predictions, metric=metric, explain=explain, **options)
+
+    def competition(self, source: Path, result: Path, options: Mapping[str, Path]) -> str:
+        from ietool.tasks.ske.score.checking import competition_of
+
+        return competition_of(source, result, options.get("schema"))
+
+    def check_submission(self, check: Check, progress: Progress = no_progress) -> None:
+        from ietool.tasks.ske.score import checking
+
+        checking.check(check)
 
 
 def _schema(assets: Path) -> Schema:

@@ -12,6 +12,7 @@ from ietool.recipe import (
     Recipe,
     Section,
     Share,
+    Tuned,
     WindowedSection,
     encoder_kind,
 )
@@ -29,6 +30,7 @@ class DataSection(WindowedSection):
     occurrences: Literal["all", "first"] = Field("all", description="which occurrences of a gold name are labelled")
     held_out: Share = Field(0.1, description="share of train that becomes dev where no dev file is given")
     held_out_seed: Annotated[int, Field(ge=0)] = Field(42, description="which share that is")
+    soft_weight: Share = Field(1.0, description="how far the probabilities of soft labels count; 0: as hard ones")
 
 
 class EncoderSection(DGCNNSection):
@@ -67,9 +69,14 @@ class SamplingSection(Section):
 class DecodeSection(Section):
     """From probabilities to triples."""
 
-    triple: Share = Field(0.2, description="of the product of the four, a triple's probability; 0 in the article")
+    triple: Annotated[Share, Tuned(main=True)] = Field(
+        0.2, description="of the product of the four, a triple's probability; 0 in the article"
+    )
+    by_label: Annotated[dict[str, Share], Tuned(by_label="triple")] = Field(
+        default_factory=dict, description="the same for single relations, by name: {relation: probability}"
+    )
     rules: str | None = Field(None, description="rule file: a name under recipes/rules or a path")
-    apply_rules: bool = Field(True, description="the switch of the rule file")
+    apply_rules: Annotated[bool, Tuned((True, False))] = Field(True, description="the switch of the rule file")
     batch_size: PositiveInt = 64
 
 

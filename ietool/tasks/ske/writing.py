@@ -11,20 +11,23 @@ from ietool.tasks.ske.data.schema import Schema
 
 
 def format_line(text: str, triples: Iterable[Triple], schema: Schema) -> str:
-    """One line of a submission, without line end, in the form of the schema's competition.
+    """One line of a submission, without line end; see :func:`format_triple`."""
+    spo_list = [format_triple(triple, schema) for triple in triples]
+    return json.dumps({"text": text, "spo_list": spo_list}, ensure_ascii=False)
+
+
+def format_triple(triple: Triple, schema: Schema) -> dict[str, Any]:
+    """A triple in the form of the schema's competition.
 
     SKE 2019 objects are strings (the ``@value``), DuIE 2.0 objects have slots. Types are the schema's; they are not
     scored, but the organisers' checkers expect them.
     """
-    spo_list: list[dict[str, Any]] = []
-    for triple in triples:
-        entry: dict[str, Any] = {"subject": triple.subject, "predicate": triple.predicate}
-        types = {slot: schema.slot_type(triple.predicate, slot) for slot, _ in triple.object}
-        if schema.competition == "ske2019":
-            entry["object"] = dict(triple.object)[VALUE]
-        else:
-            entry["object"] = dict(triple.object)
-        entry["subject_type"] = schema.subject_type(triple.predicate)
-        entry["object_type"] = types[VALUE] if schema.competition == "ske2019" else types
-        spo_list.append(entry)
-    return json.dumps({"text": text, "spo_list": spo_list}, ensure_ascii=False)
+    types = {slot: schema.slot_type(triple.predicate, slot) for slot, _ in triple.object}
+    is_plain = schema.competition == "ske2019"
+    return {
+        "subject": triple.subject,
+        "predicate": triple.predicate,
+        "object": dict(triple.object)[VALUE] if is_plain else dict(triple.object),
+        "subject_type": schema.subject_type(triple.predicate),
+        "object_type": types[VALUE] if is_plain else types,
+    }

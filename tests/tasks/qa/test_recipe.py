@@ -62,7 +62,7 @@ def test_a_flat_recipe_of_the_reader(tmp_path: Path) -> None:
         },
         "head": {"kind": "reader", "loss": "focal", "cooccurrence": False, "aligned": False, "dropout": 0.4},
     }  # fmt: skip
-    assert recipe.sampling.model_dump() == {"answer_windows": 0.7, "shortest": 0.6}
+    assert recipe.sampling.model_dump() == {"answer_windows": 0.7, "shortest": 0.6, "mined": None}
     assert (recipe.decode.start, recipe.decode.end, recipe.model.encoder.min_char_count) == (0.1, 0.2, 3)
 
 
@@ -73,7 +73,7 @@ def test_a_flat_recipe_on_a_pretrained_encoder(head: str, own: dict[str, Any], t
     recipe = flat(tmp_path, head)
     encoder = {"kind": "pretrained", "name": "somebody/a-model", "cut_vocabulary": True}
     assert recipe.model.model_dump() == {"encoder": encoder, "head": own}
-    assert recipe.sampling.model_dump() == {"negatives": 0.2, "shortest": 0.6}
+    assert recipe.sampling.model_dump() == {"negatives": 0.2, "shortest": 0.6, "mined": None}
     assert hasattr(recipe.decode, "start") == (head == "span") and recipe.decode.longest == 12
     assert not hasattr(recipe.data, "word_vectors")
     save_recipe(recipe, tmp_path / "again.yaml")

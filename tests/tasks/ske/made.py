@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -91,9 +92,10 @@ def rows_of(predictor: Opened, features: Sequence[Features]) -> list[list[SpanRo
     decoder: Any = predictor.decoder
     with torch.inference_mode():
         found = finished(reader.found(features, decoder.floor(predictor.settings)))
-    kept, probability = decoder.chosen(found.parts, predictor.settings)
+    able, probability = decoder.able(found.parts, predictor.settings)
+    kept = np.flatnonzero(able & (probability >= predictor.settings.triple))
     rows: list[list[SpanRow]] = [[] for _ in features]
-    for n, p in zip(kept.tolist(), probability.tolist(), strict=True):
+    for n, p in zip(kept.tolist(), probability[kept].tolist(), strict=True):
         a, b, label, c, d = found.rows[n].tolist()
         rows[found.at[n]].append((a, b, label, c, d, p))
     return rows

@@ -56,7 +56,8 @@ def test_a_flat_recipe_of_each_head(tmp_path: Path) -> None:
         "kind": "characters", "word_vectors": None, "min_char_count": 3, "hidden_size": 64, "dilations": [1, 2, 5],
         "positions": 160, "embedding_dropout": 0.3, "gate_dropout": 0.2, "part_of_speech": False,
     }  # fmt: skip
-    data = {"window": 160, "overlap": 48, "occurrences": "first", "held_out": 0.1, "held_out_seed": 42}
+    data = {"window": 160, "overlap": 48, "occurrences": "first", "held_out": 0.1, "held_out_seed": 42,
+            "soft_weight": 1.0}  # fmt: skip
     for recipe in (graph, cascade, link):
         assert recipe.model.encoder.model_dump() == encoder and not recipe.model.priors
         assert recipe.data.model_dump() == data and recipe.decode.batch_size == 7
@@ -66,9 +67,11 @@ def test_a_flat_recipe_of_each_head(tmp_path: Path) -> None:
     assert link.model.head == LinkSection(dropout=0.15, pointer_size=32)
     for stages in (graph, cascade):
         assert stages.sampling.model_dump() == FLAT["sampling"]
-        assert stages.decode.model_dump() == {k: v for k, v in FLAT["decode"].items() if k not in ("entity", "link")}
+        own = {k: v for k, v in FLAT["decode"].items() if k not in ("entity", "link")}
+        assert stages.decode.model_dump() == own | {"by_label": {}}
     assert link.sampling.model_dump() == {"replacement": 0.125}
-    assert link.decode.model_dump() == {k: v for k, v in FLAT["decode"].items() if not k.startswith(("sub", "obj"))}
+    own = {k: v for k, v in FLAT["decode"].items() if not k.startswith(("sub", "obj"))}
+    assert link.decode.model_dump() == own | {"by_label": {}}
     pretrained = flat(tmp_path, head="gplinker", encoder="some/encoder", cut_vocabulary=True)
     assert pretrained.model.encoder.model_dump() == {
         "kind": "pretrained", "name": "some/encoder", "cut_vocabulary": True

@@ -10,13 +10,14 @@ from typing import Any
 
 from ietool.core.contract import PrepareReport, Task
 from ietool.core.heads import Head
+from ietool.core.intake import Kept
 from ietool.core.sources import Sources
 from ietool.errors import UserError
 from ietool.files.lines import Line, OnBad
 from ietool.progress import Progress, no_progress
 from ietool.scoring.report import Report
 from ietool.tables import Table
-from tests.tasks.toy.data import Example, read_examples, read_gold
+from tests.tasks.toy.data import KEPT, Example, read_examples, read_gold
 from tests.tasks.toy.recipe import ToyRecipe
 
 
@@ -70,8 +71,8 @@ class ToyTask(Task[ToyRecipe]):
     def save_assets(self, recipe: ToyRecipe, prepared: Path, run: Path) -> None:
         shutil.copyfile(prepared / "characters.txt", run / "characters.txt")
 
-    def gold(self, prepared: Path, split: str = "dev", limit: int | None = None) -> Sequence[Example]:
-        return read_gold(prepared / f"{split}.jsonl", limit)
+    def kept(self, prepared: Path) -> Kept[Example]:
+        return KEPT
 
     def found(self, prediction: Example) -> int:
         return len(prediction.digits)

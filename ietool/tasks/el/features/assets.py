@@ -17,9 +17,14 @@ def copy_assets(prepared: Path, run: Path) -> None:
     copy_reader(prepared, run)
     for name in (ANNOTATIONS, NIL_TYPES, TYPES):
         shutil.copyfile(prepared / name, run / name)
-    shutil.rmtree(run / KB, ignore_errors=True)
-    # A second name for the same bytes where the disk allows it: they are never written again.
-    shutil.copytree(prepared / KB, run / KB, copy_function=_link)
+    link_kb(prepared, run)
+
+
+def link_kb(source: Path, target: Path) -> None:
+    """Give a folder the knowledge base of another: a second name for the same bytes where the disk allows it, as they
+    are never written again."""
+    shutil.rmtree(target / KB, ignore_errors=True)
+    shutil.copytree(source / KB, target / KB, copy_function=_link)
 
 
 def _link(source: str, target: str) -> None:

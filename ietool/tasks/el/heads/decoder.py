@@ -7,17 +7,21 @@ probable enough; a text of several windows is decided window by window, and of w
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any, ClassVar
 
+import numpy as np
+import numpy.typing as npt
+
 from ietool.core.candidates import Candidates, Floor, Layout, Parts
+from ietool.core.labels import LabelColumn
 from ietool.tasks.el.data.example import NIL, Example
 from ietool.tasks.el.features.assets import KB, read_nil_types
 from ietool.tasks.el.heads.linking import LinkCandidate, LinkedMention, Linking, best_first
 from ietool.tasks.el.heads.mentions import Chance, SpanChance, apart
-from ietool.tasks.el.kb.knowledge_base import open_entities
+from ietool.tasks.el.kb.knowledge_base import open_any, open_entities
 from ietool.tasks.el.kb.open import EntityFile
 from ietool.tasks.el.recipe import ElRecipe
 
@@ -58,6 +62,8 @@ class LinkDecoder:
 
     chance: ClassVar[Chance] = SpanChance()
     layout: ClassVar[Layout] = layout_of(chance)
+    threshold: ClassVar[str] = "joint"
+    """The key of ``decode`` that is tried first where thresholds are chosen."""
 
     def __init__(self, kb: Path, nil_types: Sequence[str] = (), *, keep_nil: bool = False) -> None:
         self.kb, self.nil_types, self.keep_nil = kb, nil_types, keep_nil
@@ -67,6 +73,24 @@ class LinkDecoder:
     def entities(self) -> EntityFile:
         """What rows number, memory-mapped. Opened when the first mention is found."""
         return open_entities(self.kb)
+
+    @property
+    def labels(self) -> LabelColumn:
+        """As in :class:`ietool.core.joining.JoinedDecoder`: types of NIL; entities are those of one knowledge base."""
+        return LabelColumn("entity", self.nil_types, below_zero=True)
+
+    def joined(self, others: Sequence[Any]) -> LinkDecoder:
+        """As in :class:`ietool.core.joining.JoinedDecoder`: every match has a probability of its own."""
+        return LinkDecoder(self.kb, self.nil_types, keep_nil=self.keep_nil)
+
+    def plain(self, parts: Parts) -> Parts:
+        """As in :class:`ietool.core.joining.JoinedDecoder`: (n, 2) the probability of the mention and of the link."""
+        return np.stack([self.chance.probability(parts), parts[:, -1]], 1)
+
+    @property
+    def knowledge(self) -> str:
+        """What tells the knowledge base that rows number from all others."""
+        return open_any(self.kb).fingerprint
 
     def floor(self, decode: Any) -> Floor:
         """As in :class:`ietool.core.predicting.Decoder`. It names the parts of mentions alone: below it no match can be
@@ -97,6 +121,15 @@ class LinkDecoder:
         if not decode.given_mentions:
             kept = [kept[i] for _, _, i, _ in apart([(m.start, m.end, i, m.probability) for i, m in enumerate(kept)])]
         return Linking(item.text_id, item.text, tuple(sorted(kept, key=lambda m: (m.start, m.end))))
+
+    def choice(self, found: Candidates, decode: Any) -> tuple[npt.NDArray[np.bool_], Hashable]:
+        """As in :class:`ietool.core.predicting.Choosing`."""
+        of_mention, share = found.parts[:, :-1], found.parts[:, -1].astype(np.float64)
+        product = self.chance.probability(of_mention).astype(np.float64) * share
+        mask = [self.chance.chosen(of_mention, decode.mention), share < decode.link, product < decode.joint]
+        # Of several models the types of a NIL are added up before they are compared.
+        added_up = (decode.link, decode.joint) if found.models > 1 else None
+        return np.stack(mask, 1), (decode.given_mentions, added_up)
 
     def _taken(self, keys: Sequence[Key], parts: Parts, decode: Any) -> list[tuple[Key, float]]:
         """The mentions that are found, each with its probability: in each window none overlaps another."""
@@ -134,6 +167,10 @@ class LinkDecoder:
         named = tuple(LinkCandidate(*self._named(row), share) for row, share in candidates)
         kb_id = named[0].kb_id if entity >= 0 else self._nil(entity)
         return LinkedMention(text[start:end], start, end, kb_id, probability * sure, named)
+
+    def id_of(self, entity: int) -> str:
+        """The ``kb_id`` of a row's entity, a NIL's included."""
+        return self._named(entity)[0] if entity >= 0 else self._nil(entity)
 
     def _nil(self, entity: int) -> str:
         number = -1 - entity

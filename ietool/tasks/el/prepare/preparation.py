@@ -27,14 +27,14 @@ from ietool.core.intake import (
     scratch_folder,
 )
 from ietool.core.learnable import check_known, check_learnable
-from ietool.core.sources import Sources
+from ietool.core.sources import EXTRA, Sources
 from ietool.core.survey import OracleCounts, oracle_table
 from ietool.files.records import digest
 from ietool.progress import Progress
 from ietool.tasks.el.data.example import NIL, Example, Mention, form_of
 from ietool.tasks.el.data.reading import load_examples
 from ietool.tasks.el.features.annotations import Annotations, Folds
-from ietool.tasks.el.features.assets import ANNOTATIONS, FOLDS, KB, NIL_TYPES
+from ietool.tasks.el.features.assets import ANNOTATIONS, FOLDS, KB, NIL_TYPES, link_kb, read_nil_types
 from ietool.tasks.el.features.descriptions import count_descriptions
 from ietool.tasks.el.features.featurizer import Featurizer
 from ietool.tasks.el.features.rows import NO_RECORD, encode, gold_of, table_columns
@@ -85,7 +85,7 @@ def prepare(
     """
     with (
         scratch_folder(folder) as scratch,
-        closing(Intake(folder, scratch, rejects, progress, KEPT)) as intake,
+        closing(Intake(folder, scratch, rejects, progress, KEPT, sources.left_out)) as intake,
     ):
         return _Preparation(recipe, sources, intake, vocabulary).run()
 
@@ -103,22 +103,26 @@ class _Preparation:
         self.described: Counter[str] = Counter()
         self.folds = Folds(recipe.data.folds)
         self.overlap = 0
+        self.names = ("train", *([EXTRA] if EXTRA in sources.files else ()), "dev")
 
     def run(self) -> PrepareReport:
         recipe = self.recipe
         reasons = (*self.vocabulary.reasons, *survey.REASONS)
-        self.splits = {name: Survey(self.filters, oracle=OracleCounts(reasons)) for name in ("train", "dev")}
+        self.splits = {name: Survey(self.filters, oracle=OracleCounts(reasons)) for name in self.names}
         kb = self.compile()
         characters, self.described = count_descriptions(kb, recipe.model.head, self.progress)
         self.read_texts(kb, characters)
         annotations = self.folds.total
         # Words of names have vectors also where the encoder reads tokens.
         write_vocabulary(self.folder, characters, recipe.data.rarest, recipe.data.word_vectors)
-        texts = (example.text for example in chain(self.intake.again(), self.further()))
+        texts = (example.text for example in chain(self.intake.again(), self.intake.further(), self.further()))
         reader = self.vocabulary.write(self.folder, kb, texts, self.described, self.progress)
         annotations.save(self.folder / ANNOTATIONS)
         self.folds.save(self.folder / FOLDS)
-        types = sorted(self.nil_types, key=lambda name: (-self.nil_types[name], name)) or [NIL]
+        types = sorted(self.nil_types, key=lambda name: (-self.nil_types[name], name))
+        if self.sources.like is not None:
+            types = list(dict.fromkeys((*read_nil_types(self.sources.like), *types)))
+        types = types or [NIL]
         (self.folder / NIL_TYPES).write_text("\n".join(types) + "\n", encoding="utf-8")
         write_types(self.folder, choose_types(kb.info.types))
         characters_of_words = TextEncoder.open(self.folder)
@@ -131,7 +135,10 @@ class _Preparation:
         return self.report(kb, annotations)
 
     def compile(self) -> KnowledgeBase:
-        """The knowledge base, in a folder of its own."""
+        """The knowledge base, in a folder of its own; that of all folds is compiled once."""
+        if self.sources.left_out is not None and self.sources.like is not None:
+            link_kb(self.sources.like, self.folder)
+            return KnowledgeBase.open(self.folder / KB)
         on_bad = rejecting(self.intake.rejects, self.kb_rejected)
         return compile_kb(self.sources.files["kb"], self.folder / KB, on_bad=on_bad, progress=self.progress)
 
@@ -149,12 +156,20 @@ class _Preparation:
         train.records = self.intake.rows  # told are those that are used
         if hold and not self.intake.held:
             raise nothing_held_out(self.sources.files["train"])
+        if EXTRA in self.sources.files:
+            labelled = self.splits[EXTRA]
+            dev = None if hold else partial(load_examples, self.sources.files["dev"])
+            for example in self.intake.extra(self.examples(EXTRA, labelled), labelled, dev):
+                self._count(kb, example, characters)
+            labelled.records = self.intake.extra_rows
         if "mentions" in self.sources.files and data.extra_mentions:
             with self._further.open("w", encoding="utf-8", newline="\n") as out:
                 used = 0
                 for example in self.examples("mentions", self.extra, need_ids=False):
                     if not self.intake.seen.first_time(digest(example.text), b""):
                         self.extra.duplicates += 1
+                        continue
+                    if self.intake.is_left_out(example):
                         continue
                     used += 1
                     out.write(_dump(example) + "\n")
@@ -180,11 +195,12 @@ class _Preparation:
         """The rows of the training table, one a window."""
         counts = self.splits["train"]
         numbers = {name: i for i, name in enumerate(types)}
-        total = counts.records + self.extra.records
-        records = chain(enumerate(self.intake.again()), ((NO_RECORD, example) for example in self.further()))
+        total = counts.records + self.intake.extra_rows + self.extra.records
+        labelled = chain(self.intake.again(), self.intake.further())
+        records = chain(enumerate(labelled), ((NO_RECORD, example) for example in self.further()))
         for done, (record, example) in enumerate(records, 1):
             if record != NO_RECORD:
-                counts.add(example, featurizer)
+                (counts if record < self.intake.rows else self.splits[EXTRA]).add(example, featurizer)
             yield from encode(featurizer, self.folds, example, numbers, record)
             if done % EVERY == 0:
                 self.progress("features", done, total)
@@ -220,5 +236,6 @@ class _Preparation:
             "descriptions": dict(self.described),
         }
         report.notes = notes(recipe, kb, splits, self.described, self.extra, self.sources, self.overlap)
+        report.notes += self.intake.extra_notes("texts")
         report.notes += check_learnable(oracles, "mentions", survey.MENDS, self.sources.files["train"])
         return report

@@ -56,24 +56,34 @@ def read_for_scoring(path: str | Path) -> ScoringFile:
     records = 0
     for file, number, line in read_lines(path):
         record = parse_json(line, file, number)
-        text_id, text, data = record.get("text_id"), record.get("text"), record.get("mention_data")
-        if type(text_id) is not str or type(text) is not str or type(data) is not list:
-            raise _complain_of_record(record, file, number)
+        text_id, text, data = text_and_mentions(record, file, number)
         found = mentions.setdefault((text_id, text), [])
         for index, entry in enumerate(data):
-            try:
-                name, offset, kb_id = entry["mention"], entry["offset"], entry["kb_id"]
-                # Compared as strings: a zero too many would be another offset. No text is longer than nine digits tell.
-                valid = (
-                    offset.isdigit() and offset.isascii() and len(offset) < 10 and (offset[0] != "0" or offset == "0")
-                )
-            except (KeyError, TypeError, AttributeError):
-                valid = False
-            if not valid or type(name) is not str or type(kb_id) is not str:
-                raise _complain_of_mention(entry, f"mention_data[{index}]", file, number)
-            found.append(Mention(name, int(offset), kb_id))
+            found.append(mention_of(entry, f"mention_data[{index}]", file, number))
         records += 1
     return ScoringFile(mentions, records)
+
+
+def text_and_mentions(record: dict[str, Any], file: str, line: int) -> tuple[str, str, list[Any]]:
+    """``text_id``, ``text`` and ``mention_data`` of a record, the last not looked into. Raises UserError where one of
+    them is none."""
+    text_id, text, data = record.get("text_id"), record.get("text"), record.get("mention_data")
+    if type(text_id) is not str or type(text) is not str or type(data) is not list:
+        raise _complain_of_record(record, file, line)
+    return text_id, text, data
+
+
+def mention_of(entry: Any, at: str, file: str, line: int) -> Mention:
+    """A mention of a record; ``at`` is its field. Raises UserError where it is not of the form."""
+    try:
+        name, offset, kb_id = entry["mention"], entry["offset"], entry["kb_id"]
+        # Compared as strings: a zero too many would be another offset. No text is longer than nine digits tell.
+        valid = offset.isdigit() and offset.isascii() and len(offset) < 10 and (offset[0] != "0" or offset == "0")
+    except (KeyError, TypeError, AttributeError):
+        valid = False
+    if not valid or type(name) is not str or type(kb_id) is not str:
+        raise _complain_of_mention(entry, at, file, line)
+    return Mention(name, int(offset), kb_id)
 
 
 def _complain_of_record(record: dict[str, Any], file: str, line: int) -> UserError:

@@ -27,6 +27,7 @@ class Example:
         id: what the record has under ``id``; None without.
         tokens: (start, end) of the tokens in the text; empty where every character is one.
         broken: tags of the file that belong to no entity, since they break its scheme.
+        chances: of the entities, where these are soft labels.
     """
 
     text: str
@@ -37,6 +38,7 @@ class Example:
     broken: int = 0
     file: str = ""
     line: int = 0
+    chances: tuple[float, ...] = ()
 
     @property
     def bounds(self) -> Sequence[tuple[int, int]]:

@@ -65,16 +65,20 @@ def without_overlaps(found: Iterable[Found]) -> list[Found]:
     return sorted(kept)
 
 
-def best_apart(found: Sequence[Found], least: float) -> list[Found]:
-    """The set of entities that do not overlap with the greatest sum of what each is above ``least``: where several
-    models are averaged, no path says which spans go together."""
-    able = sorted((f for f in found if f[3] > least), key=lambda f: (f[1], f[0], f[2]))
+def best_apart(found: Sequence[Found], least: float | Sequence[float]) -> list[Found]:
+    """The set of entities that do not overlap with the greatest sum of what each is above ``least``, one for all or
+    one each: where several models are averaged, no path says which spans go together."""
+    each = least if isinstance(least, Sequence) else [least] * len(found)
+    pairs = sorted(
+        ((f, own) for f, own in zip(found, each, strict=True) if f[3] > own), key=lambda p: (p[0][1], p[0][0], p[0][2])
+    )
+    able = [f for f, _ in pairs]
     ends = [f[1] for f in able]
     best = [0.0]  # of the first n entities
     taken: list[int] = []  # where the n-th is taken, how many come before it
-    for n, (start, _, _, probability) in enumerate(able):
+    for n, ((start, _, _, probability), own) in enumerate(pairs):
         before = bisect_right(ends, start, 0, n)
-        with_it = best[before] + probability - least
+        with_it = best[before] + probability - own
         taken.append(before if with_it > best[-1] else -1)
         best.append(max(with_it, best[-1]))
     kept, n = [], len(able)

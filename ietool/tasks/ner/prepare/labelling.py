@@ -54,6 +54,22 @@ class Labeller:
         rows: Rows = np.concatenate([spans, kinds], 1)[spans[:, 0] >= 0]
         return rows
 
+    def soft_rows(
+        self, entities: Sequence[Entity], chances: Sequence[float], piece: Piece
+    ) -> tuple[Rows, npt.NDArray[np.float32]]:
+        """The same of soft labels, with the probability of each row; they may overlap, since not all of them hold."""
+        mine = [
+            (e, p)
+            for e, p in zip(entities, chances, strict=True)
+            if e.type in self.types and piece.start <= e.start and e.end <= piece.end
+        ]
+        spans = piece.units.spans_of(
+            np.array([(e.start - piece.start, e.end - piece.start) for e, _ in mine], np.int64)
+        )
+        kinds = np.array([[self.types[e.type]] for e, _ in mine], np.int32).reshape(-1, 1)
+        able = spans[:, 0] >= 0
+        return np.concatenate([spans, kinds], 1)[able], np.array([p for _, p in mine], np.float32)[able]
+
     def count(self, example: Example, pieces: Sequence[Piece], rows: Sequence[Rows], counts: OracleCounts) -> None:
         """Count the gold of one text, and by reason what its rows do not give back."""
         names = list(self.types)

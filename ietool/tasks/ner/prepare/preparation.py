@@ -10,12 +10,14 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import closing
+from dataclasses import replace
 from functools import partial
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from ietool.core.contract import PrepareReport
 from ietool.core.intake import (
@@ -29,7 +31,8 @@ from ietool.core.intake import (
     scratch_folder,
 )
 from ietool.core.learnable import check_known, check_learnable
-from ietool.core.sources import Sources
+from ietool.core.soft import EVEN, SOFT_ROLE, with_chances, write_chances
+from ietool.core.sources import EXTRA, Sources
 from ietool.core.survey import oracle_table
 from ietool.errors import UserError
 from ietool.files.lines import read_lines
@@ -45,11 +48,16 @@ from ietool.tasks.ner.recipe import NerRecipe
 from ietool.text.characters import fold
 from ietool.text.readers import write_reader
 from ietool.text.windows import batches
-from ietool.training.sets import RECORD
+from ietool.training.sets import CHANCE, RECORD
 from ietool.training.tables import write_table
 
 _BATCH_CHARACTERS = 8192
 """Texts are encoded so many characters at a time."""
+
+
+_CHANCES = "chances.jsonl"
+Chances = npt.NDArray[np.float32]
+_HARD: Chances = np.zeros(0, np.float32)
 
 
 def _dump(example: Example) -> str:
@@ -83,7 +91,7 @@ def prepare(
     """
     with (
         scratch_folder(folder) as scratch,
-        closing(Intake(folder, scratch, rejects, progress, KEPT)) as intake,
+        closing(Intake(folder, scratch, rejects, progress, KEPT, sources.left_out)) as intake,
     ):
         return _Preparation(recipe, sources, intake, flat=flat).run()
 
@@ -94,13 +102,18 @@ class _Preparation:
     def __init__(self, recipe: NerRecipe, sources: Sources, intake: Intake[Example], *, flat: bool) -> None:
         self.recipe, self.sources, self.intake, self.flat = recipe, sources, intake, flat
         self.folder, self.progress = intake.folder, intake.progress
-        self.splits = {name: Survey() for name in ("train", "dev")}
+        names = ("train", *([EXTRA] if EXTRA in sources.files else ()), "dev")
+        self.splits = {name: Survey() for name in names}
         self.shared = 0
         self.form, self.separator = "", " "
 
     def run(self) -> PrepareReport:
         characters = self.read_train()
         types = [name for name, _ in self.splits["train"].types.most_common()]
+        if EXTRA in self.sources.files:  # types of its own come behind those of train
+            types = list(dict.fromkeys((*types, *self.read_extra(characters))))
+        if self.sources.like is not None:
+            types = list(dict.fromkeys((*Labels.load(self.sources.like).types, *types)))
         if not types:
             raise UserError("has no entity to learn from", file=self.sources.files["train"])
         self.splits["train"].types.clear()  # counted again with the rest
@@ -109,7 +122,9 @@ class _Preparation:
         self.featurizer = Featurizer.open(self.recipe, self.folder)
         self.labeller = Labeller({name: n for n, name in enumerate(types)}, flat=self.flat)
         self.unknown = self.featurizer.reader.unknown
-        write_table(self.train_rows, _columns(), self.folder / "train", self.intake.scratch)
+        write_table(
+            self.train_rows, _columns(soft=SOFT_ROLE in self.sources.files), self.folder / "train", self.intake.scratch
+        )
         train = self.splits["train"]
         check_known(self.recipe, self.featurizer.reader, train.unknown, train.units)
         self.read_dev()
@@ -141,22 +156,56 @@ class _Preparation:
             self.separator = "\t"
         return characters
 
+    def extra(self) -> Iterator[Example]:
+        """The good records of the file of further ones, with probabilities where these stand beside it."""
+        path = self.sources.files[EXTRA]  # of any form, whatever that of train is
+        read = self.intake.read(path, partial(load_examples, path), self.splits[EXTRA], "read extra")
+        if SOFT_ROLE not in self.sources.files:
+            yield from read
+            return
+        soft = self.sources.files[SOFT_ROLE]
+        for example, chances in with_chances(read, soft, lambda e: e.text, lambda e: len(e.entities)):
+            yield replace(example, chances=chances)
+
+    def further(self) -> Iterator[Example]:
+        """The same that were kept, from disk."""
+        chances = self.intake.scratch / _CHANCES
+        if chances.is_file():
+            with chances.open(encoding="utf-8") as lines:
+                for example, line in zip(self.intake.further(), lines, strict=True):
+                    yield replace(example, chances=tuple(json.loads(line)))
+
+    def read_extra(self, characters: Counter[str]) -> list[str]:
+        """Keep further records, and count what features need; gives their types, the most frequent first."""
+        counts, files = self.splits[EXTRA], self.sources.files
+        dev = partial(load_examples, files["dev"], form=self.recipe.data.form) if "dev" in files else None
+        types = Counter[str]()
+        with (self.intake.scratch / _CHANCES).open("w", encoding="utf-8") as out:
+            for example in self.intake.extra(self.extra(), counts, dev):
+                out.write(write_chances(example.chances))
+                characters.update(fold(example.text))
+                types.update(entity.type for entity in _sure(example).entities)
+        return [name for name, _ in types.most_common()]
+
     def train_rows(self) -> Iterator[dict[str, Any]]:
         """The rows of the training table, one a window."""
-        counts, total, record = self.splits["train"], self.intake.rows, 0
+        train, total, record = self.splits["train"], self.intake.rows + self.intake.extra_rows, 0
         seen = set[int]()
-        for batch in batches(self.intake.again(), _BATCH_CHARACTERS):
+        whole = ((train, batch) for batch in batches(self.intake.again(), _BATCH_CHARACTERS))
+        extra = ((self.splits[EXTRA], batch) for batch in batches(self.further(), _BATCH_CHARACTERS))
+        for counts, batch in chain(whole, extra):
             for pieces, labelled in self.encode(batch, counts):
-                for piece, rows in zip(pieces, labelled, strict=True):
+                for piece, (rows, chance) in zip(pieces, labelled, strict=True):
                     units = piece.units
                     seen.update(units.ids.tolist())
                     yield {
                         RECORD: record, "length": len(units), "ids": units.ids, "words": units.words,
                         "tags": units.tags, "inside": units.inside.astype(np.uint8), "rows": rows.reshape(-1),
+                        CHANCE: chance,
                     }  # fmt: skip
                 record += 1
             if total >= EVERY:
-                self.progress("features", counts.texts, total)
+                self.progress("features", record, total)
         self.progress("features", total, total)
         self.keep_tokens(seen)
 
@@ -182,16 +231,21 @@ class _Preparation:
             self.shared += in_train
             yield example
 
-    def encode(self, batch: list[Example], counts: Survey) -> Iterator[tuple[list[Piece], list[Rows]]]:
-        """Pieces and label rows of some texts; counts them."""
+    def encode(self, batch: list[Example], counts: Survey) -> Iterator[tuple[list[Piece], list[tuple[Rows, Chances]]]]:
+        """Pieces and label rows of some texts, with probabilities where they are soft; counts them."""
         pieces: list[list[Piece]] = [[] for _ in batch]
         for piece in self.featurizer.pieces([example.text for example in batch]):
             pieces[piece.text].append(piece)
         for example, mine in zip(batch, pieces, strict=True):
-            rows = [self.labeller.rows(example.entities, piece) for piece in mine]
-            counts.add(example, mine, self.unknown)
-            self.labeller.count(example, mine, rows, counts.oracle)
-            yield mine, rows
+            sure = _sure(example)
+            rows = [self.labeller.rows(sure.entities, piece) for piece in mine]
+            counts.add(sure, mine, self.unknown)
+            self.labeller.count(sure, mine, rows, counts.oracle)
+            if sure is example:
+                yield mine, [(own, _HARD) for own in rows]
+            else:
+                soft = self.labeller.soft_rows
+                yield mine, [soft(example.entities, example.chances, piece) for piece in mine]
 
     def report(self) -> PrepareReport:
         """Tables, numbers and notes."""
@@ -207,13 +261,22 @@ class _Preparation:
             if counts.texts == 1 and CLUENER not in counts.forms and name in self.sources.files:
                 what = f"{counts.lengths.longest:,} characters in one sentence: blank lines divide sentences"
                 report.notes.append(f"{name} is a single text, {what}")
+        report.notes += self.intake.extra_notes("texts")
         report.notes += check_learnable(oracles, "entities", MENDS, self.sources.files["train"])
         if "dev" not in self.sources.files:
             report.notes.append(held_out_note(splits["dev"].texts, "texts", data.held_out, data.held_out_seed))
         return report
 
 
-def _columns() -> Any:
+def _sure(example: Example) -> Example:
+    """An example with those of its entities that are more likely than not; itself where they are not soft."""
+    if not example.chances:
+        return example
+    kept = (e for e, p in zip(example.entities, example.chances, strict=True) if p >= EVEN)
+    return replace(example, entities=tuple(kept), chances=())
+
+
+def _columns(*, soft: bool) -> Any:
     from datasets import Features as Columns
     from datasets import Sequence, Value
 
@@ -223,6 +286,7 @@ def _columns() -> Any:
             RECORD: Value("int32"),
             "length": Value("int32"),
             **{name: Sequence(Value(kind)) for name, kind in numbers.items()},
+            **({CHANCE: Sequence(Value("float32"))} if soft else {}),
         }
     )
 

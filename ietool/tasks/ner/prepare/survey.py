@@ -109,7 +109,7 @@ def notes(splits: Mapping[str, Survey], shared: int, window: int, *, flat: bool)
     found = []
     for name, s in splits.items():
         if s.duplicates:
-            what = "the first copy of each is used" if name == "train" else "each stays, as in the file"
+            what = "each stays, as in the file" if name == "dev" else "the first copy of each is used"
             other = f"; {s.conflicting:,} have other entities than the first" if s.conflicting else ""
             found.append(f"{name}: {s.duplicates:,} records repeat a text, {what}{other}")
         if s.windowed:

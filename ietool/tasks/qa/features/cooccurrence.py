@@ -65,9 +65,13 @@ def _around(values: npt.NDArray[np.float32], reach: int) -> npt.NDArray[np.float
     return ((sums[high] - sums[low]) / (high - low)).astype(np.float32)
 
 
+def telling_pairs(text: str) -> set[str]:
+    """The pairs of neighbouring characters of a folded text that say something."""
+    return {text[i : i + 2] for i in range(len(text) - 1) if not set(text[i : i + 2]) & _EMPTY}
+
+
 def shared(question: str, passage: str) -> float:
     """How much of a question a passage repeats: the share of the question's telling pairs of characters, and, where it
     has none, of its characters; 0 to 1."""
-    pairs = {question[i : i + 2] for i in range(len(question) - 1) if not set(question[i : i + 2]) & _EMPTY}
-    wanted = pairs or (set(question) - _EMPTY) or set(question)
+    wanted = telling_pairs(question) or (set(question) - _EMPTY) or set(question)
     return sum(part in passage for part in wanted) / max(len(wanted), 1)

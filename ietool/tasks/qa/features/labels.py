@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+from ietool.runs.checks import read_settings
+from ietool.runs.entry import CONFIG_FILE
 from ietool.tasks.qa.data.question import Question
 
 LABELS = ("Yes", "No", "Depends")
@@ -9,6 +13,13 @@ LABELS = ("Yes", "No", "Depends")
 
 LABELLED = "labelled"
 """File of a prepared folder whose train has labels of YES_NO questions."""
+
+
+def is_labelled(folder: Path) -> bool:
+    """Whether the model of a prepared folder or run folder gives labels."""
+    if (folder / CONFIG_FILE).is_file():
+        return bool(read_settings(folder / CONFIG_FILE).get("labels"))
+    return (folder / LABELLED).is_file()
 
 
 def label_class(question: Question) -> int:

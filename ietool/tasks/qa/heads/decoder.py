@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Hashable, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
-from ietool.core.candidates import Candidates, Floor, Layout
+from ietool.core.candidates import Candidates, Floor, Layout, Parts
 from ietool.tasks.qa.data.question import Question
 from ietool.tasks.qa.features.labels import LABELS
 from ietool.tasks.qa.heads.voting import Answered, SpanRow, submitted, vote
@@ -26,10 +27,27 @@ class QaDecoder(ABC):
     def floor(self, decode: Any) -> Floor:
         """As in :class:`ietool.core.predicting.Decoder`."""
 
+    labels: ClassVar[None] = None
+    """As in :class:`ietool.core.joining.JoinedDecoder`: rows number no labels."""
+
+    def joined(self, others: Sequence[Any]) -> QaDecoder:
+        """As in :class:`ietool.core.joining.JoinedDecoder`."""
+        return JoinedAnswers()
+
+    def plain(self, parts: Parts) -> Parts:
+        """As in :class:`ietool.core.joining.JoinedDecoder`: the probability of an answer."""
+        return self.layout.probability(parts)[:, None]
+
     def kept(self, found: Candidates, decode: Any) -> npt.NDArray[np.bool_]:
         """(n,): which rows may be an answer with these settings."""
         kept: npt.NDArray[np.bool_] = found.rows[:, 2] - found.rows[:, 1] <= decode.longest
         return kept
+
+    def choice(self, found: Candidates, decode: Any) -> tuple[npt.NDArray[np.bool_], Hashable]:
+        """As in :class:`ietool.core.predicting.Choosing`. The probability of an answer is that of its best row."""
+        value = self.layout.probability(found.parts)
+        sure = value.astype(np.float64) >= decode.no_answer
+        return np.stack([self.kept(found, decode) & (value > 0), sure], 1), (decode.voting, decode.none, decode.nbest)
 
     def decode(self, item: Question, found: Candidates, decode: Any) -> Answered:
         """As in :class:`ietool.core.predicting.Decoder`."""
@@ -39,7 +57,7 @@ class QaDecoder(ABC):
         for (passage, start, end), v in zip(found.rows[kept].tolist(), value[kept].tolist(), strict=True):
             spans.setdefault(passage, []).append((start, end, v))
         texts = [passage.text for passage in item.passages]
-        candidates = vote(texts, spans, voting=decode.voting, most=max(SPANS, decode.nbest))
+        candidates = vote(texts, spans, voting=decode.voting, rule=decode.vote, most=max(SPANS, decode.nbest))
         return Answered(
             item.question_id,
             item.text,
@@ -50,6 +68,15 @@ class QaDecoder(ABC):
             label=label_of(item, found),
             nbest=decode.nbest,
         )
+
+
+class JoinedAnswers(QaDecoder):
+    """Of spans that several heads speak of, and whose probability alone is known."""
+
+    layout = Layout(("passage", "start", "end"), ("answer",), ("answer",), tuple(label.lower() for label in LABELS))
+
+    def floor(self, decode: Any) -> Floor:
+        return Floor(parts={"answer": 0.0})
 
 
 def label_of(question: Question, found: Candidates) -> str:

@@ -17,8 +17,11 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from ietool.core.contract import PrepareReport
 from ietool.core.intake import (
+    GROUPS,
     HoldOut,
     Intake,
     Kept,
@@ -29,18 +32,21 @@ from ietool.core.intake import (
     scratch_folder,
 )
 from ietool.core.learnable import check_known, check_learnable
-from ietool.core.sources import Sources
+from ietool.core.sources import EXTRA, Sources
 from ietool.core.survey import oracle_table
 from ietool.errors import UserError
+from ietool.files.lines import OnBad
 from ietool.files.records import first_told
 from ietool.progress import Progress
 from ietool.tasks.qa.data.question import Passage, Question
 from ietool.tasks.qa.data.reading import load_questions
 from ietool.tasks.qa.data.sources import files_of
 from ietool.tasks.qa.features.featurizer import chosen
-from ietool.tasks.qa.features.labels import LABELLED, label_class
+from ietool.tasks.qa.features.labels import LABELLED, is_labelled, label_class
 from ietool.tasks.qa.features.locate import MENDS, UNREAD, annotated, locate
+from ietool.tasks.qa.heads.mined import EACH, write_first_mined
 from ietool.tasks.qa.heads.training_rows import TrainingRows
+from ietool.tasks.qa.prepare.mining import FEW, Passages, has_none, mined, wanted
 from ietool.tasks.qa.prepare.survey import ORACLE_NOTE, Survey, corpus_table
 from ietool.tasks.qa.recipe import QaRecipe
 from ietool.training.tables import write_table
@@ -99,7 +105,7 @@ def prepare(
     """
     with (
         scratch_folder(folder) as scratch,
-        closing(Intake(folder, scratch, rejects, progress, KEPT)) as intake,
+        closing(Intake(folder, scratch, rejects, progress, KEPT, sources.left_out)) as intake,
     ):
         return _Preparation(recipe, sources, intake, open_rows(recipe, folder)).run()
 
@@ -110,8 +116,9 @@ class _Preparation:
     def __init__(self, recipe: QaRecipe, sources: Sources, intake: Intake[Question], rows: TrainingRows) -> None:
         self.recipe, self.sources, self.intake, self.rows = recipe, sources, intake, rows
         self.folder, self.progress = intake.folder, intake.progress
-        self.splits = {name: Survey() for name in ("train", "dev")}
-        self.learnt = self.overlap = 0
+        names = ("train", *([EXTRA] if EXTRA in sources.files else ()), "dev")
+        self.splits = {name: Survey() for name in names}
+        self.learnt = self.overlap = self.mined = 0
 
     def run(self) -> PrepareReport:
         self.read_train()
@@ -168,19 +175,65 @@ class _Preparation:
                 self.rows.count(question)
                 if label_class(question) >= 0:
                     (self.folder / LABELLED).touch()
+        if self.sources.like is not None and is_labelled(self.sources.like):
+            (self.folder / LABELLED).touch()
         if hold and not self.intake.held:
             raise nothing_held_out(self.sources.files["train"], "question")
+        if EXTRA in self.sources.files:
+            self.read_extra()
+
+    def read_extra(self) -> None:
+        """Keep further questions, and count what features need. They are of any form, whatever that of train is."""
+        extra, path = self.splits[EXTRA], self.sources.files[EXTRA]
+        files = files_of(self.sources, "dev")
+        form = None if self.recipe.data.form == "auto" else self.recipe.data.form
+
+        def dev(on_bad: OnBad) -> Iterator[Question]:
+            return itertools.chain.from_iterable(load_questions(file, on_bad, form=form) for file in files)
+
+        load = partial(load_questions, path)
+        read = first_told(load, rejecting(self.intake.rejects, extra))
+        for question in self.intake.extra(read, extra, dev if files else None):
+            self.survey(extra, question)
+            self.rows.count(question)
 
     def train_rows(self) -> Iterator[dict[str, Any]]:
         """The rows of the training table: each question with the passages that are read or answer it."""
-        for record, question in enumerate(islice(self.intake.again(), self.learnt)):
-            spans = {index: locate(passage)[0] for index, passage in enumerate(annotated(question))}
-            answering = [index for index, found in spans.items() if found]
-            wanted = sorted({*chosen(question, self.recipe.data.paragraphs), *answering})
-            yield from self.rows.encode(question, {index: spans[index] for index in wanted}, record)
+        count, total = 0, self.learnt + self.intake.extra_rows
+        further = enumerate(self.intake.further(), self.intake.rows)
+        for record, question in itertools.chain(enumerate(self.learnt_from()), further):
+            for row in self.rows.encode(question, self.taken(question), record):
+                count += 1
+                yield row
             if record % _EVERY == 0:
-                self.progress("features", record, self.learnt)
-        self.progress("features", self.learnt, self.learnt)
+                self.progress("features", record, total)
+        self.progress("features", total, total)
+        each = wanted(self.recipe.sampling.mined, self.splits["train"])
+        if each:
+            write_first_mined(self.folder, count)
+            yield from self.mined_rows(each)
+
+    def learnt_from(self) -> Iterator[Question]:
+        """The questions that the table has rows of, once more."""
+        return islice(self.intake.again(), self.learnt)
+
+    def taken(self, question: Question) -> dict[int, list[tuple[int, int]]]:
+        """The passages that a question is learnt with, and where its answers stand in them."""
+        spans = {index: locate(passage)[0] for index, passage in enumerate(annotated(question))}
+        answering = [index for index, found in spans.items() if found]
+        read = sorted({*chosen(question, self.recipe.data.paragraphs), *answering})
+        return {index: spans[index] for index in read}
+
+    def mined_rows(self, each: int) -> Iterator[dict[str, Any]]:
+        """The rows of passages of other questions, which do not answer."""
+        groups = np.load(self.folder / GROUPS)[: self.learnt]
+        passages = Passages(((question, self.taken(question)) for question in self.learnt_from()), groups)
+        for record, question in mined(self.learnt_from(), passages, groups, each):
+            self.mined += len(question.passages)
+            yield from self.rows.encode(question, dict.fromkeys(range(len(question.passages)), ()), record)
+            if record % _EVERY == 0:
+                self.progress("mine passages", record, self.learnt)
+        self.progress("mine passages", self.learnt, self.learnt)
 
     def read_dev(self) -> None:
         """Validate and keep dev as it is."""
@@ -209,11 +262,15 @@ class _Preparation:
         report.tables = [corpus_table(splits), oracle]
         report.statistics = {name: s.numbers() for name, s in splits.items()}
         report.statistics |= {"overlap": {"questions": self.overlap}, "unlocated": unlocated}
+        report.notes += self.intake.extra_notes("questions")
         report.notes += check_learnable(oracles, "questions", MENDS, self.sources.files["train"], (UNREAD,))
         if unlocated:
             report.notes.append(
                 f"{unlocated:,} training questions are left out: their answers stand in none of their passages"
             )
+        report.notes += self.mining_notes()
+        if self.mined:
+            report.statistics["mined"] = self.mined
         if "dev" not in self.sources.files:
             report.notes.append(held_out_note(splits["dev"].records, "questions", data.held_out, data.held_out_seed))
         for name, split in splits.items():
@@ -224,6 +281,22 @@ class _Preparation:
         if self.overlap:
             report.notes.append(f"{self.overlap:,} questions of dev are in train too: its score flatters")
         return report
+
+    def mining_notes(self) -> list[str]:
+        """What is said of passages that do not answer."""
+        asked, train = self.recipe.sampling.mined, self.splits["train"]
+        if each := wanted(asked, train):
+            why = "" if asked is not None else f": fewer than {FEW:.0%} of the data's own passages do not answer"
+            return [
+                f"{self.mined:,} passages of other questions, up to {each} a question, are learnt as ones that do not "
+                f"answer (sampling.mined){why}"
+            ]
+        if asked is None and has_none(train):
+            return [
+                "nearly every passage of train answers: where questions will come with several passages, set "
+                f"sampling.mined={EACH}"
+            ]
+        return []
 
 
 def _is_located(question: Question) -> bool:

@@ -84,14 +84,14 @@ def _entries(path: str | Path) -> Iterator[tuple[_Place, str, Predicted]]:
             yield _from_record(_Place(file, number), parse_json(text, file, number))
     else:
         try:
-            yield from _from_document(file, JsonStream(_pieces(everything), repair=False))
+            yield from _from_document(file, JsonStream(pieces(everything), repair=False))
         except Damage as damage:
             broken = damage.what.startswith(("is not JSON", "is cut off"))
             what, mend = ("is not JSON, perhaps cut off", _WRITE) if broken else (damage.what, damage.mend)
             raise UserError(what, file=file, line=damage.line, mend=mend) from None
 
 
-def _pieces(lines: Iterable[Line]) -> Iterator[str]:
+def pieces(lines: Iterable[Line]) -> Iterator[str]:
     """The lines as one text, with as many line ends as the file has."""
     before = 0
     for _, number, text in lines:

@@ -25,6 +25,7 @@ class Example:
 
     ``form`` is the competition whose form the triples have, empty where there are none. ``types`` stand in the order
     of ``triples``. ``dropped`` counts triples left out because the published object is an empty string.
+    ``chances`` stand beside ``triples`` where these are soft labels.
     """
 
     text: str
@@ -34,6 +35,7 @@ class Example:
     form: str = ""
     types: tuple[Types, ...] = ()
     dropped: int = 0
+    chances: tuple[float, ...] = ()
 
 
 def order_slots(slots: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:

@@ -53,13 +53,21 @@ def _inside(span: Span, other: Span) -> bool:
 
 def label_rows(stated: Iterable[Fact], text: str, *, first_only: bool = False) -> list[Row]:
     """The facts as rows of spans, each once: every occurrence of the subject with every occurrence of the object."""
+    return list(rows_of_facts(stated, text, first_only=first_only))
+
+
+def rows_of_facts(stated: Iterable[Fact], text: str, *, first_only: bool = False) -> dict[Row, Fact]:
+    """The rows of :func:`label_rows`, each with the fact that it states."""
     stated = list(stated)
     spans = locate_names((name for s, _, o in stated for name in (s, o)), text, first_only=first_only)
     rows = (
-        (*s_span, label, *o_span)
+        ((*s_span, label, *o_span), (s, label, o))
         for s, label, o in stated
         for s_span in spans.get(s, ())
         for o_span in spans.get(o, ())
     )
     # Facts that differ in upper and lower case alone stand in the same places.
-    return list(dict.fromkeys(rows))
+    found: dict[Row, Fact] = {}
+    for row, fact in rows:
+        found.setdefault(row, fact)
+    return found

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from ietool.core.soft import drawn
 from ietool.tasks.ske.features.featurizer import Featurizer, unit_rows
 from ietool.tasks.ske.features.labelling import label_rows
 from ietool.tasks.ske.features.prior import facts_of
@@ -32,7 +33,7 @@ class SkeTrainingSet(WindowTable):
     def __init__(self, recipe: SkeRecipe, prepared: Path, *, rows: Sequence[int] | None = None) -> None:
         lists = ("ids", "words", "tags", "starts", "ends", "spans", "prior")
         super().__init__(prepared, lists, rows, bucket=recipe.training.bucket)
-        self.recipe = recipe
+        self.recipe, self.chances = recipe, self.soft()
         self._texts = self.table.column("text")
         self.featurizer = Featurizer.open(prepared, priors=recipe.model.priors or recipe.sampling.replacement > 0)
         index = self.featurizer.prior
@@ -46,6 +47,8 @@ class SkeTrainingSet(WindowTable):
         item = self.row(index)
         item["prior"] = item["prior"].reshape(-1, 5)
         item["rows"] = item.pop("spans").reshape(-1, 5).tolist()
+        if self.chances is not None and len(chance := self.chances[self.place(index)]):
+            item["rows"] = drawn(item["rows"], chance, self.recipe.data.soft_weight, random)
         if item["rows"] and random.random() < self.recipe.sampling.replacement:
             item = self._replaced(str(self._texts[self.place(index)]), item, random) or item
         return item

@@ -6,14 +6,18 @@ are encoded, since features need the whole vocabulary and index.
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
-from itertools import islice
+from dataclasses import replace
+from functools import partial
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from ietool.core.contract import PrepareReport
 from ietool.core.intake import (
@@ -27,7 +31,8 @@ from ietool.core.intake import (
     scratch_folder,
 )
 from ietool.core.learnable import check_known, check_learnable
-from ietool.core.sources import Sources
+from ietool.core.soft import EVEN, SOFT_ROLE, with_chances, write_chances
+from ietool.core.sources import EXTRA, Sources
 from ietool.core.survey import oracle_table
 from ietool.files.lines import OnBad
 from ietool.files.records import first_told
@@ -36,8 +41,8 @@ from ietool.recipe import PretrainedSection
 from ietool.tasks.ske.data.example import Example
 from ietool.tasks.ske.data.reading import load_examples, read_examples
 from ietool.tasks.ske.data.schema import Schema, infer_schema, read_schema
-from ietool.tasks.ske.features.featurizer import SCHEMA, Features, Featurizer, unit_rows
-from ietool.tasks.ske.features.labelling import facts, label_rows
+from ietool.tasks.ske.features.featurizer import SCHEMA, Features, Featurizer, read_assets_schema, unit_rows
+from ietool.tasks.ske.features.labelling import Row, facts, label_rows, rows_of_facts
 from ietool.tasks.ske.features.prior import Fact, PriorBuilder
 from ietool.tasks.ske.prepare import survey as statistics
 from ietool.tasks.ske.prepare.oracle import MENDS, ORACLE_NOTE, Oracle, Perfect, Window
@@ -46,15 +51,24 @@ from ietool.tasks.ske.recipe import SkeRecipe
 from ietool.tasks.ske.writing import format_line
 from ietool.text.characters import fold
 from ietool.text.readers import write_reader
+from ietool.text.units import Units
 from ietool.text.windows import batches, windows
-from ietool.training.sets import RECORD
+from ietool.training.sets import CHANCE, RECORD
 from ietool.training.tables import write_table
 
 _BATCH_CHARACTERS = 8192
 """Texts are encoded in batches of about this size."""
 
-Encoded = tuple[Example, list[tuple[str, Features, Window]]]
-"""A text and its windows: text, features and label rows of each."""
+_CHANCES = "chances.jsonl"
+
+Rows = npt.NDArray[np.int32]
+Chances = npt.NDArray[np.float32]
+Soft = tuple[list[Row], list[float]]
+"""Label rows with their probabilities."""
+
+Encoded = tuple[Example, list[tuple[str, Features, Window, Soft | None]]]
+"""A text and its windows: text, features and label rows of each; where these are soft, those that are more likely than
+not, and all of them with their probabilities."""
 
 
 def kept(schema: Schema) -> Kept[Example]:
@@ -85,15 +99,19 @@ def prepare(
     schema = _find_schema(sources, skip_bad=rejects is not None)
     with (
         scratch_folder(folder) as scratch,
-        closing(Intake(folder, scratch, rejects, progress, kept(schema))) as intake,
+        closing(Intake(folder, scratch, rejects, progress, kept(schema), sources.left_out)) as intake,
         closing(PriorBuilder(scratch)) as builder,
     ):
         return _Preparation(recipe, sources, intake, builder, schema, perfect).run()
 
 
 def _find_schema(sources: Sources, *, skip_bad: bool) -> Schema:
+    like = None if sources.like is None else read_assets_schema(sources.like)
     if "schema" in sources.files:
-        return read_schema(sources.files["schema"])
+        schema = read_schema(sources.files["schema"])
+        return schema if like is None or set(schema.labels) != set(like.labels) else like
+    if like is not None:
+        return like
     # Bad records are reported when the file is read for good.
     ignore: OnBad | None = (lambda error, line: None) if skip_bad else None
     path = sources.files["train"]
@@ -116,14 +134,16 @@ class _Preparation:
         self.folder, self.progress, self.schema = intake.folder, intake.progress, schema
         self.labels = {label: i for i, label in enumerate(schema.labels)}
         self.splits = {
-            name: SplitStatistics(Oracle(schema.labels, schema.competition, perfect)) for name in ("train", "dev")
+            name: SplitStatistics(Oracle(schema.labels, schema.competition, perfect))
+            for name in ("train", *([EXTRA] if EXTRA in sources.files else ()), "dev")
         }
         self.overlap = Overlap()
 
     def run(self) -> PrepareReport:
         self.read_train()
         featurizer = Featurizer.open(self.folder, priors=True, compact=True)
-        write_table(lambda: self.train_rows(featurizer), _columns(), self.folder / "train", self.intake.scratch)
+        columns = _columns(soft=SOFT_ROLE in self.sources.files)
+        write_table(lambda: self.train_rows(featurizer), columns, self.folder / "train", self.intake.scratch)
         splits = self.splits
         train = splits["train"]
         train.cut = featurizer.reader.cut
@@ -144,9 +164,10 @@ class _Preparation:
         data = self.recipe.data
         report.notes = statistics.notes(splits, self.overlap, data.window)
         report.notes += check_learnable(oracles, "triples", MENDS, self.sources.files["train"])
+        report.notes += self.intake.extra_notes("texts")
         if "dev" not in self.sources.files:
             report.notes.append(held_out_note(splits["dev"].texts, "texts", data.held_out, data.held_out_seed))
-        if "schema" not in self.sources.files:
+        if "schema" not in self.sources.files and self.sources.like is None:
             report.notes.append(f"no schema was given: its {len(self.schema.relations)} relations are those of train")
         return report
 
@@ -161,6 +182,24 @@ class _Preparation:
             counts.dropped += example.dropped
             yield example
 
+    def extra(self) -> Iterator[Example]:
+        """The good records of the file of further ones, with probabilities where these stand beside it."""
+        if SOFT_ROLE not in self.sources.files:
+            yield from self.examples(EXTRA)
+            return
+        soft = self.sources.files[SOFT_ROLE]
+        pairs = with_chances(self.examples(EXTRA), soft, lambda e: e.text, lambda e: len(e.triples))
+        for example, chances in pairs:
+            yield replace(example, chances=chances)
+
+    def further(self) -> Iterator[Example]:
+        """The same that were kept, from disk."""
+        chances = self.intake.scratch / _CHANCES
+        if chances.is_file():
+            with chances.open(encoding="utf-8") as lines:
+                for example, line in zip(self.intake.further(), lines, strict=True):
+                    yield replace(example, chances=tuple(json.loads(line)))
+
     def read_train(self) -> None:
         """Keep train, hold out dev where there is none, and write all that features need."""
         recipe, folder, data = self.recipe, self.folder, self.recipe.data
@@ -171,34 +210,50 @@ class _Preparation:
             self.builder.add(set(facts(example.triples, self.labels)))
         if hold and not self.intake.held:
             raise nothing_held_out(self.sources.files["train"])
+        if EXTRA in self.sources.files:
+            dev = None if hold else partial(load_examples, self.sources.files["dev"], self.schema)
+            with (self.intake.scratch / _CHANCES).open("w", encoding="utf-8") as out:
+                for example in self.intake.extra(self.extra(), self.splits[EXTRA], dev):
+                    out.write(write_chances(example.chances))
+                    characters.update(fold(example.text))
+                    self.builder.add(set(facts(_sure(example).triples, self.labels)))
         self.builder.write(folder)
         write_reader(folder, recipe.model.encoder, characters)
         (folder / SCHEMA).write_text(self.schema.to_json(), encoding="utf-8")
 
     def train_rows(self, featurizer: Featurizer) -> Iterator[dict[str, Any]]:
         """The rows of the training table, one a window."""
-        counts, total, record = self.splits["train"], self.intake.rows, 0
+        train, total, record = self.splits["train"], self.intake.rows + self.intake.extra_rows, 0
         seen: set[int] = set()
-        for batch in batches(self.intake.again(), _BATCH_CHARACTERS):
+        whole = ((train, batch) for batch in batches(self.intake.again(), _BATCH_CHARACTERS))
+        extra = ((self.splits[EXTRA], batch) for batch in batches(self.further(), _BATCH_CHARACTERS))
+        for counts, batch in chain(whole, extra):
             for _, cut_out in self.encode(featurizer, batch, counts):
-                for text, features, window in cut_out:
+                for text, features, window, soft in cut_out:
                     units = features.units
                     seen.update(units.ids.tolist())
-                    rows, _ = unit_rows(units, np.array(window.rows, np.int32))
+                    rows, chance = self.taught(units, window, soft)
                     yield {
                         RECORD: record, "text": text, "length": len(units), "start": window.start,
                         "ids": units.ids, "words": units.words, "tags": units.tags,
                         "starts": units.starts, "ends": units.ends,
-                        "spans": rows.reshape(-1), "prior": features.prior.reshape(-1),
+                        "spans": rows.reshape(-1), "prior": features.prior.reshape(-1), CHANCE: chance,
                     }  # fmt: skip
                 record += 1
             if total >= EVERY:
-                self.progress("features", counts.texts, total)
+                self.progress("features", record, total)
         if isinstance(self.recipe.model.encoder, PretrainedSection):
             from ietool.text.tokens import TokenReader, write_kept_tokens
 
             assert isinstance(featurizer.reader, TokenReader)
             write_kept_tokens(self.folder, featurizer.reader, seen)
+
+    def taught(self, units: Units, window: Window, soft: Soft | None) -> tuple[Rows, Chances]:
+        """The rows that a window teaches, in units, and their probabilities; none of these where all are 1."""
+        if soft is None:
+            return unit_rows(units, np.array(window.rows, np.int32))[0], np.zeros(0, np.float32)
+        rows, able = unit_rows(units, np.array(soft[0], np.int32))
+        return rows, np.array(soft[1], np.float32)[able]
 
     def read_dev(self, featurizer: Featurizer) -> None:
         """Validate and keep dev as it is, and count what it shares with train."""
@@ -227,26 +282,51 @@ class _Preparation:
         owns: list[set[Fact]] = [set(s) for s, cut in zip(stated, cuts, strict=True) for _ in cut]
         features = iter(zip(texts, featurizer.encode_all(texts, owns), strict=True))
         encoded: list[Encoded] = []
-        for example, cut, own in zip(batch, cuts, stated, strict=True):
-            cut_out = []
+        for whole, cut, own in zip(batch, cuts, stated, strict=True):
+            cut_out: list[tuple[str, Features, Window, Soft | None]] = []
+            example = _sure(whole)
+            hard = own if example is whole else facts(example.triples, self.labels)
             for (start, _), (text, found) in zip(cut, islice(features, len(cut)), strict=True):
-                rows = label_rows(own, text, first_only=data.occurrences == "first")
+                rows = label_rows(hard, text, first_only=data.occurrences == "first")
                 _, kept = unit_rows(found.units, np.array(rows, np.int32))
                 # What no units can express is lost; the oracle counts it.
                 told, split = (
                     [row for row, ok in zip(rows, kept, strict=True) if ok == good] for good in (True, False)
                 )
-                cut_out.append((text, found, Window(start, told, split)))
+                soft = None if example is whole else self.soft(whole, own, text)
+                cut_out.append((text, found, Window(start, told, split), soft))
             encoded.append((example, cut_out))
-            counts.add(example, [found for _, found, _ in cut_out], featurizer.reader.unknown)
-        counts.oracle.add([(e, [window for _, _, window in cut_out]) for e, cut_out in encoded])
+            counts.add(example, [found for _, found, _, _ in cut_out], featurizer.reader.unknown)
+        counts.oracle.add([(e, [window for _, _, window, _ in cut_out]) for e, cut_out in encoded])
         return encoded
 
+    def soft(self, example: Example, own: list[Fact], text: str) -> Soft:
+        """The label rows of a window of soft labels; a fact is as probable as the likeliest triple that states it."""
+        chance: dict[Fact, float] = {}
+        for triple, p in zip(example.triples, example.chances, strict=True):
+            for fact in facts([triple], self.labels):
+                chance[fact] = max(p, chance.get(fact, 0.0))
+        rows = rows_of_facts(own, text, first_only=self.recipe.data.occurrences == "first")
+        return list(rows), [chance[fact] for fact in rows.values()]
 
-def _columns() -> Any:
+
+def _sure(example: Example) -> Example:
+    """An example with those of its triples that are more likely than not; itself where they are not soft."""
+    if not example.chances:
+        return example
+    return replace(
+        example,
+        triples=tuple(t for t, p in zip(example.triples, example.chances, strict=True) if p >= EVEN),
+        types=(),
+        chances=(),
+    )
+
+
+def _columns(*, soft: bool = False) -> Any:
     from datasets import Features as Columns
     from datasets import Sequence, Value
 
     numbers = dict.fromkeys(("ids", "words", "starts", "ends", "spans", "prior"), "int32") | {"tags": "uint8"}
+    floats = {CHANCE: Sequence(Value("float32"))} if soft else {}
     columns = {RECORD: Value("int32"), "text": Value("string"), "length": Value("int32"), "start": Value("int32")}
-    return Columns({**columns, **{name: Sequence(Value(kind)) for name, kind in numbers.items()}})
+    return Columns({**columns, **{name: Sequence(Value(kind)) for name, kind in numbers.items()}, **floats})

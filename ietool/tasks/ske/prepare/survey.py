@@ -129,9 +129,9 @@ def notes(splits: Mapping[str, SplitStatistics], overlap: Overlap, window: int) 
     found = []
     for name, s in splits.items():
         if s.duplicates:
-            what = "the first copy of each is used" if name == "train" else "each stays, as in the file"
+            what = "each stays, as in the file" if name == "dev" else "the first copy of each is used"
             other = f"; {s.conflicting:,} have other triples than the first" if s.conflicting else ""
-            if other and name == "train":
+            if other and name != "dev":
                 other += ", which are left out"
             found.append(f"{name}: {s.duplicates:,} records repeat a text, {what}{other}")
         if s.windowed:

@@ -51,28 +51,13 @@ def read_for_scoring(path: str | Path, metric: str) -> ScoringFile:
     strings = metric == "ske2019"
     for file, number, line in read_lines(path):
         record = parse_json(line, file, number)
-        text, spo_list = record.get("text"), record.get("spo_list")
-        if not isinstance(text, str):
-            what = not_a(record, "text", "a string")
-            raise UserError(what, file=file, line=number, field="text", mend=_FORMAT)
-        if not isinstance(spo_list, list):
-            what = not_a(record, "spo_list", "a list")
-            raise UserError(what, file=file, line=number, field="spo_list", mend=_FORMAT)
+        text, spo_list = text_and_triples(record, file, number)
         found = []
         for index, spo in enumerate(spo_list):
-            try:
-                subject, predicate, value = spo["subject"], spo["predicate"], spo["object"]
-                if strings:
-                    valid = type(value) is str
-                    pairs: tuple[tuple[str, str], ...] = ((VALUE, value),)
-                else:
-                    valid = VALUE in value and all(type(filler) is str for filler in value.values())
-                    pairs = tuple(value.items()) if len(value) == 1 else order_slots(value.items())
-            except (KeyError, TypeError, AttributeError):
-                valid = False
-            if not valid or type(subject) is not str or type(predicate) is not str:
-                raise _complain(spo, metric, f"spo_list[{index}]", file, number)
-            found.append(Triple(subject, predicate, pairs))
+            triple = triple_of(spo, strings)
+            if triple is None:
+                raise complain(spo, metric, f"spo_list[{index}]", file, number)
+            found.append(triple)
         # The last line wins: taken out first, so that the order of texts is that of the lines that count.
         triples.pop(text, None)
         triples[text] = tuple(found)
@@ -80,7 +65,35 @@ def read_for_scoring(path: str | Path, metric: str) -> ScoringFile:
     return ScoringFile(triples, records)
 
 
-def _complain(spo: Any, metric: str, at: str, file: str, line: int) -> UserError:
+def text_and_triples(record: Mapping[str, Any], file: str, line: int) -> tuple[str, list[Any]]:
+    """The text of a record and its ``spo_list``, not looked into. Raises UserError where one of them is none."""
+    text, spo_list = record.get("text"), record.get("spo_list")
+    if not isinstance(text, str):
+        raise UserError(not_a(record, "text", "a string"), file=file, line=line, field="text", mend=_FORMAT)
+    if not isinstance(spo_list, list):
+        raise UserError(not_a(record, "spo_list", "a list"), file=file, line=line, field="spo_list", mend=_FORMAT)
+    return text, spo_list
+
+
+def triple_of(spo: Any, strings: bool) -> Triple | None:
+    """A triple of a record, with an object that is a string or, unless ``strings``, has slots; None where it is not of
+    that form, see :func:`complain`."""
+    try:
+        subject, predicate, value = spo["subject"], spo["predicate"], spo["object"]
+        if strings:
+            valid = type(value) is str
+            pairs: tuple[tuple[str, str], ...] = ((VALUE, value),)
+        else:
+            valid = VALUE in value and all(type(filler) is str for filler in value.values())
+            pairs = tuple(value.items()) if len(value) == 1 else order_slots(value.items())
+    except (KeyError, TypeError, AttributeError):
+        return None
+    if not valid or type(subject) is not str or type(predicate) is not str:
+        return None
+    return Triple(subject, predicate, pairs)
+
+
+def complain(spo: Any, metric: str, at: str, file: str, line: int) -> UserError:
     """What is wrong with a triple that is not of the metric's form."""
 
     def error(field: str, message: str, mend: str = _FORMAT) -> UserError:

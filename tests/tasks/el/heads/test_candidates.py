@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 import torch
 
-from ietool.core.candidates import Candidates, Floor, merged, read_candidates, union, write_candidates
+from ietool.core.candidate_files import read_candidates, write_candidates
+from ietool.core.candidates import Candidates, Floor, merged, union
 from ietool.core.predicting import Predictor
 from ietool.errors import UserError
 from ietool.tasks.el import ElTask

@@ -47,7 +47,7 @@ def test_an_old_run_is_of_the_head_that_its_configuration_tells(run: Path) -> No
     assert len(list(predictor.predict(examples(5)))) == 5 and predictor.highest_probability > 0.1
 
 
-NEWER = {"training": {"bucket": 0, "compile": False, "tf32": True}}
+NEWER = {"data": {"soft_weight": 1.0}, "training": {"bucket": 0, "compile": False, "tf32": True}}
 """Keys that there were not, with what they mean where a recipe lacks them."""
 
 

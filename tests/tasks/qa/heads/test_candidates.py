@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 import torch
 
-from ietool.core.candidates import PRODUCT, Candidates, Floor, merged, read_candidates, union, write_candidates
+from ietool.core.candidate_files import read_candidates, write_candidates
+from ietool.core.candidates import PRODUCT, Candidates, Floor, merged, union
 from ietool.core.pools import finished
 from ietool.core.predicting import Predictor
 from ietool.tasks.qa import QaTask
@@ -81,7 +82,9 @@ def as_once(reader: Any, question: Question, decode: Any, *, labels: bool) -> An
                 if read.labels is not None:
                     shares += read.labels[0].numpy() * max((value for *_, value in found), default=0.0)
         spans.setdefault(passage, []).extend(found)
-    candidates = vote([p.text for p in question.passages], spans, voting=decode.voting)[: max(SPANS, decode.nbest)]
+    candidates = vote([p.text for p in question.passages], spans, voting=decode.voting, rule=decode.vote)[
+        : max(SPANS, decode.nbest)
+    ]
     label = LABELS[int(shares.argmax())] if labels and question.kind == "YES_NO" else ""
     return Answered(
         question.question_id, question.text, tuple(candidates), submitted(candidates, decode), form=question.form,

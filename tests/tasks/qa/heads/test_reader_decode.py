@@ -31,7 +31,7 @@ from ietool.text.segmentation import TAGS
 from tests.tasks.qa.made import predictor_of
 
 LETTERS = "始末青砖巷林满写了书在云州何舟雨水山，。"
-SMALL = ("data.window=32", "data.overlap=16", "decode.longest=8", "decode.batch_size=3")
+SMALL = ("data.window=32", "data.overlap=16", "decode.longest=8", "decode.batch_size=3", "decode.vote=squares")
 
 
 def encoder() -> TextEncoder:
@@ -135,8 +135,8 @@ SCORED = st.lists(st.tuples(st.integers(0, 7), st.integers(1, 4), st.floats(0.01
 PROPOSED = st.lists(st.tuples(st.text("ab A青", min_size=1, max_size=8), SCORED), min_size=1, max_size=5)
 
 
-@given(PROPOSED, st.booleans())
-def test_votes_are_counted_by_string(proposed: list[tuple[str, list[tuple[int, int, float]]]], voting: bool) -> None:
+@given(PROPOSED, st.sampled_from(["", "squares", "sum"]))
+def test_votes_are_counted_by_string(proposed: list[tuple[str, list[tuple[int, int, float]]]], rule: str) -> None:
     texts = [text for text, _ in proposed]
     spans = {
         number: [(a, min(a + size, len(text)), v) for a, size, v in found if a < len(text)]
@@ -152,8 +152,9 @@ def test_votes_are_counted_by_string(proposed: list[tuple[str, list[tuple[int, i
     expected = {}
     for key, passages in best.items():
         values = list(passages.values())
-        expected[key] = sum(v**2 for v in values) / (sum(values) + 1) if voting else max(values)
-    candidates = vote(texts, spans, voting=voting)
+        squares = sum(v**2 for v in values) / (sum(values) + 1)
+        expected[key] = {"squares": squares, "sum": sum(values), "": max(values)}[rule]
+    candidates = vote(texts, spans, voting=bool(rule), rule=rule)
     assert {fold(c.answer).strip(): c.score for c in candidates} == pytest.approx(expected)
     assert [c.score for c in candidates] == sorted((c.score for c in candidates), reverse=True)
     for c in candidates:
@@ -168,6 +169,25 @@ def test_two_middling_votes_beat_a_surer_single_one() -> None:
     assert voted[0].score == pytest.approx(0.72 / 2.2) and voted[1].score == pytest.approx(0.49 / 1.7)
     assert [c.answer for c in surest] == ["云州", "青砖巷"]
     assert vote(texts, {}) == []
+
+
+def test_a_weak_vote_helps_as_a_sum_and_hurts_by_squares() -> None:
+    texts, alone = ["青砖巷", "云州", "青砖巷"], {0: [(0, 3, 0.30)], 1: [(0, 2, 0.299)]}
+    both = alone | {2: [(0, 3, 0.05)]}
+    for spans, rule, best in (
+        (alone, "squares", "青砖巷"), (both, "squares", "云州"), (alone, "sum", "青砖巷"), (both, "sum", "青砖巷")
+    ):  # fmt: skip
+        assert vote(texts, spans, rule=rule)[0].answer == best
+
+
+@given(PROPOSED)
+def test_a_single_passage_is_answered_alike_by_every_rule(
+    proposed: list[tuple[str, list[tuple[int, int, float]]]],
+) -> None:
+    text, found = proposed[0]
+    spans = {0: [(a, min(a + size, len(text)), v) for a, size, v in found if a < len(text)]}
+    by = [[c.answer for c in vote([text], spans, voting=bool(rule), rule=rule)] for rule in ("", "squares", "sum")]
+    assert by[0] == by[1] == by[2]
 
 
 # -- windows

@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 from torch import nn
 
 from ietool import paths
-from ietool.core.candidates import Candidates, Floor, merged, read_candidates, union, write_candidates
+from ietool.core.candidate_files import read_candidates, write_candidates
+from ietool.core.candidates import Candidates, Floor, merged, union
 from ietool.tasks.ske import SkeTask
 from ietool.tasks.ske.data.example import Example
 from ietool.tasks.ske.heads.reader import MOST
@@ -107,7 +108,7 @@ def inputs() -> list[Example]:
 def numbers_of(predictor: Opened) -> list[str]:
     """The thresholds that there are."""
     fields = type(predictor.settings).model_fields
-    return [name for name in fields if name not in ("rules", "apply_rules", "batch_size")]
+    return [name for name in fields if name not in ("by_label", "rules", "apply_rules", "batch_size")]
 
 
 def thresholds(predictor: Opened) -> Iterator[dict[str, float]]:
@@ -132,8 +133,8 @@ def test_candidates_of_a_low_floor_decode_to_what_thresholds_find(predictor: Ope
 def test_what_thresholds_propose_is_all_chosen(predictor: Opened, inputs: list[Example]) -> None:
     decoder: Any = predictor.decoder
     for found, _ in predictor.decided(inputs):
-        kept, probability = decoder.chosen(found.parts, predictor.settings)
-        assert kept.tolist() == list(range(len(found)))
+        kept, probability = decoder.chosen(found, predictor.settings)
+        assert kept.shape == (len(found),) and kept.all()
         assert decoder.layout.probability(found.parts) == pytest.approx(probability, abs=1e-6)
 
 

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, PositiveInt
 
-from ietool.recipe import CharactersSection, Share, encoder_kind, head_kind
+from ietool.recipe import CharactersSection, Share, Tuned, encoder_kind, head_kind
 from ietool.tasks.el.recipe import DataSection, DecodeSection, ElRecipe, HeadSection, ModelSection, SamplingSection
 
 
@@ -57,7 +57,9 @@ class JointSamplingSection(SamplingSection):
 class JointDecodeSection(DecodeSection):
     """From probabilities to linked mentions."""
 
-    mention: Share = Field(0.3, description="of a mention (spans), or of its start and its end (pointers)")
+    mention: Annotated[Share, Tuned()] = Field(
+        0.3, description="of a mention (spans), or of its start and its end (pointers)"
+    )
 
 
 class JointRecipe(ElRecipe):

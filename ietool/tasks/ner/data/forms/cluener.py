@@ -44,15 +44,20 @@ def parse_record(line: str, file: str, number: int, *, labels: bool = True) -> E
         raise fail("label", "is missing", "is this a test file? training needs gold entities")
     entities = read_label(record["label"], file, number)
     for entity, name in entities.items():
-        at = f"label.{entity.type}.{name}"
-        where = f"[{entity.start}, {entity.end - 1}]"
-        if entity.end > len(text):
-            what = f"the span {where} lies outside the text, which has {len(text)} characters"
-            raise fail(at, what, _place_of(name, text, entity))
-        if text[entity.start : entity.end] != name:
-            what = f"the span {where} holds {text[entity.start : entity.end]!r}"
-            raise fail(at, what, _place_of(name, text, entity))
+        check_span(entity, name, text, file, number)
     return Example(text, tuple(sorted(entities)), CLUENER, identity, file=file, line=number)
+
+
+def check_span(entity: Entity, name: str, text: str, file: str, number: int) -> None:
+    """Raise UserError unless the span of an entity holds its name."""
+    there = text[entity.start : entity.end]
+    if there == name and entity.end <= len(text):
+        return
+    where, at = f"[{entity.start}, {entity.end - 1}]", f"label.{entity.type}.{name}"
+    what = f"the span {where} holds {there!r}"
+    if entity.end > len(text):
+        what = f"the span {where} lies outside the text, which has {len(text)} characters"
+    raise UserError(what, file=file, line=number, field=at, mend=_place_of(name, text, entity))
 
 
 def _place_of(name: str, text: str, entity: Entity) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from ietool.core.candidates import PRODUCT, Candidates, Floor, Layout, strongest
 from ietool.tasks.ner.features.featurizer import Labels
 from ietool.tasks.ner.heads.crf.recipe import CRFRecipe
 from ietool.tasks.ner.heads.crf.tagset import TagSet
-from ietool.tasks.ner.heads.decoder import NerDecoder
+from ietool.tasks.ner.heads.decoder import NerDecoder, least_threshold
 from ietool.tasks.ner.heads.merging import Found, best_apart
 
 Floats = npt.NDArray[np.float64]
@@ -122,17 +123,29 @@ class CRFDecoder(NerDecoder):
     flat = True
 
     def floor(self, decode: Any) -> Floor:
-        return Floor(parts={PRODUCT: decode.threshold, "path": 0.0})
+        return Floor(parts={PRODUCT: least_threshold(decode), "path": 0.0})
 
     def chosen(self, found: Candidates, decode: Any) -> list[Found]:
-        probability, path = found.parts.T
+        probability = found.parts[:, 0]
         rows = [(*row, p) for row, p in zip(found.rows.tolist(), probability.tolist(), strict=True)]
         if found.models > 1:
-            return best_apart(rows, decode.threshold or EVEN)
-        kept = ((path > 0) & (probability >= np.float32(decode.threshold))).tolist()
+            least = np.broadcast_to(self.least(found.rows, decode), len(rows)).tolist()
+            return best_apart(rows, [value or EVEN for value in least])
+        kept = self._kept(found, decode).tolist()
         return [row for row, is_kept in zip(rows, kept, strict=True) if is_kept]
+
+    def choice(self, found: Candidates, decode: Any) -> tuple[npt.NDArray[np.bool_], Hashable]:
+        kept = self._kept(found, decode)[:, None]
+        if found.models > 1:  # what goes together depends on the threshold itself
+            return kept[:, :0], (decode.threshold, *sorted(decode.by_label.items()))
+        return kept, None
+
+    def _kept(self, found: Candidates, decode: Any) -> npt.NDArray[np.bool_]:
+        probability, path = found.parts.T
+        kept: npt.NDArray[np.bool_] = (path > 0) & (probability >= np.float32(self.least(found.rows, decode)))
+        return kept
 
 
 def open_decoder(recipe: CRFRecipe, assets: Path) -> CRFDecoder:
     """A decoder with the types that a run folder or prepared folder carries."""
-    return CRFDecoder(Labels.load(assets).types)
+    return CRFDecoder(Labels.load(assets).types, recipe.decode.by_label)

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
-from ietool.recipe import Share, head_kind
+from ietool.recipe import Share, Tuned, head_kind
 from ietool.tasks.ner.recipe import DecodeSection, HeadSection, ModelSection, NerRecipe
 
 
@@ -33,7 +33,7 @@ class CRFModelSection(ModelSection):
 class CRFDecodeSection(DecodeSection):
     """The best path decides."""
 
-    threshold: Annotated[Share, BeforeValidator(_best_path)] = Field(
+    threshold: Annotated[Share, BeforeValidator(_best_path), Tuned(main=True)] = Field(
         0.0, description="least probability of an entity of the best path"
     )
 

@@ -19,6 +19,8 @@ from ietool.training.batches import pad
 class CRFTrainingSet(NerTrainingSet):
     """Windows with tags."""
 
+    flat = True
+
     def __init__(self, recipe: CRFRecipe, prepared: Path, *, rows: Sequence[int] | None = None) -> None:
         super().__init__(recipe, prepared, rows)
         self._tags = TagSet(len(Labels.load(prepared).types), recipe.model.head.tags)

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, PositiveInt
 
-from ietool.recipe import Share, head_kind
+from ietool.recipe import Share, Tuned, head_kind
 from ietool.tasks.ner.recipe import DecodeSection, HeadSection, ModelSection, NerRecipe
 
 
@@ -30,7 +30,7 @@ class PointerModelSection(ModelSection):
 class PointerDecodeSection(DecodeSection):
     """Every span decides for itself."""
 
-    threshold: Annotated[Share, BeforeValidator(_even_odds)] = Field(
+    threshold: Annotated[Share, BeforeValidator(_even_odds), Tuned(main=True)] = Field(
         0.5, description="what the probability of an entity must exceed"
     )
 

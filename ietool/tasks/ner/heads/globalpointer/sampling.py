@@ -18,6 +18,8 @@ from ietool.training.batches import columns
 class PointerTrainingSet(NerTrainingSet):
     """Windows with spans."""
 
+    flat = False
+
     def __init__(self, recipe: PointerRecipe, prepared: Path, *, rows: Sequence[int] | None = None) -> None:
         super().__init__(recipe, prepared, rows)
         self._types = len(Labels.load(prepared).types)

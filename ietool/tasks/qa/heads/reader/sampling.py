@@ -12,20 +12,41 @@ import torch
 
 from ietool.tasks.qa.features.cooccurrence import COOCCURRENCE
 from ietool.tasks.qa.features.featurizer import Features
+from ietool.tasks.qa.heads.mined import first_mined
 from ietool.tasks.qa.heads.reader.recipe import ReaderRecipe
 from ietool.tasks.qa.heads.reader.rows import COLUMNS
 from ietool.training.batches import LONGEST, Width, columns, known_targets, pad
-from ietool.training.sets import WindowTable
+from ietool.training.sets import RECORD, WindowTable
 
 
 class QaTrainingSet(WindowTable):
-    """The pairs of question and passage, memory-mapped; windows are drawn by (seed, epoch, index) alone."""
+    """The pairs of question and passage, memory-mapped; windows are drawn by (seed, epoch, index) alone.
+
+    Behind the questions' own passages an epoch has for each question one of those that were mined for it.
+    """
 
     def __init__(self, recipe: ReaderRecipe, prepared: Path, *, rows: Sequence[int] | None = None) -> None:
         super().__init__(prepared, tuple(COLUMNS), rows, bucket=recipe.training.bucket)
         self.recipe = recipe
-        self.lengths = np.minimum(self.lengths, recipe.data.window)  # type: ignore[assignment]
+        lengths = np.minimum(self.lengths, recipe.data.window)
+        places = np.arange(len(lengths)) if self._at is None else self._at
+        first = first_mined(prepared)
+        self._own = len(places) if first is None else int(np.searchsorted(places, first))
+        # The passages that were mined for a question stand one behind the other.
+        records = self.table.column(RECORD).to_numpy()[places[self._own :]]
+        _, begin, self._counts = np.unique(records, return_index=True, return_counts=True)
+        self._begin = begin + self._own
+        mean = [lengths[a : a + n].mean() for a, n in zip(self._begin, self._counts, strict=True)]
+        self.lengths = np.append(lengths[: self._own], np.rint(mean).astype(lengths.dtype))  # type: ignore[assignment]
         self._labels = self.table.column("label").to_numpy()
+
+    def place(self, index: int) -> int:
+        """As in :class:`WindowTable`; of the passages that were mined for a question the one that the epoch has."""
+        if index >= self._own:
+            number = index - self._own
+            dice = Random(f"{self.recipe.training.seed}/{self.epoch}/{index}/mined")
+            index = int(self._begin[number]) + dice.randrange(int(self._counts[number]))
+        return super().place(index)
 
     def __getitem__(self, index: int) -> dict[str, Any]:
         random = Random(f"{self.recipe.training.seed}/{self.epoch}/{index}")

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ietool.core.candidates import PRODUCT, Floor, Layout, Parts
-from ietool.tasks.ske.heads.decoder import ROWS, SkeDecoder
+from ietool.tasks.ske.heads.decoder import ROWS, SkeDecoder, least_triple
 from ietool.tasks.ske.heads.gplinker.oracle import perfect_links
 
 PARTS = ("subject", "object", "head", "tail")
@@ -24,12 +24,12 @@ class LinkDecoder(SkeDecoder):
 
     def floor(self, decode: Any) -> Floor:
         entity, link = decode.entity, decode.link
-        return Floor(parts={"subject": entity, "object": entity, "head": link, "tail": link, PRODUCT: decode.triple})
+        return Floor(
+            parts={"subject": entity, "object": entity, "head": link, "tail": link, PRODUCT: least_triple(decode)}
+        )
 
-    def chosen(self, parts: Parts, decode: Any) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
+    def able(self, parts: Parts, decode: Any) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.float64]]:
         subject, object_, head, tail = parts.T
         entity, link = np.float32(decode.entity), np.float32(decode.link)
         able = (subject > entity) & (object_ > entity) & (head > link) & (tail > link)
-        probability = subject.astype(np.float64) * object_ * head * tail
-        kept = np.flatnonzero(able & (probability >= decode.triple))
-        return kept, probability[kept]
+        return able, subject.astype(np.float64) * object_ * head * tail

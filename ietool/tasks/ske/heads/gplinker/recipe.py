@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, PositiveInt
 
-from ietool.recipe import Share, head_kind
+from ietool.recipe import Share, Tuned, head_kind
 from ietool.tasks.ske.recipe import DecodeSection, HeadSection, ModelSection, SkeRecipe
 
 
@@ -26,8 +26,8 @@ class LinkModelSection(ModelSection):
 class LinkDecodeSection(DecodeSection):
     """A triple is two spans, and links of their first and of their last positions."""
 
-    entity: Share = Field(0.5, description="a span as subject or object")
-    link: Share = Field(0.5, description="first to first and last to last position, per label")
+    entity: Annotated[Share, Tuned()] = Field(0.5, description="a span as subject or object")
+    link: Annotated[Share, Tuned()] = Field(0.5, description="first to first and last to last position, per label")
 
 
 class LinkRecipe(SkeRecipe):

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ietool.core.candidates import PRODUCT, Floor, Layout, Parts
-from ietool.tasks.ske.heads.decoder import ROWS, SkeDecoder
+from ietool.tasks.ske.heads.decoder import ROWS, SkeDecoder, least_triple
 from ietool.tasks.ske.heads.stages.oracle import perfect_rows
 
 LAYOUT = Layout(
@@ -29,15 +29,13 @@ class StageDecoder(SkeDecoder):
     def floor(self, decode: Any) -> Floor:
         names = ("subject_start", "subject_end", "object_start", "object_end")
         return Floor(
-            parts={name: getattr(decode, name) for name in names} | {PRODUCT: decode.triple},
+            parts={name: getattr(decode, name) for name in names} | {PRODUCT: least_triple(decode)},
             ceilings={"subject_nearer": decode.subject_end, "object_nearer": decode.object_end},
         )
 
-    def chosen(self, parts: Parts, decode: Any) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
+    def able(self, parts: Parts, decode: Any) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.float64]]:
         s0, s1, s_nearer, o0, o1, o_nearer = parts.T
         subject_end, object_end = np.float32(decode.subject_end), np.float32(decode.object_end)
         able = (s0 > np.float32(decode.subject_start)) & (s1 > subject_end) & (s_nearer <= subject_end)
         able &= (o0 > np.float32(decode.object_start)) & (o1 > object_end) & (o_nearer <= object_end)
-        probability = (s0 * s1).astype(np.float64) * (o0 * o1)
-        kept = np.flatnonzero(able & (probability >= decode.triple))
-        return kept, probability[kept]
+        return able, (s0 * s1).astype(np.float64) * (o0 * o1)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from pydantic import Field, PositiveInt
 
-from ietool.recipe import Share
+from ietool.recipe import Share, Tuned
 from ietool.tasks.ske.recipe import DecodeSection, SamplingSection, SkeRecipe
 
 
@@ -20,10 +22,10 @@ class StageSamplingSection(SamplingSection):
 class StageDecodeSection(DecodeSection):
     """Each start above its threshold takes the nearest end above that of ends."""
 
-    subject_start: Share = 0.5
-    subject_end: Share = 0.4
-    object_start: Share = 0.5
-    object_end: Share = 0.4
+    subject_start: Annotated[Share, Tuned()] = 0.5
+    subject_end: Annotated[Share, Tuned()] = 0.4
+    object_start: Annotated[Share, Tuned()] = 0.5
+    object_end: Annotated[Share, Tuned()] = 0.4
 
 
 class StageRecipe(SkeRecipe):

@@ -1,0 +1,278 @@
+"""From a group of folds to a review, and from a review to a new training file."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ietool.contest.clean.gold_scores import joined, score_gold
+from ietool.contest.clean.review import ReviewRow, ReviewWriter, mark_of, read_review, scores_of
+from ietool.contest.clean.suggest import Limits, Suggestion, suggestions
+from ietool.contest.group import OOF, GroupEntry, open_group, read_assignment, resume_group
+from ietool.core.candidate_files import read_candidates
+from ietool.core.candidates import Candidates
+from ietool.core.contract import Task
+from ietool.core.intake import GROUPS
+from ietool.core.labelled import Edits, Labels
+from ietool.errors import UserError
+from ietool.files.outputs import atomic_text, check_folder
+from ietool.files.plain_json import dump_json
+from ietool.progress import Progress, no_progress
+from ietool.recipe import Recipe
+from ietool.recipe_io import load_recipe
+from ietool.registry import get_task
+from ietool.runs.entry import RECIPE_FILE
+from ietool.workflow.scores import open_scores
+
+REVIEW, PROVENANCE, ABOUT, GOLD = "review.tsv", "provenance.jsonl", "clean.json", "gold"
+_EVERY = 64
+
+
+@dataclass(frozen=True)
+class Reviewed:
+    """What came of a group.
+
+    Attributes:
+        review: the file.
+        records: looked at.
+        items: of their gold.
+        kinds: kind → (suggestions, ticked ones).
+    """
+
+    review: Path
+    records: int
+    items: int
+    kinds: dict[str, tuple[int, int]]
+
+
+@dataclass(frozen=True)
+class Cleaned:
+    """What came of a review.
+
+    Attributes:
+        train: the new training file.
+        provenance: a line a change.
+        changes: ``added``, ``dropped`` and ``replaced`` items.
+        texts: that were changed.
+        files: the others that the group was prepared from, by role.
+    """
+
+    train: Path
+    provenance: Path
+    changes: dict[str, int]
+    texts: int
+    files: dict[str, Path] = field(default_factory=dict)
+
+
+class _Source:
+    """A finished group of folds: what all of train is, and what was said of it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.entry: GroupEntry = open_group(folder)
+        info = self.entry.info
+        if info.folds < 2:
+            mend = "train folds: ietool train --folds 4 …"
+            raise UserError("is a group of seeds: each model has seen all of train", file=folder, mend=mend)
+        if info.state != "finished":
+            raise UserError("is not finished", file=folder, mend=f"go on with it by {resume_group(folder)}")
+        self.folder = folder
+        self.recipe: Recipe = load_recipe(str(folder / RECIPE_FILE))
+        self.task: Task[Any] = get_task(info.task)
+        self.prepared = Path(info.prepared)
+        self.train = self.prepared / "train.jsonl"
+        if not self.train.is_file():
+            mend = f"prepare the same files again: ietool prepare --recipe {folder / RECIPE_FILE} --train {self.file}"
+            raise UserError("the prepared data of the group is gone", file=self.prepared, mend=mend)
+        labels = self.task.labels(self.recipe, self.prepared)
+        if not isinstance(labels, Labels):
+            message = f"is of the task {info.task}, whose gold is not changed item by item"
+            raise UserError(message, file=folder, mend="clean works for recipes of ske, ner and el")
+        self.labels: Labels[Any, Any] = labels
+
+    @property
+    def file(self) -> Path:
+        """The training file that the group was prepared from."""
+        return Path(self.entry.info.files["train"])
+
+    def records(self, rows: Sequence[int] | None = None) -> Iterator[Any]:
+        """All of train, or the records of some row numbers."""
+        return iter(self.task.kept(self.prepared).read(self.train, rows))
+
+
+def review(
+    group: Path, output: Path, limits: Limits | None = None, *, device: str = "auto", progress: Progress = no_progress
+) -> Reviewed:
+    """Write the review of a group's training file.
+
+    Args:
+        output: the folder of the review; made if it is not there.
+
+    Raises:
+        UserError: it is no finished group of folds, its scores are those of something else, or the task has no labels
+            that are looked at one by one.
+    """
+    limits = limits or Limits()
+    source = _Source(group)
+    check_folder_of(output, source)
+    found = open_scores(group / OOF, recipe=source.recipe, source=source.train)
+    labels, task = source.labels, source.task
+    asked = _Members(source)
+    about = {"gold of": found.about["input"], "model": found.about["model"]}
+    output.mkdir(parents=True, exist_ok=True)
+    said = score_gold(output / GOLD, asked.runs, asked.folds, source.records, labels, about, device, progress)
+    every, ticked = Counter[str](), Counter[str]()
+    records = items = 0
+    with atomic_text(output / REVIEW) as out:
+        writer = ReviewWriter(out)
+        for records, (record, one, own_gold) in enumerate(zip(source.records(), found, said, strict=True), 1):
+            predictions = [d.decode(record, own, decode) for d, own, decode in asked.of(records - 1, one)]
+            items += len(labels.gold(record))
+            for suggestion in suggestions(records - 1, record, joined(one, own_gold), predictions, labels):
+                is_ticked = suggestion.is_ticked(limits)
+                every[suggestion.kind] += 1
+                ticked[suggestion.kind] += is_ticked
+                _write(writer, suggestion, record, labels, is_ticked=is_ticked)
+            if records % _EVERY == 0:
+                progress("compare", records, len(found))
+    progress("compare", records, records)
+    about = {"group": str(group.resolve()), "task": task.name, "model": found.about["model"], "limits": asdict(limits)}
+    with atomic_text(output / ABOUT) as out:
+        out.write(dump_json({**about, "input": found.about["input"]}, indent=1) + "\n")
+    return Reviewed(output / REVIEW, records, items, {kind: (n, ticked[kind]) for kind, n in every.most_common()})
+
+
+def check_folder_of(output: Path, source: _Source) -> None:
+    """Raise UserError where the output would lie in what is read."""
+    if output.is_file():
+        raise UserError("is a file, a folder is needed", file=output, mend="choose another --output")
+    if output.exists():
+        check_folder(output, [source.file, source.train])
+        check_folder(output, [source.folder / RECIPE_FILE])
+
+
+class _Members:
+    """What each member says of the records of its fold: for who finds what."""
+
+    def __init__(self, source: _Source) -> None:
+        info, folder = source.entry.info, source.folder
+        groups = np.load(source.prepared / GROUPS, allow_pickle=False)
+        self.folds: list[int] = read_assignment(folder, info, groups).tolist()
+        self.runs = [
+            [folder / name for name in info.members if info.fold_of(name) == fold] for fold in range(info.folds)
+        ]
+        self._members: list[list[tuple[Any, Any, Any]]] = []
+        for own in self.runs:
+            rows = []
+            for run in own:
+                recipe = load_recipe(str(run / RECIPE_FILE))
+                said = iter(read_candidates(run / OOF)) if len(own) > 1 else None
+                rows.append((source.task.decoder(recipe, run), said, recipe.decode))
+            self._members.append(rows)
+
+    def of(self, number: int, mean: Candidates) -> Sequence[tuple[Any, Candidates, Any]]:
+        """(decoder, candidates, settings) of each model that has not seen a record; records in their order."""
+        return [
+            (decoder, mean if said is None else next(said), decode)
+            for decoder, said, decode in self._members[self.folds[number]]
+        ]
+
+
+def _write(writer: ReviewWriter, one: Suggestion, record: Any, labels: Labels[Any, Any], *, is_ticked: bool) -> None:
+    shown = [item for item in (one.gold, one.proposed) if item is not None]
+    gold, proposed = (None if item is None else labels.plain(record, item) for item in (one.gold, one.proposed))
+    places = [place for item in shown for place in labels.places(record, item)]
+    writer.add(
+        one,
+        is_ticked=is_ticked,
+        gold=gold,
+        proposed=proposed,
+        text=labels.text(record),
+        places=places,
+        mark=mark_of(labels.identity(record)),
+    )
+
+
+def apply(group: Path, table: Path, output: Path, *, progress: Progress = no_progress) -> Cleaned:
+    """Write a new training file with what a review accepts, and where each change comes from.
+
+    Raises:
+        UserError: the review is damaged, or of another training file; nothing is written then.
+    """
+    source = _Source(group)
+    check_folder_of(output, source)
+    labels = source.labels
+    rows = [row for row in read_review(table) if row.accepted]
+    edits, log = _edits(source, table, rows)
+    train = output / f"train{labels.suffix}"
+    output.mkdir(parents=True, exist_ok=True)
+    with atomic_text(train) as out:
+        for number, piece in enumerate(labels.edited(source.file, edits), 1):
+            out.write(piece)
+            if number % _EVERY == 0:
+                progress("write", number, None)
+        gone = next((text for text, edit in edits.items() if not edit.seen), None)
+        if gone is not None:
+            message = f"has changed since the folds were cut: it lacks the text {gone[:40]!r}"
+            raise UserError(message, file=source.file, mend="bring the file back, or train the folds anew")
+    model = read_candidates(group / OOF).about["model"]
+    with atomic_text(output / PROVENANCE) as out:
+        for entry in log:
+            out.write(dump_json({**entry, "group": group.name, "model": model}) + "\n")
+    changes = Counter(entry["change"] for entry in log)
+    files = {role: Path(path) for role, path in source.entry.info.files.items() if role != "train"}
+    return Cleaned(train, output / PROVENANCE, dict(changes), len(edits), files)
+
+
+def _edits(
+    source: _Source, table: Path, rows: Sequence[ReviewRow]
+) -> tuple[dict[str, Edits[Any]], list[dict[str, Any]]]:
+    """Identity → edits, and the log, of the accepted rows of a review."""
+    labels = source.labels
+    by_record: dict[int, list[ReviewRow]] = {}
+    for row in rows:
+        by_record.setdefault(row.record, []).append(row)
+    edits: dict[str, Edits[Any]] = {}
+    log = []
+    wanted, count = sorted(by_record), sum(1 for _ in source.train.open("rb"))
+    kept = source.task.kept(source.prepared)
+    beyond = next((number for number in wanted if number >= count), None)
+    if beyond is not None:
+        row = by_record[beyond][0]
+        raise _damaged(table, row, "record", f"there are {count:,} records")
+    for number, record in zip(wanted, kept.read(source.train, wanted), strict=True):
+        identity = labels.identity(record)
+        gold = {labels.key(item) for item in labels.gold(record)}
+        edit = edits.setdefault(identity, Edits())
+        for row in by_record[number]:
+            if row.text_mark != mark_of(identity):
+                raise _damaged(table, row, "mark", f"record {number + 1} has another text")
+            old, new = (
+                None if plain is None else _item(labels, record, plain, table, row, name)
+                for name, plain in (("gold", row.gold), ("proposed", row.proposed))
+            )
+            if old is not None and labels.key(old) not in gold:
+                raise _damaged(table, row, "gold", f"record {number + 1} has no such {labels.item}")
+            edit.without += [] if old is None else [old]
+            edit.added += [] if new is None else [new]
+            change = "added" if old is None else "dropped" if new is None else "replaced"
+            entry = {"record": number + 1, "text": identity, "change": change, "kind": row.kind, "line": row.line}
+            entry |= {"gold": row.gold, "proposed": row.proposed, **scores_of(row), "votes": row.votes}
+            log.append(entry)
+    return edits, log
+
+
+def _item(labels: Labels[Any, Any], record: Any, plain: Any, table: Path, row: ReviewRow, name: str) -> Any:
+    try:
+        return labels.item_of(record, plain)
+    except ValueError as error:
+        raise _damaged(table, row, name, str(error)) from None
+
+
+def _damaged(table: Path, row: ReviewRow, field_: str, message: str) -> UserError:
+    mend = "mend the cell, or make the review anew: leave out --apply"
+    return UserError(message, file=table, line=row.line, field=field_, mend=mend)

@@ -1,0 +1,181 @@
+"""A competition from its files to a submission: look, measure, plan, train, tune, predict, check, pack."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ietool.contest.compete.account import write_account
+from ietool.contest.compete.ground import Ground, look
+from ietool.contest.compete.plan import Plan, Speed, make_plan
+from ietool.contest.compete.state import STATE, State, check_place, read_state
+from ietool.contest.compete.steps import Steps
+from ietool.errors import UserError
+from ietool.files.outputs import unpacked_name
+from ietool.progress import Progress, no_progress
+from ietool.recipe_io import load_recipe
+
+
+@dataclass(frozen=True)
+class Competed:
+    """What came of a competition.
+
+    Attributes:
+        folder: with all that was made.
+        run: the model, or the ensemble.
+        result: its predictions on the test file.
+        submission: the archive; None where the organisers would refuse it, or their rules are not known.
+    """
+
+    folder: Path
+    run: Path
+    result: Path
+    submission: Path | None
+
+
+def plan_for(
+    data: Path,
+    hours: float,
+    *,
+    recipes: Sequence[str] = (),
+    settings: Sequence[str] = (),
+    folds: int | None = None,
+    device: str = "auto",
+    progress: Progress = no_progress,
+) -> tuple[Ground, Plan]:
+    """Look at a folder, prepare it, measure the speed of its recipes and plan.
+
+    Raises:
+        UserError: the folder holds no competition, or a recipe does not fit.
+    """
+    from ietool.contest.compete.measuring import measure
+    from ietool.workflow.prepare import prepare
+
+    ground = look(data, recipes, settings)
+    speeds: list[Speed] = []
+    for number, recipe in enumerate(ground.recipes):
+        prepared = prepare(recipe, data=data, remembered=False, progress=progress)
+        progress("measure the speed", number, len(ground.recipes))
+        speeds.append(measure(recipe, prepared.folder, device))
+    progress("measure the speed", len(speeds), len(speeds))
+    return ground, make_plan(hours, ground.recipes, speeds, folds=folds)
+
+
+def compete(
+    data: Path | None,
+    output: Path,
+    *,
+    hours: float,
+    recipes: Sequence[str] = (),
+    settings: Sequence[str] = (),
+    folds: int | None = None,
+    device: str = "auto",
+    resume: bool = False,
+    on_plan: Callable[[Plan], None] = lambda plan: None,
+    on_note: Callable[[str], None] = lambda note: None,
+    progress: Progress = no_progress,
+) -> Competed:
+    """All of a competition within some hours; ``resume`` goes on with what was begun in ``output``.
+
+    Args:
+        data: the folder of the competition's files; with ``resume`` that which it was begun with.
+        output: the folder of the competition.
+        on_plan: told what will be done, before the first training.
+
+    Raises:
+        UserError: bad input, or nothing could be trained.
+    """
+    if resume:
+        state = read_state(output)
+    else:
+        assert data is not None
+        check_place(output, inputs=[data])
+        output.mkdir(parents=True, exist_ok=True)
+        wanted: dict[str, Any] = {
+            "recipes": list(recipes),
+            "given": list(settings),
+            "folds": folds,
+            "hours": hours,
+            "device": device,
+        }
+        state = State(output, str(data.resolve()), wanted)
+        state.save()
+    asked: dict[str, Any] = dict(state.asked)
+    place = Path(state.data)
+    if state.plan is None:
+        ground, plan = plan_for(
+            place, float(asked["hours"]), recipes=asked["recipes"], settings=asked["given"], folds=asked["folds"],
+            device=asked["device"], progress=progress,
+        )  # fmt: skip
+        state.plan = plan
+        state.asked = asked | {"settings": {recipe.name: _acting(recipe.name, asked) for recipe in ground.recipes}}
+        state.done["ground"] = _about(ground)
+        state.save()
+    else:
+        ground = look(place, asked["recipes"], asked["given"])
+    assert state.plan is not None
+    on_plan(state.plan)
+    steps = Steps(state, _devices(asked["device"]), on_note, progress)
+    try:
+        return _go(state, ground, steps)
+    finally:
+        if (output / STATE).is_file():
+            state.save()
+
+
+def _go(state: State, ground: Ground, steps: Steps) -> Competed:
+    members = steps.train_members()
+    run = steps.put_together(members)
+    if "tune" not in state.done:
+        with state.step("tune") as came:
+            came["before"] = steps.facts(run)
+            steps.tune(run)
+            came["after"] = steps.facts(run)
+    source = ground.test or ground.sources.files.get("dev")
+    if source is None:
+        raise UserError("holds no test file to predict on", file=state.data, mend="put test.json beside train")
+    ending = Path(unpacked_name(str(source).removesuffix(".gz").removesuffix(".zip"))).suffix or ".json"
+    result = steps.predict(run, source, ending)
+    options = {role: ground.sources.files[role] for role in ("schema", "kb") if role in ground.sources.files}
+    submission = steps.submit(result, source, options)
+    competed = Competed(state.folder, run, result, submission)
+    write_account(state, ground, competed, members)
+    return competed
+
+
+def _about(ground: Ground) -> dict[str, Any]:
+    return {
+        "task": ground.task,
+        "form": ground.form,
+        "files": {role: path.name for role, path in ground.sources.files.items()},
+        "recipes": [recipe.name for recipe in ground.recipes],
+    }
+
+
+def _acting(name: str, asked: dict[str, Any]) -> list[str]:
+    from ietool.contest.compete.ground import acting
+
+    kept = acting(name, asked["given"])
+    load_recipe(name, kept)  # a wrong value is told now
+    return kept
+
+
+def _devices(device: str) -> list[str]:
+    """On what members are trained: each GPU that is there, or the one that was named."""
+    if device != "auto":
+        return [device]
+    from ietool.training.device import choose_device
+
+    chosen = choose_device("auto")
+    if chosen.type != "cuda":
+        return ["cpu"]
+    import torch
+
+    return (
+        [f"cuda:{n}" for n in range(torch.cuda.device_count())]
+        if "CUDA_VISIBLE_DEVICES" not in os.environ
+        else ["auto"]
+    )

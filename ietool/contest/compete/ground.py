@@ -1,0 +1,140 @@
+"""What lies in a folder of competition files: which task, which recipes fit, how much there is to learn from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ietool import paths
+from ietool.core.contract import Task
+from ietool.core.forms import TEXTS, beginning
+from ietool.core.sources import Sources
+from ietool.errors import UserError
+from ietool.files.records import count_lines
+from ietool.recipe import Recipe, pretrained_of
+from ietool.recipe_io import load_recipe
+from ietool.recipe_keys import keys_of
+from ietool.registry import TASKS, get_task
+
+
+@dataclass(frozen=True)
+class Ground:
+    """What a competition starts from.
+
+    Attributes:
+        task: of the files.
+        sources: role → file.
+        test: what is to be predicted; None: the folder has none, and dev is predicted in its place.
+        form: what its train file holds, in words.
+        recipes: those that fit, the most promising first.
+    """
+
+    task: str
+    sources: Sources
+    test: Path | None
+    form: str
+    recipes: Sequence[Recipe]
+
+
+def look(data: Path, recipes: Sequence[str] = (), settings: Sequence[str] = ()) -> Ground:
+    """What lies in a folder.
+
+    Args:
+        recipes: names or files of the recipes to take; none: all of the task that train from scratch, since whether an
+            encoder is at hand only the user knows.
+        settings: ``key=value`` settings of every recipe; those that do not act for one are left out there.
+
+    Raises:
+        UserError: no task's files are there, those of several are, or a recipe is of another task.
+    """
+    if not data.is_dir():
+        what = "is a file, a folder is needed" if data.exists() else "no such folder"
+        raise UserError(what, file=data, mend="name the folder of the competition's files with --data DIR")
+    named = [load_recipe(name) for name in recipes]
+    tasks = {recipe.task for recipe in named}
+    if len(tasks) > 1:
+        raise UserError(f"are recipes of several tasks: {', '.join(sorted(tasks))}", field="--recipe", mend="name one")
+    found = _tasks_of(data, tasks or {name for name, _ in TASKS})
+    task = get_task(found[0])
+    sources = task.locate(data, needed=task.roles)
+    for error in sources.ambiguous.values():
+        raise error
+    chosen = [load_recipe(name, acting(name, settings)) for name in recipes or _fitting(task, sources)]
+    form = _form_of(task, sources.files["train"])
+    return Ground(task.name, sources, sources.files.get("test"), form, chosen)
+
+
+def _tasks_of(data: Path, tasks: set[str]) -> list[str]:
+    """The task whose files a folder has: those that it asks for are there, and train begins as its train files do."""
+    able, reasons = [], []
+    for name in sorted(tasks):
+        task = get_task(name)
+        try:
+            sources = task.locate(data, needed=task.roles)
+        except UserError as error:
+            reasons.append(error)
+            continue
+        if _form_of(task, sources.files["train"]):
+            able.append(name)
+    if not able:
+        if len(reasons) == 1:
+            raise reasons[0]
+        mend = (
+            f"it wants train and perhaps dev and test files of one of: {', '.join(sorted(tasks))}; see data/README.md"
+        )
+        raise UserError("holds no competition that is known", file=data, mend=mend)
+    if len(able) > 1:
+        mend = f"say which with --recipe, of one of: {', '.join(able)}"
+        raise UserError(f"could be of several tasks: {', '.join(able)}", file=data, mend=mend)
+    return able
+
+
+def _form_of(task: Task[Any], path: Path) -> str:
+    """What a train file holds by the forms of a task; empty if it is none of them."""
+    begin = beginning(path)
+    if begin is None:
+        return ""
+    return next((form.title for form in task.forms if form.role == TEXTS and form.fits(begin)), "")
+
+
+def _fitting(task: Task[Any], sources: Sources) -> list[str]:
+    """Names of the recipes of a task that train from scratch and read this form."""
+    names = []
+    begin = beginning(sources.files["train"])
+    documents = isinstance(begin, dict) and "documents" in begin
+    for name in paths.shipped_recipes():
+        recipe = load_recipe(name)
+        if recipe.task != task.name or pretrained_of(recipe) is not None:
+            continue
+        if "dureader" in name and not documents:
+            continue
+        names.append(name)
+    if not names:
+        raise UserError(f"the task {task.name} has no recipe from scratch", mend="name one with --recipe")
+    return sorted(names, key=lambda name: (documents and "dureader" not in name, name))
+
+
+def acting(name: str, settings: Sequence[str]) -> list[str]:
+    """Those of some settings that act for a recipe; a key that is one of no recipe is refused.
+
+    Raises:
+        UserError: a setting is none.
+    """
+
+    def keys(recipe: Recipe) -> set[str]:
+        return set(keys_of(type(recipe), recipe.model_dump(mode="json")))
+
+    kept, own = [], keys(load_recipe(name))
+    for setting in settings:
+        key = setting.partition("=")[0].strip()
+        # What acts nowhere is refused where settings are read, with the nearest key.
+        if key in own or not any(key in keys(load_recipe(other)) for other in paths.shipped_recipes()):
+            kept.append(setting)
+    return kept
+
+
+def records_of(path: Path) -> int | None:
+    """Lines of a file of records; None where that cannot be told at once."""
+    return count_lines(path)

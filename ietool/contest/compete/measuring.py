@@ -1,0 +1,74 @@
+"""How fast this machine trains a recipe: some real steps of it on the prepared data."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import torch
+from transformers import set_seed
+
+from ietool.contest.compete.plan import Speed
+from ietool.recipe import Recipe
+from ietool.registry import get_task
+from ietool.training.device import autocast, choose_device, choose_precision
+from ietool.training.sampler import LengthBucketSampler
+from ietool.training.threads import settle_threads
+from ietool.workflow.stages import make_ready
+
+WARM, STEPS = 2, 8
+_DEV = 64
+"""Texts of dev that are predicted to see how long that takes."""
+
+_START = 8.0
+"""Seconds that a process needs until it trains: imports, opening files."""
+
+
+def measure(recipe: Recipe, prepared: Path, device: str = "auto", *, steps: int = STEPS) -> Speed:
+    """The speed of training and of scoring dev, from some steps and some texts.
+
+    Raises:
+        UserError: the model cannot be made.
+    """
+    begin = time.monotonic()
+    chosen, task = choose_device(device), get_task(recipe.task)
+    precision = choose_precision(recipe.training.precision, chosen)
+    set_seed(recipe.training.seed)
+    data, model = task.training_set(recipe, prepared), task.build_model(recipe, prepared)
+    make_ready(model, recipe.training)
+    model.to(chosen)  # type: ignore[arg-type]
+    settle_threads(model, chosen, precision)
+    optimiser = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad], lr=1e-6)
+    data.set_epoch(0)
+    size = recipe.training.batch_size
+    sampler = LengthBucketSampler(size, data.lengths, recipe.training.seed)
+    order = list(sampler)
+    batches = [order[at : at + size] for at in range(0, len(order), size)][: WARM + steps]
+    start, times = time.monotonic() - begin, []
+    model.train()
+    for indices in batches:
+        before = time.monotonic()
+        batch = data.collate([data[i] for i in indices])
+        with autocast(chosen, precision):
+            loss = model(**{name: _there(value, chosen) for name, value in batch.items()})["loss"]
+        loss.backward()
+        optimiser.step()
+        optimiser.zero_grad()
+        float(loss.detach())
+        times.append((time.monotonic() - before, len(indices)))
+    kept = times[WARM:] or times
+    item = sum(seconds for seconds, _ in kept) / max(sum(count for _, count in kept), 1)
+    gold = task.gold(prepared, "dev")
+    some = gold[:_DEV]
+    model.eval()
+    before = time.monotonic()
+    with autocast(chosen, precision):
+        list(task.predictor(recipe, model, prepared).predict(some))
+    dev = (time.monotonic() - before) * len(gold) / max(len(some), 1)
+    passes = 1 + (recipe.training.evaluate_raw and recipe.training.ema_decay > 0)
+    records = sum(1 for _ in (prepared / "train.jsonl").open("rb"))
+    return Speed(records, len(data), item * len(data) * 1.05, dev * passes, start + _START)
+
+
+def _there(value: object, device: torch.device) -> object:
+    return value.to(device) if isinstance(value, torch.Tensor) else value

@@ -1,0 +1,197 @@
+"""The steps of a competition: train the members, put them together, find thresholds, predict, check and pack.
+
+Each step is a command of ietool in a process of its own, looks whether its result is there already, and can be killed
+at any moment: a training goes on where it stopped, everything else is done anew.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from pathlib import Path
+from typing import Any
+
+from ietool.contest.compete.commands import run_verb
+from ietool.contest.compete.plan import AFTER, Member
+from ietool.contest.compete.state import State
+from ietool.errors import UserError
+from ietool.progress import Progress, no_progress
+from ietool.runs.entry import RunEntry
+from ietool.runs.info import RUN_FILE, read_info
+
+RESERVE = 0.1
+"""Share of the hours that is kept for what comes after the trainings."""
+
+SLOWER = 2.0
+"""How many times its reckoned time a training may take, while there is time."""
+
+MEMBERS, LOGS, TEAM, RESULT = "members", "logs", "team", "result"
+
+
+class Steps:
+    """What is done in the folder of a competition.
+
+    Args:
+        state: what is known and done so far.
+        devices: a member at a time on each.
+        note: told what the user should know.
+    """
+
+    def __init__(
+        self,
+        state: State,
+        devices: Sequence[str],
+        note: Callable[[str], None] = lambda note: None,
+        progress: Progress = no_progress,
+    ) -> None:
+        self.state, self.devices, self.note, self.progress = state, devices, note, progress
+        self.folder = state.folder
+
+    # -- members
+
+    def train_members(self) -> list[Path]:
+        """Train all members of the plan that are not finished, each on a device of its own; gives those with weights.
+
+        Raises:
+            UserError: none of them could be trained.
+        """
+        plan = self.state.plan
+        assert plan is not None
+        waiting = [member for member in plan.members if not self._is_finished(member)]
+        free = list(self.devices)
+        running: dict[Future[None], str] = {}
+        first: UserError | None = None
+        with ThreadPoolExecutor(len(free)) as pool:
+            while waiting or running:
+                while waiting and free:
+                    member, device = waiting.pop(0), free.pop(0)
+                    if self._time_for_training() <= 0:
+                        self.note(f"{member.name} is left out: the time is over")
+                        free.append(device)
+                        continue
+                    running[pool.submit(self._train, member, device)] = device
+                if not running:
+                    break
+                done, _ = wait(running, return_when=FIRST_COMPLETED)
+                for future in done:
+                    free.append(running.pop(future))
+                    error = future.exception()
+                    if isinstance(error, UserError):
+                        first = first or error
+                        self.note(f"a member was not trained: {error}")
+                    elif error is not None:
+                        raise error
+        able = [self.place(member) for member in plan.members if self._has_weights(member)]
+        if not able:
+            raise first or UserError("no member could be trained in this time", mend="give it more --hours")
+        return able
+
+    def place(self, member: Member) -> Path:
+        """The folder of a member."""
+        return self.folder / MEMBERS / member.name
+
+    def _time_for_training(self) -> float:
+        assert self.state.plan is not None
+        return self.state.left - RESERVE * self.state.plan.hours * 3600 - AFTER
+
+    def _entry(self, member: Member) -> RunEntry | None:
+        place = self.place(member)
+        info = read_info(place) if (place / RUN_FILE).is_file() else None
+        return None if info is None else RunEntry(place, info)
+
+    def _is_finished(self, member: Member) -> bool:
+        group = self.place(member) / "folds.json"
+        if member.folds:
+            return group.is_file() and json.loads(group.read_text(encoding="utf-8")).get("state") == "finished"
+        entry = self._entry(member)
+        return entry is not None and entry.state in ("finished", "diverged")
+
+    def _has_weights(self, member: Member) -> bool:
+        if member.folds:
+            return self._is_finished(member)
+        entry = self._entry(member)
+        return entry is not None and entry.state == "finished" and entry.has_weights
+
+    def _train(self, member: Member, device: str) -> None:
+        place, seconds = self.place(member), self._time_for_training()
+        minutes = max(0.05, min(seconds, SLOWER * member.seconds) / 60)
+        entry = self._entry(member)
+        goes_on = (place / "folds.json").is_file() if member.folds else entry is not None and entry.can_go_on
+        options: list[object] = ["--output", place, "--device", device]
+        if goes_on:
+            options.append("--resume")
+        else:
+            options += ["--data", self.state.data, *self._settings(member)]
+            if place.is_dir() and any(place.iterdir()):
+                options.append("--overwrite")
+            if member.folds:
+                options += ["--folds", member.folds]
+        if not member.folds:
+            options += ["--minutes", f"{minutes:.2f}"]
+        step = f"train {member.name}"
+
+        def tick(seconds: float) -> None:
+            self.progress(step, min(int(seconds), int(member.seconds)), int(member.seconds) or 1)
+
+        # A training that does not end by itself is made to, when nothing would be left for the rest.
+        limit = seconds if member.folds else 60 * minutes + max(60.0, 0.25 * self.state.left)
+        run_verb(["train", "--recipe", member.recipe, *options], self._log(member.name), tick=tick, limit=limit)
+
+    def _settings(self, member: Member) -> list[str]:
+        own = [f"training.epochs={member.epochs}", f"training.seed={member.seed}", "training.patience=0"]
+        asked = list(self.state.asked.get("settings", {}).get(member.recipe, ()))
+        return [part for setting in (*asked, *member.settings, *own) for part in ("--set", setting)]
+
+    def _log(self, name: str) -> Path:
+        return self.folder / LOGS / f"{name}.log"
+
+    # -- what follows
+
+    def put_together(self, members: Sequence[Path]) -> Path:
+        """The model that predicts: an ensemble of several members, or the only one."""
+        if len(members) == 1 and not (members[0] / "folds.json").is_file():
+            return members[0]
+        team = self.folder / TEAM
+        if not (team / RUN_FILE).is_file():
+            self._run("ensemble", [*members, "--output", team])
+        return team
+
+    def tune(self, run: Path) -> None:
+        """Find thresholds on dev; what is refused leaves them as they are."""
+        try:
+            self._run("tune", [run])
+        except UserError as error:
+            self.note(f"thresholds are left as they are: {error}")
+
+    def predict(self, run: Path, source: Path, ending: str) -> Path:
+        """The predictions on a file."""
+        result = self.folder / f"{RESULT}{ending}"
+        self._run("predict", ["--run", run, source, "--output", result])
+        return result
+
+    def submit(self, result: Path, source: Path, options: Mapping[str, Path]) -> Path | None:
+        """Check the predictions by the organisers' rules and pack them; None where that is refused."""
+        further = [part for name, path in options.items() for part in (f"--{name}", path)]
+        before = {path.name for path in self.folder.iterdir()}
+        try:
+            self._run("submit", [result, "--input", source, "--output", self.folder / "submission.zip", *further])
+        except UserError as error:
+            self.note(f"the submission is not what the organisers take: {error}")
+            return None
+        made = self.folder / "submission.zip"
+        fresh = [p for p in self.folder.iterdir() if p.name not in before and p.name.startswith("submission")]
+        return made if made.exists() else next(iter(fresh), None)
+
+    def _run(self, verb: str, options: Sequence[object]) -> None:
+        def tick(seconds: float) -> None:
+            self.progress(verb, int(seconds), None)
+
+        code = run_verb([verb, *options], self._log(verb), tick=tick)
+        if code:
+            raise UserError(f"{verb} ended with exit code {code}", file=self._log(verb), mend="see the end of that log")
+
+    def facts(self, run: Path) -> dict[str, Any]:
+        """What a run says of itself that belongs into the report."""
+        info = read_info(run)
+        return {} if info is None else {"best": info.best, "tuned": info.tuned, "recipe": info.recipe}

@@ -1,0 +1,1 @@
+"""Ensembles: gathering runs, joining what they say, and what that gains."""

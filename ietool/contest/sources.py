@@ -1,0 +1,127 @@
+"""Kept candidates with the gold that they are of: of a run's dev, of a file, or out of fold for all of train."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ietool.contest.nested import Ints
+from ietool.core.candidate_files import ABOUT, StoredCandidates
+from ietool.core.contract import Task
+from ietool.core.intake import GROUPS
+from ietool.core.predicting import Decoder
+from ietool.errors import WHOLE, UserError, cause
+from ietool.files.plain_json import load_json
+from ietool.recipe import Recipe
+from ietool.recipe_io import load_recipe
+from ietool.registry import get_task
+from ietool.runs.entry import RECIPE_FILE, open_run
+from ietool.runs.folder import DEV
+from ietool.workflow.members import decoder_of_run
+from ietool.workflow.scores import model_mark, open_scores
+
+FOLDS_FILE, OUT_OF_FOLD = "folds.json", "oof"
+
+
+@dataclass(frozen=True)
+class Source:
+    """What thresholds are chosen on.
+
+    Attributes:
+        recipe: as the run has it now.
+        runs: the folders whose recipes are to be changed.
+        assets: what a decoder is opened from.
+        gold: the examples, beside ``stored``.
+        groups: (examples,) of near-duplicates, where they are known.
+        named: what the texts are called in messages.
+        decoder: of an ensemble; None: that of the recipe.
+    """
+
+    task: Task[Any]
+    recipe: Recipe
+    runs: Sequence[Path]
+    assets: Path
+    gold: Sequence[Any]
+    stored: StoredCandidates
+    groups: Ints | None
+    named: Path
+    decoder: Decoder[Any, Any] | None = None
+
+
+def open_source(run: Path, *, scores: Path | None = None, gold: Path | None = None) -> Source:
+    """The candidates of a run, an ensemble or a group of folds.
+
+    Args:
+        scores, gold: others than those that were kept when the training was over.
+
+    Raises:
+        UserError: there are none, or they are of another run, recipe or file.
+    """
+    if (scores is None) != (gold is None):
+        raise UserError(
+            "--scores and --gold go together",
+            mend="give both: a folder of `predict --scores`, and the gold of its input",
+        )
+    if (run / FOLDS_FILE).is_file():
+        return _of_folds(run, scores, gold)
+    entry = open_run(run)
+    recipe = load_recipe(run / RECIPE_FILE)
+    task, model = get_task(recipe.task), model_mark(run)
+    decoder, assets = decoder_of_run(run, recipe)
+    if scores is not None and gold is not None:
+        return replace(_of_file(task, recipe, [run], assets, scores, gold, model), decoder=decoder)
+    prepared = Path(entry.info.prepared)
+    if not (run / DEV / ABOUT).is_file():
+        raise UserError("keeps no scores of dev", file=run, mend="write some by: ietool predict --scores DIR, "
+                        "and give --scores DIR --gold GOLD")  # fmt: skip
+    source = prepared / f"{DEV}.jsonl"
+    if not entry.info.prepared or not source.is_file():
+        raise UserError("the prepared data of the run is gone", file=run, mend="give --scores DIR --gold FILE")
+    stored = open_scores(run / DEV, recipe=recipe, model=model, source=source)
+    return _checked(Source(task, recipe, [run], assets, task.gold(prepared), stored, None, run / DEV, decoder))
+
+
+def _of_file(
+    task: Task[Any], recipe: Recipe, runs: Sequence[Path], assets: Path, scores: Path, gold: Path, model: str | None
+) -> Source:
+    if not gold.is_file():
+        raise UserError("no such file", file=gold, mend="check the path")
+    stored = open_scores(scores, recipe=recipe, model=model, source=gold)
+    examples = list(task.open_gold(recipe, gold, assets))
+    return _checked(Source(task, recipe, runs, assets, examples, stored, None, scores))
+
+
+def _of_folds(folder: Path, scores: Path | None, gold: Path | None) -> Source:
+    if scores is not None:
+        raise UserError("holds folds, whose out-of-fold scores are taken", file=folder, mend="leave --scores out")
+    path = folder / FOLDS_FILE
+    try:
+        data = load_json(path.read_text(encoding="utf-8"))
+        runs = [folder / str(name) for name in data["members"]]
+        prepared, name = Path(data["prepared"]), str(data["task"])
+    except (OSError, ValueError, LookupError, TypeError, RecursionError) as error:
+        raise UserError(f"is damaged ({cause(error)})", file=path, mend=WHOLE) from None
+    for run in runs:
+        open_run(run)
+    if not runs:
+        raise UserError("names no members", file=path, mend="train them: ietool train --folds K")
+    recipe = load_recipe(runs[0] / RECIPE_FILE)
+    task, source = get_task(name), prepared / "train.jsonl"
+    if not source.is_file():
+        raise UserError(f"the prepared data is gone: {prepared}", file=path, mend="prepare it again")
+    stored = open_scores(folder / OUT_OF_FOLD, recipe=recipe, source=source)
+    groups = np.load(prepared / GROUPS).astype(np.int64)
+    return _checked(
+        Source(task, recipe, runs, prepared, task.gold(prepared, "train"), stored, groups, folder / OUT_OF_FOLD)
+    )
+
+
+def _checked(source: Source) -> Source:
+    if len(source.gold) != len(source.stored):
+        message = f"holds scores of {len(source.stored):,} texts, gold has {len(source.gold):,}"
+        raise UserError(message, file=source.named, mend="predict anew with --scores")
+    return source

@@ -1,0 +1,153 @@
+"""What a task says of the labels of its records: to look at them one by one, to change them, and to write them.
+
+An *item* is what a record's gold is made of: a triple, an entity, a linked mention. A *plain* item is the same as JSON
+has it, in the words of the competition's form.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar, Generic, TypeVar
+
+import numpy as np
+
+from ietool.core.candidates import Candidates, Layout
+from ietool.errors import UserError
+
+E = TypeVar("E")
+I = TypeVar("I")  # noqa: E741
+
+BOUNDARY, ENTITY, TYPE = "wrong boundary", "wrong entity", "wrong type"
+"""What one item has wrong, if another is what was meant."""
+
+
+@dataclass
+class Edits(Generic[I]):
+    """What becomes of the items of one text.
+
+    Attributes:
+        without: items that go.
+        added: items that come.
+        seen: records of the file that had the text.
+    """
+
+    without: list[I] = field(default_factory=list)
+    added: list[I] = field(default_factory=list)
+    seen: int = 0
+
+
+class LabelWriter(ABC, Generic[E, I]):
+    """Of one task: what a model finds, and how it is written as gold.
+
+    Args:
+        folder: a prepared folder or run folder.
+        layout: of the candidates of its head.
+    """
+
+    item: ClassVar[str]
+    """What an item is called: ``triple``."""
+
+    def __init__(self, folder: Path, layout: Layout) -> None:
+        self.folder, self.layout = folder, layout
+
+    @property
+    def suffix(self) -> str:
+        """How the name of a new training file ends."""
+        return ".jsonl"
+
+    @abstractmethod
+    def identity(self, record: E) -> str:
+        """What tells a record from all others: its text."""
+
+    @abstractmethod
+    def found(self, prediction: Any) -> Sequence[tuple[I, float]]:
+        """The items of a prediction, each with its probability."""
+
+    def soft(self, record: E, found: Candidates, prediction: Any, least: float) -> list[tuple[I, float]]:
+        """The items of a text that are at least so probable, in the order in which :meth:`written_soft` has them.
+
+        Raises:
+            UserError: the task takes no soft labels.
+        """
+        raise UserError(
+            f"gold of {self.item}s is hard", field="--soft", mend="leave it out: recipes of ske and ner take it"
+        )
+
+    def written_soft(self, record: E, items: Sequence[I]) -> str:
+        """As :meth:`written`, of items that need not go together."""
+        return self.written(record, items)
+
+    @abstractmethod
+    def plain(self, record: E, item: I) -> dict[str, Any]:
+        """An item as plain data."""
+
+    @abstractmethod
+    def written(self, record: E, items: Sequence[I]) -> str:
+        """A record with these items as the competition's training file has it, with line end."""
+
+    def doubt(self, found: Candidates) -> float:
+        """How many items of a text may be expected to be wrong, if what is above one half is taken: the sum of what
+        each candidate lacks to 0 or to 1."""
+        probability = self.layout.probability(found.parts)
+        return float(np.minimum(probability, 1 - probability).sum())
+
+
+class Labels(LabelWriter[E, I]):
+    """Besides: gold item by item, to be looked at and changed."""
+
+    @abstractmethod
+    def gold(self, record: E) -> Sequence[I]:
+        """The items that a record has."""
+
+    @abstractmethod
+    def key(self, item: I) -> Hashable:
+        """What two items share that the scorer takes for the same."""
+
+    @abstractmethod
+    def scores(self, record: E, found: Candidates, items: Sequence[I]) -> Sequence[float]:
+        """How probable candidates make each of some items; 0 for those that are not among them."""
+
+    def rows(self, record: E) -> Any:
+        """The rows of candidates that stand for a record's gold, as far as it has such: (n, k)."""
+        return np.zeros((0, len(self.layout.rows)), np.int32)
+
+    @abstractmethod
+    def differs(self, gold: I, other: I) -> str:
+        """What is wrong with ``gold`` if ``other`` was meant: one of :data:`BOUNDARY`, :data:`ENTITY`, :data:`TYPE`;
+        empty where the two have nothing to do with each other."""
+
+    @abstractmethod
+    def item_of(self, record: E, plain: Mapping[str, Any]) -> I:
+        """The item of plain data.
+
+        Raises:
+            ValueError: it is none, or none of this record, in words that say why.
+        """
+
+    @abstractmethod
+    def places(self, record: E, item: I) -> Sequence[tuple[int, int]]:
+        """Where an item stands in its text, as far as that is known."""
+
+    @abstractmethod
+    def edited(self, source: Path, edits: Mapping[str, Edits[I]]) -> Iterator[str]:
+        """A training file in pieces, with the items of some texts changed (:meth:`identity` → edits) and all else as it
+        stands; counts in ``edits`` the records that had each text."""
+
+    def text(self, record: E) -> str:
+        """The text that :meth:`places` count in."""
+        return self.identity(record)
+
+
+def changed(items: Iterable[I], edits: Edits[I], key: Any) -> list[I]:
+    """Items after some edits: what stays in its order, then what comes, each once."""
+    gone = {key(item) for item in edits.without}
+    kept = [item for item in items if key(item) not in gone]
+    there = {key(item) for item in kept}
+    for item in edits.added:
+        if key(item) not in there:
+            there.add(key(item))
+            kept.append(item)
+    return kept

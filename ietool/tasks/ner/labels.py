@@ -1,0 +1,143 @@
+"""Entities as labels: looked at one by one, changed, and written again."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from ietool.core.candidates import Candidates
+from ietool.core.labelled import BOUNDARY, TYPE, Edits, changed
+from ietool.core.labelled import Labels as AnyLabels
+from ietool.errors import UserError
+from ietool.files.lines import read_lines
+from ietool.tasks.ner.data.example import Entity, Example, flatten
+from ietool.tasks.ner.data.forms.cluener import label_of, parse_record
+from ietool.tasks.ner.data.forms.recognise import CLUENER
+from ietool.tasks.ner.data.forms.tokens import SentenceReader, format_sentence, make_example
+from ietool.tasks.ner.data.schemes import SCHEMES
+from ietool.tasks.ner.features.featurizer import Labels
+from ietool.tasks.ner.heads.decoder import Recognised
+
+
+class EntityLabels(AnyLabels[Example, Entity]):
+    """Of CLUENER and of files of tokens and tags."""
+
+    item = "entity"
+
+    @cached_property
+    def labels(self) -> Labels:
+        """The types that there are, and the form of the training file."""
+        return Labels.load(self.folder)
+
+    @property
+    def suffix(self) -> str:
+        return ".jsonl" if self.labels.form == CLUENER else f".{self.labels.form}"
+
+    def identity(self, record: Example) -> str:
+        return record.text
+
+    def soft(
+        self, record: Example, found: Candidates, prediction: Recognised, least: float
+    ) -> list[tuple[Entity, float]]:
+        """By place, as they are read again."""
+        types, best = self.labels.types, dict[Entity, float]()
+        for (a, b, kind), p in zip(found.rows.tolist(), self.layout.probability(found.parts).tolist(), strict=True):
+            if p >= least:
+                best[Entity(a, b, types[kind])] = max(p, best.get(Entity(a, b, types[kind]), 0.0))
+        return sorted(best.items())
+
+    def written_soft(self, record: Example, items: Sequence[Entity]) -> str:
+        """In the form of CLUENER: one tag a token cannot say of two entities that either may be right."""
+        return json.dumps({"text": record.text, "label": label_of(record.text, items)}, ensure_ascii=False) + "\n"
+
+    def gold(self, record: Example) -> Sequence[Entity]:
+        return record.entities
+
+    def found(self, prediction: Recognised) -> Sequence[tuple[Entity, float]]:
+        return [(Entity(e.start, e.end, e.type), e.probability) for e in prediction.entities]
+
+    def key(self, item: Entity) -> Hashable:
+        return item
+
+    def scores(self, record: Example, found: Candidates, items: Sequence[Entity]) -> Sequence[float]:
+        if not items:
+            return []
+        types = self.labels.types
+        best: dict[Entity, float] = {}
+        for (a, b, kind), p in zip(found.rows.tolist(), self.layout.probability(found.parts).tolist(), strict=True):
+            entity = Entity(a, b, types[kind])
+            best[entity] = max(p, best.get(entity, 0.0))
+        return [best.get(item, 0.0) for item in items]
+
+    def rows(self, record: Example) -> Any:
+        numbers = {name: n for n, name in enumerate(self.labels.types)}
+        return [(e.start, e.end, numbers[e.type]) for e in record.entities if e.type in numbers]
+
+    def differs(self, gold: Entity, other: Entity) -> str:
+        if (gold.start, gold.end) == (other.start, other.end):
+            return TYPE
+        return BOUNDARY if gold.start < other.end and other.start < gold.end else ""
+
+    def plain(self, record: Example, item: Entity) -> dict[str, Any]:
+        return {"type": item.type, "name": record.text[item.start : item.end], "start": item.start, "end": item.end}
+
+    def item_of(self, record: Example, plain: Mapping[str, Any]) -> Entity:
+        kind, start, end = plain.get("type"), plain.get("start"), plain.get("end")
+        if not isinstance(kind, str) or not kind.strip():
+            raise ValueError("type: is missing or no string")
+        if type(start) is not int or type(end) is not int or not 0 <= start < end <= len(record.text):
+            raise ValueError(f"start, end: {start!r} to {end!r} is no place in a text of {len(record.text)} characters")
+        if plain.get("name", record.text[start:end]) != record.text[start:end]:
+            raise ValueError(f"name: {start} to {end} is {record.text[start:end]!r} in the text")
+        return Entity(start, end, kind)
+
+    def places(self, record: Example, item: Entity) -> Sequence[tuple[int, int]]:
+        return [(item.start, item.end)]
+
+    def written(self, record: Example, items: Sequence[Entity]) -> str:
+        if self.labels.form == CLUENER:
+            return json.dumps({"text": record.text, "label": label_of(record.text, items)}, ensure_ascii=False) + "\n"
+        return self._sentence(record, items)
+
+    def _sentence(self, record: Example, items: Sequence[Entity]) -> str:
+        return format_sentence(record, flatten(items), SCHEMES[self.labels.form], self.labels.separator)
+
+    def edited(self, source: Path, edits: Mapping[str, Edits[Entity]]) -> Iterator[str]:
+        """Record by record; what a changed one has besides is kept, and so are the tags of the others."""
+        if self.labels.form == CLUENER:
+            for file, number, line in read_lines(source):
+                yield self._record(line, file, number, edits) + "\n"
+            return
+        scheme, separator = SCHEMES[self.labels.form], self.labels.separator
+        for sentence in SentenceReader(on_bad=_leave).read(read_lines(source, _leave)):
+            try:
+                example = make_example(sentence, scheme)
+            except UserError:
+                example = Example("")
+            edit = edits.get(example.text) if example.text else None
+            if edit is None:
+                for token, tag in zip(sentence.tokens, sentence.tags, strict=True):
+                    yield f"{token}{chr(9) if ' ' in token else separator}{tag}\n"
+                yield "\n"
+            else:
+                edit.seen += 1
+                yield self._sentence(example, changed(example.entities, edit, self.key))
+
+    def _record(self, line: str, file: str, number: int, edits: Mapping[str, Edits[Entity]]) -> str:
+        try:
+            example = parse_record(line, file, number)
+        except UserError:  # which preparing told of or left out
+            return line
+        edit = edits.get(example.text)
+        if edit is None:
+            return line
+        edit.seen += 1
+        label = label_of(example.text, changed(example.entities, edit, self.key))
+        return json.dumps({**json.loads(line), "label": label}, ensure_ascii=False)
+
+
+def _leave(error: UserError, line: str) -> None:
+    """Bad sentences were told of, or left out, when the file was prepared."""

@@ -1,0 +1,192 @@
+"""Checking a submission of entities: every text answered, spans that hold what they say, types and tags of the form."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from ietool.core.answers import Answers
+from ietool.core.checking import Check, Place
+from ietool.errors import UserError
+from ietool.files.lines import parse_json, read_lines
+from ietool.tasks.ner.data.example import Entity
+from ietool.tasks.ner.data.forms.cluener import check_span, read_label
+from ietool.tasks.ner.data.forms.recognise import CLUENER, is_json
+from ietool.tasks.ner.data.forms.tokens import Sentence, SentenceReader, split_tags
+from ietool.tasks.ner.data.reading import load_inputs
+from ietool.tasks.ner.data.schemes import OUTSIDE, SCHEMES, Scheme, SchemeFinder
+
+TAGS = "tags"
+"""The competition of those whose files are tokens and tags."""
+
+CLUENER_TYPES = frozenset(
+    ("address", "book", "company", "game", "government", "movie", "name", "organization", "position", "scene")
+)
+
+_FORMAT = 'write {"id": …, "label": {…}} a line, or {"text": …, "label": {…}} where the input has no id'
+_TYPE = "name a file with the types of your own, one a line: --schema FILE"
+_ORDER = "predict on the input file itself, and keep its blank lines and its order"
+
+
+def competition_of(source: Path) -> str:
+    """``cluener`` for JSON, ``tags`` for tokens."""
+    first = next(read_lines(source), None)
+    if first is None:
+        raise UserError("holds no text", file=source, mend="name the input that is answered")
+    return CLUENER if is_json(first[2]) else TAGS
+
+
+def check(check: Check) -> None:
+    """Check a submission of CLUENER, or of tokens and tags.
+
+    Raises:
+        UserError: the input or the list of types cannot be read, or the submission is no text file.
+    """
+    schema = check.options.get("schema")
+    types = None if schema is None else frozenset(line.strip() for _, _, line in read_lines(schema))
+    if schema is None and check.competition == CLUENER:
+        types = CLUENER_TYPES
+    if types is not None:
+        check.rules.append(f"the {len(types)} types of {schema or 'CLUENER'}")
+    answers = Answers(check, _ORDER)
+    try:
+        if check.competition == CLUENER:
+            _records(check, answers, types or ())
+        else:
+            _sentences(check, answers, types)
+        answers.finish()
+    finally:
+        answers.close()
+    check.rules.append(f"each of {answers.asked:,} texts answered once")
+
+
+# -- JSON
+
+
+def _records(check: Check, answers: Answers, types: Collection[str]) -> None:
+    by_id: bool | None = None
+    for example in load_inputs(check.source):
+        by_id = example.id is not None if by_id is None else by_id
+        place = Place(example.file, example.line)
+        if by_id and example.id is None:
+            raise place.error("id", "is missing, and earlier records have one", "give all records an id, or none")
+        answers.ask({"id": str(example.id)} if by_id else {"text": example.text}, place, example.text)
+    check.counts["texts"] = answers.asked
+    for file, number, line in read_lines(check.result, answers.reject):
+        place = Place(file, number)
+        try:
+            record = parse_json(line, file, number)
+            key = _key(record, bool(by_id), place)
+            if "label" not in record:
+                raise place.error("label", "is missing", _FORMAT)
+            entities = read_label(record["label"], file, number)
+        except UserError as error:
+            answers.reject(error, line)
+            continue
+        text = answers.answer(key, place)
+        check.counts["entities"] += len(entities)
+        check.counts["texts without an entity"] += not entities
+        if text is None:
+            continue
+        if "text" in record and record["text"] != text:
+            check.tell(place.error("text", f"is not that of the id in {check.source}", "leave the text out"))
+            continue
+        for entity, name in entities.items():
+            if fault := _span_fault(entity, name, text, types, place):
+                check.tell(fault)
+    check.rules.append("spans hold their names")
+
+
+def _key(record: dict[str, Any], by_id: bool, place: Place) -> dict[str, str]:
+    name = "id" if by_id else "text"
+    value = record.get(name)
+    if isinstance(value, bool) or not isinstance(value, str | int if by_id else str):
+        what = "is missing" if value is None else "is no id" if by_id else "is no string"
+        raise place.error(name, what, _FORMAT)
+    return {name: str(value)}
+
+
+def _span_fault(entity: Entity, name: str, text: str, types: Collection[str], place: Place) -> UserError | None:
+    if entity.type not in types:
+        return place.error(f"label.{entity.type}", "is no type of the competition", _TYPE)
+    try:
+        check_span(entity, name, text, place.file, place.line or 0)
+    except UserError as error:
+        return error
+    return None
+
+
+# -- tokens and tags
+
+
+def _sentences(check: Check, answers: Answers, types: Collection[str] | None) -> None:
+    if check.any_order:
+        raise UserError("the order of sentences is all they are known by", field="--any-order", mend="leave it out")
+    for sentence in SentenceReader(tags=None).read(read_lines(check.source)):
+        answers.ask(_sentence_key(sentence), Place(sentence.file, sentence.line))
+    check.counts["texts"] = answers.asked
+    scheme = _scheme(check)
+    broken = 0
+    for sentence in _given(check, answers):
+        answers.answer(_sentence_key(sentence), Place(sentence.file, sentence.line))
+        try:
+            tags = _tags(sentence, scheme, types)
+        except UserError as error:
+            check.tell(error)
+            continue
+        spans, lost = scheme.spans(tags)
+        broken += lost
+        check.counts["entities"] += len(spans)
+        check.counts["texts without an entity"] += not spans
+    check.rules.append(f"tags of the scheme {scheme.name.upper()}")
+    if broken:
+        check.notes.append(f"{broken:,} tags break the scheme {scheme.name.upper()} and belong to no entity")
+
+
+def _given(check: Check, answers: Answers) -> Iterator[Sentence]:
+    reader = SentenceReader(on_bad=answers.reject)
+    return reader.read(read_lines(check.result, reader.unread))
+
+
+def _sentence_key(sentence: Sentence) -> dict[str, str]:
+    return {"tokens": " ".join(sentence.tokens)}
+
+
+def _scheme(check: Check) -> Scheme:
+    """The scheme of the input, where it has tags, else that of the submission.
+
+    Raises:
+        UserError: the submission has tags of several.
+    """
+    for path in (check.source, check.result):
+        finder = SchemeFinder()
+        reader = SentenceReader(on_bad=_ignore)
+        for sentence in reader.read(read_lines(path, reader.unread)):
+            with suppress(UserError):
+                finder.add(split_tags(sentence))
+        if set(finder.letters) - {OUTSIDE}:
+            try:
+                return finder.find()
+            except UserError as error:
+                raise UserError(error.message, file=path, mend=error.mend) from None
+    return SCHEMES["bio"]
+
+
+def _ignore(error: UserError, line: str) -> None:
+    """For those who want to know only what can be read."""
+
+
+def _tags(sentence: Sentence, scheme: Scheme, types: Collection[str] | None) -> list[tuple[str, str]]:
+    """The tags as :meth:`Scheme.spans` takes them. Raises UserError naming the line of one that may not be."""
+    found = []
+    for at, (letter, kind) in enumerate(split_tags(sentence)):
+        place = Place(sentence.file, sentence.line + at)
+        if letter != OUTSIDE and letter not in scheme.letters:
+            what = f"the tag {sentence.tags[at]!r} is not of the scheme {scheme.name.upper()}"
+            raise place.error("", what, "write all tags in the scheme of the input")
+        if letter != OUTSIDE and types is not None and kind not in types:
+            raise place.error("", f"the tag {sentence.tags[at]!r} has no type of the competition", _TYPE)
+        found.append((scheme.plain(letter), kind))
+    return found

@@ -1,0 +1,129 @@
+"""What a run says of a file before any threshold, kept on disk with marks that tell of which run and file it is."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from ietool.core.candidate_files import ABOUT, StoredCandidates, read_candidates
+from ietool.core.candidates import Floor
+from ietool.core.contract import Task
+from ietool.core.predicting import Decoder, Reader
+from ietool.errors import UserError
+from ietool.recipe import Recipe, Section
+from ietool.runs.entry import CONFIG_FILE, WEIGHTS_FILE
+from ietool.runs.members import is_ensemble, read_members
+
+LEAST = 0.01
+"""What the parts of a row must exceed for it to be kept, where thresholds are not lower still."""
+
+_PIECE = 1 << 20
+
+
+def file_mark(path: Path) -> str:
+    """What tells a file from all others: its SHA-256."""
+    mark = hashlib.sha256()
+    with path.open("rb") as stream:
+        while piece := stream.read(_PIECE):
+            mark.update(piece)
+    return mark.hexdigest()
+
+
+def model_mark(run: Path) -> str:
+    """What tells the model of a run folder from all others: of its weights and its configuration; of an ensemble the
+    same of its members, and how they are joined."""
+    mark = hashlib.sha256()
+    if is_ensemble(run):
+        info = read_members(run)
+        told = [[group.weight, *((member.mark, member.weight) for member in group.members)] for group in info.groups]
+        mark.update(json.dumps([info.join, info.votes, info.base, told]).encode())
+        return mark.hexdigest()
+    for name in (CONFIG_FILE, WEIGHTS_FILE):
+        mark.update(file_mark(run / name).encode())
+    return mark.hexdigest()
+
+
+def floor_below(reader: Reader[Any], decoder: Decoder[Any, Any], decode: Section, least: float = LEAST) -> Floor:
+    """The floor above which scores are kept: ``least``, or the thresholds where they are lower: what is decoded of
+    them with these settings is what the run predicts."""
+    own = decoder.floor(decode).parts or {}
+    low = {name: own[name] for name in reader.layout.product if own.get(name, least) < least}
+    return Floor(least, low or None)
+
+
+def about_scores(recipe: Recipe, run: Path, source: str, mark: str) -> dict[str, str]:
+    """What a folder of scores says of itself: recipe, head, marks of the model and of the input, and its name."""
+    kind = str(getattr(getattr(getattr(recipe, "model", None), "head", None), "kind", ""))
+    return {
+        "task": recipe.task,
+        "recipe": recipe.name,
+        "head": kind,
+        "model": model_mark(run),
+        "input": mark,
+        "source": source,
+    }
+
+
+def open_scores(
+    folder: Path, *, recipe: Recipe, model: str | None = None, source: Path | None = None
+) -> StoredCandidates:
+    """The scores in a folder, which must be of this head, model and input.
+
+    Args:
+        recipe: of the run that is to decode them.
+        model: the mark of the model; None: of any.
+        source: the input; None: of any.
+
+    Raises:
+        UserError: there are none, or they are of something else.
+    """
+    stored = read_candidates(folder)
+    about = stored.about
+    anew = "write them anew with: ietool predict INPUT --scores DIR"
+    kind = getattr(getattr(getattr(recipe, "model", None), "head", None), "kind", "")
+    if about.get("task") != recipe.task or about.get("head") != kind:
+        of = f"{about.get('task')} with the head {about.get('head')!r}"
+        message = f"are scores of the task {of}, the run is one of {recipe.task} with the head {kind!r}"
+        raise UserError(message, file=folder / ABOUT, mend=anew)
+    if model is not None and about.get("model") != model:
+        message = f"are scores of another run ({about.get('recipe')})"
+        raise UserError(message, file=folder / ABOUT, mend=anew)
+    if source is not None and about.get("input") != file_mark(source):
+        message = f"are scores of another input ({about.get('source')}), or it has changed"
+        raise UserError(message, file=folder / ABOUT, field=str(source), mend=anew)
+    return stored
+
+
+def decoded(
+    task: Task[Any],
+    recipe: Recipe,
+    assets: Path,
+    items: Iterable[Any],
+    found: Sequence[Any],
+    decode: Section | None = None,
+) -> Iterator[Any]:
+    """The predictions that settings of ``decode`` make of kept scores, without the model.
+
+    Args:
+        items: what was asked, beside ``found``.
+        decode: None: the recipe's.
+
+    Raises:
+        UserError: there are more or fewer items than scores.
+    """
+    decoder = task.decoder(recipe, assets)
+    settings = recipe.decode if decode is None else decode
+    count = 0
+    for item, one in zip(items, found, strict=False):
+        count += 1
+        yield decoder.decode(item, one, settings)
+    if count != len(found):
+        raise UserError(f"{len(found):,} texts have scores, {count:,} are read", mend="predict anew with --scores")
+
+
+def size_of(folder: Path) -> int:
+    """Bytes of a folder of scores."""
+    return sum(path.stat().st_size for path in folder.iterdir() if path.is_file())

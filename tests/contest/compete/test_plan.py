@@ -1,0 +1,90 @@
+"""What fits into the hours, and what lies in a folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ietool import paths
+from ietool.contest.compete.ground import look
+from ietool.contest.compete.plan import AFTER, FOLDS, TRAINING, Plan, Speed, make_plan
+from ietool.contest.compete.state import STATE, State, check_place, read_state
+from ietool.errors import UserError
+from ietool.recipe_io import load_recipe
+
+RECIPES = [load_recipe(name) for name in ("ner-crf", "ner-globalpointer")]
+
+SPEEDS = st.builds(
+    Speed, records=st.integers(100, 50_000), items=st.integers(100, 60_000), epoch=st.floats(0.5, 5000),
+    dev=st.floats(0.1, 500), start=st.floats(1, 30),
+)  # fmt: skip
+
+
+@given(st.floats(0.05, 100), st.lists(SPEEDS, min_size=2, max_size=2), st.sampled_from([None, 0, 3]))
+def test_a_plan_fits_into_its_hours(hours: float, speeds: list[Speed], folds: int | None) -> None:
+    plan = make_plan(hours, RECIPES, speeds, folds=folds)
+    assert plan.members and len({member.name for member in plan.members}) == len(plan.members)
+    budget = hours * 3600 * TRAINING - AFTER
+    first = plan.members[0]
+    alone = first.epochs == 1 and len(plan.members) == 1  # less than one epoch there is not
+    assert plan.seconds <= budget + 1e-6 or alone
+    for member in plan.members:
+        speed = speeds[[recipe.name for recipe in RECIPES].index(member.recipe)]
+        assert (member.folds in (0, FOLDS if folds is None else folds)) and member.epochs >= 1
+        each = speed.start + member.epochs * (speed.epoch * (1 - 1 / (member.folds or 1e9)) + speed.dev)
+        assert member.seconds == pytest.approx(each * max(member.folds, 1), rel=1e-3)
+    assert Plan.of(plan.record()) == Plan(plan.hours, list(plan.members), list(plan.notes))
+
+
+def test_more_time_never_trains_less() -> None:
+    speeds = [Speed(20_000, 20_000, 60.0, 5.0, 8.0), Speed(20_000, 20_000, 80.0, 5.0, 8.0)]
+    planned = [make_plan(hours, RECIPES, speeds).seconds for hours in (0.1, 0.5, 1, 2, 4, 8, 16)]
+    assert planned == sorted(planned) and planned[0] < planned[-1]
+    few = make_plan(0.1, RECIPES, speeds)
+    assert len(few.members) == 1 and "epochs" in few.notes[0]
+    many = make_plan(8, RECIPES, speeds)
+    assert many.members[0].folds == FOLDS and {member.recipe for member in many.members} == {
+        "ner-crf",
+        "ner-globalpointer",
+    }
+
+
+@pytest.mark.parametrize(
+    ("task", "recipes"),
+    [("ner", ["ner-crf", "ner-globalpointer"]), ("ske", ["ske"]), ("el", ["el"]), ("qa", ["qa"])],
+)
+def test_the_corpora_that_ship_are_told(task: str, recipes: list[str]) -> None:
+    ground = look(paths.shipped_data(task))
+    assert ground.task == task and [recipe.name for recipe in ground.recipes] == recipes
+    assert ground.test is not None and ground.form
+
+
+def test_what_is_no_competition_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="holds no competition that is known"):
+        look(tmp_path)
+    with pytest.raises(UserError, match="no such folder"):
+        look(tmp_path / "none")
+    with pytest.raises(UserError, match="of several tasks"):
+        look(paths.shipped_data("ner"), ["ner-crf", "ske"])
+    with pytest.raises(UserError, match="train"):
+        look(tmp_path, ["ner-crf"])
+    with pytest.raises(UserError, match="hidden_siz"):
+        look(paths.shipped_data("ner"), ["ner-crf"], ["model.encoder.hidden_siz=3"])
+
+
+def test_a_state_is_read_as_it_was_written(tmp_path: Path) -> None:
+    state = State(tmp_path, "data", {"recipes": ["ner-crf"]}, make_plan(1, RECIPES, [Speed(9, 9, 1, 1, 1)] * 2), 5.0)
+    state.save()
+    again = read_state(tmp_path)
+    assert again.plan == Plan.of(state.plan.record()) if state.plan else False
+    assert again.seconds >= 5.0 and again.asked == {"recipes": ["ner-crf"]}
+    (tmp_path / STATE).write_text("{", encoding="utf-8")
+    with pytest.raises(UserError, match="is damaged"):
+        read_state(tmp_path)
+    with pytest.raises(UserError, match="is not empty"):
+        check_place(tmp_path, inputs=[])
+    with pytest.raises(UserError, match="could go on"):
+        read_state(tmp_path / "none")

@@ -1,0 +1,345 @@
+"""Submissions that our own writers make of random predictions, and what may be done to them that no organiser takes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from hypothesis import strategies as st
+
+from ietool.tasks.el.data.example import Mention
+from ietool.tasks.el.writing import format_line as linked
+from ietool.tasks.ner.data.example import Entity, Example, flatten
+from ietool.tasks.ner.data.forms.cluener import format_record
+from ietool.tasks.ner.data.forms.tokens import format_sentence
+from ietool.tasks.ner.data.schemes import SCHEMES
+from ietool.tasks.qa.heads.voting import Answered
+from ietool.tasks.qa.writing import dureader2_line, write
+from ietool.tasks.ske.data.example import VALUE, Triple
+from ietool.tasks.ske.data.schema import Schema
+from ietool.tasks.ske.writing import format_line as extracted
+
+RELATIONS = {"作者": ("图书作品", {VALUE: "人物"}), "饰演": ("人物", {VALUE: "人物", "inWork": "影视作品"})}
+IDS = ("10001", "10002", "70")
+TYPES = ("name", "company", "address")
+
+
+@dataclass(frozen=True)
+class Case:
+    """A submission and its input.
+
+    Attributes:
+        competition: whose it is.
+        asked: lines of the input, or records of one JSON value.
+        records: of the submission, each with its line ends; of one JSON object ``"id": "answer"``.
+        extra: a record that answers nothing of the input.
+        joined: makes the text of a submission.
+    """
+
+    competition: str
+    asked: Sequence[str]
+    records: Sequence[str]
+    extra: str
+    joined: Callable[[Sequence[str]], str] = "".join
+
+    def write(self, folder: Path) -> tuple[Path, Path]:
+        """(submission, input), with the files that belong to them beside."""
+        schema = [
+            {
+                "subject_type": subject,
+                "predicate": name,
+                "object_type": slots[VALUE] if self.competition == "ske2019" else slots,
+            }
+            for name, (subject, slots) in RELATIONS.items()
+            if self.competition == "duie2" or len(slots) == 1
+        ]
+        if self.competition in ("ske2019", "duie2"):
+            put(folder / "schema.jsonl", [json.dumps(line) + "\n" for line in schema])
+        asked = "".join(self.asked)
+        if self.competition in ("cmrc2018", "dureader_robust"):
+            asked = json.dumps({"data": [{"title": "", "paragraphs": [json.loads(line) for line in self.asked]}]})
+        return put(folder / "result.json", [self.joined(self.records)]), put(folder / "input.json", [asked])
+
+
+def put(path: Path, pieces: Sequence[str]) -> Path:
+    path.write_bytes("".join(pieces).encode())
+    return path
+
+
+def dump(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False) + "\n"
+
+
+TEXT = st.text("甲乙丙丁ab𝒳《》 \t\"\\'\u2028", min_size=3, max_size=20).filter(
+    lambda text: text[:3].strip() == text[:3]
+)
+"""Begins with three characters that are no blanks."""
+
+TEXTS = st.lists(TEXT, min_size=3, max_size=5, unique=True)
+
+
+@st.composite
+def triples(draw: st.DrawFn, competition: str) -> Case:
+    texts = draw(TEXTS)
+    known = {k: v for k, v in RELATIONS.items() if competition == "duie2" or len(v[1]) == 1}
+    schema = Schema(
+        competition,
+        {name: tuple(slots) for name, (_, slots) in known.items()},
+        {name: (subject,) for name, (subject, _) in known.items()},
+        {name: {slot: (kind,) for slot, kind in slots.items()} for name, (_, slots) in known.items()},
+    )
+    records = []
+    for number, text in enumerate(texts):
+        found = []
+        for name in draw(st.lists(st.sampled_from(sorted(known)), min_size=not number, max_size=2)):
+            slots = [VALUE, *(["inWork"] if "inWork" in known[name][1] and draw(st.booleans()) else [])]
+            found.append(Triple(text[:1], name, tuple((slot, text[1:3]) for slot in slots)))
+        records.append(extracted(text, found, schema) + "\n")
+    return Case(
+        competition, [dump({"text": text}) for text in texts], records, dump({"text": "戊" * 30, "spo_list": []})
+    )
+
+
+@st.composite
+def mentions(draw: st.DrawFn, competition: str) -> Case:
+    texts, records = draw(TEXTS), []
+    nil = "NIL" if competition == "ccks2019" else "NIL_Person"
+    for number, text in enumerate(texts):
+        starts = draw(st.lists(st.integers(0, 2), min_size=not number, max_size=2, unique=True))
+        found = [
+            Mention(text[at : at + draw(st.integers(1, 3))], at, draw(st.sampled_from((*IDS, nil)))) for at in starts
+        ]
+        records.append(linked(str(number), text, found) + "\n")
+    asked = [dump({"text_id": str(number), "text": text}) for number, text in enumerate(texts)]
+    return Case(competition, asked, records, dump({"text_id": "99", "text": "戊" * 30, "mention_data": []}))
+
+
+ANSWER = st.text('甲乙ab，" ', max_size=6)
+
+
+@st.composite
+def answers(draw: st.DrawFn, competition: str) -> Case:
+    questions = draw(st.lists(TEXT, min_size=3, max_size=5))
+    found = [
+        Answered(f"Q{number}", text, (), draw(ANSWER), form="squad") for number, text in enumerate(questions)
+    ]  # ids of DuReader-robust begin with none of CMRC's words
+    prefix = "DEV_" if competition == "cmrc2018" else "Q"
+    found = [replace(one, question_id=prefix + one.question_id) for one in found]
+    if competition == "sogouqa":
+        asked = [dump({"id": a.question_id, "question": a.question, "passages": [{"passage": "甲"}]}) for a in found]
+        return Case(competition, asked, [p for a in found for p in write([a], "r.tsv")], "X9\t甲\n")
+    asked = [
+        dump({"id": "C", "context": "甲", "qas": [{"id": a.question_id, "question": a.question, "answers": []}]})
+        for a in found
+    ]
+    pairs = [f"{json.dumps(a.question_id)}: {json.dumps(a.answer)}" for a in found]
+    return Case(competition, asked, pairs, '"X9": "甲"', lambda some: "{\n" + ",\n".join(some) + "\n}\n")
+
+
+@st.composite
+def documents(draw: st.DrawFn) -> Case:
+    asked, records = [], []
+    for number in range(draw(st.integers(3, 5))):
+        kind = draw(st.sampled_from(("YES_NO", "ENTITY", "DESCRIPTION")))
+        answer = draw(ANSWER)
+        label = draw(st.sampled_from(("Yes", "No", "Depends"))) if kind == "YES_NO" and answer else ""
+        one = Answered(str(1000 + number), "何", (), answer, form="dureader2", kind=kind, label=label)
+        records.append(dureader2_line(one) + "\n")
+        document = {"title": "", "paragraphs": ["甲乙"]}
+        asked.append(
+            dump({"question_id": 1000 + number, "question_type": kind, "question": "何", "documents": [document]})
+        )
+    other = Answered("99", "何", (), "甲", form="dureader2", kind="ENTITY")
+    return Case("dureader2", asked, records, dureader2_line(other) + "\n")
+
+
+@st.composite
+def entities(draw: st.DrawFn) -> Case:
+    texts, ids, records = draw(TEXTS), draw(st.booleans()), []
+    asked = []
+    for number, text in enumerate(texts):
+        spans = draw(st.lists(st.integers(0, len(text) - 1), min_size=not number, max_size=3, unique=True))
+        found = [Entity(at, draw(st.integers(at + 1, len(text))), draw(st.sampled_from(TYPES))) for at in spans]
+        example = Example(text, (), "cluener", number if ids else None)
+        records.append(format_record(example, found) + "\n")
+        asked.append(dump({"id": number, "text": text} if ids else {"text": text}))
+    extra = {"id": 99, "label": {}} if ids else {"text": "戊" * 30, "label": {}}
+    return Case("cluener", asked, records, dump(extra))
+
+
+@st.composite
+def tags(draw: st.DrawFn) -> Case:
+    scheme = SCHEMES[draw(st.sampled_from(("bio", "bmes", "bioes")))]
+    asked, records = [], []
+    texts = draw(st.lists(st.text("甲乙丙丁ab，", min_size=2, max_size=8), min_size=3, max_size=5, unique=True))
+    for number, text in enumerate(texts):
+        spans = draw(st.lists(st.integers(0, len(text) - 1), max_size=3, unique=True))
+        found = [Entity(at, draw(st.integers(at + 1, len(text))), draw(st.sampled_from(TYPES))) for at in spans]
+        found += [] if number else [Entity(0, 2, "name")]
+        records.append(format_sentence(Example(text), flatten(found), scheme, " "))
+        asked.append("".join(f"{char}\n" for char in text) + "\n")
+    return Case("tags", asked, records, "戊 O\n戊 O\n\n")
+
+
+CASES = {
+    "ske2019": triples("ske2019"),
+    "duie2": triples("duie2"),
+    "ccks2019": mentions("ccks2019"),
+    "ccks2020": mentions("ccks2020"),
+    "sogouqa": answers("sogouqa"),
+    "cmrc2018": answers("cmrc2018"),
+    "dureader_robust": answers("dureader_robust"),
+    "dureader2": documents(),
+    "cluener": entities(),
+    "tags": tags(),
+}
+
+
+# -- what may be done to a submission
+
+
+def twice(case: Case) -> str:
+    return case.joined([*case.records, case.records[1]])
+
+
+def missing(case: Case) -> str:
+    return case.joined([*case.records[:1], *case.records[2:]])
+
+
+def missing_at_the_end(case: Case) -> str:
+    return case.joined(case.records[:-1])
+
+
+def reordered(case: Case) -> str:
+    return case.joined([case.records[1], case.records[0], *case.records[2:]])
+
+
+def extra(case: Case) -> str:
+    return case.joined([case.records[0], case.extra, *case.records[1:]])
+
+
+def instead(case: Case) -> str:
+    return case.joined([case.extra, *case.records[1:]])
+
+
+def marked(case: Case) -> str:
+    return "\ufeff" + case.joined(case.records)
+
+
+def with_zero(case: Case) -> str:
+    text = case.joined(case.records)
+    return text[:2] + "\0" + text[2:]
+
+
+def cut(case: Case) -> str:
+    return case.joined(case.records).rstrip()[:-1] if case.competition not in ("sogouqa", "tags") else ""
+
+
+EVERYWHERE = (twice, missing, missing_at_the_end, reordered, extra, instead, marked, with_zero, cut)
+
+
+def _first(case: Case, change: Callable[[dict[str, Any]], None]) -> str:
+    """The submission with its first record changed."""
+    record = json.loads(case.records[0])
+    change(record)
+    return case.joined([dump(record), *case.records[1:]])
+
+
+def _triple(key: str, value: Any) -> Callable[[Case], str]:
+    return lambda case: _first(case, lambda record: record["spo_list"][0].update({key: value}))
+
+
+def _mention(key: str, value: Any) -> Callable[[Case], str]:
+    return lambda case: _first(case, lambda record: record["mention_data"][0].update({key: value}))
+
+
+def _shifted(case: Case) -> str:
+    def shift(record: dict[str, Any]) -> None:
+        one = record["mention_data"][0]
+        one["offset"] = str(int(one["offset"]) + len(record["text"]))
+
+    return _first(case, shift)
+
+
+def _other_span(case: Case) -> str:
+    def shift(record: dict[str, Any]) -> None:
+        names = next(iter(record["label"].values()))
+        spans = next(iter(names.values()))
+        spans[0] = [spans[0][0], spans[0][1] + 1]
+
+    return _first(case, shift)
+
+
+def _other_character(case: Case) -> str:
+    return _first(case, lambda record: record.update(text="戊" + record["text"][1:]))
+
+
+def _set(**fields: Any) -> Callable[[Case], str]:
+    return lambda case: _first(case, lambda record: record.update(fields))
+
+
+_TRIPLE = {
+    "unknown relation": _triple("predicate", "丈夫"),
+    "type": _triple("subject_type", "水果"),
+    "no type": _triple("object_type", None),
+    "empty": _triple("subject", " "),
+    "control": _triple("subject", "甲\x01"),
+    "character": _other_character,
+    "no list": _set(spo_list=None),
+}
+_LINK = {
+    "offset": _shifted,
+    "number": _mention("offset", 1),
+    "id": _mention("kb_id", "404"),
+    "no id": _mention("kb_id", ""),
+    "name": _mention("mention", "戊"),
+    "text_id": _set(text_id="98"),
+    "text": _other_character,
+    "again": lambda case: _first(case, lambda record: record["mention_data"].append(record["mention_data"][0])),
+}
+OWN: dict[str, dict[str, Callable[[Case], str]]] = {
+    "ske2019": {**_TRIPLE, "object": _triple("object", {VALUE: "甲"})},
+    "duie2": {
+        **_TRIPLE,
+        "object": _triple("object", "甲"),
+        "slot": _triple("object", {VALUE: "甲", "inArea": "甲"}),
+        "empty slot": _triple("object", {VALUE: ""}),
+    },
+    "ccks2019": {**_LINK, "NIL": _mention("kb_id", "NIL_Person")},
+    "ccks2020": {
+        **_LINK,
+        "bare NIL": _mention("kb_id", "NIL"),
+        "NIL type": _mention("kb_id", "NIL_Peron"),
+        "NIL types": _mention("kb_id", "NIL_Person|NIL_Work"),
+    },
+    "sogouqa": {
+        "columns": lambda case: case.joined([case.records[0].rstrip("\n") + "\t甲\n", *case.records[1:]]),
+        "no tab": lambda case: case.joined([case.records[0].replace("\t", " "), *case.records[1:]]),
+        "control": lambda case: case.joined([case.records[0].rstrip("\n") + "\x02\n", *case.records[1:]]),
+        "blank": lambda case: case.joined([case.records[0], "\n", *case.records[1:]]),
+    },
+    "dureader2": {
+        "type": _set(question_type="WHY"),
+        "no answers": _set(answers=None),
+        "label": _set(question_type="YES_NO", answers=["甲"], yesno_answers=["Maybe"]),
+        "entities": _set(entity_answers=["甲"]),
+        "id": _set(question_id=7),
+        "control": _set(answers=["\x00"]),
+    },
+    "cluener": {
+        "span": _other_span,
+        "type": _set(label={"星球": {"甲": [[0, 0]]}}),
+        "no label": _set(label=None),
+        "id or text": lambda case: _first(case, lambda record: record.update({next(iter(record)): "戊" * 9})),
+    },
+    "tags": {
+        "token": lambda case: case.joined(["戊" + case.records[0][1:], *case.records[1:]]),
+        "letter": lambda case: case.joined([case.records[0].replace(" B-name", " X-name", 1), *case.records[1:]]),
+        "no tag": lambda case: case.joined([case.records[0][:1] + case.records[0][case.records[0].index("\n") :],
+                                            *case.records[1:]]),
+        "no blank line": lambda case: case.joined([case.records[0][:-1], *case.records[1:]]),
+    },
+}  # fmt: skip

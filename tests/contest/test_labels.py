@@ -1,0 +1,91 @@
+"""What is written as gold is read as the same gold, and what an edit does not name stays as it is."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from ietool.core.candidates import Layout
+from ietool.core.labelled import Edits
+from ietool.tasks.ner.data.example import Entity, Example, flatten
+from ietool.tasks.ner.data.reading import load_examples
+from ietool.tasks.ner.features.featurizer import Labels
+from ietool.tasks.ner.labels import EntityLabels
+from ietool.tasks.ske.data.example import Example as Text
+from ietool.tasks.ske.data.example import Triple
+from ietool.tasks.ske.data.reading import load_examples as load_texts
+from ietool.tasks.ske.data.schema import Schema
+from ietool.tasks.ske.labels import TripleLabels
+from tests.tasks.ner.made import examples, write_tags
+
+LAYOUT = Layout(("start", "end", "type"), ("probability",), ("probability",))
+NAMES = st.text("云山林满=\"\\\t'", min_size=1, max_size=4).filter(str.strip)
+QUICK = settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+
+def labels_of(folder: Path, form: str) -> EntityLabels:
+    Labels(("人物", "地点"), form).save(folder)
+    return EntityLabels(folder, LAYOUT)
+
+
+@QUICK
+@given(st.text("云山林满，", min_size=1, max_size=9), st.sets(st.tuples(st.integers(0, 8), st.integers(1, 4))))
+@pytest.mark.parametrize("form", ["cluener", "bio", "bmes"])
+def test_entities_come_back(tmp_path: Path, form: str, text: str, places: set[tuple[int, int]]) -> None:
+    entities = [Entity(a, a + n, ("人物", "地点")[n % 2]) for a, n in sorted(places) if a + n <= len(text)]
+    entities = entities if form == "cluener" else flatten(entities)
+    (tmp_path / "x").write_text(labels_of(tmp_path, form).written(Example(text), entities), "utf-8")
+    (read,) = load_examples(tmp_path / "x", form=form)
+    assert read.text == text and list(read.entities) == sorted(entities)
+
+
+@QUICK
+@given(st.lists(st.tuples(NAMES, NAMES, NAMES), max_size=4, unique=True))
+@pytest.mark.parametrize("competition", ["ske2019", "duie2"])
+def test_triples_come_back(tmp_path: Path, competition: str, some: list[tuple[str, str, str]]) -> None:
+    slots = ("@value",) if competition == "ske2019" else ("@value", "所在")
+    schema = Schema(competition, {"成员": slots})
+    (tmp_path / "schema.json").write_text(schema.to_json(), "utf-8")
+    triples = [Triple(s, "成员", (("@value", o), ("所在", x))[: len(slots)]) for s, o, x in some]
+    triples = list(dict.fromkeys(triples))
+    labels = TripleLabels(tmp_path, LAYOUT)
+    text = "".join(name for names in some for name in names) + "。"
+    (tmp_path / "x").write_text(labels.written(Text(text), triples), "utf-8")
+    (read,) = load_texts(tmp_path / "x", schema)
+    assert (read.text, list(read.triples)) == (text, triples)
+    assert [labels.item_of(read, labels.plain(read, triple)) for triple in triples] == triples
+
+
+def test_sentences_without_an_edit_stay(tmp_path: Path) -> None:
+    some = examples(12)
+    train = write_tags(tmp_path / "train.txt", some, "bio")  # which leaves out blanks
+    some = list(load_examples(train, form="bio"))
+    labels = labels_of(tmp_path, "bio")
+    assert "".join(labels.edited(train, {})) == train.read_text("utf-8")
+    one = some[4]
+    edits = {one.text: Edits([one.entities[0]], [Entity(0, 1, "地点")])}
+    (tmp_path / "new.txt").write_text("".join(labels.edited(train, edits)), "utf-8")
+    read = list(load_examples(tmp_path / "new.txt", form="bio"))
+    wanted = {Entity(0, 1, "地点"), *one.entities[1:]}
+    assert [set(e.entities) for e in read] == [wanted if n == 4 else set(e.entities) for n, e in enumerate(some)]
+    assert edits[one.text].seen == 1
+
+
+def test_the_rest_of_a_changed_record_stays(tmp_path: Path) -> None:
+    schema = Schema("duie2", {"成员": ("@value",)}, {"成员": ("组织",)})
+    (tmp_path / "schema.json").write_text(schema.to_json(), "utf-8")
+    spo = {"predicate": "成员", "subject": "云队", "object": {"@value": "林满"}, "subject_type": "球队"}
+    wrong = {**spo, "object": {"@value": "云"}}
+    first = {"postag": [1], "text": "云队有林满和云", "spo_list": [spo, wrong], "id": 7}
+    lines = [first, {"text": "云", "spo_list": []}]
+    source = tmp_path / "train.json"
+    source.write_text("".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines), "utf-8")
+    gone = Triple("云队", "成员", (("@value", "云"),))
+    edits = {"云队有林满和云": Edits([gone])}
+    after = "".join(TripleLabels(tmp_path, LAYOUT).edited(source, edits)).splitlines()
+    assert json.loads(after[0]) == {**first, "spo_list": [spo]}
+    assert after[1] == source.read_text("utf-8").splitlines()[1]
