@@ -12,12 +12,18 @@ from ietool.core.candidates import Candidates
 
 
 def shaken(source: Source, seed: int = 4) -> list[Candidates]:
-    """The candidates of a source, each part made smaller by chance."""
+    """The candidates of a source, each part made smaller by chance; those of a mention alike in all its rows."""
     dice = np.random.default_rng(seed)
-    return [
-        replace(one, parts=(one.parts * dice.uniform(0.2, 1, one.parts.shape)).astype(np.float32))
-        for one in source.stored
-    ]
+    links = source.stored.layout.parts[-1] == "link"
+
+    def less(one: Candidates) -> Candidates:
+        factors = dice.uniform(0.2, 1, one.parts.shape)
+        if links and len(one):
+            _, mention = np.unique(np.delete(one.rows, 3, axis=1), axis=0, return_inverse=True)
+            factors[:, :-1] = factors[mention.reshape(-1), :-1]
+        return replace(one, parts=(one.parts * factors).astype(np.float32))
+
+    return [less(one) for one in source.stored]
 
 
 def triples(source: Source, seed: int = 4) -> list[Candidates]:
