@@ -25,6 +25,7 @@ def compete(folder: Path, *arguments: str) -> subprocess.Popen[str]:
     )  # fmt: skip
 
 
+@pytest.mark.skipif("IETOOL_SLOW" not in os.environ, reason="takes a minute and a half: set IETOOL_SLOW=1")
 def test_killed_it_goes_on_and_ends_with_a_submission(tmp_path: Path) -> None:
     data = tmp_path / "data"
     data.mkdir()

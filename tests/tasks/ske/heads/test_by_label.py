@@ -67,12 +67,10 @@ def test_each_relation_by_its_own(assets: Path, name: str) -> None:
     names = [predicate for predicate, _ in labels]
     assert list(decoder.label_names) == list(dict.fromkeys(names)) and len(labels) > len(set(names)) > 5
     parts = len(decoder.layout.parts)
-    differed = 0
 
     @settings(max_examples=60, deadline=None)
     @given(st.integers(0, 1 << 30), st.dictionaries(st.sampled_from(names), st.sampled_from([0.0, 0.1, 0.3, 0.6, 1.0])))
     def check(seed: int, by_label: dict[str, float]) -> None:
-        nonlocal differed
         found = candidates(np.random.default_rng(seed), len(labels), parts)
         if parts == 6:  # no nearer end is above the threshold
             found.parts[:, [2, 5]] *= 0.5
@@ -83,13 +81,17 @@ def test_each_relation_by_its_own(assets: Path, name: str) -> None:
         floor = decoder.floor(decode)
         assert floor.of(PRODUCT) == min([0.25, *by_label.values()])
         plain = decoder.decode(Example(TEXT), found, decode.model_copy(update={"by_label": {}}))
-        said = decoder.decode(Example(TEXT), found, decode)
-        differed += said != plain
         same = decode.model_copy(update={"by_label": dict.fromkeys(names, 0.25)})
         assert decoder.decode(Example(TEXT), found, same) == plain
 
     check()
-    assert differed
+    sure = candidates(np.random.default_rng(1), len(labels), parts)
+    sure.parts[:] = 0.9
+    if parts == 6:
+        sure.parts[:, [2, 5]] = 0.0
+    none, all_ = (recipe.decode.model_copy(update={"by_label": dict.fromkeys(names, p)}) for p in (1.0, 0.0))
+    chosen = [decoder.chosen(sure, decode)[0].tolist() for decode in (none, all_)]
+    assert len(sure) and not any(chosen[0]) and all(chosen[1])
 
 
 def test_a_relation_that_there_is_not(assets: Path) -> None:
