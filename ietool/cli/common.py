@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
-from ietool.errors import told
+from ietool.errors import UserError
+from ietool.errors import told as as_told
+
+if TYPE_CHECKING:
+    from ietool.files.lines import OnBad
 
 
 def examples(*lines: str) -> str:
@@ -26,7 +30,24 @@ def check_device(device: str) -> None:
 
 def say(message: str) -> None:
     """A message to the user, on standard error: standard output holds results only. It may quote a stranger's file."""
-    print("\n".join(map(told, message.split("\n"))), file=sys.stderr, flush=True)
+    print("\n".join(map(as_told, message.split("\n"))), file=sys.stderr, flush=True)
+
+
+SHOWN = 10
+"""Bad records that are told of one by one."""
+
+
+def left_out_told() -> OnBad:
+    """What tells of the bad records of a file that are left out, the first :data:`SHOWN` of them."""
+    told = 0
+
+    def left_out(error: UserError, line: str) -> None:
+        nonlocal told
+        told += 1
+        if told <= SHOWN:
+            say(f"left out: {error.place()}{error.message}")
+
+    return left_out
 
 
 def print_json(value: Any) -> None:

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from ietool.cli.common import check_device, examples, interrupted, print_json, say
+from ietool.cli.common import check_device, examples, interrupted, left_out_told, print_json, say
 from ietool.cli.options import DeviceOption, JsonOption
 
 
@@ -44,7 +44,7 @@ def distil_cli(
 
     Writes DIR/extra.jsonl in the competition's training form, and beside it the probability of each item.
     """
-    from ietool.cli.predict import SHOWN, introduce
+    from ietool.cli.predict import introduce
     from ietool.cli.progress import progress_bars
     from ietool.contest.distil import distil
     from ietool.errors import UserError
@@ -56,14 +56,6 @@ def distil_cli(
         what = "is a folder, a file is needed" if texts.is_dir() else "no such file"
         raise UserError(what, file=texts, mend="check the path")
     check_device(device)
-    count = 0
-
-    def left_out(error: UserError, line: str) -> None:
-        nonlocal count
-        count += 1
-        if count <= SHOWN:
-            say(f"left out: {error.place()}{error.message}")
-
     try:
         with progress_bars() as progress:
             done = distil(
@@ -74,7 +66,7 @@ def distil_cli(
                 doubt=doubt,
                 soft=soft,
                 device=device,
-                on_bad=left_out if skip_bad else None,
+                on_bad=left_out_told() if skip_bad else None,
                 on_start=lambda: introduce(run),
                 progress=progress,
             )

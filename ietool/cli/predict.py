@@ -9,13 +9,10 @@ from typing import Annotated
 
 import typer
 
-from ietool.cli.common import examples, interrupted, say
+from ietool.cli.common import examples, interrupted, left_out_told, say
 from ietool.cli.options import DeviceOption, OptionalRecipeOption, SetOption
 from ietool.errors import UserError
 from ietool.files.outputs import check_output
-
-SHOWN = 10
-"""Bad records that are told of one by one."""
 
 
 def predict_cli(
@@ -187,14 +184,6 @@ def predict_to(
     from ietool.workflow.predict import predict_file
     from ietool.workflow.scores import LEAST
 
-    told = 0
-
-    def left_out(error: UserError, line: str) -> None:
-        nonlocal told
-        told += 1
-        if told <= SHOWN:
-            say(f"left out: {error.place()}{error.message}")
-
     try:
         with progress_bars() as progress:
             outcome = predict_file(
@@ -206,7 +195,7 @@ def predict_to(
                 overrides=overrides,
                 scores=scores,
                 members_at_once=members_at_once,
-                on_bad=left_out if skip_bad else None,
+                on_bad=left_out_told() if skip_bad else None,
                 on_start=lambda: introduce(folder),
                 on_note=lambda note: say(f"note: {note}"),
                 progress=progress,
