@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from ietool.recipe import Recipe
 from ietool.recipe_io import differences, load_recipe
@@ -61,3 +63,42 @@ def train_once(
     given = [part for role, path in files.items() for part in (f"--{role}", path)]
     given += ["--skip-bad"] * skip_bad
     ietool("train", *where, *given, "--overwrite", *(part for s in settings for part in ("--set", s)))
+
+
+def group_once(
+    recipe: str,
+    settings: Sequence[str],
+    group: Path,
+    *,
+    files: Mapping[str, Path],
+    folds: int = 0,
+    seeds: int = 1,
+    device: str = "auto",
+) -> None:
+    """Train the members of a group of folds or seeds, unless they are there; one that was cut is resumed.
+
+    Args:
+        recipe: by name.
+        settings: ``key=value``.
+        group: its folder.
+        files: by role, for example train and dev; or ``data``, a folder.
+        folds: 0: each member learns all of train.
+        seeds: members a fold.
+        device: as ``--device`` takes it.
+    """
+    where = ["--output", group, "--device", device]
+    state = group / "folds.json"
+    if not state.is_file():
+        given = [part for role, path in files.items() for part in (f"--{role}", path)]
+        given += ["--folds", folds] if folds else []
+        ietool("train", "--recipe", recipe, *given, "--seeds", seeds, *where,
+               *(part for s in settings for part in ("--set", s)))  # fmt: skip
+    elif json.loads(state.read_text(encoding="utf-8"))["state"] != "finished":
+        ietool("train", "--resume", *where)
+
+
+def ensemble_figures(runs: Sequence[Path], folder: Path, *words: object) -> dict[str, Any]:
+    """What ``ietool ensemble`` measures of some runs on their dev, and writes into ``report.json``."""
+    if not (folder / "report.json").is_file():
+        ietool("ensemble", *runs, "--output", folder, "--overwrite", *words)
+    return dict(json.loads((folder / "report.json").read_text(encoding="utf-8")))

@@ -1,0 +1,183 @@
+"""From one model to the best that the contest layer makes of DuIE 2.0: each step with what it gains on dev.
+
+    python benchmarks/contest_ske.py --data DIR --more FILE --word-vectors VECTORS --encoder DIR --work DIR [--steps …]
+
+Steps, in this order, each by the verbs that a user types; what is finished is not done again, what was cut is resumed:
+
+single    one DGCNN (`ske`), ten epochs, on train and the further file
+tuned     its thresholds, by `tune`
+folds     three DGCNN of five epochs, each without a third of train: an ensemble of them, and one with the single DGCNN
+cascade   `ske-cascade` on the encoder, two epochs
+gplinker  `ske-gplinker` on the encoder, two epochs
+mixed     an ensemble of the single DGCNN, the folds and the models on the encoder; and of those two alone
+cleaned   what all folds find is added to train, what none finds is dropped (`clean`); the single DGCNN goes on with two
+          epochs of that, and for comparison with two epochs of train as it is; then all of them together
+
+Epochs, weights and thresholds are chosen on dev; of weights and thresholds the nested worth is told: chosen on four
+fifths of dev, scored on the other. Prints a row a step, and writes `figures.json` into the work folder.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from trainings import ensemble_figures, group_once, ietool, train_once
+
+from ietool.runs.entry import open_run
+
+ENCODER = (
+    "model.cut_vocabulary=true", "training.learning_rate=1.2e-4", "training.batch_size=16", "training.epochs=2",
+    "training.ema_decay=0.998", "training.checkpoint_steps=200", "training.patience=0", "training.evaluate_raw=false",
+)  # fmt: skip
+FOLDS, FOLD_EPOCHS, MORE_EPOCHS = 3, 5, 2
+
+
+class Contest:
+    """The runs of a work folder, and what was measured of them."""
+
+    def __init__(self, arguments: argparse.Namespace) -> None:
+        self.data, self.more, self.work = arguments.data, arguments.more, arguments.work
+        self.vectors, self.encoder, self.device = arguments.word_vectors, arguments.encoder, arguments.device
+        self.rows: list[dict[str, Any]] = []
+
+    # -- trainings
+
+    def dgcnn(self, epochs: int) -> list[str]:
+        """Settings of a DGCNN."""
+        own = [f"data.word_vectors={self.vectors}", "training.checkpoint_steps=300"]
+        return own if epochs == 10 else [*own, f"training.epochs={epochs}"]
+
+    def train(self, recipe: str, name: str, settings: list[str]) -> Path:
+        """One run on train and the further file."""
+        run: Path = self.work / name
+        train_once(recipe, settings, run, files={"data": self.data, "extra": self.more}, device=self.device)
+        return run
+
+    def whole(self) -> Path:
+        """Train and the further file as one, so that folds cut both; without texts of dev."""
+        path: Path = self.work / "train.jsonl"
+        if not path.is_file():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            dev = {json.loads(line)["text"] for line in self.file("dev").open(encoding="utf-8")}
+            lines = [line for file in (self.file("train"), self.more) for line in file.open(encoding="utf-8")]
+            wanted = [line.rstrip("\n") + "\n" for line in lines if json.loads(line)["text"] not in dev]
+            path.write_text("".join(wanted), encoding="utf-8")
+        return path
+
+    def file(self, role: str) -> Path:
+        """A file of the folder, by role."""
+        from ietool.tasks.ske.data.sources import locate
+
+        return locate(self.data, (role,)).files[role]
+
+    # -- steps
+
+    def single(self) -> None:
+        """One model."""
+        run = self.train("ske", "dgcnn34", self.dgcnn(10))
+        self.tell("one DGCNN, ten epochs", open_run(run).info.best or {})
+
+    def tuned(self) -> None:
+        """Its thresholds; the run stays as it is."""
+        for name in ("dgcnn34", "cascade34", "gplinker34"):
+            if (self.work / name / "dev").is_dir():
+                told = json.loads(ietool("tune", self.work / name, "--dry-run", "--json", capture=True))
+                row = {"score": told["nested"]["score"], "gain": told["nested"]["gain"]}
+                row |= {"interval of the gain": told["nested"]["interval"], "flattering": told["optimistic"]["score"]}
+                row |= {"seconds": told["seconds"], "settings": {k: v["after"] for k, v in told["settings"].items()}}
+                self.tell(f"{name}, tuned (nested)", row)
+
+    def folds(self) -> None:
+        """Folds as members."""
+        files = {"train": self.whole(), "dev": self.file("dev"), "schema": self.file("schema")}
+        group = self.work / "folds"
+        group_once("ske", self.dgcnn(FOLD_EPOCHS), group, files=files, folds=FOLDS, device=self.device)
+        self.team(f"{FOLDS} folds of {FOLD_EPOCHS} epochs together", "team-folds", [group])
+        self.team("the folds and the single one", "team-four", [self.work / "dgcnn34", group])
+
+    def cascade(self) -> None:
+        """A cascade on the encoder."""
+        run = self.train("ske-cascade", "cascade34", [f"model.encoder={self.encoder}", *ENCODER])
+        self.tell("one cascade on the encoder, two epochs", open_run(run).info.best or {})
+
+    def gplinker(self) -> None:
+        """GPLinker on the encoder."""
+        run = self.train("ske-gplinker", "gplinker34", [f"model.encoder={self.encoder}", *ENCODER])
+        self.tell("one GPLinker on the encoder, two epochs", open_run(run).info.best or {})
+
+    def mixed(self) -> None:
+        """All heads together."""
+        pretrained = [self.work / name for name in ("cascade34", "gplinker34")]
+        if all((run / "dev").is_dir() for run in pretrained):
+            self.team("cascade and GPLinker", "team-encoder", pretrained)
+        there = [run for run in (self.work / "dgcnn34", *pretrained) if (run / "dev").is_dir()]
+        self.team("one DGCNN and the models on the encoder", "team-heads", there)
+        self.team("the same with the folds", "team-mixed", [*there, self.work / "folds"])
+
+    def cleaned(self) -> None:
+        """On with cleaned labels."""
+        folder = self.work / "cleaned"
+        if not (folder / "train.jsonl").is_file():
+            ietool("clean", self.work / "folds", "--output", folder, "--device", self.device)
+            ietool("clean", self.work / "folds", "--output", folder, "--apply", folder / "review.tsv")
+        from_run = self.work / "dgcnn34"
+        for name, train in (("longer34", self.whole()), ("cleaned34", folder / "train.jsonl")):
+            run = self.work / name
+            if not (run / "dev").is_dir():
+                files = ["--train", train, "--dev", self.file("dev"), "--schema", self.file("schema")]
+                settings = [
+                    f"training.epochs={MORE_EPOCHS}",
+                    "training.learning_rate=3e-4",
+                    "training.warmup_epochs=0.1",
+                ]
+                words = [word for one in settings for word in ("--set", one)]
+                resume = ["--resume"] if (run / "checkpoints").is_dir() else ["--from", from_run, *files, *words]
+                ietool("train", "--output", run, "--device", self.device, *resume)
+            self.tell(f"{name}: two epochs more", open_run(run).info.best or {})
+        runs = [self.work / n for n in ("dgcnn34", "cleaned34", "cascade34", "gplinker34", "folds")]
+        there = [run for run in runs if (run / "dev").is_dir() or (run / "folds.json").is_file()]
+        self.team("all together, cleaned", "team-all", there)
+
+    # -- what is told
+
+    def team(self, what: str, name: str, runs: list[Path]) -> None:
+        """A row of an ensemble, which is made unless it is there."""
+        figures = ensemble_figures(runs, self.work / name, "--device", self.device)
+        keys = ("score", "equal", "nested", "optimistic", "gain", "used", "interval", "over_mean", "over_best")
+        self.tell(what, {**{key: figures[key] for key in keys}, "members": len(figures["members"])})
+
+    def tell(self, what: str, row: dict[str, Any]) -> None:
+        """Print a row, and keep it."""
+        self.rows.append({"step": what, **row})
+        print(json.dumps(self.rows[-1], ensure_ascii=False), flush=True)
+        (self.work / "figures.json").write_text(json.dumps(self.rows, ensure_ascii=False, indent=1), encoding="utf-8")
+
+
+STEPS: dict[str, Callable[[Contest], None]] = {
+    "single": Contest.single, "tuned": Contest.tuned, "folds": Contest.folds, "cascade": Contest.cascade,
+    "gplinker": Contest.gplinker, "mixed": Contest.mixed, "cleaned": Contest.cleaned,
+}  # fmt: skip
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True, help="folder of train, dev and schema")
+    parser.add_argument("--more", type=Path, required=True, help="further training records")
+    parser.add_argument("--word-vectors", type=Path, required=True)
+    parser.add_argument("--encoder", type=Path, required=True)
+    parser.add_argument("--work", type=Path, required=True)
+    parser.add_argument("--steps", default=",".join(STEPS))
+    parser.add_argument("--device", default="auto")
+    arguments = parser.parse_args()
+    arguments.work.mkdir(parents=True, exist_ok=True)
+    contest = Contest(arguments)
+    for name in arguments.steps.split(","):
+        STEPS[name](contest)
+
+
+if __name__ == "__main__":
+    main()
