@@ -5,7 +5,7 @@
         --set training.epochs=3
 
 Every step is the verb that a user types: ``train --seeds`` (a finished group is not trained again, an unfinished one
-is resumed), ``ensemble``. All members have the same budget, which ``--set`` gives. The epoch of each member, the weights
+is resumed), ``ensemble``. All members have one budget, which ``--set`` gives. The epoch of each member, the weights
 and the threshold of the ensemble are chosen on dev; of what is chosen for the ensemble the nested worth is told. Prints
 a row and one JSON line.
 """
