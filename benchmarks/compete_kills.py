@@ -3,8 +3,9 @@ killed by kill -9 at random moments, does it go on to the same submission?
 
     python benchmarks/compete_kills.py --work DIR [--tasks ner,qa,el,ske] [--hours 0.2] [--kills 3] [--seed 1]
 
-A task is done twice: once without interruption, and once with the plan of the first (speeds that are measured anew would
-plan otherwise), killed so many times and resumed. Prints a row a task; what a work folder has already is not done again.
+A task is done twice: once without interruption, and once with the plan of the first (speeds that are measured anew
+would plan otherwise), killed so many times and resumed. Prints a row a task; what a work folder has already is not done
+again.
 """
 
 from __future__ import annotations
