@@ -1,12 +1,15 @@
-"""Batches of like length, in an order that depends on the seed and the epoch alone."""
+"""Batches of like length, in an order that depends on the seed and the epoch alone, and the items they are made of."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import torch
-from torch.utils.data import Sampler
+from torch.utils.data import Dataset, Sampler
 from transformers.trainer_pt_utils import LengthGroupedSampler
+
+from ietool.training.sets import TrainingSet
 
 
 class LengthBucketSampler(LengthGroupedSampler):
@@ -52,3 +55,21 @@ class EpochSampler(Sampler[tuple[int, int]]):
         epoch = self.first + self.sampler.epoch
         for index in self.sampler:
             yield epoch, index
+
+
+class Items(Dataset[Any]):
+    """The items of a training set. Its ``set_epoch`` is ours to call: accelerate would call it with other numbers, and
+    in this process alone."""
+
+    def __init__(self, data: TrainingSet) -> None:
+        self.data, self.epoch = data, -1
+
+    def __len__(self) -> int:
+        return len(self.data)
+
+    def __getitem__(self, place: tuple[int, int]) -> Any:
+        epoch, index = place
+        if epoch != self.epoch:
+            self.data.set_epoch(epoch)
+            self.epoch = epoch
+        return self.data[index]

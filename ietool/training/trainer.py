@@ -14,22 +14,23 @@ from typing import Any
 import torch
 from accelerate.utils import broadcast_object_list
 from safetensors.torch import load_file, save_file
-from torch.utils.data import Dataset, Sampler
-from transformers import EarlyStoppingCallback, PreTrainedModel, Trainer, TrainerCallback, TrainingArguments
-from transformers.trainer_callback import PrinterCallback, TrainerControl, TrainerState
+from torch.utils.data import Sampler
+from transformers import PreTrainedModel, Trainer, TrainingArguments
+from transformers.trainer_callback import PrinterCallback, TrainerControl
 
 from ietool.progress import Progress
 from ietool.recipe import TrainingSection
 from ietool.runs.folder import LOGS
 from ietool.training.adversarial import disturbed
 from ietool.training.arguments import tensorboard
+from ietool.training.callbacks import Patience, Steps
 from ietool.training.compiling import compile_layers, uncompiled
 from ietool.training.device import tf32
 from ietool.training.ema import make_ema
-from ietool.training.finite import EVERY, Watch
+from ietool.training.finite import Watch
 from ietool.training.optimiser import parameter_groups
 from ietool.training.reached import PROGRESS_FILE, EpochRow, TrainState, write_rows
-from ietool.training.sampler import EpochSampler, LengthBucketSampler
+from ietool.training.sampler import EpochSampler, Items, LengthBucketSampler
 from ietool.training.saving import save_weights, sync
 from ietool.training.sets import TrainingSet
 from ietool.training.workers import draw_as_ever, let_go
@@ -38,64 +39,6 @@ Evaluate = Callable[[PreTrainedModel], tuple[dict[str, float], str]]
 """Scores a model on the dev set: (values with ``score`` as the primary one, a remark for the table)."""
 
 _EMA = "ema.safetensors"
-
-
-class _Steps(TrainerCallback):
-    """Keeps the averaged weights up to date and the progress bar moving."""
-
-    def __init__(self, owner: IETrainer, progress: Progress) -> None:
-        self.owner, self.progress = owner, progress
-
-    def on_epoch_begin(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
-    ) -> None:
-        # Within an epoch that is resumed in its middle the number has a fraction.
-        self.owner.begin_epoch(math.floor((state.epoch or 0) + 1e-6))
-
-    def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
-        self.owner.after_step()
-        per_epoch = max(1, state.max_steps // max(1, math.ceil(args.num_train_epochs)))
-        done = (state.global_step - 1) % per_epoch + 1
-        self.progress(f"epoch {math.ceil(state.global_step / per_epoch)}", done, per_epoch)
-        self.owner.check_finite(asks=args.device.type == "cpu" or state.global_step % EVERY == 0)
-        if self.owner.deadline is not None and time.monotonic() > self.owner.deadline:
-            control.should_training_stop = True  # the epoch is scored as far as it came
-        every = self.owner.section.checkpoint_steps
-        if every and done % every == 0 and done < per_epoch:
-            control.should_save = True
-
-    def on_epoch_end(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
-    ) -> None:
-        self.owner.check_finite(weights=True)
-
-
-class _Patience(EarlyStoppingCallback):
-    """Early stopping whose patience begins when something is found: until then scores are 0 however well it goes."""
-
-    def on_evaluate(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, metrics: Any, **kwargs: Any
-    ) -> None:
-        if metrics["eval_score"] > 0.0 or (state.best_metric or 0.0) > 0.0:
-            super().on_evaluate(args, state, control, metrics, **kwargs)
-
-
-class _Items(Dataset[Any]):
-    """The items of a training set. Its ``set_epoch`` is ours to call: accelerate would call it with other numbers, and
-    in this process alone."""
-
-    def __init__(self, data: TrainingSet) -> None:
-        self.data, self.epoch = data, -1
-
-    def __len__(self) -> int:
-        return len(self.data)
-
-    def __getitem__(self, place: tuple[int, int]) -> Any:
-        epoch, index = place
-        if epoch != self.epoch:
-            self.data.set_epoch(epoch)
-            self.epoch = epoch
-        return self.data[index]
 
 
 class IETrainer(Trainer):
@@ -146,8 +89,8 @@ class IETrainer(Trainer):
         super().__init__(
             model=model,
             args=arguments,
-            train_dataset=_Items(data),
-            eval_dataset=_Items(data),
+            train_dataset=Items(data),
+            eval_dataset=Items(data),
             data_collator=data.collate,  # type: ignore[arg-type]
         )
         self.remove_callback(PrinterCallback)
@@ -157,9 +100,9 @@ class IETrainer(Trainer):
         precision = "fp16" if arguments.fp16 else "bf16" if arguments.bf16 else "fp32"
         self.watch = Watch(arguments.device, section, arguments.learning_rate, precision)
         quiet: Progress = lambda step, done, total: None  # noqa: E731
-        self.add_callback(_Steps(self, progress if self.is_world_process_zero() else quiet))
+        self.add_callback(Steps(self, progress if self.is_world_process_zero() else quiet))
         if section.patience:
-            self.add_callback(_Patience(early_stopping_patience=section.patience))
+            self.add_callback(Patience(early_stopping_patience=section.patience))
 
     # -- batches
 
