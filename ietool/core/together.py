@@ -25,7 +25,7 @@ from ietool.errors import UserError
 from ietool.files.outputs import replace_folder
 from ietool.progress import Progress, no_progress
 
-PIECE, PIECE_CHARACTERS = 1 << 12, 1 << 23
+PIECE, PIECE_CHARACTERS = 1 << 11, 1 << 22
 """Inputs, and characters of them, that every member reads before the next one is opened."""
 TOGETHER = 1 << 10
 """Inputs of a piece where all members are in memory."""
