@@ -1,0 +1,112 @@
+"""Tables in SQLite, in memory: filled once, then closed to everything but reading, with an end to what runs too long.
+
+Columns are called ``col_0``, ``col_1`` …; nothing of a cell, a header or a question is ever part of a statement.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections import OrderedDict
+from collections.abc import Sequence
+
+from ietool.tasks.nl2sql.data.example import REAL, Cell, Table
+
+STEPS = 50_000_000
+"""Instructions of SQLite's machine that a query may take: some ten on each of a million rows."""
+_EVERY = 100_000
+"""Instructions between two looks at how many they were."""
+HELD = 1 << 20
+"""Cells of the tables that are held at a time."""
+
+_ALLOWED = frozenset(
+    (sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_FUNCTION)
+)  # no write, no pragma, no attach
+_FUNCTIONS = frozenset(("avg", "max", "min", "count", "sum"))
+
+
+class Database:
+    """One table in a database of its own.
+
+    Args:
+        table: is copied.
+    """
+
+    def __init__(self, table: Table) -> None:
+        # Isolated from every file; shared by no other connection.
+        self._db = sqlite3.connect(":memory:", check_same_thread=False, isolation_level=None)
+        self._steps = 0
+        kinds = ", ".join(f"col_{n} {'REAL' if kind == REAL else 'TEXT'}" for n, kind in enumerate(table.types))
+        self._db.execute(f"CREATE TABLE cells ({kinds})")
+        marks = ", ".join("?" * table.width)
+        self._db.execute("BEGIN")
+        self._db.executemany(f"INSERT INTO cells VALUES ({marks})", table.rows)
+        self._db.execute("COMMIT")
+        self._db.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 0)
+        self._db.execute("PRAGMA query_only = 1")
+        self._db.set_authorizer(_authorised)
+        self._db.set_progress_handler(self._tick, _EVERY)
+
+    def run(self, statement: str, values: Sequence[Cell]) -> list[tuple[Cell, ...]]:
+        """The rows of a statement with its values bound.
+
+        Raises:
+            sqlite3.Error: it does not run, may not, or takes too long.
+        """
+        self._steps = 0
+        return self._db.execute(statement, values).fetchall()
+
+    def _tick(self) -> int:
+        self._steps += _EVERY
+        return int(self._steps > STEPS)
+
+    def close(self) -> None:
+        """Give its memory back."""
+        self._db.close()
+
+
+def _authorised(action: int, first: str | None, second: str | None, database: str | None, trigger: str | None) -> int:
+    if action not in _ALLOWED or (action == sqlite3.SQLITE_FUNCTION and str(second).lower() not in _FUNCTIONS):
+        return sqlite3.SQLITE_DENY
+    return sqlite3.SQLITE_OK
+
+
+class Databases:
+    """The databases of the tables that were asked last; of each thread its own."""
+
+    def __init__(self, held: int = HELD) -> None:
+        self._most = held
+        self._held: OrderedDict[Table, Database] = OrderedDict()
+        self._cells = 0
+
+    def of(self, table: Table) -> Database:
+        """That of a table, made where there is none."""
+        database = self._held.get(table)
+        if database is not None:
+            self._held.move_to_end(table)
+            return database
+        database = self._held[table] = Database(table)
+        self._cells += _cells(table)
+        while self._cells > self._most and len(self._held) > 1:
+            other, old = self._held.popitem(last=False)
+            old.close()
+            self._cells -= _cells(other)
+        return database
+
+    def __len__(self) -> int:
+        return len(self._held)
+
+
+def _cells(table: Table) -> int:
+    return max(64, len(table.rows) * table.width)  # a small database has its cost as well
+
+
+_OF_THREAD = threading.local()
+
+
+def database_of(table: Table) -> Database:
+    """The database of a table, kept for this thread."""
+    known: Databases | None = getattr(_OF_THREAD, "databases", None)
+    if known is None:
+        known = _OF_THREAD.databases = Databases()
+    return known.of(table)

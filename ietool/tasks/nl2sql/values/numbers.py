@@ -1,0 +1,220 @@
+"""Numbers as questions and cells write them: 一百二十万, 1,200, 3.5亿, 百分之二十, 20%, 三成, 零八年, 两倍.
+
+Libraries turn a whole string into a number; here numbers are found within a text, each with its stretch, full-width
+ones too, and in words that they refuse (一万五 is 15,000, 零八 is 08).
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import lru_cache
+
+DIGITS = "零一二三四五六七八九"
+_VALUES = {character: n for n, character in enumerate(DIGITS)} | {"〇": 0, "○": 0, "两": 2, "俩": 2}
+_VALUES |= dict(zip("壹贰叁肆伍陆柒捌玖", range(1, 10), strict=True))
+_SMALL = {"十": 10, "拾": 10, "百": 100, "佰": 100, "千": 1000, "仟": 1000}
+_LARGE = {"万": 10**4, "萬": 10**4, "亿": 10**8, "億": 10**8}
+SCALES = {**_SMALL, **_LARGE}
+
+_LONGEST = 40
+"""Characters of a number; what is longer is none."""
+
+# One character for one, so that no offset moves.
+_NARROW = str.maketrans("０１２３４５６７８９．，％－＋", "0123456789.,%-+")
+
+_ARABIC = r"\d+(?:\.\d+)?[eE][+-]?\d{1,3}(?![0-9A-Za-z])|\d{1,3}(?:,\d{3})+(?:\.\d+)?(?![\d])|\d+(?:\.\d+)?"
+_WORD = "".join(_VALUES)
+_WORDS = f"[{_WORD}{''.join(SCALES)}]"
+# Words that only begin as a number does.
+_ONE_OF_WORDS = "一(?=[些般样共直定起下向旦边方切致同])"
+_NUMBER = re.compile(
+    rf"(?P<of>百分之|千分之)?"
+    rf"(?P<minus>负|(?<![0-9A-Za-z.%-])-(?=\d))?"
+    rf"(?:(?P<arabic>{_ARABIC})(?P<scale>[ ]?[十百千]?(?:万亿|[万亿])|[十百千])?"
+    rf"(?P<chain>(?:\d{{1,4}}(?:[十百千]?万|[十百千])){{0,3}})(?P<rest>\d(?![\d.%万亿千百]))?"
+    rf"|(?!{_ONE_OF_WORDS})(?P<words>{_WORDS}+)(?:点(?P<decimals>[{_WORD}]+)(?P<behind>万亿|[万亿])?)?"
+    rf"|(?P<half>半)|(?P<sign>[正负](?:值|数|增长)|(?<=[为是])[正负](?=[的，,。？?]|$)))"
+    rf"(?P<after>%|‰|成(?![都为立交员功绩果本人就熟长])|年(?!级|龄|代))?"
+)
+
+_PARTS = re.compile(r"(\d+)(\D+)")
+
+PLAIN, PERCENT, YEAR = "plain", "percent", "year"
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """A number in a text.
+
+    Attributes:
+        start, end: its stretch, half-open, with what belongs to it (``%``, ``百分之``, 年).
+        value: what it says; of a percentage the number before the sign, 20 of 20%.
+        kind: ``plain``, ``percent``, or ``year`` (four digits, or two of which the century is guessed, before 年).
+        head: the number before the scale, 3.5 of 3.5亿; None where it is written in words or has none.
+        scale: that scale, 10^8; 1 without.
+    """
+
+    start: int
+    end: int
+    value: Decimal
+    kind: str = PLAIN
+    head: Decimal | None = None
+    scale: int = 1
+
+
+def narrow(text: str) -> str:
+    """A text with full-width digits and signs as plain ones; no offset moves."""
+    return text.translate(_NARROW)
+
+
+@lru_cache(1 << 12)
+def find_numbers(text: str) -> tuple[Number, ...]:
+    """The numbers of a text, from left to right."""
+    matches = _NUMBER.finditer(narrow(text))
+    numbers = (_number(match) for match in matches if match.end() - match.start() <= _LONGEST)
+    return tuple(number for number in numbers if number is not None)
+
+
+def _number(match: re.Match[str]) -> Number | None:
+    start, end = match.span()
+    head, scale, digits = None, 1, ""
+    if match["arabic"] is not None:
+        digits = match["arabic"]
+        value = Decimal(digits.replace(",", ""))
+        chain, rest = match["chain"], match["rest"]
+        if not match["scale"]:
+            end = match.start("chain") if chain else match.start("rest") if rest else end
+        else:
+            head, scale = value, _scale(match["scale"])
+            value *= scale
+            if chain or rest:
+                low = scale
+                for part in _PARTS.finditer(chain):
+                    low = _scale(part[2])
+                    value += int(part[1]) * low
+                if rest and low < 100:  # 3十5 is no number
+                    end = match.start("rest")
+                elif rest:
+                    value += int(rest) * (low // 10)
+                head, scale = None, 1
+    elif match["sign"] is not None:
+        return Number(start, end, Decimal(0))  # below or above it
+    elif match["half"] is not None:
+        if match["of"] or match["after"]:
+            return None
+        value = Decimal("0.5")
+    else:
+        words = match["words"]
+        spoken = spoken_digits(words)
+        whole = number_of(words) if spoken is None else Decimal(spoken)
+        if whole is None:
+            return None
+        digits = spoken or ""
+        value = whole
+        if match["decimals"]:
+            value += Decimal("0." + "".join(str(_VALUES[c]) for c in match["decimals"]))
+            if match["behind"]:
+                head, scale = value, _scale(match["behind"])
+                value *= scale
+    if match["minus"]:
+        value, head = -value, None if head is None else -head
+    after = match["after"] if end == match.end() else None
+    if match["of"] or after in ("%", "‰", "成"):
+        value = value / 10 if match["of"] == "千分之" or after == "‰" else value * 10 if after == "成" else value
+        return Number(start, end, value, PERCENT)
+    if after == "年":
+        year = _year(digits, value)
+        if year is not None:
+            return Number(start, end, year, YEAR)
+        end -= 1  # 三年 is three of them
+    return Number(start, end, value, PLAIN, head, scale)
+
+
+def _scale(written: str) -> int:
+    scale = 1
+    for character in written.strip():
+        scale *= SCALES[character]
+    return scale
+
+
+def _year(digits: str, value: Decimal) -> Decimal | None:
+    """The year that digits before 年 say: four of them, or two; 08 is 2008, 98 is 1998."""
+    if len(digits) == 4 and 1000 <= value <= 2999:
+        return value
+    if len(digits) == 2 and value == int(value):
+        return value + (2000 if value < 50 else 1900)
+    return None
+
+
+def spoken_digits(words: str) -> str | None:
+    """``2019`` of 二零一九: digits said one by one, two at least; None where there are scales among them."""
+    if len(words) < 2 or any(c not in _VALUES for c in words) or "两" in words or "俩" in words:
+        return None
+    return "".join(str(_VALUES[c]) for c in words)
+
+
+def number_of(words: str) -> Decimal | None:
+    """The number that words with scales say: 一百二十万 is 1,200,000, 一万五 is 15,000; None where they say none."""
+    total = section = 0  # of 亿 and 万, below them
+    pending: int | None = None
+    last = large = 0  # the scale that came last, the last of 万 and 亿
+    zero = said = False
+    for character in words:
+        if character in _VALUES:
+            if pending is not None and (pending or zero is False) and pending != 0:
+                return None
+            pending = _VALUES[character]
+            zero = zero or pending == 0
+            said = True
+        elif character in _SMALL:
+            unit = _SMALL[character]
+            if pending is None and unit != 10 and last == 0:
+                return None  # 百 and 千 alone are words
+            # 零十万 is what 零一十万 is.
+            section += (1 if pending is None or (pending == 0 and unit == 10) else pending) * unit
+            pending, last, zero, said = None, unit, False, True
+        else:
+            unit = _LARGE[character]
+            below = section + (pending or 0)
+            if not below and not total:
+                return None
+            if unit == 10**8:
+                total = (total + below) * unit
+            elif last == unit or large == unit:
+                total = (total + below) * unit  # 两万九千万
+            else:
+                total += below * unit
+            section, pending, last, large, zero, said = 0, None, unit, unit, False, True
+    if not said:
+        return None
+    if pending is not None:
+        # Of 一万五 the last digit counts in the scale below; 一万零五 says that it does not.
+        section += pending * (last // 10 if last >= 100 and not zero else 1)
+    return Decimal(total + section)
+
+
+def plain(value: Decimal | float | int) -> str:
+    """A number as a query has it: no exponent, no needless zeros."""
+    exact = value if isinstance(value, Decimal) else Decimal(repr(value))
+    if not exact.is_finite():
+        return str(value)
+    shown = format(exact, "f")
+    if "." in shown:
+        shown = shown.rstrip("0").rstrip(".")
+    return "0" if shown in ("-0", "") else shown
+
+
+def whole_number(text: str) -> Decimal | None:
+    """The number that a text as a whole is, a sign of percent or a unit word behind it aside; None where it is none."""
+    text = text.strip()
+    numbers = find_numbers(text)
+    if len(numbers) != 1 or numbers[0].start != 0:
+        return None
+    rest = text[numbers[0].end :].strip()
+    return numbers[0].value if not rest or (len(rest) <= _UNIT and not find_numbers(rest)) else None
+
+
+_UNIT = 3
+"""Characters of a unit word at most: 平方米."""
