@@ -1,0 +1,110 @@
+"""Events as labels: parts there and back, what differs, and files with parts changed."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from ietool.core.candidates import Candidates
+from ietool.core.labelled import BOUNDARY, TYPE, Edits
+from ietool.tasks.events.data.example import TRIGGER, Example, Part
+from ietool.tasks.events.data.reading import load_examples
+from ietool.tasks.events.data.schema import Schema, SchemaBuilder
+from ietool.tasks.events.features.featurizer import Labels
+from ietool.tasks.events.heads.linked.decode import LAYOUT
+from ietool.tasks.events.labels import EventLabels
+from tests.tasks.events.made import event, examples, write_json
+
+TEXT = "甲公司收购乙公司，丙公司裁员"
+RECORD = Example(
+    TEXT,
+    (event(TEXT, "收购", "收购", 收购方="甲公司", 被收购方="乙公司"), event(TEXT, "裁员", "裁员", 裁员方="丙公司")),
+    "duee",
+    "7",
+)
+BUY = Part("收购", 3, 5, TRIGGER, 3, 5)
+BUYER = Part("收购", 3, 5, "收购方", 0, 3)
+BOUGHT = Part("收购", 3, 5, "被收购方", 5, 8)
+
+
+@pytest.fixture
+def labels(tmp_path: Path) -> EventLabels:
+    Labels.of(Schema({"收购": ("收购方", "被收购方"), "裁员": ("裁员方",)})).save(tmp_path)
+    return EventLabels(tmp_path, LAYOUT)
+
+
+def test_parts_of_gold_and_their_rows(labels: EventLabels) -> None:
+    parts = labels.gold(RECORD)
+    assert parts[:3] == [BUY, BUYER, BOUGHT] and len(parts) == 5
+    rows = labels.rows(RECORD)
+    assert len(rows) == 5
+    scores = dict(zip(rows, (0.9, 0.8, 0.7, 0.6, 0.5), strict=True))
+    table = np.array([[p, 1, 1, 1] for p in scores.values()], np.float32)
+    found = Candidates(np.array(rows, np.int32), table, np.zeros(0, np.float32))
+    assert labels.scores(RECORD, found, parts) == pytest.approx([0.9, 0.8, 0.7, 0.6, 0.5])
+    assert labels.scores(RECORD, found, [Part("上市", 0, 1, TRIGGER, 0, 1), Part("收购", 3, 5, "收购方", 5, 8)]) == [
+        0,
+        0,
+    ]
+
+
+def test_plain_parts_and_back(labels: EventLabels) -> None:
+    for part in labels.gold(RECORD):
+        assert labels.item_of(RECORD, labels.plain(RECORD, part)) == part
+    whole = labels.plain(RECORD, BUYER)
+    for change, what in (
+        ({"event_type": ""}, "event_type"),
+        ({"trigger_start_index": 4}, "trigger_start_index: at 4 the text does not have '收购'"),
+        ({"role": 3}, "role"),
+        ({"argument": "丁"}, "argument_start_index: at 0 the text does not have '丁'"),
+    ):
+        with pytest.raises(ValueError, match=what):
+            labels.item_of(RECORD, whole | change)
+
+
+def test_what_differs(labels: EventLabels) -> None:
+    assert labels.differs(BUY, Part("裁员", 3, 5, TRIGGER, 3, 5)) == TYPE
+    assert labels.differs(BUY, Part("收购", 2, 5, TRIGGER, 2, 5)) == BOUNDARY
+    assert labels.differs(BUYER, Part("收购", 3, 5, "被收购方", 0, 3)) == TYPE
+    assert labels.differs(BUYER, Part("收购", 3, 5, "收购方", 0, 2)) == BOUNDARY
+    assert labels.differs(BUYER, BOUGHT) == labels.differs(BUYER, BUY) == ""
+    assert labels.differs(BUYER, Part("裁员", 12, 14, "收购方", 0, 3)) == ""
+
+
+def test_what_is_written_is_read_again(labels: EventLabels, tmp_path: Path) -> None:
+    """Of gold all, and an argument without its trigger not at all."""
+    some = examples(40)
+    builder = SchemaBuilder()
+    for example in some:
+        builder.add(example.events)
+    path = tmp_path / "out.jsonl"
+    path.write_text("".join(labels.written(e, labels.gold(e)) for e in some), encoding="utf-8")
+    again = list(load_examples(path))
+    for one, other in zip(some, again, strict=True):
+        assert set(labels.gold(one)) == set(labels.gold(other)) and one.id == other.id
+    assert json.loads(labels.written(RECORD, [BUYER]))["event_list"] == []
+
+
+def test_single_parts_of_a_file_are_changed(labels: EventLabels, tmp_path: Path) -> None:
+    source = write_json(tmp_path / "train.json", [RECORD, *examples(3)])
+    before = source.read_text(encoding="utf-8").splitlines(keepends=True)
+
+    def edited(**parts: Any) -> tuple[list[str], Edits[Part]]:
+        edit = Edits[Part](**parts)
+        return list(labels.edited(source, {TEXT: edit})), edit
+
+    lines, edit = edited(without=[BUYER], added=[Part("收购", 3, 5, "收购方", 0, 2)])
+    assert lines[1:] == before[1:] and edit.seen == 1
+    first = json.loads(lines[0])["event_list"]
+    assert [(a["role"], a["argument"]) for a in first[0]["arguments"]] == [("收购方", "甲公"), ("被收购方", "乙公司")]
+    lines, _ = edited(without=[BUY])  # its arguments go along
+    assert [e["event_type"] for e in json.loads(lines[0])["event_list"]] == ["裁员"]
+    new = Part("上市", 9, 10, TRIGGER, 9, 10)
+    lines, _ = edited(added=[Part("上市", 9, 10, "公司", 0, 1), new, Part("破产", 1, 2, "公司", 0, 1)])
+    told = json.loads(lines[0])["event_list"]
+    assert [e["event_type"] for e in told] == ["收购", "裁员", "上市"] and len(told[2]["arguments"]) == 1
+    assert json.loads(lines[0])["id"] == "7"
