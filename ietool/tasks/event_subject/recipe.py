@@ -1,0 +1,85 @@
+"""The sections of a recipe for subjects of events."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator, Field, PositiveInt
+
+from ietool.recipe import (
+    DGCNNSection,
+    PretrainedSection,
+    Recipe,
+    Section,
+    Share,
+    Tuned,
+    WindowedSection,
+    encoder_kind,
+)
+
+
+class DataSection(WindowedSection):
+    """How texts become features."""
+
+    window: Annotated[int, Field(ge=16, le=512)] = Field(
+        256, description="longest piece of text the model sees, in characters"
+    )
+    overlap: Annotated[int, Field(ge=0)] = Field(
+        64, description="characters two neighbouring windows of a long text share"
+    )
+    held_out: Share = Field(0.1, description="share of the texts of train that become dev where no dev file is given")
+    held_out_seed: Annotated[int, Field(ge=0)] = Field(42, description="which share that is")
+
+
+class EncoderSection(DGCNNSection):
+    """The encoder from scratch."""
+
+    dilations: list[PositiveInt] = Field(
+        default_factory=lambda: [1, 2, 5, 1, 2, 5, 1, 1, 1], min_length=1, description="one block each"
+    )
+    positions: Annotated[int, Field(ge=0)] = Field(0, description="rows of the position table; 0: none")
+    part_of_speech: bool = Field(True, description="add an embedding of the word's part of speech")
+
+
+Encoder = Annotated[EncoderSection | PretrainedSection, Field(discriminator="kind"), BeforeValidator(encoder_kind)]
+
+
+class HeadSection(Section):
+    """What every head has."""
+
+    kind: str
+    dropout: Share = Field(0.1, description="dropout on what the head reads")
+
+
+class ModelSection(Section):
+    """The network: an encoder, and a head on it."""
+
+    encoder: Encoder = Field(default_factory=EncoderSection)
+    head: HeadSection
+
+
+class DecodeSection(Section):
+    """From scores to a subject."""
+
+    threshold: Annotated[Share, Tuned(main=True)] = Field(
+        0.3, description="what the probability of the best subject must exceed; else there is none"
+    )
+    by_label: Annotated[dict[str, Share], Tuned(by_label="threshold")] = Field(
+        default_factory=dict, description="the same for single event types, by name: {type: probability}"
+    )
+    batch_size: PositiveInt = 64
+
+
+class ScoreSection(Section):
+    """The scoring variant by which epochs are compared."""
+
+    metric: Literal["ccks2019", "accuracy"] = "ccks2019"
+
+
+class SubjectRecipe(Recipe):
+    """Subjects of events. A head's recipe narrows ``model`` to what acts for it."""
+
+    data: DataSection = Field(default_factory=DataSection)
+    model: ModelSection
+    decode: DecodeSection = Field(default_factory=DecodeSection)
+    score: ScoreSection = Field(default_factory=ScoreSection)
