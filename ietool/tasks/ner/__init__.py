@@ -1,4 +1,4 @@
-"""Named entities (CLUENER, MSRA, Resume): text → stretches of it, each with its type."""
+"""Named entities (CLUENER, CMeEE, MSRA, Weibo, Resume): text → stretches of it, each with its type."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ietool.files.lines import Line, OnBad
 from ietool.progress import Progress, no_progress
 from ietool.scoring.report import Report
 from ietool.tables import Table
-from ietool.tasks.ner.data.forms.recognise import begins_entities, begins_tags
+from ietool.tasks.ner.data.forms.recognise import begins_entities, begins_spans, begins_tags
 from ietool.tasks.ner.recipe import FORMER_KEYS, NerRecipe
 
 if TYPE_CHECKING:
@@ -57,6 +57,7 @@ class NerTask(Task[NerRecipe]):
     )
     forms = (
         Form("texts with labels", begins_entities, example='{"text": …, "label": {type: {name: [[start, last]]}}}'),
+        Form("texts with spans behind them", begins_spans),
         Form("tokens and tags", begins_tags),
     )
     gold_keys = ("text",)
@@ -189,6 +190,9 @@ class NerTask(Task[NerRecipe]):
             explain=outcomes,
             resamples=resamples,
         )
+
+    def counts_by_label(self, metric: str) -> bool:
+        return metric == "cluener"  # the mean over types
 
     def score(
         self,

@@ -15,7 +15,8 @@ from ietool.errors import UserError
 from ietool.files.lines import read_lines
 from ietool.tasks.ner.data.example import Entity, Example, flatten
 from ietool.tasks.ner.data.forms.cluener import label_of, parse_record
-from ietool.tasks.ner.data.forms.recognise import CLUENER
+from ietool.tasks.ner.data.forms.cmeee import format_line, parse_line
+from ietool.tasks.ner.data.forms.recognise import CLUENER, CMEEE, RECORDS
 from ietool.tasks.ner.data.forms.tokens import SentenceReader, format_sentence, make_example
 from ietool.tasks.ner.data.schemes import SCHEMES
 from ietool.tasks.ner.features.featurizer import Labels
@@ -23,7 +24,7 @@ from ietool.tasks.ner.heads.decoder import Recognised
 
 
 class EntityLabels(AnyLabels[Example, Entity]):
-    """Of CLUENER and of files of tokens and tags."""
+    """Of CLUENER, CMeEE and of files of tokens and tags."""
 
     item = "entity"
 
@@ -34,7 +35,7 @@ class EntityLabels(AnyLabels[Example, Entity]):
 
     @property
     def suffix(self) -> str:
-        return ".jsonl" if self.labels.form == CLUENER else f".{self.labels.form}"
+        return {CLUENER: ".jsonl", CMEEE: ".txt"}.get(self.labels.form, f".{self.labels.form}")
 
     def identity(self, record: Example) -> str:
         return record.text
@@ -100,6 +101,8 @@ class EntityLabels(AnyLabels[Example, Entity]):
     def written(self, record: Example, items: Sequence[Entity]) -> str:
         if self.labels.form == CLUENER:
             return json.dumps({"text": record.text, "label": label_of(record.text, items)}, ensure_ascii=False) + "\n"
+        if self.labels.form == CMEEE:
+            return format_line(record.text, sorted(items)) + "\n"
         return self._sentence(record, items)
 
     def _sentence(self, record: Example, items: Sequence[Entity]) -> str:
@@ -107,7 +110,7 @@ class EntityLabels(AnyLabels[Example, Entity]):
 
     def edited(self, source: Path, edits: Mapping[str, Edits[Entity]]) -> Iterator[str]:
         """Record by record; what a changed one has besides is kept, and so are the tags of the others."""
-        if self.labels.form == CLUENER:
+        if self.labels.form in RECORDS:
             for file, number, line in read_lines(source):
                 yield self._record(line, file, number, edits) + "\n"
             return
@@ -127,15 +130,19 @@ class EntityLabels(AnyLabels[Example, Entity]):
                 yield self._sentence(example, changed(example.entities, edit, self.key))
 
     def _record(self, line: str, file: str, number: int, edits: Mapping[str, Edits[Entity]]) -> str:
+        spans = self.labels.form == CMEEE
         try:
-            example = parse_record(line, file, number)
+            example = (parse_line if spans else parse_record)(line, file, number)
         except UserError:  # which preparing told of or left out
             return line
         edit = edits.get(example.text)
         if edit is None:
             return line
         edit.seen += 1
-        label = label_of(example.text, changed(example.entities, edit, self.key))
+        entities = changed(example.entities, edit, self.key)
+        if spans:
+            return format_line(example.text, entities)
+        label = label_of(example.text, entities)
         return json.dumps({**json.loads(line), "label": label}, ensure_ascii=False)
 
 

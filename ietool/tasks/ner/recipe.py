@@ -27,7 +27,7 @@ class DataSection(WindowedSection):
     overlap: Annotated[int, Field(ge=0)] = Field(
         64, description="characters two neighbouring windows of a long text share"
     )
-    form: Literal["auto", "cluener", "bio", "bios", "iob1", "bioes", "bmes", "bilou", "bmew"] = Field(
+    form: Literal["auto", "cluener", "cmeee", "bio", "bios", "iob1", "bioes", "bmes", "bilou", "bmew"] = Field(
         "auto", description="of the files, where it is unclear; files of tokens and tags are called by their scheme"
     )
     held_out: Share = Field(0.1, description="share of train that becomes dev where no dev file is given")

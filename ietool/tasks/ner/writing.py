@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ietool.tasks.ner.data.forms.cluener import format_record
-from ietool.tasks.ner.data.forms.recognise import CLUENER
+from ietool.tasks.ner.data.forms.cmeee import format_line
+from ietool.tasks.ner.data.forms.recognise import CLUENER, CMEEE, RECORDS
 from ietool.tasks.ner.data.forms.tokens import format_sentence
 from ietool.tasks.ner.data.schemes import SCHEMES
 from ietool.tasks.ner.features.featurizer import Labels
@@ -17,13 +18,15 @@ if TYPE_CHECKING:
 
 
 def format_prediction(prediction: Recognised, assets: Path) -> str:
-    """One prediction, with its line ends: a line of JSON, or the lines of a sentence and the blank one behind it, in
-    the scheme of the training file (BIO where that was JSON)."""
+    """One prediction, with its line ends: a line of JSON or of CMeEE, or the lines of a sentence and the blank one
+    behind it, in the scheme of the training file (BIO where that had a text a line)."""
     example = prediction.example
     if example.form in ("", CLUENER):
         return format_record(example, prediction.plain) + "\n"
+    if example.form == CMEEE:
+        return format_line(example.text, prediction.plain) + "\n"
     labels = _labels(assets)
-    scheme = SCHEMES["bio" if labels.form == CLUENER else labels.form]
+    scheme = SCHEMES["bio" if labels.form in RECORDS else labels.form]
     return format_sentence(example, prediction.plain, scheme, labels.separator)
 
 

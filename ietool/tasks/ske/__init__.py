@@ -1,4 +1,4 @@
-"""Triple extraction (SKE 2019, DuIE 2.0): text → set of (subject, predicate, object)."""
+"""Triple extraction (SKE 2019, DuIE 2.0, WebNLG): text → set of (subject, predicate, object)."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 class SkeTask(Task[SkeRecipe]):
-    """SKE 2019 and DuIE 2.0."""
+    """SKE 2019, DuIE 2.0 and WebNLG."""
 
     name = "ske"
     title = "triple extraction"
@@ -68,6 +68,7 @@ class SkeTask(Task[SkeRecipe]):
     )
     forms = (
         Form("texts with triples", with_keys("spo_list"), example='{"text": …, "spo_list": […]}'),
+        Form("texts with lists of triples", with_keys("triple_list"), example='{"text": …, "triple_list": […]}'),
         Form(
             "a schema",
             with_keys("predicate", "subject_type", "object_type"),
@@ -79,7 +80,7 @@ class SkeTask(Task[SkeRecipe]):
     former_keys = FORMER_KEYS
     roles = ("train",)
     further_roles = ("schema", "dev", "test")
-    scorers = ("duie2", "ske2019")
+    scorers = ("duie2", "ske2019", "webnlg")
     takes_soft = True
     # What some 1,600 sentences want: more steps an epoch, a rate that stays up, an average over fewer steps.
     demo = (
@@ -104,6 +105,11 @@ class SkeTask(Task[SkeRecipe]):
         from ietool.tasks.ske.data.reading import read_inputs
 
         return read_inputs(lines, on_bad)
+
+    def open_inputs(self, source: str, on_bad: OnBad | None = None) -> Iterator[Example]:
+        from ietool.tasks.ske.data.webnlg import open_records
+
+        return self.read_inputs(open_records(source, on_bad), on_bad)
 
     def input_of(self, text: str) -> Example:
         from ietool.tasks.ske.data.example import Example
@@ -202,7 +208,7 @@ class SkeTask(Task[SkeRecipe]):
         metric: str = recipe.score.metric
         if metric == "auto":
             form = next((e.form for e in gold if e.form), "duie2")
-            metric = "ske2019" if form == "ske2019" else "duie2"
+            metric = form
         return score(
             {e.text: e.triples for e in gold},
             {p.text: [t.triple for t in p.triples] for p in predictions},

@@ -11,10 +11,10 @@ from typing import Any
 from ietool.core.candidates import Candidates
 from ietool.core.labelled import BOUNDARY, ENTITY, TYPE, Edits, Labels, changed
 from ietool.errors import UserError
-from ietool.files.lines import read_lines
 from ietool.tasks.ske.data.example import VALUE, Example, Triple
 from ietool.tasks.ske.data.reading import read_examples
-from ietool.tasks.ske.data.schema import Schema
+from ietool.tasks.ske.data.schema import WEBNLG, Schema
+from ietool.tasks.ske.data.webnlg import LIST, open_records
 from ietool.tasks.ske.features.featurizer import read_assets_schema
 from ietool.tasks.ske.features.labelling import facts, label_rows
 from ietool.tasks.ske.heads.assembly import Extraction
@@ -23,7 +23,7 @@ from ietool.tasks.ske.writing import format_line, format_triple
 
 
 class TripleLabels(Labels[Example, Triple]):
-    """Of SKE 2019 and DuIE 2.0."""
+    """Of SKE 2019, DuIE 2.0 and WebNLG."""
 
     item = "triple"
 
@@ -88,7 +88,7 @@ class TripleLabels(Labels[Example, Triple]):
 
     def rows(self, record: Example) -> Any:
         numbers = {label: n for n, label in enumerate(self.schema.labels)}
-        return [(*row, 0) for row in label_rows(facts(record.triples, numbers), record.text)]
+        return [(*row, 0) for row in label_rows(facts(record.triples, numbers), record.text, words=self.schema.words)]
 
     def differs(self, gold: Triple, other: Triple) -> str:
         same_subject, same_object = gold.subject == other.subject, gold.object == other.object
@@ -105,7 +105,10 @@ class TripleLabels(Labels[Example, Triple]):
         return format_triple(item, self.schema)
 
     def item_of(self, record: Example, plain: Mapping[str, Any]) -> Triple:
-        line = json.dumps({"text": record.text, "spo_list": [plain]}, ensure_ascii=False)
+        stated: dict[str, Any] = {"spo_list": [plain]}
+        if self.schema.competition == WEBNLG:
+            stated = {LIST: [[plain.get(name) for name in ("subject", "predicate", "object")]]}
+        line = json.dumps({"text": record.text, **stated}, ensure_ascii=False)
         try:
             triples = next(iter(read_examples([("", 0, line)], self.schema))).triples
         except UserError as error:
@@ -127,7 +130,7 @@ class TripleLabels(Labels[Example, Triple]):
 
     def edited(self, source: Path, edits: Mapping[str, Edits[Triple]]) -> Iterator[str]:
         """Line by line; what a changed record has besides, and the types of triples that stay, are kept."""
-        for _, _, line in read_lines(source):
+        for _, _, line in open_records(source):
             yield self._edited(line, edits) + "\n"
 
     def _edited(self, line: str, edits: Mapping[str, Edits[Triple]]) -> str:
@@ -145,6 +148,9 @@ class TripleLabels(Labels[Example, Triple]):
         edit.seen += 1
         there = {self.key(triple): triple for triple in example.triples}
         kept = changed(example.triples, edit, self.key)
+        if LIST in record and "spo_list" not in record:
+            listed = [[triple.subject, triple.predicate, dict(triple.object)[VALUE]] for triple in kept]
+            return json.dumps({**record, LIST: listed}, ensure_ascii=False)
         stays = {self.key(triple) for triple in kept}
         spos = []
         for spo in record["spo_list"]:

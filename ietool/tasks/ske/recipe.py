@@ -83,7 +83,7 @@ class DecodeSection(Section):
 class ScoreSection(Section):
     """The scoring variant by which epochs are compared."""
 
-    metric: Literal["auto", "ske2019", "duie2"] = "auto"
+    metric: Literal["auto", "ske2019", "duie2", "webnlg"] = "auto"
 
 
 class SkeRecipe(Recipe):

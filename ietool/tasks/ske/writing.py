@@ -7,11 +7,15 @@ from collections.abc import Iterable
 from typing import Any
 
 from ietool.tasks.ske.data.example import VALUE, Triple
-from ietool.tasks.ske.data.schema import Schema
+from ietool.tasks.ske.data.schema import WEBNLG, Schema
+from ietool.tasks.ske.data.webnlg import LIST
 
 
 def format_line(text: str, triples: Iterable[Triple], schema: Schema) -> str:
     """One line of a submission, without line end; see :func:`format_triple`."""
+    if schema.competition == WEBNLG:
+        listed = [[triple.subject, triple.predicate, dict(triple.object)[VALUE]] for triple in triples]
+        return json.dumps({"text": text, LIST: listed}, ensure_ascii=False)
     spo_list = [format_triple(triple, schema) for triple in triples]
     return json.dumps({"text": text, "spo_list": spo_list}, ensure_ascii=False)
 
@@ -19,11 +23,11 @@ def format_line(text: str, triples: Iterable[Triple], schema: Schema) -> str:
 def format_triple(triple: Triple, schema: Schema) -> dict[str, Any]:
     """A triple in the form of the schema's competition.
 
-    SKE 2019 objects are strings (the ``@value``), DuIE 2.0 objects have slots. Types are the schema's; they are not
-    scored, but the organisers' checkers expect them.
+    SKE 2019 and WebNLG objects are strings (the ``@value``), DuIE 2.0 objects have slots. Types are the schema's; they
+    are not scored, but the organisers' checkers expect them.
     """
     types = {slot: schema.slot_type(triple.predicate, slot) for slot, _ in triple.object}
-    is_plain = schema.competition == "ske2019"
+    is_plain = schema.competition != "duie2"
     return {
         "subject": triple.subject,
         "predicate": triple.predicate,

@@ -21,6 +21,7 @@ from ietool.core.contract import PrepareReport
 from ietool.core.pools import finished
 from ietool.core.predicting import Predictor
 from ietool.core.sources import Sources
+from ietool.core.span_reader import Spans
 from ietool.nn.encoder import PretrainedEncoder
 from ietool.recipe_io import load_recipe
 from ietool.recipe_keys import keys_of
@@ -33,7 +34,7 @@ from ietool.tasks.ner.heads.base import NerModel
 from ietool.tasks.ner.heads.crf.model import CRFModel
 from ietool.tasks.ner.heads.decoder import Recognised
 from ietool.tasks.ner.heads.globalpointer.model import PointerModel
-from ietool.tasks.ner.heads.reader import Encoded, NerReader, Spans
+from ietool.tasks.ner.heads.reader import Encoded, NerReader
 from ietool.tasks.ner.recipe import NerRecipe
 from tests.tiny_encoder import make_encoder_folder
 

@@ -26,7 +26,7 @@ class Example:
         form: one of ``forms.FORMS`` less ``auto``; empty for a bare string.
         id: what the record has under ``id``; None without.
         tokens: (start, end) of the tokens in the text; empty where every character is one.
-        broken: tags of the file that belong to no entity, since they break its scheme.
+        broken: tags of the file that belong to no entity, since they break its scheme; entities of no length.
         chances: of the entities, where these are soft labels.
     """
 

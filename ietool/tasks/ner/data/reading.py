@@ -7,7 +7,7 @@ names the files are published in ``sources.py``, and the reading of predictions 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -17,7 +17,8 @@ from ietool.files.lines import OnBad, read_lines
 from ietool.files.records import Told, read_records
 from ietool.tasks.ner.data.example import Example
 from ietool.tasks.ner.data.forms.cluener import parse_record
-from ietool.tasks.ner.data.forms.recognise import CLUENER, KNOWN, is_json
+from ietool.tasks.ner.data.forms.cmeee import parse_line
+from ietool.tasks.ner.data.forms.recognise import CLUENER, CMEEE, KNOWN, RECORDS, told
 from ietool.tasks.ner.data.forms.tokens import Line, SentenceReader, make_example, split_tags
 from ietool.tasks.ner.data.schemes import SCHEMES, Scheme, SchemeFinder
 
@@ -31,14 +32,14 @@ def detect_form(path: str | Path) -> str:
     finder = SchemeFinder()
     # Bad sentences are told when the file is read for good.
     reader = SentenceReader(on_bad=_ignore)
-    lines = read_lines(path, reader.unread)
+    form, lines = told(read_lines(path, reader.unread))
+    if form:
+        return form
     first = next(lines, None)
     if first is None and (unread := reader.first_unread):
         raise unread
     if first is None:
         raise UserError("holds no record", file=path, mend=f"bring a file with {KNOWN}")
-    if is_json(first[2]):
-        return CLUENER
     for sentence in reader.read(chain([first], lines)):
         with contextlib.suppress(UserError):
             finder.add(split_tags(sentence))
@@ -63,17 +64,17 @@ def load_examples(path: str | Path, on_bad: OnBad | None = None, *, form: str = 
     Raises:
         UserError: naming file, line and field; also when the file is empty or has no usable record.
     """
-    told = None if on_bad is None else Told(on_bad)
+    bad = None if on_bad is None else Told(on_bad)
     chosen = detect_form(path) if form == "auto" else form
-    examples = _records(path, told) if chosen == CLUENER else _sentences(path, SCHEMES[chosen], told)
+    examples = _records(path, _PARSERS[chosen], bad) if chosen in RECORDS else _sentences(path, SCHEMES[chosen], bad)
     count, example = 0, None
     for example in examples:
         count += 1
         yield example
-    if example is None and told is not None:
-        told.check()
-    whole = count == 1 and (told is None or not told.count)
-    if whole and example is not None and chosen != CLUENER and len(example.bounds) > LONGEST:
+    if example is None and bad is not None:
+        bad.check()
+    whole = count == 1 and (bad is None or not bad.count)
+    if whole and example is not None and chosen not in RECORDS and len(example.bounds) > LONGEST:
         raise one_sentence(path, len(example.bounds))
     if example is None:
         raise UserError("holds no record", file=path, mend=f"bring a file with {KNOWN}")
@@ -89,10 +90,14 @@ def one_sentence(path: str | Path, tokens: int) -> UserError:
     return UserError(what, file=path, mend="put a blank line between sentences: blank lines divide them")
 
 
-def _records(path: str | Path, on_bad: OnBad | None) -> Iterator[Example]:
+_PARSERS: dict[str, Callable[..., Example]] = {CLUENER: parse_record, CMEEE: parse_line}
+"""Form with a text a line → what makes an example of one."""
+
+
+def _records(path: str | Path, parse: Callable[..., Example], on_bad: OnBad | None) -> Iterator[Example]:
     for file, number, line in read_lines(path, on_bad):
         try:
-            example = parse_record(line, file, number)
+            example = parse(line, file, number)
         except UserError as error:
             if on_bad is None:
                 raise
@@ -134,18 +139,18 @@ def read_inputs(lines: Iterable[Line], on_bad: OnBad | None = None) -> Iterator[
 
 
 def _inputs(lines: Iterator[Line], reader: SentenceReader, on_bad: OnBad | None) -> Iterator[Example]:
-    first = next(lines, None)
+    form, everything = told(lines, texts=True)
+    if form:
+        reader.pass_on()
+        yield from read_records(everything, partial(_PARSERS[form], labels=False), on_bad)
+        return
+    first = next(everything, None)
     if first is None:
         if reader.first_unread:
             raise reader.first_unread
         return
-    everything = chain([first], lines)
-    if is_json(first[2]):
-        reader.pass_on()
-        yield from read_records(everything, partial(parse_record, labels=False), on_bad)
-    else:
-        for sentence in reader.read(everything):
-            yield make_example(sentence, None)
+    for sentence in reader.read(chain([first], everything)):
+        yield make_example(sentence, None)
 
 
 def _ignore(error: UserError, line: str) -> None:

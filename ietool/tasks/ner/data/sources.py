@@ -1,4 +1,4 @@
-"""The names under which CLUENER, MSRA, Resume and their like were published."""
+"""The names under which CLUENER, CMeEE, MSRA, Weibo, Resume and their like were published."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ietool.core.sources import FileNames, Sources
 NAMES = FileNames(
     words={"train": {"train", "training"}, "dev": {"dev", "valid", "validation", "val"}},
     examples={
-        "train": "train.json, msra_train.bio, train.char.bmes, train.txt",
+        "train": "train.json, train_data.txt, msra_train.bio, train.char.bmes, train.txt",
         "dev": "dev.json, dev.char.bmes, dev.txt",
     },
     endings=(".bio", ".bioes", ".bmes", ".bmoes", ".char", ".conll", ".ner", ".tsv"),

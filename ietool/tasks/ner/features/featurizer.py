@@ -11,9 +11,9 @@ from pathlib import Path
 from ietool.errors import WHOLE, UserError, cause
 from ietool.tasks.ner.data.example import Example
 from ietool.tasks.ner.recipe import NerRecipe
+from ietool.text.pieces import Piece, cut_pieces
 from ietool.text.readers import copy_reader, open_reader
-from ietool.text.units import UnitReader, Units
-from ietool.text.windows import windows
+from ietool.text.units import UnitReader
 
 LABELS = "labels.json"
 
@@ -52,16 +52,6 @@ class Labels:
         return cls(tuple(types), form, separator)
 
 
-@dataclass(frozen=True)
-class Piece:
-    """A window ``[start, end)`` of text number ``text``, and its units."""
-
-    text: int
-    start: int
-    end: int
-    units: Units
-
-
 class Featurizer:
     """Turns texts into pieces; opened from a prepared folder or a run folder."""
 
@@ -77,29 +67,8 @@ class Featurizer:
         return ((piece.text, piece) for piece in self.pieces([example.text for example in examples]))
 
     def pieces(self, texts: Sequence[str]) -> list[Piece]:
-        """The windows of some texts, in order; those without any unit that stands for characters are left out.
-
-        A window of more tokens than the encoder has positions for is cut into smaller ones.
-        """
-        cuts = [(i, a, b) for i, text in enumerate(texts) if text for a, b in windows(text, self.window, self.overlap)]
-        found: list[Piece] = []
-        while cuts:
-            again = []
-            for (i, a, b), units in zip(cuts, self.reader.units_all([texts[i][a:b] for i, a, b in cuts]), strict=True):
-                read = int(units.ends.max(initial=0))
-                full = len(units) >= getattr(self.reader, "limit", len(units) + 1)
-                if full and texts[i][a + read : b].strip() and b - a > 16:
-                    half = (b - a + 1) // 2
-                    again += [(i, a + x, a + y) for x, y in windows(texts[i][a:b], half, min(self.overlap, half // 2))]
-                elif units.inside.any():
-                    found.append(Piece(i, a, b, units))
-            cuts = again
-        # One of the smaller windows may lie within the next large one, which then says all that it could.
-        kept: list[Piece] = []
-        for piece in sorted(found, key=lambda piece: (piece.text, piece.start, -piece.end)):
-            if not kept or kept[-1].text != piece.text or kept[-1].end < piece.end:
-                kept.append(piece)
-        return kept
+        """The windows of some texts; see :func:`cut_pieces`."""
+        return cut_pieces(self.reader, texts, self.window, self.overlap)
 
 
 def copy_assets(source: Path, target: Path) -> None:

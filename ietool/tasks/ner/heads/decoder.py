@@ -14,7 +14,7 @@ from ietool.core.candidates import Candidates, Floor, Layout, Parts, Rows
 from ietool.core.labels import LabelColumn
 from ietool.core.predicting import check_names, least_by_label
 from ietool.tasks.ner.data.example import Entity, Example
-from ietool.tasks.ner.data.forms.recognise import CLUENER
+from ietool.tasks.ner.data.forms.recognise import RECORDS
 from ietool.tasks.ner.heads.merging import Found, best_apart, widened, without_overlaps
 
 
@@ -110,7 +110,7 @@ class NerDecoder(ABC):
         if item.tokens:
             entities = widened(entities, item.tokens)
         # One tag a place: what two windows say of one place cannot both be written.
-        if self.flat or item.form not in ("", CLUENER):
+        if self.flat or item.form not in ("", *RECORDS):
             entities = without_overlaps(entities)
         text, types = item.text, self.types
         return Recognised(item, tuple(FoundEntity(text[a:b], a, b, types[kind], p) for a, b, kind, p in entities))

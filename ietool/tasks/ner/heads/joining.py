@@ -7,7 +7,7 @@ from dataclasses import replace
 from itertools import pairwise
 
 from ietool.core.joining import picked, with_probability
-from ietool.tasks.ner.data.forms.recognise import CLUENER
+from ietool.tasks.ner.data.forms.recognise import RECORDS
 from ietool.tasks.ner.heads.decoder import FoundEntity, Recognised
 from ietool.tasks.ner.heads.merging import without_overlaps
 
@@ -18,7 +18,7 @@ def joined(predictions: Sequence[Recognised], chosen: Mapping[Hashable, float]) 
     first = predictions[0]
     found = [e for p in predictions for e in p.entities]
     kept: list[FoundEntity] = with_probability(picked(found, lambda e: (e.start, e.end, e.type), chosen))
-    if first.example.form not in ("", CLUENER) or not any(_overlap(p.entities) for p in predictions):
+    if first.example.form not in ("", *RECORDS) or not any(_overlap(p.entities) for p in predictions):
         numbered = [(e.start, e.end, n, e.probability) for n, e in enumerate(kept)]
         kept = [kept[n] for _, _, n, _ in without_overlaps(numbered)]
     return replace(first, entities=tuple(sorted(kept, key=lambda e: (e.start, e.end, e.type))))

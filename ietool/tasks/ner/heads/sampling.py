@@ -8,12 +8,9 @@ from random import Random
 from typing import Any, ClassVar
 
 import numpy as np
-import torch
 
 from ietool.core.soft import drawn
 from ietool.tasks.ner.recipe import NerRecipe
-from ietool.text.units import Units
-from ietool.training.batches import LONGEST, Width, pad
 from ietool.training.sets import WindowTable
 
 
@@ -50,20 +47,3 @@ def apart(rows: np.ndarray) -> np.ndarray:
             kept.append(n)
             taken.update(range(first, behind))
     return rows[kept]
-
-
-def inputs_of(items: Sequence[dict[str, Any]], width: Width = LONGEST) -> dict[str, torch.Tensor]:
-    """What the model reads of some texts: each has ``ids``, ``words``, ``tags`` and ``inside``, (T,)."""
-    longest = width.of([item["ids"] for item in items])
-    return {
-        "ids": pad([item["ids"] for item in items], longest),
-        "lengths": torch.tensor([len(item["ids"]) for item in items]),
-        "inside": pad([item["inside"] for item in items], longest).bool(),
-        "words": pad([item["words"] for item in items], longest),
-        "tags": pad([item["tags"] for item in items], longest),
-    }
-
-
-def item_of(units: Units) -> dict[str, Any]:
-    """Units as :func:`inputs_of` takes them."""
-    return {"ids": units.ids, "words": units.words, "tags": units.tags, "inside": units.inside}

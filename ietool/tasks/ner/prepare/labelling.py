@@ -9,8 +9,8 @@ import numpy.typing as npt
 
 from ietool.core.survey import OracleCounts
 from ietool.tasks.ner.data.example import Entity, Example, flatten
-from ietool.tasks.ner.features.featurizer import Piece
 from ietool.tasks.ner.heads.merging import owned
+from ietool.text.pieces import Piece
 
 TYPE, OVERLAP, TOKEN, APART, EDGE = (
     "train has no such type",

@@ -10,7 +10,6 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import closing
-from dataclasses import replace
 from functools import partial
 from itertools import chain, islice
 from pathlib import Path
@@ -31,7 +30,7 @@ from ietool.core.intake import (
     scratch_folder,
 )
 from ietool.core.learnable import check_known, check_learnable
-from ietool.core.soft import EVEN, SOFT_ROLE, with_chances, write_chances
+from ietool.core.soft import SOFT_ROLE, SoftRecords
 from ietool.core.sources import EXTRA, Sources
 from ietool.core.survey import oracle_table
 from ietool.errors import UserError
@@ -39,13 +38,14 @@ from ietool.files.lines import read_lines
 from ietool.progress import Progress
 from ietool.recipe import PretrainedSection
 from ietool.tasks.ner.data.example import Entity, Example
-from ietool.tasks.ner.data.forms.recognise import CLUENER
+from ietool.tasks.ner.data.forms.recognise import RECORDS
 from ietool.tasks.ner.data.reading import load_examples, one_sentence
-from ietool.tasks.ner.features.featurizer import Featurizer, Labels, Piece
+from ietool.tasks.ner.features.featurizer import Featurizer, Labels
 from ietool.tasks.ner.prepare.labelling import MENDS, ORACLE_NOTE, Labeller, Rows
 from ietool.tasks.ner.prepare.survey import Survey, corpus_table, notes, type_table
 from ietool.tasks.ner.recipe import NerRecipe
 from ietool.text.characters import fold
+from ietool.text.pieces import Piece
 from ietool.text.readers import write_reader
 from ietool.text.windows import batches
 from ietool.training.sets import CHANCE, RECORD
@@ -55,7 +55,6 @@ _BATCH_CHARACTERS = 8192
 """Texts are encoded so many characters at a time."""
 
 
-_CHANCES = "chances.jsonl"
 Chances = npt.NDArray[np.float32]
 _HARD: Chances = np.zeros(0, np.float32)
 
@@ -102,6 +101,7 @@ class _Preparation:
     def __init__(self, recipe: NerRecipe, sources: Sources, intake: Intake[Example], *, flat: bool) -> None:
         self.recipe, self.sources, self.intake, self.flat = recipe, sources, intake, flat
         self.folder, self.progress = intake.folder, intake.progress
+        self.soft: SoftRecords[Example] = SoftRecords(sources.files.get(SOFT_ROLE), intake.scratch, "entities")
         names = ("train", *([EXTRA] if EXTRA in sources.files else ()), "dev")
         self.splits = {name: Survey() for name in names}
         self.shared = 0
@@ -149,42 +149,30 @@ class _Preparation:
             counts.types.update(entity.type for entity in example.entities)
         path = self.sources.files["train"]
         if hold and not self.intake.held:
-            if counts.records == 1 and only is not None and only.form != CLUENER:
+            if counts.records == 1 and only is not None and only.form not in RECORDS:
                 raise one_sentence(path, len(only.bounds))
             raise nothing_held_out(path)
-        if self.form != CLUENER and any("\t" in line for _, _, line in islice(read_lines(path, _skip), 1)):
+        if self.form not in RECORDS and any("\t" in line for _, _, line in islice(read_lines(path, _skip), 1)):
             self.separator = "\t"
         return characters
 
     def extra(self) -> Iterator[Example]:
         """The good records of the file of further ones, with probabilities where these stand beside it."""
         path = self.sources.files[EXTRA]  # of any form, whatever that of train is
-        read = self.intake.read(path, partial(load_examples, path), self.splits[EXTRA], "read extra")
-        if SOFT_ROLE not in self.sources.files:
-            yield from read
-            return
-        soft = self.sources.files[SOFT_ROLE]
-        for example, chances in with_chances(read, soft, lambda e: e.text, lambda e: len(e.entities)):
-            yield replace(example, chances=chances)
+        return self.soft.read(self.intake.read(path, partial(load_examples, path), self.splits[EXTRA], "read extra"))
 
     def further(self) -> Iterator[Example]:
         """The same that were kept, from disk."""
-        chances = self.intake.scratch / _CHANCES
-        if chances.is_file():
-            with chances.open(encoding="utf-8") as lines:
-                for example, line in zip(self.intake.further(), lines, strict=True):
-                    yield replace(example, chances=tuple(json.loads(line)))
+        return self.soft.again(self.intake.further())
 
     def read_extra(self, characters: Counter[str]) -> list[str]:
         """Keep further records, and count what features need; gives their types, the most frequent first."""
         counts, files = self.splits[EXTRA], self.sources.files
         dev = partial(load_examples, files["dev"], form=self.recipe.data.form) if "dev" in files else None
         types = Counter[str]()
-        with (self.intake.scratch / _CHANCES).open("w", encoding="utf-8") as out:
-            for example in self.intake.extra(self.extra(), counts, dev):
-                out.write(write_chances(example.chances))
-                characters.update(fold(example.text))
-                types.update(entity.type for entity in _sure(example).entities)
+        for example in self.soft.keep(self.intake.extra(self.extra(), counts, dev)):
+            characters.update(fold(example.text))
+            types.update(entity.type for entity in self.soft.sure(example).entities)
         return [name for name, _ in types.most_common()]
 
     def train_rows(self) -> Iterator[dict[str, Any]]:
@@ -237,7 +225,7 @@ class _Preparation:
         for piece in self.featurizer.pieces([example.text for example in batch]):
             pieces[piece.text].append(piece)
         for example, mine in zip(batch, pieces, strict=True):
-            sure = _sure(example)
+            sure = self.soft.sure(example)
             rows = [self.labeller.rows(sure.entities, piece) for piece in mine]
             counts.add(sure, mine, self.unknown)
             self.labeller.count(sure, mine, rows, counts.oracle)
@@ -258,7 +246,7 @@ class _Preparation:
         report.statistics |= {"overlap": {"texts": self.shared}, "labels": len(self.labeller.types)}
         report.notes = notes(splits, self.shared, data.window, flat=self.flat)
         for name, counts in splits.items():
-            if counts.texts == 1 and CLUENER not in counts.forms and name in self.sources.files:
+            if counts.texts == 1 and counts.forms.keys().isdisjoint(RECORDS) and name in self.sources.files:
                 what = f"{counts.lengths.longest:,} characters in one sentence: blank lines divide sentences"
                 report.notes.append(f"{name} is a single text, {what}")
         report.notes += self.intake.extra_notes("texts")
@@ -266,14 +254,6 @@ class _Preparation:
         if "dev" not in self.sources.files:
             report.notes.append(held_out_note(splits["dev"].texts, "texts", data.held_out, data.held_out_seed))
         return report
-
-
-def _sure(example: Example) -> Example:
-    """An example with those of its entities that are more likely than not; itself where they are not soft."""
-    if not example.chances:
-        return example
-    kept = (e for e, p in zip(example.entities, example.chances, strict=True) if p >= EVEN)
-    return replace(example, entities=tuple(kept), chances=())
 
 
 def _columns(*, soft: bool) -> Any:

@@ -12,8 +12,9 @@ import numpy as np
 from ietool.core.survey import Lengths, OracleCounts, percent, text_rows
 from ietool.tables import Cell, Table
 from ietool.tasks.ner.data.example import Example, flatten
-from ietool.tasks.ner.features.featurizer import Piece
+from ietool.tasks.ner.data.forms.recognise import CMEEE
 from ietool.tasks.ner.prepare.labelling import REASONS
+from ietool.text.pieces import Piece
 
 
 @dataclass
@@ -116,7 +117,9 @@ def notes(splits: Mapping[str, Survey], shared: int, window: int, *, flat: bool)
             found.append(
                 f"{name}: {s.windowed:,} texts are longer than data.window={window}, read in overlapping windows"
             )
-        if s.broken:
+        if s.broken and CMEEE in s.forms:
+            found.append(f"{name}: {s.broken:,} entities end before they begin, and are left out")
+        elif s.broken:
             found.append(
                 f"{name}: {s.broken:,} tags break the scheme of the file (I- behind O and the like); they count as no "
                 "entity, as in seqeval's strict mode"

@@ -13,7 +13,8 @@ from ietool.errors import UserError
 from ietool.files.lines import parse_json, read_lines
 from ietool.tasks.ner.data.example import Entity
 from ietool.tasks.ner.data.forms.cluener import check_span, read_label
-from ietool.tasks.ner.data.forms.recognise import CLUENER, is_json
+from ietool.tasks.ner.data.forms.cmeee import check_inside, read_line
+from ietool.tasks.ner.data.forms.recognise import CLUENER, CMEEE, told
 from ietool.tasks.ner.data.forms.tokens import Sentence, SentenceReader, split_tags
 from ietool.tasks.ner.data.reading import load_inputs
 from ietool.tasks.ner.data.schemes import OUTSIDE, SCHEMES, Scheme, SchemeFinder
@@ -25,35 +26,41 @@ CLUENER_TYPES = frozenset(
     ("address", "book", "company", "game", "government", "movie", "name", "organization", "position", "scene")
 )
 
+CMEEE_TYPES = frozenset(("bod", "dep", "dis", "dru", "equ", "ite", "mic", "pro", "sym"))
+TYPES = {CLUENER: CLUENER_TYPES, CMEEE: CMEEE_TYPES}
+TITLES = {CLUENER: "CLUENER", CMEEE: "CMeEE"}
+
 _FORMAT = 'write {"id": …, "label": {…}} a line, or {"text": …, "label": {…}} where the input has no id'
 _TYPE = "name a file with the types of your own, one a line: --schema FILE"
 _ORDER = "predict on the input file itself, and keep its blank lines and its order"
 
 
 def competition_of(source: Path) -> str:
-    """``cluener`` for JSON, ``tags`` for tokens."""
-    first = next(read_lines(source), None)
-    if first is None:
+    """``cluener`` for JSON, ``cmeee`` for texts a line, ``tags`` for tokens."""
+    form, lines = told(read_lines(source), texts=True)
+    if next(lines, None) is None:
         raise UserError("holds no text", file=source, mend="name the input that is answered")
-    return CLUENER if is_json(first[2]) else TAGS
+    return form or TAGS
 
 
 def check(check: Check) -> None:
-    """Check a submission of CLUENER, or of tokens and tags.
+    """Check a submission of CLUENER or CMeEE, or of tokens and tags.
 
     Raises:
         UserError: the input or the list of types cannot be read, or the submission is no text file.
     """
     schema = check.options.get("schema")
     types = None if schema is None else frozenset(line.strip() for _, _, line in read_lines(schema))
-    if schema is None and check.competition == CLUENER:
-        types = CLUENER_TYPES
+    if schema is None and check.competition in TYPES:
+        types = TYPES[check.competition]
     if types is not None:
-        check.rules.append(f"the {len(types)} types of {schema or 'CLUENER'}")
+        check.rules.append(f"the {len(types)} types of {schema or TITLES[check.competition]}")
     answers = Answers(check, _ORDER)
     try:
         if check.competition == CLUENER:
             _records(check, answers, types or ())
+        elif check.competition == CMEEE:
+            _lines(check, answers, types or ())
         else:
             _sentences(check, answers, types)
         answers.finish()
@@ -116,6 +123,37 @@ def _span_fault(entity: Entity, name: str, text: str, types: Collection[str], pl
     except UserError as error:
         return error
     return None
+
+
+# -- texts with spans behind them
+
+
+def _lines(check: Check, answers: Answers, types: Collection[str]) -> None:
+    for example in load_inputs(check.source):
+        answers.ask({"text": example.text}, Place(example.file, example.line), example.text)
+    check.counts["texts"] = answers.asked
+    for file, number, line in read_lines(check.result, answers.reject):
+        place = Place(file, number)
+        try:
+            text, entities, empty = read_line(line, file, number)
+            if empty:
+                raise place.error("", "has an entity that ends before it begins", "take it out")
+        except UserError as error:
+            answers.reject(error, line)
+            continue
+        known = answers.answer({"text": text}, place)
+        check.counts["entities"] += len(entities)
+        check.counts["texts without an entity"] += not entities
+        for at, entity in enumerate(entities):
+            if entity.type not in types:
+                check.tell(place.error(f"entity {at + 1}", f"{entity.type!r} is no type of the competition", _TYPE))
+            if entity in entities[:at]:
+                check.tell(place.error(f"entity {at + 1}", "stands twice", "write it once"))
+            try:
+                check_inside(entity, text if known is None else known, file, number, at)
+            except UserError as error:
+                check.tell(error)
+    check.rules.append("spans lie in their texts, each once")
 
 
 # -- tokens and tags

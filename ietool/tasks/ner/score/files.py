@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +21,8 @@ from ietool.files.plain_json import json_kind
 from ietool.scoring.coverage import check_shared
 from ietool.tasks.ner.data.example import Entity
 from ietool.tasks.ner.data.forms.cluener import read_label
-from ietool.tasks.ner.data.forms.recognise import CLUENER, is_json
+from ietool.tasks.ner.data.forms.cmeee import read_line
+from ietool.tasks.ner.data.forms.recognise import CLUENER, CMEEE, told
 from ietool.tasks.ner.data.forms.tokens import Sentence, SentenceReader, join_tokens, split_tags
 from ietool.tasks.ner.data.schemes import OUTSIDE, PLAIN, SCHEMES, Scheme, SchemeFinder
 
@@ -35,9 +35,9 @@ class Scored:
 
     Attributes:
         path: the file.
-        form: ``cluener``, or the scheme of its tags.
-        records: of JSON, (id, text, entities with their names, line) in file order; id and text None where they are
-            missing.
+        form: ``cluener``, ``cmeee``, or the scheme of its tags.
+        records: of a text a line, (id, text, entities with their names, line) in file order; id and text None where
+            they are missing.
         sentences: of tokens, as they stand in the file.
     """
 
@@ -66,16 +66,14 @@ def read_for_scoring(path: str | Path) -> Scored:
     Raises:
         UserError: naming file, line and field of what is not of the form.
     """
-    lines = read_lines(path)
-    first = next(lines, None)
-    scored = Scored(str(path))
-    if first is None:
+    form, lines = told(read_lines(path))
+    scored = Scored(str(path), form or CLUENER)
+    if form:
+        scored.records = [(_spans if form == CMEEE else _record)(*line) for line in lines]
         return scored
-    everything = chain([first], lines)
-    if is_json(first[2]):
-        scored.records = [_record(*line) for line in everything]
+    scored.sentences = list(SentenceReader().read(lines))
+    if not scored.sentences:
         return scored
-    scored.sentences = list(SentenceReader().read(everything))
     finder = SchemeFinder()
     for sentence in scored.sentences:
         finder.add(split_tags(sentence))
@@ -84,6 +82,11 @@ def read_for_scoring(path: str | Path) -> Scored:
     except UserError as error:
         raise UserError(error.message, file=path, mend=error.mend) from None
     return scored
+
+
+def _spans(file: str, number: int, line: str) -> tuple[Any, str | None, Mapping[Entity, str], int]:
+    text, entities, _ = read_line(line, file, number)
+    return None, text, {entity: text[entity.start : entity.end] for entity in entities}, number
 
 
 def _record(file: str, number: int, line: str) -> tuple[Any, str | None, Mapping[Entity, str], int]:
@@ -112,9 +115,10 @@ def pair_up(gold: Scored, given: Scored) -> tuple[list[Pair], list[str]]:
         UserError: the files are not of one form, or do not run parallel where they must.
     """
     if len(given) and bool(gold.sentences) != bool(given.sentences):
-        forms = {True: "tokens and tags", False: "JSON lines"}
+        names = {CLUENER: "JSON lines", CMEEE: "texts with spans"}
+        held, wanted = (names.get(one.form, "tokens and tags") for one in (given, gold))
         raise UserError(
-            f"holds {forms[bool(given.sentences)]}, but gold {forms[bool(gold.sentences)]}",
+            f"holds {held}, but gold {wanted}",
             file=given.path, mend="predict on the gold file itself: its form is kept",
         )  # fmt: skip
     return _pair_sentences(gold, given) if gold.sentences else _pair_records(gold, given)

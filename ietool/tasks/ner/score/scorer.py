@@ -17,7 +17,7 @@ from ietool.scoring.prf import PRFScore
 from ietool.scoring.report import Counts, Outcome, Report
 from ietool.scoring.tables import prf_table
 from ietool.tasks.ner.data.example import Entity, flatten
-from ietool.tasks.ner.data.forms.recognise import CLUENER
+from ietool.tasks.ner.data.forms.recognise import RECORDS
 from ietool.tasks.ner.data.reading import LONGEST
 from ietool.tasks.ner.data.schemes import SCHEMES
 from ietool.tasks.ner.score.explain import explain_text
@@ -50,8 +50,8 @@ Names = Mapping[Entity, str]
 
 
 def metric_of(form: str) -> str:
-    """The variant for a form of gold: ``span`` for JSON, which tags cannot always express, else ``seqeval``."""
-    return "span" if form in ("", CLUENER) else "seqeval"
+    """The variant for a form of gold: ``span`` for a text a line, which tags cannot always state, else ``seqeval``."""
+    return "span" if form in ("", *RECORDS) else "seqeval"
 
 
 def score(

@@ -17,8 +17,13 @@ if TYPE_CHECKING:
     from ietool.tasks.ske.data.example import Example
 
 
-FORMS = {"ske2019": "SKE 2019 (objects are strings)", "duie2": "DuIE 2.0 (objects have slots)"}
-"""The two published forms by the name of their competition."""
+WEBNLG = "webnlg"
+FORMS = {
+    "ske2019": "SKE 2019 (objects are strings)",
+    "duie2": "DuIE 2.0 (objects have slots)",
+    WEBNLG: "WebNLG (a triple_list)",
+}
+"""The published forms by the name of their competition or corpus."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +31,7 @@ class Schema:
     """The relations of a corpus.
 
     Attributes:
-        competition: ``ske2019`` or ``duie2``; decides the form of submissions.
+        competition: one of :data:`FORMS`; decides the form of submissions.
         relations: predicate → slots in the published order, ``@value`` first.
         subject_types: predicate → types of its subjects, the one written in submissions first.
         slot_types: predicate → slot → types of its values, the one written in submissions first.
@@ -38,6 +43,12 @@ class Schema:
     subject_types: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     slot_types: Mapping[str, Mapping[str, tuple[str, ...]]] = field(default_factory=dict)
     source: str = field(default="", compare=False)
+
+    @property
+    def words(self) -> bool:
+        """Whether texts are words with blanks between them: names begin and end where words do, upper and lower case
+        are told apart, and relations that train lacks may turn up elsewhere, since no file lists them."""
+        return self.competition == WEBNLG
 
     @property
     def labels(self) -> list[tuple[str, str]]:

@@ -1,4 +1,4 @@
-"""The names under which SKE 2019 and DuIE 2.0 were published."""
+"""The names under which SKE 2019, DuIE 2.0 and WebNLG were published."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ NAMES = FileNames(
         "schema": {"schema", "schemas"},
     },
     examples={
-        "train": "train_data.json, duie_train.json, train.jsonl, train.json",
+        "train": "train_data.json, duie_train.json, train_triples.json, train.jsonl",
         "dev": "dev_data.json, duie_dev.json, dev.jsonl, dev.json",
         "schema": "all_50_schemas, duie_schema.json, schema.jsonl, schema.json",
     },
+    strangers={"star"},  # WebNLG and NYT with the last words of names alone
 )
 
 

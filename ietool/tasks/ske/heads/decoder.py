@@ -17,7 +17,7 @@ from ietool.files import yaml_io
 from ietool.tasks.ske.data.example import Example
 from ietool.tasks.ske.data.schema import Schema
 from ietool.tasks.ske.features.featurizer import RULES, SCHEMA, find_rules
-from ietool.tasks.ske.features.labelling import Row
+from ietool.tasks.ske.features.labelling import Row, at_words
 from ietool.tasks.ske.heads.assembly import ExtractedTriple, Extraction, SpanRow, assemble, whole_names
 from ietool.tasks.ske.recipe import SkeRecipe
 from ietool.tasks.ske.rules.files import Rules, load_rules
@@ -120,6 +120,13 @@ class SkeDecoder(ABC):
             (a, b, label, c, d, p)
             for (a, b, label, c, d, _), p in zip(places.tolist(), probability.tolist(), strict=True)
         ]
+        if self.schema.words:
+            whole = [
+                n
+                for n, (a, b, _, c, d, _) in enumerate(rows)
+                if at_words(item.text, a, b) and at_words(item.text, c, d)
+            ]
+            rows, places = [rows[n] for n in whole], places[whole]
         halves = {
             (rows[n], at)
             for n in np.flatnonzero(places[:, 5]).tolist()

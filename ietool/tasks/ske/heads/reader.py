@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from ietool.core.candidates import Candidates, Floor, Layout, Parts, Rows, capped, strongest
+from ietool.core.candidates import Candidates, Floor, Layout, Parts, Rows, capped, strongest_each
 from ietool.core.fit import check_fit
 from ietool.core.pools import Reading, read_in_pools
 from ietool.nn.transfer import ahead_on, sent
@@ -239,26 +239,6 @@ class SkeReader(ABC, Generic[Model]):
 def len_of_window(window: Window) -> int:
     """By which windows are read together."""
     return len(window.text)
-
-
-def strongest_each(
-    at: Integers, probability: npt.NDArray[np.floating], texts: int, most: int
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Which rows stay where each text has at most ``most``, and how many each of the ``texts`` loses.
-
-    Args:
-        at: (n,) the text of each row, in order.
-        probability: (n,).
-    """
-    counts = np.bincount(at, minlength=texts)
-    if int(counts.max(initial=0)) <= most:
-        return np.arange(len(at)), np.zeros(texts, np.int64)
-    ends = np.cumsum(counts)
-    kept = [
-        low + strongest(probability[low:high], most)
-        for low, high in zip((ends - counts).tolist(), ends.tolist(), strict=True)
-    ]
-    return np.concatenate(kept), np.maximum(counts - most, 0)
 
 
 def _in_characters(some: Sequence[Window], features: Sequence[Features], found: Found) -> list[Candidates]:

@@ -79,7 +79,8 @@ class SkeTrainingSet(WindowTable):
             return None
         stated = sorted({(swap(s), lab, swap(o)) for s, lab, o in facts_of(stands, text)})
         features = self.featurizer.encode(swapped, own=set(stated))
-        found = label_rows(stated, swapped, first_only=self.recipe.data.occurrences == "first")
+        first_only = self.recipe.data.occurrences == "first"
+        found = label_rows(stated, swapped, first_only=first_only, words=self.featurizer.schema.words)
         units = features.units
         rows, _ = unit_rows(units, np.array(found, np.int32))
         return {

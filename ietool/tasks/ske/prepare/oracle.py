@@ -7,12 +7,14 @@ from typing import NamedTuple
 
 from ietool.core.survey import OracleCounts
 from ietool.tasks.ske.data.example import Example, Triple
+from ietool.tasks.ske.data.schema import WEBNLG
 from ietool.tasks.ske.features.labelling import Row, locate_names
 from ietool.tasks.ske.heads.assembly import assemble
 from ietool.tasks.ske.score.judge import Matching
 from ietool.text.characters import fold
 
 NOT_IN_TEXT = "not in the text"
+UNKNOWN = "train has no such relation"
 APART = "in no single window"
 BORDERS = "no token begins or ends there"
 AMBIGUOUS = "spans cross: another end is nearer"
@@ -47,13 +49,14 @@ class Oracle:
 
     Args:
         labels: those of the schema.
-        metric: decides when triples are the same.
+        metric: decides when triples are the same, and whether names stand at the borders of words.
         perfect: of the decoder that is meant.
     """
 
     def __init__(self, labels: Sequence[tuple[str, str]], metric: str, perfect: Perfect) -> None:
-        self.labels, self.perfect = labels, perfect
-        self.counts = OracleCounts(REASONS)
+        self.labels, self.perfect, self.words = labels, perfect, metric == WEBNLG
+        # Other schemas list all relations, and what is not in them is refused.
+        self.counts = OracleCounts((UNKNOWN, *REASONS) if self.words else REASONS)
         self._key = Matching(metric).key
         self._number = {label: i for i, label in enumerate(labels)}
 
@@ -78,7 +81,9 @@ class Oracle:
                     self.counts.lost[self._reason(triple, example.text, windows, facts)] += 1
 
     def _reason(self, triple: Triple, text: str, windows: Sequence[Window], decoded: set[Row]) -> str:
-        spans = locate_names([triple.subject, *(value for _, value in triple.object)], text)
+        if any((triple.predicate, slot) not in self._number for slot, _ in triple.object):
+            return UNKNOWN
+        spans = locate_names([triple.subject, *(value for _, value in triple.object)], text, words=self.words)
         if triple.subject not in spans or any(value not in spans for _, value in triple.object):
             return NOT_IN_TEXT
 

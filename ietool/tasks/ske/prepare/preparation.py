@@ -6,11 +6,9 @@ are encoded, since features need the whole vocabulary and index.
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import replace
 from functools import partial
 from itertools import chain, islice
 from pathlib import Path
@@ -31,7 +29,7 @@ from ietool.core.intake import (
     scratch_folder,
 )
 from ietool.core.learnable import check_known, check_learnable
-from ietool.core.soft import EVEN, SOFT_ROLE, with_chances, write_chances
+from ietool.core.soft import SOFT_ROLE, SoftRecords
 from ietool.core.sources import EXTRA, Sources
 from ietool.core.survey import oracle_table
 from ietool.files.lines import OnBad
@@ -58,8 +56,6 @@ from ietool.training.tables import write_table
 
 _BATCH_CHARACTERS = 8192
 """Texts are encoded in batches of about this size."""
-
-_CHANCES = "chances.jsonl"
 
 Rows = npt.NDArray[np.int32]
 Chances = npt.NDArray[np.float32]
@@ -132,6 +128,7 @@ class _Preparation:
     ) -> None:
         self.recipe, self.sources, self.intake, self.builder = recipe, sources, intake, builder
         self.folder, self.progress, self.schema = intake.folder, intake.progress, schema
+        self.chancy: SoftRecords[Example] = SoftRecords(sources.files.get(SOFT_ROLE), intake.scratch, "triples")
         self.labels = {label: i for i, label in enumerate(schema.labels)}
         self.splits = {
             name: SplitStatistics(Oracle(schema.labels, schema.competition, perfect))
@@ -184,21 +181,15 @@ class _Preparation:
 
     def extra(self) -> Iterator[Example]:
         """The good records of the file of further ones, with probabilities where these stand beside it."""
-        if SOFT_ROLE not in self.sources.files:
-            yield from self.examples(EXTRA)
-            return
-        soft = self.sources.files[SOFT_ROLE]
-        pairs = with_chances(self.examples(EXTRA), soft, lambda e: e.text, lambda e: len(e.triples))
-        for example, chances in pairs:
-            yield replace(example, chances=chances)
+        return self.chancy.read(self.examples(EXTRA))
 
     def further(self) -> Iterator[Example]:
         """The same that were kept, from disk."""
-        chances = self.intake.scratch / _CHANCES
-        if chances.is_file():
-            with chances.open(encoding="utf-8") as lines:
-                for example, line in zip(self.intake.further(), lines, strict=True):
-                    yield replace(example, chances=tuple(json.loads(line)))
+        return self.chancy.again(self.intake.further())
+
+    def sure(self, example: Example) -> Example:
+        """See :meth:`ietool.core.soft.SoftRecords.sure`."""
+        return self.chancy.sure(example, types=())
 
     def read_train(self) -> None:
         """Keep train, hold out dev where there is none, and write all that features need."""
@@ -212,11 +203,9 @@ class _Preparation:
             raise nothing_held_out(self.sources.files["train"])
         if EXTRA in self.sources.files:
             dev = None if hold else partial(load_examples, self.sources.files["dev"], self.schema)
-            with (self.intake.scratch / _CHANCES).open("w", encoding="utf-8") as out:
-                for example in self.intake.extra(self.extra(), self.splits[EXTRA], dev):
-                    out.write(write_chances(example.chances))
-                    characters.update(fold(example.text))
-                    self.builder.add(set(facts(_sure(example).triples, self.labels)))
+            for example in self.chancy.keep(self.intake.extra(self.extra(), self.splits[EXTRA], dev)):
+                characters.update(fold(example.text))
+                self.builder.add(set(facts(self.sure(example).triples, self.labels)))
         self.builder.write(folder)
         write_reader(folder, recipe.model.encoder, characters)
         (folder / SCHEMA).write_text(self.schema.to_json(), encoding="utf-8")
@@ -269,7 +258,9 @@ class _Preparation:
         for example, in_train in self.intake.dev(given, self.splits["dev"]):
             self.overlap.texts += in_train
             self.overlap.triples += sum(
-                all(self.builder.knows(fact) for fact in facts([triple], self.labels)) for triple in example.triples
+                all(map(self.builder.knows, stated))
+                for triple in example.triples
+                if (stated := facts([triple], self.labels))
             )
             yield example
 
@@ -284,10 +275,10 @@ class _Preparation:
         encoded: list[Encoded] = []
         for whole, cut, own in zip(batch, cuts, stated, strict=True):
             cut_out: list[tuple[str, Features, Window, Soft | None]] = []
-            example = _sure(whole)
+            example = self.sure(whole)
             hard = own if example is whole else facts(example.triples, self.labels)
             for (start, _), (text, found) in zip(cut, islice(features, len(cut)), strict=True):
-                rows = label_rows(hard, text, first_only=data.occurrences == "first")
+                rows = label_rows(hard, text, first_only=data.occurrences == "first", words=self.schema.words)
                 _, kept = unit_rows(found.units, np.array(rows, np.int32))
                 # What no units can express is lost; the oracle counts it.
                 told, split = (
@@ -306,20 +297,8 @@ class _Preparation:
         for triple, p in zip(example.triples, example.chances, strict=True):
             for fact in facts([triple], self.labels):
                 chance[fact] = max(p, chance.get(fact, 0.0))
-        rows = rows_of_facts(own, text, first_only=self.recipe.data.occurrences == "first")
+        rows = rows_of_facts(own, text, first_only=self.recipe.data.occurrences == "first", words=self.schema.words)
         return list(rows), [chance[fact] for fact in rows.values()]
-
-
-def _sure(example: Example) -> Example:
-    """An example with those of its triples that are more likely than not; itself where they are not soft."""
-    if not example.chances:
-        return example
-    return replace(
-        example,
-        triples=tuple(t for t, p in zip(example.triples, example.chances, strict=True) if p >= EVEN),
-        types=(),
-        chances=(),
-    )
 
 
 def _columns(*, soft: bool = False) -> Any:

@@ -12,7 +12,7 @@ from ietool.files.lines import parse_json, read_lines
 from ietool.files.plain_json import json_kind
 from ietool.tasks.ske.data.example import VALUE, Triple
 from ietool.tasks.ske.data.reading import read_inputs
-from ietool.tasks.ske.data.schema import Schema, read_schema
+from ietool.tasks.ske.data.schema import WEBNLG, Schema, read_schema
 from ietool.tasks.ske.score.files import complain, detect_metric, text_and_triples, triple_of
 
 _SCHEMA = "take the triple out, or name the schema that belongs to the data: --schema FILE"
@@ -29,9 +29,12 @@ def competition_of(source: Path, result: Path, schema: Path | None) -> str:
         return read_schema(schema).competition
     for path in (source, result):
         try:
-            return detect_metric(path)
+            metric = detect_metric(path)
         except UserError:
             continue
+        if metric == WEBNLG:
+            raise UserError("is of WebNLG, which takes no submissions", file=path, mend="ietool score scores it")
+        return metric
     mend = "say --competition ske2019 or --competition duie2, or name the schema: --schema FILE"
     raise UserError("has no triple, so its competition cannot be told", file=result, mend=mend)
 

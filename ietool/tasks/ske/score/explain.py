@@ -46,7 +46,7 @@ def _item(triple: Triple, matching: Matching) -> dict[str, Any]:
 
 def _object(slots: tuple[tuple[str, str], ...], matching: Matching) -> Any:
     """An object as the variant's files write it."""
-    return dict(slots)[VALUE] if matching.metric == "ske2019" else dict(slots)
+    return dict(slots)[VALUE] if matching.metric != "duie2" else dict(slots)
 
 
 def _words(key: Key) -> str:

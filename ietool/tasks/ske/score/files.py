@@ -16,7 +16,8 @@ from ietool.files.lines import parse_json, read_lines
 from ietool.files.plain_json import json_kind
 from ietool.files.records import not_a
 from ietool.tasks.ske.data.example import VALUE, Triple, order_slots
-from ietool.tasks.ske.data.schema import FORMS
+from ietool.tasks.ske.data.schema import FORMS, WEBNLG
+from ietool.tasks.ske.data.webnlg import LIST, open_records, spo_list_of
 
 _FORMAT = 'write {"text": …, "spo_list": […]} a line, each triple with subject, predicate and object'
 
@@ -48,9 +49,11 @@ def read_for_scoring(path: str | Path, metric: str) -> ScoringFile:
     """
     triples: dict[str, tuple[Triple, ...]] = {}
     records = 0
-    strings = metric == "ske2019"
-    for file, number, line in read_lines(path):
+    strings = metric != "duie2"
+    for file, number, line in open_records(path):
         record = parse_json(line, file, number)
+        if metric == WEBNLG and LIST in record:
+            record["spo_list"] = spo_list_of(record[LIST], file, number)
         text, spo_list = text_and_triples(record, file, number)
         found = []
         for index, spo in enumerate(spo_list):
@@ -108,10 +111,10 @@ def complain(spo: Any, metric: str, at: str, file: str, line: int) -> UserError:
         if not isinstance(spo[key], str):
             return error(f"{at}.{key}", f"is {json_kind(spo[key])}, a string is needed")
     value = spo["object"]
-    if metric == "ske2019":
+    if metric != "duie2":
         what = "an object with slots" if isinstance(value, dict) else json_kind(value)
         mend = "if both files are DuIE 2.0 use --metric duie2" if isinstance(value, dict) else _FORMAT
-        return error(f"{at}.object", f"is {what}; ske2019 scores objects that are strings", mend)
+        return error(f"{at}.object", f"is {what}; {metric} scores objects that are strings", mend)
     if isinstance(value, str):
         return error(
             f"{at}.object",
@@ -132,8 +135,11 @@ def detect_metric(path: str | Path) -> str:
     Raises:
         UserError: no triple is in the file.
     """
-    for file, number, line in read_lines(path):
-        spo_list = parse_json(line, file, number).get("spo_list")
+    for file, number, line in open_records(path):
+        record = parse_json(line, file, number)
+        if record.get(LIST) and "spo_list" not in record:
+            return WEBNLG
+        spo_list = record.get("spo_list")
         for spo in spo_list if isinstance(spo_list, list) else ():
             value = spo.get("object") if isinstance(spo, dict) else None
             if isinstance(value, str):

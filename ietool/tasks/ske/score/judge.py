@@ -1,4 +1,4 @@
-"""When two triples count as the same: the rules of the two SKE scorers, one text at a time."""
+"""When two triples count as the same: the rules of the scorers, one text at a time."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ietool.tasks.ske.data.example import VALUE, Triple, order_slots
+from ietool.tasks.ske.data.schema import WEBNLG
 
 Names = Mapping[str, Collection[str]]
 """A dictionary of other names: name → its aliases, all lower-cased."""
@@ -24,7 +25,7 @@ def normalise(name: str) -> str:
 
 @dataclass(frozen=True)
 class Matching:
-    """The rules of one variant: ``ske2019`` or ``duie2``, with the user's dictionaries.
+    """The rules of one variant: ``ske2019``, ``duie2`` or ``webnlg``, with the user's dictionaries.
 
     ``alias`` maps a name to its other names. ``locations`` (``ske2019`` only) maps a gold object to names of places
     that count for it.
@@ -40,7 +41,9 @@ class Matching:
         return not self.alias and not self.locations
 
     def key(self, triple: Triple) -> Key:
-        """What is compared of a triple. ``ske2019`` sees the main slot only."""
+        """What is compared of a triple. ``ske2019`` sees the main slot only, ``webnlg`` strings as they are."""
+        if self.metric == WEBNLG:
+            return triple.subject, triple.predicate, ((VALUE, dict(triple.object)[VALUE]),)
         if self.metric == "ske2019":
             value = triple.object[0][1] if triple.object[0][0] == VALUE else dict(triple.object)[VALUE]
             return normalise(triple.subject), triple.predicate, ((VALUE, normalise(value)),)

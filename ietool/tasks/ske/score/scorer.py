@@ -1,4 +1,4 @@
-"""The official scorers of SKE 2019 (``ske2019``) and DuIE 2.0 (``duie2``).
+"""The official scorers of SKE 2019 (``ske2019``) and DuIE 2.0 (``duie2``), and exact triples (``webnlg``).
 
 Pure: mappings in, a report out. What matches follows the organisers' scripts, see ``judge.py``. No heavy imports.
 """
@@ -16,11 +16,12 @@ from ietool.scoring.prf import PRFScore
 from ietool.scoring.report import Outcome, Report, coverage_notes
 from ietool.scoring.tables import prf_table
 from ietool.tasks.ske.data.example import Triple
+from ietool.tasks.ske.data.schema import WEBNLG
 from ietool.tasks.ske.score.explain import explain_text
 from ietool.tasks.ske.score.files import detect_metric, read_for_scoring, read_names
 from ietool.tasks.ske.score.judge import Judged, Matching, Names, judge
 
-METRICS = ("duie2", "ske2019")
+METRICS = ("duie2", "ske2019", WEBNLG)
 """The variants there are, the default first."""
 
 _NORMALISED = (
@@ -31,7 +32,12 @@ _NORMALISED = (
 
 def definition(metric: str, *, alias: bool = False, locations: bool = False) -> str:
     """The sentence that says what counts as correct under a variant and the dictionaries in use."""
-    if metric == "ske2019":
+    if metric == WEBNLG:
+        parts = [
+            "A predicted triple is right if a gold triple of exactly the same text has the same subject, relation and "
+            "object, to the character and in the same case; each counts once a text, as in CasRel's exact match"
+        ]
+    elif metric == "ske2019":
         parts = [
             "A predicted triple is right if a gold triple of exactly the same text has the same subject, predicate and "
             f"object, {_NORMALISED}"
@@ -68,7 +74,7 @@ def score(
     Args:
         gold: exact text → gold triples.
         predictions: exact text → predicted triples; a missing text is an empty prediction, extra texts cost nothing.
-        metric: ``ske2019`` or ``duie2``.
+        metric: ``ske2019``, ``duie2`` or ``webnlg``.
         alias: lower-cased name → its aliases; looked up from the prediction (``ske2019``) or both ways (``duie2``).
         locations: lower-cased gold object → place names that count for it; ``ske2019`` only.
         explain: also give a verdict on every triple.
@@ -86,6 +92,9 @@ def score(
         raise UserError(f"no scoring variant is called {metric!r}", field="metric", mend=f"use {' or '.join(METRICS)}")
     if locations and metric == "duie2":
         raise UserError("duie2 has no location dictionary", field="locations", mend="leave --locations out")
+    if metric == WEBNLG and (alias or locations):
+        mend = "leave --alias and --locations out"
+        raise UserError("webnlg has no dictionaries: names count as they stand", field="alias", mend=mend)
     matching = Matching(metric, alias or {}, locations or {})
     per_text: list[PRFScore] = []
     counts = tuple[Counter[str], Counter[str], Counter[str], Counter[str]]((Counter(), Counter(), Counter(), Counter()))

@@ -249,3 +249,28 @@ def test_files_are_found_under_their_names(tmp_path: Path, names: tuple[str | No
     files = locate(tmp_path).files
     wanted = {role: name for role, name in zip(("train", "dev", "test"), names, strict=True) if name}
     assert {role: path.name for role, path in files.items()} == wanted
+
+
+# -- characters with their places in words behind them
+
+
+NUMBERED = "科0\tO\n技1\tO\n，0\tO\n林0\tB-PER.NAM\n满1\tI-PER.NAM\n\n红0\tO\n2310\tO\n\ufffd\ufffd0\tO\n"
+
+
+def test_places_in_words_are_taken_off(tmp_path: Path) -> None:
+    """As Weibo's files have them; a digit has its place behind it as well, and tags have parts."""
+    path = write(tmp_path / "weiboNER_2nd_conll.train", NUMBERED.replace("2310", "310"))
+    (first, second) = load_examples(path)
+    assert (first.text, first.entities) == ("科技，林满", (Entity(3, 5, "PER.NAM"),))
+    assert second.text == "红3\ufffd\ufffd"
+    assert [e.text for e in read_inputs(read_lines(path))] == [first.text, second.text]
+    found = locate(tmp_path).files
+    assert [found["train"].name] == ["weiboNER_2nd_conll.train"]
+
+
+@pytest.mark.parametrize("tokens", ["H2 O1 C3 N4 S5", "a1 b2 c3 d4 e5", "x0 y1 z3 w4 v5", "科0 技1 林0 满1"])
+def test_other_tokens_with_digits_stay(tmp_path: Path, tokens: str) -> None:
+    """Numbers that do not count places, or too few of them to tell."""
+    path = write(tmp_path / "t", "".join(f"{token} O\n" for token in tokens.split()) + "\n雨 B-人物\n")
+    (first, _) = load_examples(path)
+    assert first.text.replace(" ", "") == tokens.replace(" ", "")

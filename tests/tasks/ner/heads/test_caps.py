@@ -11,11 +11,12 @@ import pytest
 import torch
 
 from ietool.core.candidates import Candidates, Floor
+from ietool.core.span_reader import MOST
 from ietool.tasks.ner.data.example import Entity, Example
 from ietool.tasks.ner.heads.base import NerModel
 from ietool.tasks.ner.heads.crf.model import CRFModel
 from ietool.tasks.ner.heads.globalpointer.model import PointerModel
-from ietool.tasks.ner.heads.reader import MOST, NerReader
+from ietool.tasks.ner.heads.reader import NerReader
 from tests.tasks.ner.made import TASK, Made, examples
 
 TEXT = ("".join(e.text for e in examples(20, seed=5)) * 2)[:700]

@@ -43,7 +43,7 @@ def test_spans_above_the_floor(made: Made, floor: float) -> None:
     pieces = reader.featurizer.pieces(texts[:4])
     count, highest = 0, 0.0
     with torch.inference_mode():
-        h, inside, _ = reader._encode(pieces)
+        h, inside, _ = reader.encode(pieces)
         found = by_window(spans_of(reader, h, inside, Floor(floor)))
         for n, own in enumerate(found):
             every = one_by_one(made, n)

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ietool.tasks.ner.heads.merging import Found, best_apart, owned, owners, widened, without_overlaps
-from ietool.text.windows import windows
+from ietool.tasks.ner.heads.merging import Found, best_apart, owned, widened, without_overlaps
+from ietool.text.windows import owners, windows
 
 texts = st.text(st.sampled_from("山水。\n"), min_size=1, max_size=150)
 

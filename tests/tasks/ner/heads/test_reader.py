@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from ietool.core.candidates import Floor
 from ietool.core.pools import Reading, finished
 from ietool.core.predicting import Predictor
+from ietool.core.span_reader import Spans
 from ietool.errors import UserError
 from ietool.tasks.ner.data.example import Example
 from ietool.tasks.ner.data.reading import read_inputs
@@ -22,7 +23,7 @@ from ietool.tasks.ner.features.featurizer import LABELS, Labels
 from ietool.tasks.ner.heads.crf.model import CRFModel
 from ietool.tasks.ner.heads.crf.reader import CRFReader
 from ietool.tasks.ner.heads.decoder import Recognised
-from ietool.tasks.ner.heads.reader import Encoded, NerReader, Spans
+from ietool.tasks.ner.heads.reader import Encoded, NerReader
 from ietool.text.windows import windows
 from tests.tasks.ner.made import TASK, Made, encoder_folder, examples, logsumexp, prepare_examples, small_recipe
 
@@ -113,7 +114,7 @@ def test_the_best_path_and_its_probabilities(predictor: Pair) -> None:
         with torch.inference_mode():
             h = reader.model.encode(ids, torch.tensor([len(piece.units)]), words, pos)[0]
             emissions = reader.model.out(h[inside]).tolist()
-            found = finished(reader.found(reader._encode([piece]), Floor(parts={"path": 0.0})))
+            found = finished(reader.found(reader.encode([piece]), Floor(parts={"path": 0.0})))
         # The entities state a path of the best score …
         place = {unit: k for k, unit in enumerate(inside)}
         rows = [(place[a], place[b - 1] + 1, kind) for a, b, kind in found.rows.tolist()]
@@ -158,7 +159,7 @@ def test_any_text(predictor: Pair, texts: list[str]) -> None:
     same(found, [next(predictor.predict([x])) for x in inputs])
     if pieces := reader.featurizer.pieces(texts):
         with torch.inference_mode():
-            spans = finished(reader.found(reader._encode(pieces), Floor(0.01)))
+            spans = finished(reader.found(reader.encode(pieces), Floor(0.01)))
         for n, (first, behind, _) in zip(spans.text.tolist(), spans.rows.tolist(), strict=True):
             assert pieces[n].units.inside[first:behind].all()
 

@@ -15,11 +15,12 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from ietool import paths
+from ietool.nn.above import probability_of, score_near
 from ietool.nn.global_pointer import EfficientGlobalPointer
 from ietool.tasks.ske.data.example import Example
 from ietool.tasks.ske.features.featurizer import Features
 from ietool.tasks.ske.heads.gplinker.model import OBJECT, SUBJECT, LinkConfig, LinkModel
-from ietool.tasks.ske.heads.gplinker.reader import SPANS, LinkReader, _probability, _score_near
+from ietool.tasks.ske.heads.gplinker.reader import SPANS, LinkReader
 from ietool.tasks.ske.heads.gplinker.recipe import LinkDecodeSection
 from ietool.tasks.ske.heads.gplinker.sampling import LinkTrainingSet, link_batch
 from ietool.tasks.ske.recipe import SkeRecipe
@@ -337,12 +338,12 @@ def test_priors_reach_the_decoder(predictor: Opened, texts: list[str]) -> None:
 @settings(max_examples=300)
 @given(st.floats(0, 1), st.floats(-40, 40))
 def test_no_score_is_left_out_whose_probability_is_above(floor: float, score: float) -> None:
-    exact = _probability(torch.tensor([score]))
+    exact = probability_of(torch.tensor([score]))
     assert float(exact) == pytest.approx(sigmoid(score), abs=1e-7)
     for near in (score, *(math.log(p) - math.log1p(-p) for p in (floor,) if 0 < p < 1)):
         value = torch.tensor([near])
-        if bool(_probability(value) > floor):
-            assert bool(value > _score_near(floor))
+        if bool(probability_of(value) > floor):
+            assert bool(value > score_near(floor))
 
 
 def test_training_items_are_taken(predictor: Opened, tmp_path: Path) -> None:

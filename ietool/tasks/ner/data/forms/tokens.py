@@ -5,16 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import chain, islice, pairwise
 
 from ietool.errors import UserError
 from ietool.files.lines import SKIP, OnBad
 from ietool.files.records import none_usable
 from ietool.tasks.ner.data.example import Entity, Example, token_spans
+from ietool.tasks.ner.data.forms.recognise import PROSE
 from ietool.tasks.ner.data.schemes import PLAIN, Scheme, is_tag, respelt, split_tag
 
 Line = tuple[str, int, str]
-_TEXT = re.compile(r"[\u3400-\u9fff][，。！？；：]|[，。！？；：][\u3400-\u9fff]|[\u3400-\u9fff]{25}")
-"""What no token has, but nearly every line of prose: punctuation beside Han characters, or so many of those."""
 _ONE_A_LINE = "write a token and its tag a line, and a blank line between sentences"
 _FIRST_AND_LAST = "for example: awk '{print $1, $NF}' OLD > NEW"
 _SEVERAL = re.compile(r"[\s\x00-\x1f]+")
@@ -28,6 +28,10 @@ _LONGEST = 1_000_000
 """Tokens of a sentence, which is held in memory."""
 _UNREAD = 1000
 """Lines at the beginning of a file after which it is no UTF-8, if none of them is."""
+_NUMBERED = re.compile(r"(\D+|.)(\d+)")
+"""A character and its place in its word behind it, as Weibo has them: ``科0``, ``技1``; ``310`` is a 3 at place 10."""
+_SURE = 5
+"""So many tokens tell that a file has such numbers."""
 _LATIN = re.compile(r"[0-9A-Za-z\u00c0-\u024f]")
 
 
@@ -82,7 +86,7 @@ class SentenceReader:
             UserError: naming file and line.
         """
         block: list[Line] = []
-        for line in lines:
+        for line in self._plain(lines):
             self._begun = True
             if block and not self._goes_on(block[-1], line):
                 yield from self._sentence(block)
@@ -96,6 +100,20 @@ class SentenceReader:
             yield from self._sentence(block)
         for error, text in self._unread.values():  # sentences without any other line
             self._tell(error, text)
+
+    def _plain(self, lines: Iterable[Line]) -> Iterator[Line]:
+        """The lines without the places in words that some files have behind their characters: told from its
+        beginning, where each is 0 or follows the one before."""
+        stream = iter(lines)
+        begin = list(islice(stream, _SURE))
+        numbers = [_number_of(text) for _, _, text in begin]
+        counted = len(numbers) == _SURE and all(
+            now == 0 or (now > 0 and now == before + 1) for before, now in pairwise([-1, *numbers])
+        )
+        for file, number, text in chain(begin, stream):
+            if counted and (found := _NUMBERED.match(text)) and text[found.end() : found.end() + 1] in ("", " ", "\t"):
+                text = found[1] + text[found.end() :]
+            yield file, number, text
 
     def _goes_on(self, before: Line, line: Line) -> bool:
         if before[1] + 1 == line[1] and before[0] == line[0]:  # nearly always
@@ -135,10 +153,17 @@ def _texts_not_tokens(file: str, line: int) -> UserError:
     return UserError("holds a text, not a token", file=file, line=line, mend=mend)
 
 
+def _number_of(text: str) -> int:
+    """The place in its word that stands behind a line's token; −2 where there is none."""
+    token = re.split(r"[ \t]", text, maxsplit=1)[0]
+    found = _NUMBERED.fullmatch(token)
+    return int(found[2]) if found and len(found[2]) < 6 else -2
+
+
 def _split(line: Line, tags: bool | None) -> tuple[str, str]:
     """(token, tag) of a line; the tag is empty where there is none or none is wanted."""
     file, number, text = line
-    if tags is None and _TEXT.search(text):  # where no tag is asked for, it would pass for a token
+    if tags is None and PROSE.search(text):  # where no tag is asked for, it would pass for a token
         raise _texts_not_tokens(file, number)
     token, _, tag = text.partition(" ")
     if token and tag and tags and " " not in tag and "\t" not in text:

@@ -12,12 +12,13 @@ import torch
 
 from ietool.core.candidates import PRODUCT, Floor
 from ietool.core.pools import Reading
+from ietool.core.span_reader import Places, Spans
 from ietool.nn.transfer import Asked
 from ietool.tasks.ner.heads.crf.decode import LAYOUT, SpanProbability
 from ietool.tasks.ner.heads.crf.model import CRFModel
 from ietool.tasks.ner.heads.crf.recipe import CRFRecipe
 from ietool.tasks.ner.heads.crf.tagset import TagSet
-from ietool.tasks.ner.heads.reader import Encoded, NerReader, Places, Spans
+from ietool.tasks.ner.heads.reader import Encoded, NerReader
 from ietool.tasks.ner.recipe import NerRecipe
 
 

@@ -12,8 +12,8 @@ import torch
 from ietool.tasks.ner.features.featurizer import Labels
 from ietool.tasks.ner.heads.crf.recipe import CRFRecipe
 from ietool.tasks.ner.heads.crf.tagset import TagSet
-from ietool.tasks.ner.heads.sampling import NerTrainingSet, inputs_of
-from ietool.training.batches import pad
+from ietool.tasks.ner.heads.sampling import NerTrainingSet
+from ietool.training.batches import inputs_of, pad
 
 
 class CRFTrainingSet(NerTrainingSet):

@@ -10,12 +10,13 @@ import torch
 
 from ietool.core.candidates import PRODUCT, Floor
 from ietool.core.pools import Reading
+from ietool.core.span_reader import Places, Spans
 from ietool.nn.above import AboveFloor
 from ietool.nn.transfer import Asked, sent
 from ietool.tasks.ner.heads.globalpointer.decode import LAYOUT
 from ietool.tasks.ner.heads.globalpointer.model import PointerModel
 from ietool.tasks.ner.heads.globalpointer.recipe import PointerRecipe
-from ietool.tasks.ner.heads.reader import Encoded, NerReader, Places, Spans
+from ietool.tasks.ner.heads.reader import Encoded, NerReader
 from ietool.tasks.ner.recipe import NerRecipe
 
 

@@ -11,8 +11,8 @@ import torch
 from ietool.nn.global_pointer import groups_of
 from ietool.tasks.ner.features.featurizer import Labels
 from ietool.tasks.ner.heads.globalpointer.recipe import PointerRecipe
-from ietool.tasks.ner.heads.sampling import NerTrainingSet, inputs_of
-from ietool.training.batches import columns
+from ietool.tasks.ner.heads.sampling import NerTrainingSet
+from ietool.training.batches import columns, inputs_of
 
 
 class PointerTrainingSet(NerTrainingSet):

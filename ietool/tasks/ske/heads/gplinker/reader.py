@@ -10,15 +10,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ietool.core.candidates import PRODUCT, Floor, Parts
+from ietool.core.candidates import PRODUCT, Floor, Parts, strongest_each
 from ietool.core.pools import Reading
-from ietool.nn.above import Above, AboveFloor, Hits
+from ietool.nn.above import Above, AboveFloor, Hits, probability_of, score_near
 from ietool.nn.global_pointer import NEVER
 from ietool.nn.transfer import Asked, sent
 from ietool.tasks.ske.features.featurizer import Features
 from ietool.tasks.ske.heads.gplinker.decode import LAYOUT
 from ietool.tasks.ske.heads.gplinker.model import OBJECT, SUBJECT, LinkModel, Links
-from ietool.tasks.ske.heads.reader import Found, Integers, SkeReader, TextBatch, strongest_each
+from ietool.tasks.ske.heads.reader import Found, Integers, SkeReader, TextBatch
 
 SPANS = 128
 """At most so many subjects, and objects, of a window are linked, the best: a model that has learnt nothing finds T²."""
@@ -63,7 +63,7 @@ class LinkReader(SkeReader[LinkModel]):
         where, first, last, from_, to = batch.more["places"]
         subject = links.entity.at(where, first, last)[:, SUBJECT]
         object_ = links.entity.at(where, from_, to)[:, OBJECT]
-        asked = Asked([_probability(torch.stack([subject, object_, head, tail], 1))])
+        asked = Asked([probability_of(torch.stack([subject, object_, head, tail], 1))])
         yield
         (parts,) = asked.wait()
         return parts
@@ -76,7 +76,7 @@ class LinkReader(SkeReader[LinkModel]):
         allowed = batch.inside.unsqueeze(1) & batch.inside.unsqueeze(2) & (links.entity.pair > NEVER / 2)
         scores = scores.masked_fill(~allowed, -math.inf).flatten(1)
         # Chosen by score: probabilities near 1 would be the same.
-        return scores.max().sigmoid(), AboveFloor(scores, _score_near(floor), self.spans, lambda: scores)
+        return scores.max().sigmoid(), AboveFloor(scores, score_near(floor), self.spans, lambda: scores)
 
     def _linked(
         self, links: Links, features: Sequence[Features], subjects: Above, objects: Above, floor: Floor
@@ -104,7 +104,7 @@ class LinkReader(SkeReader[LinkModel]):
             yield
             at, *scores = hits.found(asked.wait())
             pair, label = at.T
-            h, t = (_probability(torch.from_numpy(one)).numpy() for one in scores)
+            h, t = (probability_of(torch.from_numpy(one)).numpy() for one in scores)
             values = [subjects.value[left[pair]], objects.value[right[pair]], h, t]
             probability = values[0].astype(np.float64) * values[1] * values[2] * values[3]
             likely = (h > np.float32(least[0])) & (t > np.float32(least[1])) & (probability >= floor.of(PRODUCT))
@@ -153,14 +153,14 @@ class LinkReader(SkeReader[LinkModel]):
 
 def _more_probable(found: Above, floor: float) -> Above:
     """Of scores those whose probability exceeds the floor, and their probability."""
-    probability = _probability(torch.from_numpy(found.value)).numpy()
+    probability = probability_of(torch.from_numpy(found.value)).numpy()
     kept = probability > np.float32(floor)
     return Above(found.text[kept], found.place[kept], probability[kept], found.left_out)
 
 
 def _near(head: Tensor, tail: Tensor, least: tuple[float, float]) -> tuple[Tensor, Sequence[Tensor]]:
     """Where both scores may be above the floors, as :class:`Hits` takes it."""
-    return (head > _score_near(least[0])) & (tail > _score_near(least[1])), (head, tail)
+    return (head > score_near(least[0])) & (tail > score_near(least[1])), (head, tail)
 
 
 def _found(marks: Integers, text: Integers, i: Integers, j: Integers) -> Integers:
@@ -174,15 +174,3 @@ def _found(marks: Integers, text: Integers, i: Integers, j: Integers) -> Integer
     n = np.repeat(np.arange(len(place)), count)
     offset = np.arange(len(n)) - np.repeat(np.cumsum(count) - count, count)
     return np.stack([n, marks[1][order[low[n] + offset]]])
-
-
-def _score_near(probability: float) -> float:
-    """A score a little below that of a probability: what exceeds that lies above this. Infinite near 0."""
-    p = probability - 1e-6
-    return math.log(p) - math.log1p(-p) if p > 0.0 else -math.inf
-
-
-def _probability(scores: Tensor) -> Tensor:
-    """float32, to the last digit the same wherever a score stands among others: sigmoids of single precision are
-    not."""
-    return scores.double().sigmoid().float()

@@ -11,12 +11,12 @@ import numpy.typing as npt
 import torch
 import torch.nn.functional as F
 
-from ietool.core.candidates import PRODUCT, Floor, Parts
+from ietool.core.candidates import PRODUCT, Floor, Parts, strongest_each
 from ietool.core.pools import Reading
 from ietool.nn.above import Hits
 from ietool.nn.transfer import Asked, sent
 from ietool.tasks.ske.features.featurizer import Features
-from ietool.tasks.ske.heads.reader import Found, Integers, SkeReader, TextBatch, strongest_each
+from ietool.tasks.ske.heads.reader import Found, Integers, SkeReader, TextBatch
 from ietool.tasks.ske.heads.stages.decode import LAYOUT
 from ietool.tasks.ske.heads.stages.model import TwoStageModel
 from ietool.tasks.ske.heads.stages.sampling import prior_marks
