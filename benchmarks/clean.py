@@ -1,12 +1,15 @@
 """How well ``ietool clean`` finds planted errors in gold: precision and recall of what it suggests.
 
-    python benchmarks/clean.py --recipe ske --output DIR [--share 0.1] [--folds 4] [--set KEY=VALUE …]
-        [--add P] [--drop P]
+    python benchmarks/clean.py --recipe ner-crf --output DIR [--folds 3] [--seeds 1] [--share 0.1] [--set KEY=VALUE …]
+        [--seed 42] [--choose-seed 7]
 
-Errors are planted into a share of the items of the shipped corpus (or of --data): an item is dropped, altered (another
-name or type in its place) or invented (one more, made of names of the same text). Folds are trained on that, each with
-the settings that are given; a finished group is not trained again, an unfinished one is resumed. Then every suggestion
-that ``clean`` ticks by itself is held against the list of what was planted. Prints a table and one JSON line.
+Errors are planted into a share of the items of the shipped corpus (or of --data), see planting.py. Folds are trained on
+that with the settings of ``ietool demo`` and those that are given; a finished group is not trained again, an unfinished
+one is resumed. Then every change that ``clean`` ticks by itself is held against the list of what was planted.
+
+With --choose-seed a second corpus is planted and trained on. Limits are chosen there, for each kind of suggestion those
+that get most right at a precision of at least --precision; what they find on the corpus of --seed is printed beside
+what the limits that ship find. Prints tables and one JSON line.
 """
 
 from __future__ import annotations
@@ -14,215 +17,224 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections import Counter
-from collections.abc import Iterator
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from random import Random
 from typing import Any
 
+from planting import PLANTERS, plant, wanted
 from trainings import ietool
 
 from ietool import paths
-from ietool.files.lines import read_lines
+from ietool.contest.clean.review import ReviewRow, read_review, scores_of
+from ietool.contest.clean.suggest import DOUBTFUL, EXTRA, MISSING, limits_of
+from ietool.core.labelled import ANSWER
 from ietool.registry import get_task
 
-DROPPED, ALTERED, INVENTED = "dropped", "altered", "invented"
-Item = dict[str, Any]
+COMES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98)
+GOES = (0.3, 0.1, 3e-2, 1e-2, 3e-3, 1e-3, 3e-4, 1e-4, 3e-5, 1e-5, 3e-6)
+"""The limits that are tried: least score of what comes, highest of what goes (of an extra item and a wrong answer:
+share of the score of the other)."""
+
+Pair = tuple[float, float]
+NOTHING: Pair = (2.0, -1.0)
+"""Limits that tick nothing."""
+Table = Mapping[str, Pair]
+
+
+@dataclass(frozen=True)
+class Change:
+    """What a row of a review would change: ``errors`` planted ones that it mends, by number; ``right`` of its ``count``
+    items, the one that goes and the one that comes, are such. ``is_open``: limits may tick it."""
+
+    kind: str
+    comes: float
+    goes: float
+    count: int
+    right: int
+    errors: frozenset[int]
+    is_open: bool
+    is_ticked: bool
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--recipe", default="ske", help="of the tasks ske and ner")
+    parser.add_argument("--recipe", default="ske")
     parser.add_argument("--data", type=Path, help="folder of the corpus; default: the one that ships")
-    parser.add_argument(
-        "--output", type=Path, required=True, help="folder of the planted corpus, the group and the review"
-    )
+    parser.add_argument("--output", type=Path, required=True, help="folder of planted corpora, groups and reviews")
     parser.add_argument("--share", type=float, default=0.1, help="of the items that are made wrong")
     parser.add_argument("--seed", type=int, default=42, help="of what is planted")
+    parser.add_argument("--choose-seed", type=int, help="of what is planted where limits are chosen")
+    parser.add_argument("--precision", type=float, default=0.78, help="of every kind where limits are chosen; .78")
     parser.add_argument("--folds", type=int, default=4)
-    parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("--seeds", type=int, default=1, help="models of each fold")
     parser.add_argument("--set", dest="settings", action="append", default=[], metavar="KEY=VALUE")
-    parser.add_argument("--add", type=float, help="as ietool clean has it")
-    parser.add_argument("--drop", type=float, help="as ietool clean has it")
-    parser.add_argument("--plant-only", action="store_true", help="stop when the planted corpus is written")
+    parser.add_argument("--plant-only", action="store_true", help="stop when the planted corpora are written")
     arguments = parser.parse_args()
-    from ietool.recipe_io import load_recipe
-
-    task = load_recipe(arguments.recipe).task
-    folder, group = arguments.output, arguments.output / "folds"
-    folder.mkdir(parents=True, exist_ok=True)
-    files = get_task(task).locate(arguments.data or paths.shipped_data(task), needed=["train", "dev"]).files
-    planted = plant(task, files["train"], folder / "train.jsonl", arguments.share, Random(arguments.seed))
+    if arguments.choose_seed == arguments.seed:
+        parser.error("--choose-seed must be another seed than --seed")
+    measured = changes_of(arguments, arguments.seed)
+    chosen_on = None if arguments.choose_seed is None else changes_of(arguments, arguments.choose_seed)
     if arguments.plant_only:
         return
-    named = [f"--{role}={files[role]}" for role in ("dev", "schema") if role in files]
-    settings = [word for one in arguments.settings for word in ("--set", one)]
-    if (group / "folds.json").is_file():
-        if json.loads((group / "folds.json").read_text(encoding="utf-8"))["state"] != "finished":
-            ietool("train", "--resume", "--output", group)
-    else:
-        counts = [f"--folds={arguments.folds}", f"--seeds={arguments.seeds}"]
-        ietool("train", "--recipe", arguments.recipe, f"--train={folder / 'train.jsonl'}", *named, *settings, *counts,
-               "--output", group)  # fmt: skip
-    limits = [
-        f"--{name}={value}" for name, value in (("add", arguments.add), ("drop", arguments.drop)) if value is not None
-    ]
-    ietool("clean", group, "--output", folder / "cleaned", *limits)
-    report(planted, folder / "cleaned" / "review.tsv", arguments)
+    changes, planted = measured
+    result: dict[str, Any] = {"shipped": report("the limits that ship", planted, [c for c in changes if c.is_ticked])}
+    if chosen_on is not None:
+        limits = choose(chosen_on[0], arguments.precision)
+        print("\n| kind | comes from | goes up to | shipped |\n|---|---|---|---|")
+        for kind, (comes, goes) in limits.items():
+            own = "–" if (comes, goes) == NOTHING or kind.startswith((DOUBTFUL, EXTRA)) else f"{comes:g}"
+            other = "–" if (comes, goes) == NOTHING or kind.startswith(MISSING) else f"{goes:g}"
+            print(f"| {kind} | {own} | {other} | {', '.join(f'{limit:g}' for limit in limits_of(kind))} |")
+        seed = arguments.choose_seed
+        there = report(f"chosen on seed {seed}, there", chosen_on[1], ticked(chosen_on[0], limits))
+        result["chosen"] = report(f"chosen on seed {seed}", planted, ticked(changes, limits))
+        result |= {"chosen there": there, "limits": limits}
+    given = {name: getattr(arguments, name) for name in ("recipe", "settings", "folds", "seeds", "share", "seed")}
+    print(json.dumps({**given, "choose_seed": arguments.choose_seed, **result}))
 
 
-# -- planting
+# -- groups
 
 
-def plant(task: str, source: Path, target: Path, share: float, random: Random) -> list[dict[str, Any]]:
-    """Write a corpus with errors; gives them: {"text", "how", "was", "now"}, ``was`` and ``now`` items or None."""
-    plan = {"ske": _Triples, "ner": _Entities}[task]()
-    records = [json.loads(line) for _, _, line in read_lines(source)]
-    # One sentence each: which copy of a text is kept must not decide what is found.
-    records = list({record["text"]: record for record in records}.values())
-    planted = []
-    with target.open("w", encoding="utf-8") as out:
-        for record in records:
-            text, items = record["text"], plan.items(record)
-            kept = []
-            for item in items:
-                how = random.choice((DROPPED, ALTERED, INVENTED)) if random.random() < share else ""
-                now = None
-                if how in (ALTERED, INVENTED):
-                    now = plan.wrong(text, item, items + kept, random)
-                    how = how if now is not None else DROPPED
-                kept += [item] if how in ("", INVENTED) else []
-                kept += [now] if now is not None else []
-                if how:
-                    was = None if how == INVENTED else item
-                    planted.append({"text": text, "how": how, "was": was, "now": now})
-            out.write(json.dumps(plan.record(record, kept), ensure_ascii=False) + "\n")
-    return planted
+def changes_of(arguments: argparse.Namespace, seed: int) -> tuple[list[Change], list[dict[str, Any]]]:
+    """What is suggested about a corpus with errors of some seed, and these."""
+    from ietool.recipe_io import load_recipe
 
-
-class _Triples:
-    """Of texts with ``spo_list``."""
-
-    def items(self, record: dict[str, Any]) -> list[Item]:
-        return [dict(item) for item in record["spo_list"]]
-
-    def record(self, record: dict[str, Any], items: list[Item]) -> dict[str, Any]:
-        return {**record, "spo_list": items}
-
-    def wrong(self, text: str, item: Item, others: list[Item], random: Random) -> Item | None:
-        """The triple with a name of another triple of the text in place of its subject or object."""
-        names = sorted({one["subject"] for one in others} | {one["object"]["@value"] for one in others})
-        known = [self.key(one) for one in others]
-        choices = [{**item, "subject": name} for name in names if name != item["object"]["@value"]]
-        choices += [{**item, "object": {**item["object"], "@value": name}} for name in names if name != item["subject"]]
-        choices = [one for one in choices if self.key(one) not in known]
-        return random.choice(choices) if choices else None
-
-    def key(self, item: Item) -> tuple[Any, ...]:
-        return item["subject"], item["predicate"], sorted(item["object"].items())
-
-
-class _Entities:
-    """Of texts with ``label``."""
-
-    def items(self, record: dict[str, Any]) -> list[Item]:
-        return [
-            {"type": kind, "start": start, "end": last + 1}
-            for kind, names in record["label"].items()
-            for spans in names.values()
-            for start, last in spans
+    task = get_task(load_recipe(arguments.recipe).task)
+    folder = arguments.output / f"seed-{seed}"
+    group, review = folder / "folds", folder / "cleaned" / "review.tsv"
+    folder.mkdir(parents=True, exist_ok=True)
+    roles = [role for role in ("dev", "schema", "kb") if role in (*task.roles, *task.further_roles, "dev")]
+    located = task.locate(arguments.data or paths.shipped_data(task.name), needed=["train", "dev"]).files
+    train = folder / f"train{located['train'].suffix}"
+    planted = plant(task.name, dict(located), train, arguments.share, Random(seed))
+    if arguments.plant_only:
+        return [], planted
+    if not (group / "folds.json").is_file():
+        files = {role: located[role] for role in roles if role in located}
+        named = [
+            word
+            for role, file in files.items()
+            for word in ([f"--{role}={file}"] if role in ("dev", "schema") else ["--file", f"{role}={file}"])
         ]
-
-    def record(self, record: dict[str, Any], items: list[Item]) -> dict[str, Any]:
-        label: dict[str, dict[str, list[list[int]]]] = {}
-        for item in items:
-            name = record["text"][item["start"] : item["end"]]
-            label.setdefault(item["type"], {}).setdefault(name, []).append([item["start"], item["end"] - 1])
-        return {**record, "label": label}
-
-    def wrong(self, text: str, item: Item, others: list[Item], random: Random) -> Item | None:
-        """The entity with another type, or with a border moved by up to two characters."""
-        types = (
-            "address",
-            "book",
-            "company",
-            "game",
-            "government",
-            "movie",
-            "name",
-            "organization",
-            "position",
-            "scene",
-        )
-        choices = [{**item, "type": kind} for kind in types if kind != item["type"]]
-        for left, right in ((-1, 0), (-2, 0), (1, 0), (0, 1), (0, 2), (0, -1)):
-            start, end = item["start"] + left, item["end"] + right
-            if 0 <= start < end <= len(text):
-                choices += [{**item, "start": start, "end": end}] * 2
-        return random.choice([one for one in choices if one not in others] or [None])
+        settings = [word for one in (*demo(task, arguments.recipe), *arguments.settings) for word in ("--set", one)]
+        counts = [f"--folds={arguments.folds}", f"--seeds={arguments.seeds}"]
+        ietool("train", "--recipe", arguments.recipe, f"--train={train}", *named, *settings, *counts, "--output", group)
+    elif json.loads((group / "folds.json").read_text(encoding="utf-8"))["state"] != "finished":
+        ietool("train", "--resume", "--output", group)
+    # All that the models agree on, whatever its score; then what is ticked by itself.
+    ietool("clean", group, "--output", folder / "cleaned", "--add", 0, "--drop", 1)
+    agreed = {key_of(row) for row in read_review(review) if row.accepted}
+    ietool("clean", group, "--output", folder / "cleaned")
+    mends = dict(wanted(task.name, planted))
+    return [change_of(row, mends, agreed, PLANTERS[task.name].key) for row in read_review(review)], planted
 
 
-# -- what was found
+def demo(task: Any, recipe: str) -> list[str]:
+    """The settings of the task's demo that act in a recipe."""
+    from ietool.recipe_io import load_recipe
+    from ietool.recipe_keys import keys_of
+
+    plain = load_recipe(recipe)
+    acting = set(keys_of(type(plain), plain.model_dump(mode="json")))
+    return [setting for setting in task.demo if setting.partition("=")[0] in acting]
 
 
-def changes(review: Path) -> Iterator[tuple[str, str, Item]]:
-    """(text, ``drop`` or ``add``, item) of what is ticked."""
-    from ietool.contest.clean.review import read_review
-
-    for row in read_review(review):
-        if row.accepted:
-            if row.gold is not None:
-                yield row.text_mark, "drop", row.gold
-            if row.proposed is not None:
-                yield row.text_mark, "add", row.proposed
+def key_of(row: ReviewRow) -> tuple[int, str, str]:
+    """What tells a row from all others of its review."""
+    return row.record, json.dumps(row.gold), json.dumps(row.proposed)
 
 
-def _as_key(item: Item) -> str:
-    """An item without types and names beside it, to be compared."""
-    if "predicate" in item:
-        value = item["object"]["@value"] if isinstance(item["object"], dict) else item["object"]
-        others = (
-            sorted((k, v) for k, v in item["object"].items() if k != "@value")
-            if isinstance(item["object"], dict)
-            else []
-        )
-        return json.dumps([item["subject"], item["predicate"], value, others], ensure_ascii=False)
-    return json.dumps([item["start"], item["end"], item["type"]])
+def change_of(
+    row: ReviewRow, mends: Mapping[tuple[str, str, str], int], agreed: set[Any], key: Callable[[dict[str, Any]], str]
+) -> Change:
+    """A row beside what was planted."""
+    items = [("drop", row.gold), ("add", row.proposed)]
+    told = [(what, item) for what, item in items if item is not None]
+    errors = [mends[row.text_mark, what, key(item)] for what, item in told if (row.text_mark, what, key(item)) in mends]
+    scores = scores_of(row)
+    return Change(
+        row.kind,
+        scores.get("proposed_score", 0.0),
+        scores.get("gold_score", 0.0),
+        len(told),
+        len(errors),
+        frozenset(errors),
+        key_of(row) in agreed,
+        row.accepted,
+    )
 
 
-def report(planted: list[dict[str, Any]], review: Path, arguments: argparse.Namespace) -> None:
-    """Hold what is ticked against what was planted; print it."""
-    from ietool.contest.clean.review import mark_of
+# -- limits
 
-    wanted: dict[tuple[str, str, str], int] = {}
-    for number, error in enumerate(planted):
-        mark = mark_of(error["text"])
-        if error["was"] is not None:
-            wanted[mark, "add", _as_key(error["was"])] = number
-        if error["now"] is not None:
-            wanted[mark, "drop", _as_key(error["now"])] = number
-    right, found, ticked = Counter[str](), set[int](), Counter[str]()
-    for mark, what, item in changes(review):
-        number = wanted.get((mark, what, _as_key(item)))
-        ticked[what] += 1
-        if number is not None:
-            right[what] += 1
-            found.add(number)
-    total = ticked.total()
-    precision = right.total() / max(total, 1)
-    kinds = Counter(error["how"] for error in planted)
-    by_kind = Counter(planted[number]["how"] for number in found)
-    print("| what | planted | found | recall |\n|---|---|---|---|")
-    for how in (DROPPED, ALTERED, INVENTED):
-        print(f"| {how} | {kinds[how]} | {by_kind[how]} | {by_kind[how] / max(kinds[how], 1):.3f} |")
-    recall = len(found) / max(len(planted), 1)
-    print(f"\nprecision {precision:.3f} ({right.total()} of {total} changes), recall {recall:.3f}")
-    print(json.dumps({
-        "recipe": arguments.recipe, "set": arguments.settings, "folds": arguments.folds, "seeds": arguments.seeds,
-        "share": arguments.share, "planted": dict(kinds), "found": dict(by_kind), "precision": round(precision, 4),
-        "recall": round(recall, 4), "ticked": dict(ticked), "right": dict(right), "add": arguments.add,
-        "drop": arguments.drop,
-    }))  # fmt: skip
+
+def is_within(change: Change, pair: Pair) -> bool:
+    """Whether limits tick a change, as :meth:`Suggestion.is_ticked` has it."""
+    comes, goes = pair
+    if change.kind.startswith(EXTRA):
+        return change.goes <= goes * change.comes
+    if change.kind == ANSWER:
+        return change.comes >= comes and change.goes <= goes * change.comes
+    is_added, is_dropped = change.kind.startswith(MISSING), change.kind.startswith(DOUBTFUL)
+    return (is_dropped or change.comes >= comes) and (is_added or change.goes <= goes)
+
+
+def ticked(changes: Sequence[Change], limits: Table) -> list[Change]:
+    """The changes that limits tick; kinds without a limit are not."""
+    return [c for c in changes if c.is_open and c.kind in limits and is_within(c, limits[c.kind])]
+
+
+def tried(kind: str) -> Iterator[Pair]:
+    """Pairs of limits of a kind."""
+    if kind.startswith(MISSING):
+        yield from ((comes, 1.0) for comes in COMES)
+    elif kind.startswith((DOUBTFUL, EXTRA)):
+        yield from ((0.0, goes) for goes in GOES)
+    else:
+        yield from product(COMES, GOES)
+
+
+def choose(changes: Sequence[Change], precision: float) -> Table:
+    """For each kind the limits that get most changes right among those that are precise enough. Two wrong ones are
+    counted beside those that there are: a few right ones prove little."""
+    by_kind = defaultdict(list)
+    for change in changes:
+        if change.is_open:
+            by_kind[change.kind].append(change)
+    limits: dict[str, Pair] = {}
+    for kind, own in sorted(by_kind.items()):
+        most = 0
+        limits[kind] = NOTHING
+        for pair in tried(kind):
+            some = [c for c in own if is_within(c, pair)]
+            right, count = sum(c.right for c in some), sum(c.count for c in some)
+            if right > most and right >= precision * (count + 2):
+                most, limits[kind] = right, pair
+    return limits
+
+
+def report(name: str, planted: Sequence[Mapping[str, Any]], some: Sequence[Change]) -> dict[str, Any]:
+    """Precision of changes and recall of errors; prints a table."""
+    found = frozenset[int]().union(*(c.errors for c in some))
+    right, total = sum(c.right for c in some), sum(c.count for c in some)
+    kinds, by_kind = Counter(error["how"] for error in planted), Counter(planted[n]["how"] for n in found)
+    print(f"\n{name}:\n\n| what | planted | found | recall |\n|---|---|---|---|")
+    for how, count in sorted(kinds.items()):
+        print(f"| {how} | {count} | {by_kind[how]} | {by_kind[how] / count:.3f} |")
+    print("\n| kind | right | of | precision |\n|---|---|---|---|")
+    for kind in sorted({c.kind for c in some}):
+        own = [c for c in some if c.kind == kind]
+        of, well = sum(c.count for c in own), sum(c.right for c in own)
+        print(f"| {kind} | {well} | {of} | {well / of:.3f} |")
+    precision, recall = right / max(total, 1), len(found) / max(len(planted), 1)
+    of_errors = f"{len(found)} of {len(planted)} errors"
+    print(f"\nprecision {precision:.3f} ({right} of {total} changes), recall {recall:.3f} ({of_errors})")
+    return {"precision": round(precision, 4), "recall": round(recall, 4), "right": right, "changes": total,
+            "found": dict(by_kind), "planted": dict(kinds)}  # fmt: skip
 
 
 if __name__ == "__main__":

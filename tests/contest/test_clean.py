@@ -5,16 +5,19 @@ from __future__ import annotations
 import csv
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import pytest
 
 from ietool.cli.app import run as command
 from ietool.contest.clean.review import COLUMNS, mark_of, marked, read_review
-from ietool.contest.clean.suggest import Limits, Suggestion
+from ietool.contest.clean.suggest import Limits, Suggestion, suggestions
 from ietool.tasks.ner.data.example import Entity, Example
 from ietool.tasks.ner.data.reading import load_examples
+from ietool.tasks.ner.labels import EntityLabels
 from tests.cli.conftest import complaint, output_of
 from tests.tasks.ner.made import SMALL, acting, examples, write_json
 
@@ -214,6 +217,49 @@ def test_cells_are_safe_in_a_spreadsheet(tmp_path: Path) -> None:
     assert marked("abc", [(0, 2), (1, 3)]) == "⟦a⟦b⟧c⟧"
 
 
+class _Labels:
+    """Items are (start, end, type), with the scores that a test gives."""
+
+    item = "entity"
+
+    def __init__(self, gold: list[Entity], scores: dict[Entity, float]) -> None:
+        self._gold, self._scores = gold, scores
+
+    def gold(self, record: Any) -> list[Entity]:
+        return self._gold
+
+    def key(self, item: Entity) -> Entity:
+        return item
+
+    def scores(self, record: Any, found: Any, items: list[Entity]) -> list[float]:
+        return [self._scores[item] for item in items]
+
+    def asked(self, record: Any, found: Any, items: list[Entity]) -> list[bool]:
+        return [item.type != "?" for item in items]
+
+    differs = EntityLabels.differs
+
+
+def test_what_gold_has_beside_what_models_find_is_extra() -> None:
+    right, inner, other = Entity(0, 4, "人物"), Entity(1, 3, "人物"), Entity(0, 4, "地点")
+    far, unasked = Entity(6, 8, "人物"), Entity(9, 10, "?")
+    scores = {right: 0.9, inner: 0.01, other: 0.02, far: 0.01, unasked: 0.0}
+    labels: Any = _Labels([right, inner, far, other, unasked], scores)
+
+    def kinds(*said: list[Entity]) -> dict[Entity | None, tuple[str, float, bool]]:
+        found = suggestions(0, None, None, said, labels)  # type: ignore[arg-type]
+        return {one.gold: (one.kind, one.beside, one.is_asked) for one in found}
+
+    assert kinds([right]) == {
+        inner: ("extra entity", 0.9, True),
+        other: ("extra entity", 0.9, True),
+        far: ("doubtful entity", 1.0, True),
+        unasked: ("doubtful entity", 1.0, False),
+    }
+    # Where not all models find the other, it is no reason against this one.
+    assert {kind for kind, _, _ in kinds([right], [far]).values()} == {"doubtful entity"}
+
+
 def test_an_entity_in_place_of_another_is_trusted_soonest() -> None:
     def one(kind: str, gold: float, proposed: float, votes: int = 1, models: int = 1) -> Suggestion:
         old = None if kind.startswith("missing") else "a"
@@ -222,8 +268,18 @@ def test_an_entity_in_place_of_another_is_trusted_soonest() -> None:
 
     plain = Limits()
     assert one("wrong entity", 0.05, 0.6).is_ticked(plain) and not one("wrong type", 0.05, 0.6).is_ticked(plain)
-    assert one("wrong type", 1e-4, 0.85).is_ticked(plain) and not one("missing triple", 0, 0.7).is_ticked(plain)
-    assert one("doubtful triple", 1e-5, 0).is_ticked(plain) and not one("doubtful triple", 1e-3, 0).is_ticked(plain)
+    assert one("wrong type", 1e-5, 0.85).is_ticked(plain) and not one("missing triple", 0, 0.7).is_ticked(plain)
+    # What is merely not found is not ticked by itself, however improbable; --drop says otherwise.
+    assert not one("doubtful triple", 0.0, 0).is_ticked(plain)
     assert one("doubtful triple", 0.3, 0).is_ticked(Limits(drop=0.4))
+    # A triple that is extra needs to be less probable than the other alone.
+    assert replace(one("extra triple", 0.05, 0), beside=0.9).is_ticked(plain)
+    assert not replace(one("extra triple", 0.05, 0), beside=0.3).is_ticked(plain)
+    assert not replace(one("extra entity", 0.05, 0), beside=0.9).is_ticked(plain)
+    # An answer gives way to one that is a hundred thousand times as probable.
+    answer = one("wrong answer", 1e-6, 0.2)
+    assert replace(answer, beside=0.2).is_ticked(plain) and not replace(answer, beside=0.01).is_ticked(plain)
+    # Of what models can say nothing their silence tells nothing.
+    assert not replace(one("doubtful triple", 0.0, 0), is_asked=False).is_ticked(Limits(drop=1))
     assert not one("missing triple", 0, 0.9, votes=1, models=2).is_ticked(plain)
     assert one("missing triple", 0, 0.9, votes=1, models=2).is_ticked(Limits(agree=0.5))

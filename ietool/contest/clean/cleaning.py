@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -42,12 +43,14 @@ class Reviewed:
         records: looked at.
         items: of their gold.
         kinds: kind → (suggestions, ticked ones).
+        elsewhere: records of train that come from further files, which are not looked at.
     """
 
     review: Path
     records: int
     items: int
     kinds: dict[str, tuple[int, int]]
+    elsewhere: int = 0
 
 
 @dataclass(frozen=True)
@@ -59,7 +62,7 @@ class Cleaned:
         provenance: a line a change.
         changes: ``added``, ``dropped`` and ``replaced`` items.
         texts: that were changed.
-        files: the others that the group was prepared from, by role.
+        files: the others that the group was prepared from, by role; of train's further halves the new ones.
     """
 
     train: Path
@@ -86,18 +89,22 @@ class _Source:
         self.prepared = Path(info.prepared)
         self.train = self.prepared / "train.jsonl"
         if not self.train.is_file():
-            mend = f"prepare the same files again: ietool prepare --recipe {folder / RECIPE_FILE} --train {self.file}"
+            train = info.files["train"]
+            mend = f"prepare the same files again: ietool prepare --recipe {folder / RECIPE_FILE} --train {train}"
             raise UserError("the prepared data of the group is gone", file=self.prepared, mend=mend)
         labels = self.task.labels(self.recipe, self.prepared)
         if not isinstance(labels, Labels):
             message = f"is of the task {info.task}, whose gold is not changed item by item"
-            raise UserError(message, file=folder, mend="clean works for recipes of ske, ner and el")
+            raise UserError(message, file=folder, mend="name a group of another task")
         self.labels: Labels[Any, Any] = labels
+        self.files = {role: Path(path) for role, path in info.files.items()}
+        self.outputs = labels.outputs(self.files)
+        """Role → the name of its new file, of the files that hold train."""
 
     @property
     def file(self) -> Path:
         """The training file that the group was prepared from."""
-        return Path(self.entry.info.files["train"])
+        return self.files["train"]
 
     def records(self, rows: Sequence[int] | None = None) -> Iterator[Any]:
         """All of train, or the records of some row numbers."""
@@ -126,13 +133,18 @@ def review(
     output.mkdir(parents=True, exist_ok=True)
     said = score_gold(output / GOLD, asked.runs, asked.folds, source.records, labels, about, device, progress)
     every, ticked = Counter[str](), Counter[str]()
-    records = items = 0
+    records = items = elsewhere = 0
+    owned = labels.owned([source.files[role] for role in source.outputs])
     with atomic_text(output / REVIEW) as out:
         writer = ReviewWriter(out)
         for records, (record, one, own_gold) in enumerate(zip(source.records(), found, said, strict=True), 1):
-            predictions = [d.decode(record, own, decode) for d, own, decode in asked.of(records - 1, one)]
+            members = asked.of(records - 1, one)  # always: each has its own place in what it said
+            if not owned(record):
+                elsewhere += 1
+                continue
+            finds = [labels.said(record, own, d.decode(record, own, decode), decode) for d, own, decode in members]
             items += len(labels.gold(record))
-            for suggestion in suggestions(records - 1, record, joined(one, own_gold), predictions, labels):
+            for suggestion in suggestions(records - 1, record, joined(one, own_gold), finds, labels):
                 is_ticked = suggestion.is_ticked(limits)
                 every[suggestion.kind] += 1
                 ticked[suggestion.kind] += is_ticked
@@ -143,7 +155,8 @@ def review(
     about = {"group": str(group.resolve()), "task": task.name, "model": found.about["model"], "limits": asdict(limits)}
     with atomic_text(output / ABOUT) as out:
         out.write(dump_json({**about, "input": found.about["input"]}, indent=1) + "\n")
-    return Reviewed(output / REVIEW, records, items, {kind: (n, ticked[kind]) for kind, n in every.most_common()})
+    kinds = {kind: (n, ticked[kind]) for kind, n in every.most_common()}
+    return Reviewed(output / REVIEW, records - elsewhere, items, kinds, elsewhere)
 
 
 def check_folder_of(output: Path, source: _Source) -> None:
@@ -151,7 +164,7 @@ def check_folder_of(output: Path, source: _Source) -> None:
     if output.is_file():
         raise UserError("is a file, a folder is needed", file=output, mend="choose another --output")
     if output.exists():
-        check_folder(output, [source.file, source.train])
+        check_folder(output, [*(source.files[role] for role in source.outputs), source.train])
         check_folder(output, [source.folder / RECIPE_FILE])
 
 
@@ -183,17 +196,16 @@ class _Members:
 
 
 def _write(writer: ReviewWriter, one: Suggestion, record: Any, labels: Labels[Any, Any], *, is_ticked: bool) -> None:
-    shown = [item for item in (one.gold, one.proposed) if item is not None]
     gold, proposed = (None if item is None else labels.plain(record, item) for item in (one.gold, one.proposed))
-    places = [place for item in shown for place in labels.places(record, item)]
+    text, places = labels.shown(record, [item for item in (one.gold, one.proposed) if item is not None])
     writer.add(
         one,
         is_ticked=is_ticked,
         gold=gold,
         proposed=proposed,
-        text=labels.text(record),
+        text=text,
         places=places,
-        mark=mark_of(labels.identity(record)),
+        mark=mark_of(labels.same(record)),
     )
 
 
@@ -208,13 +220,17 @@ def apply(group: Path, table: Path, output: Path, *, progress: Progress = no_pro
     labels = source.labels
     rows = [row for row in read_review(table) if row.accepted]
     edits, log = _edits(source, table, rows)
-    train = output / f"train{labels.suffix}"
     output.mkdir(parents=True, exist_ok=True)
-    with atomic_text(train) as out:
-        for number, piece in enumerate(labels.edited(source.file, edits), 1):
-            out.write(piece)
-            if number % _EVERY == 0:
-                progress("write", number, None)
+    made = {role: output / name for role, name in source.outputs.items()}
+    number = 0
+    with ExitStack() as whole:
+        for role, path in made.items():
+            out = whole.enter_context(atomic_text(path))
+            for piece in labels.edited(source.files[role], edits):
+                out.write(piece)
+                number += 1
+                if number % _EVERY == 0:
+                    progress("write", number, None)
         gone = next((text for text, edit in edits.items() if not edit.seen), None)
         if gone is not None:
             message = f"has changed since the folds were cut: it lacks the text {gone[:40]!r}"
@@ -224,14 +240,15 @@ def apply(group: Path, table: Path, output: Path, *, progress: Progress = no_pro
         for entry in log:
             out.write(dump_json({**entry, "group": group.name, "model": model}) + "\n")
     changes = Counter(entry["change"] for entry in log)
-    files = {role: Path(path) for role, path in source.entry.info.files.items() if role != "train"}
+    files = {**source.files, **made}
+    train = files.pop("train")
     return Cleaned(train, output / PROVENANCE, dict(changes), len(edits), files)
 
 
 def _edits(
     source: _Source, table: Path, rows: Sequence[ReviewRow]
 ) -> tuple[dict[str, Edits[Any]], list[dict[str, Any]]]:
-    """Identity → edits, and the log, of the accepted rows of a review."""
+    """What stands for a record → edits, and the log, of the accepted rows of a review."""
     labels = source.labels
     by_record: dict[int, list[ReviewRow]] = {}
     for row in rows:
@@ -245,11 +262,11 @@ def _edits(
         row = by_record[beyond][0]
         raise _damaged(table, row, "record", f"there are {count:,} records")
     for number, record in zip(wanted, kept.read(source.train, wanted), strict=True):
-        identity = labels.identity(record)
+        same = labels.same(record)
         gold = {labels.key(item) for item in labels.gold(record)}
-        edit = edits.setdefault(identity, Edits())
+        edit = edits.setdefault(same, Edits())
         for row in by_record[number]:
-            if row.text_mark != mark_of(identity):
+            if row.text_mark != mark_of(same):
                 raise _damaged(table, row, "mark", f"record {number + 1} has another text")
             old, new = (
                 None if plain is None else _item(labels, record, plain, table, row, name)
@@ -260,7 +277,8 @@ def _edits(
             edit.without += [] if old is None else [old]
             edit.added += [] if new is None else [new]
             change = "added" if old is None else "dropped" if new is None else "replaced"
-            entry = {"record": number + 1, "text": identity, "change": change, "kind": row.kind, "line": row.line}
+            entry = {"record": number + 1, "text": labels.identity(record), "change": change}
+            entry |= {"kind": row.kind, "line": row.line}
             entry |= {"gold": row.gold, "proposed": row.proposed, **scores_of(row), "votes": row.votes}
             log.append(entry)
     return edits, log

@@ -23,6 +23,8 @@ _TICKS = {"x": True, "✓": True, "1": True, "yes": True, "true": True, "是": T
           "": False, "0": False, "no": False, "false": False, "否": False}  # fmt: skip
 _FORMULA = ("=", "+", "-", "@")
 _OPEN, _CLOSE = "⟦", "⟧"
+NOT_ASKED = "not asked"
+"""In place of the score of an item of gold of which models can say nothing."""
 _ANEW = "make the review anew: leave out --apply"
 
 
@@ -81,8 +83,9 @@ class ReviewWriter:
             one.kind,
             "" if gold is None else dump_json(gold),
             "" if proposed is None else dump_json(proposed),
-            "" if gold is None else f"{one.gold_score:.3g}",
-            "" if proposed is None else f"{one.proposed_score:.4f}",
+            "" if gold is None else f"{one.gold_score:.3g}" if one.is_asked else NOT_ASKED,
+            # Of an extra item: the score of what it stands beside.
+            f"{one.proposed_score:.4f}" if proposed is not None else f"{one.beside:.4f}" if one.is_extra else "",
             f"{votes} of {one.models}",
             marked(text, places),
             mark,

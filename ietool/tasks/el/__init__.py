@@ -162,7 +162,8 @@ class ElTask(Task[ElRecipe]):
         from ietool.tasks.el.heads.decoder import LinkDecoder
         from ietool.tasks.el.labels import MentionLabels
 
-        return MentionLabels(folder, cast(LinkDecoder, self.decoder(recipe, folder)))
+        decoder = cast(LinkDecoder, self.decoder(recipe, folder))
+        return MentionLabels(folder, decoder, recipe.decode.candidates)
 
     # -- score/
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from ietool.core.contract import PrepareReport, Task
 from ietool.core.forms import Form
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from ietool.core.checking import Check
     from ietool.core.intake import Kept
     from ietool.tasks.qa.data.question import Question
+    from ietool.tasks.qa.heads.decoder import QaDecoder
     from ietool.tasks.qa.heads.voting import Answered
     from ietool.tasks.qa.labels import AnswerLabels
 
@@ -172,7 +173,7 @@ class QaTask(Task[QaRecipe]):
     def labels(self, recipe: QaRecipe, folder: Path) -> AnswerLabels:
         from ietool.tasks.qa.labels import AnswerLabels
 
-        return AnswerLabels(folder, self.decoder(recipe, folder).layout)
+        return AnswerLabels(folder, recipe, cast("QaDecoder", self.decoder(recipe, folder)))
 
     # -- score/
 

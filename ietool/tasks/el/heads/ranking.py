@@ -13,8 +13,8 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from ietool.nn.choice import log_partition
 from ietool.tasks.el.heads.linkable import Linkable
-from ietool.tasks.el.heads.losses import log_partition
 
 PAIRS = 512
 """At most so many (mention, candidate) pairs are scored at once, or those of one mention."""

@@ -13,11 +13,12 @@ from hypothesis import settings as examples
 from hypothesis import strategies as st
 from torch import Tensor
 
+from ietool.nn.choice import listwise_loss, log_partition
 from ietool.tasks.el.features.candidates import OVERLAPS, PRIORS
 from ietool.tasks.el.features.signals import SIGNALS
 from ietool.tasks.el.heads.joint.config import JointConfig
 from ietool.tasks.el.heads.joint.model import SHORT, JointModel
-from ietool.tasks.el.heads.losses import border_loss, listwise_loss, log_partition
+from ietool.tasks.el.heads.losses import border_loss
 
 H, HEADS, SIZE = 8, 2, 3
 CHARACTERS, WORDS, TAGS, NIL_TYPES, TYPES = 30, 9, 4, 3, 4

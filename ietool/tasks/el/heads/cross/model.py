@@ -17,7 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ietool.nn.choice import known_cross_entropy
+from ietool.nn.choice import known_cross_entropy, listwise_loss, log_partition
 from ietool.nn.encoder import encoder_settings, load_encoder, make_encoder
 from ietool.nn.pooling import span_means, span_vectors
 from ietool.tasks.el.features.assets import read_nil_types
@@ -27,7 +27,7 @@ from ietool.tasks.el.heads.cross.config import CrossConfig
 from ietool.tasks.el.heads.cross.pairs import PAIR_FEATURES
 from ietool.tasks.el.heads.cross.recipe import CrossRecipe
 from ietool.tasks.el.heads.cross.vocabulary import check_room
-from ietool.tasks.el.heads.losses import border_loss, listwise_loss, log_partition
+from ietool.tasks.el.heads.losses import border_loss
 from ietool.tasks.el.heads.matches import MatchModel
 from ietool.text.encoding import open_vectors
 from ietool.text.tokens import TokenReader

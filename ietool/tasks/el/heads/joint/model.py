@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ietool.nn.attention import CrossAttention
-from ietool.nn.choice import known_cross_entropy
+from ietool.nn.choice import known_cross_entropy, listwise_loss
 from ietool.nn.dgcnn import Conv1d
 from ietool.nn.embedding import MixedEmbedding
 from ietool.nn.lstm import BiLSTM
@@ -24,7 +24,7 @@ from ietool.tasks.el.features.signals import SIGNALS
 from ietool.tasks.el.features.traits import read_types
 from ietool.tasks.el.heads.joint.config import JointConfig
 from ietool.tasks.el.heads.joint.recipe import JointRecipe
-from ietool.tasks.el.heads.losses import border_loss, listwise_loss
+from ietool.tasks.el.heads.losses import border_loss
 from ietool.tasks.el.heads.matches import MatchModel
 from ietool.text.encoding import TextEncoder, character_sizes, open_vectors
 

@@ -12,9 +12,9 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
+from ietool.files.documents import Place
 from ietool.files.lines import SKIP
 from ietool.files.plain_json import json_kind
-from ietool.tasks.qa.data.forms.documents import Place
 from ietool.tasks.qa.data.forms.fields import identifier, items, objects, string, strings, without_gold
 from ietool.tasks.qa.data.forms.wanted import Wanted
 from ietool.tasks.qa.data.question import Passage, Question
@@ -48,10 +48,10 @@ def questions(place: Place, record: dict[str, Any], number: int, wanted: Wanted)
                 passages.append(Passage(content, document=index, paragraph=paragraph, title=name))
     if not passages and wanted.passages:
         raise place.error("documents", "is missing or empty: the question has no passage", SKIP)
-    for where, words, before in _located(place, record, documents):
+    for _, where, words, before in located(place, record, documents):
         if where in position:
             old = passages[position[where]]
-            answer, start = _in_text(old.text, words, before)
+            answer, start = in_text(old.text, words, before)
             if answer not in old.answers:
                 new = replace(old, answers=(*old.answers, answer), starts=(*old.starts, start))
                 passages[position[where]] = new
@@ -85,10 +85,10 @@ def _paragraphs(place: Place, document: dict[str, Any], at: str) -> tuple[tuple[
     if document.get("paragraphs") is not None:
         return strings(place, document, "paragraphs", at=at), False
     found = items(place, document, "segmented_paragraphs", at=at)
-    return tuple("".join(_words(place, document, number, at)) for number in range(len(found))), bool(found)
+    return tuple("".join(words_of(place, document, number, at)) for number in range(len(found))), bool(found)
 
 
-def _words(place: Place, document: dict[str, Any], number: int, at: str = "") -> tuple[str, ...]:
+def words_of(place: Place, document: dict[str, Any], number: int, at: str = "") -> tuple[str, ...]:
     """The words of a paragraph; none where the document has none."""
     found = items(place, document, "segmented_paragraphs", at=at)
     if not 0 <= number < len(found):
@@ -97,10 +97,11 @@ def _words(place: Place, document: dict[str, Any], number: int, at: str = "") ->
     return strings(place, {field: found[number]}, field, at=at)
 
 
-def _located(
+def located(
     place: Place, record: dict[str, Any], documents: list[dict[str, Any]]
-) -> Iterator[tuple[tuple[int, int], str, int]]:
-    """((document, paragraph), answer, blank-free characters before it or −1) of the spans that the preprocessing found.
+) -> Iterator[tuple[int, tuple[int, int], str, int]]:
+    """(index, (document, paragraph), answer, blank-free characters before it or −1) of the spans that the preprocessing
+    found.
 
     What does not fit together (a span outside of its paragraph, fewer documents than spans) is left out: it is no
     annotation, and the references stand for themselves.
@@ -113,24 +114,24 @@ def _located(
         paragraph = documents[number].get("most_related_para")
         if not isinstance(paragraph, int):
             continue
-        words = _words(place, documents[number], paragraph, f"documents[{number}].")
+        words = words_of(place, documents[number], paragraph, f"documents[{number}].")
         answer, start = fakes[index] if index < len(fakes) else "", -1
         span = spans[index] if index < len(spans) else None
         if isinstance(span, list) and len(span) == 2 and all(isinstance(end, int) for end in span):
             first, last = span
             if 0 <= first <= last < len(words):
                 answer = answer or "".join(words[first : last + 1])
-                start = sum(map(_characters, words[:first]))
+                start = sum(map(characters_of, words[:first]))
         if answer.strip():
-            yield (number, paragraph), answer, start
+            yield index, (number, paragraph), answer, start
 
 
-def _characters(text: str) -> int:
+def characters_of(text: str) -> int:
     """Characters that are no blanks."""
     return len("".join(text.split()))
 
 
-def _in_text(text: str, answer: str, before: int) -> tuple[str, int]:
+def in_text(text: str, answer: str, before: int) -> tuple[str, int]:
     """(the answer as it stands in the text, where it begins); (the answer, −1) if it does not stand there.
 
     Words have lost the blanks of their paragraph, so that both are compared without them.

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from ietool.errors import UserError
+from ietool.files.documents import Place
 from ietool.files.lines import SKIP
 from ietool.files.plain_json import json_kind
-from ietool.tasks.qa.data.forms.documents import Place
 
 
 def without_gold(place: Place, record: dict[str, Any], *keys: str) -> UserError:

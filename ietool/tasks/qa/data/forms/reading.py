@@ -9,20 +9,22 @@ from pathlib import Path
 from typing import Any
 
 from ietool.errors import UserError
+from ietool.files.documents import Place
 from ietool.files.lines import SKIP, OnBad
 from ietool.files.plain_json import json_kind
 from ietool.files.records import SeenTexts, digest, none_usable
 from ietool.tasks.qa.data.forms import dureader2, squad, webqa
-from ietool.tasks.qa.data.forms.documents import Place, read_documents
+from ietool.tasks.qa.data.forms.documents import read_documents
 from ietool.tasks.qa.data.forms.recognise import FORMS, KNOWN, form_of
 from ietool.tasks.qa.data.forms.wanted import Wanted
 from ietool.tasks.qa.data.question import Question
 
-_READERS: dict[str, Callable[[Place, dict[str, Any], int, Wanted], Iterator[Question]]] = {
+READERS: dict[str, Callable[[Place, dict[str, Any], int, Wanted], Iterator[Question]]] = {
     "webqa": webqa.questions,
     "squad": squad.questions,
     "dureader2": dureader2.questions,
 }
+"""Form → (place, record, its number, what is wanted) → its questions; of a SQuAD record each of its parts is one."""
 _MEND = f"bring {KNOWN}"
 
 
@@ -61,7 +63,7 @@ def read_questions(path: str | Path, on_bad: OnBad | None, wanted: Wanted) -> It
             for place, record, form in _records(path, wanted.form, on_bad and reject, reject):
                 number += 1
                 try:
-                    for question in _READERS[form](place, record, number, wanted):
+                    for question in READERS[form](place, record, number, wanted):
                         if not seen.first_time(digest(question.question_id), b""):
                             raise place.error("", f"repeats the id {question.question_id}", _REPEATED)
                         good += 1

@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from ietool.files.documents import Place
 from ietool.files.lines import SKIP
 from ietool.files.plain_json import json_kind
-from ietool.tasks.qa.data.forms.documents import Place
 from ietool.tasks.qa.data.forms.fields import identifier, objects, string, without_gold
 from ietool.tasks.qa.data.forms.wanted import Wanted
 from ietool.tasks.qa.data.question import Passage, Question

@@ -46,11 +46,10 @@ class MaskedEncoder(PretrainedEncoder):
 
     def forward(
         self, ids: Tensor, inside: Tensor, words: Tensor | None = None, tags: Tensor | None = None,
-        token_types: Tensor | None = None,
+        token_types: Tensor | None = None, added: Tensor | None = None,
     ) -> Tensor:  # fmt: skip
-        """ids, token_types (B, T), inside (B, T) bool → (B, n, V) logits of the masks."""
-        more = {} if token_types is None else {"token_type_ids": token_types}
-        out = self.backbone(input_ids=self.rows(ids), attention_mask=inside.long(), **more)
+        """ids, token_types (B, T), inside (B, T) bool → (B, n, V) logits of the masks; ``added`` as in encoders."""
+        out = self.backbone(**self.given(ids, token_types, added), attention_mask=inside.long())
         logits: Tensor = out.logits
         return logits
 
