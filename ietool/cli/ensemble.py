@@ -37,11 +37,21 @@ def ensemble_cli(
         ),
     ] = "mean",
     weights: Annotated[
-        str | None, typer.Option("--weights", metavar="W,W,…", help="A weight a member. Default: chosen on dev.")
+        str | None,
+        typer.Option("--weights", metavar="W,W,…", help="A weight a member, or a group of folds. Default: chosen."),
     ] = None,
     copy: Annotated[
         bool, typer.Option("--copy", help="Carry the members in the folder, so that it can be pushed and moved alone.")
     ] = False,
+    on: Annotated[
+        str | None,
+        typer.Option(
+            "--on",
+            metavar="dev|oof",
+            help="What weights and the main threshold are chosen on: dev, or all of train, of groups of folds that cut "
+            "it alike, each text by the members that have not seen it. Default: dev, or train where dev is of no use.",
+        ),
+    ] = None,
     gold: Annotated[
         Path | None,
         typer.Option("--gold", metavar="FILE", help="Choose and measure on this gold file, not on the members' dev."),
@@ -69,6 +79,7 @@ def ensemble_cli(
                 join=join,  # type: ignore[arg-type]
                 weights=None if weights is None else _numbers(weights),
                 copy=copy,
+                on=on,
                 gold=gold,
                 device=device,
                 members_at_once=members_at_once,
@@ -122,7 +133,7 @@ def _show(made: Made) -> None:
     shown.append(("of weights and threshold, on what they were chosen on", f"{optimistic:+.4f}", ""))
     render(Table("Gain", ("", "gain", "95 % interval"), shown, note=_used(figures), whole=("95 % interval",)), out)
     print(file=out.file)
-    count = len(made.info.members)
+    count = len(figures.members)
     told = [(f"{n} of {count}", items, value) for n, items, value, _ in figures.agreement]
     measure = next((measure for *_, measure in figures.agreement), "precision")
     render(Table("What so many members have found", ("members", "items", measure), told), out)
@@ -143,7 +154,7 @@ def register(app: typer.Typer) -> None:
     app.command(
         "ensemble",
         epilog=examples(
-            "ietool ensemble runs/a runs/b runs/folds --output runs/team",
             "ietool ensemble runs/a runs/b --join vote --copy --output runs/team",
+            "ietool ensemble runs/folds-a runs/folds-b --on oof --output runs/team",
         ),
     )(ensemble_cli)

@@ -75,8 +75,12 @@ def begin_folds(
 
 
 @enduring("stdout")
-def train_folds(folder: Path, *, device: str, only: str | None = None) -> None:
-    """Train what of a group is left, with a growing table a member, and print the table of all."""
+def train_folds(folder: Path, *, device: str, only: str | None = None, minutes: float | None = None) -> None:
+    """Train what of a group is left, with a growing table a member, and print the table of all.
+
+    Args:
+        minutes: in which the trainings are to end.
+    """
     from ietool.cli.progress import progress_bars
     from ietool.contest.folds import Listener, go_on
     from ietool.contest.group import open_group, resume_group
@@ -101,7 +105,7 @@ def train_folds(folder: Path, *, device: str, only: str | None = None) -> None:
                 say(f"{name}: {of_best(best) if best else 'no best weights'}")
 
             listener = Listener(begun, epoch, done, lambda note: say(f"note: {note}"), progress)
-            entry = go_on(folder, only=only, device=device, listener=listener)
+            entry = go_on(folder, only=only, device=device, minutes=minutes, listener=listener)
     except KeyboardInterrupt:
         go = resume_group(folder)
         raise interrupted(lambda: f"members that are finished are safe in {folder}; go on with: {go}") from None

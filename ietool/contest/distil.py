@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -93,7 +94,9 @@ def distil(
     if output.exists():
         check_folder(output, [texts, run / "run.json"])
     loaded = load(run, device)
-    labels = loaded.task.labels(loaded.recipe, loaded.run)
+    # An ensemble carries neither labels nor files, and its candidates have columns of their own.
+    labels = loaded.task.labels(loaded.recipe, loaded.assets)
+    labels.layout = loaded.predictor.decoder.layout
     output.mkdir(parents=True, exist_ok=True)
     if soft and not loaded.task.takes_soft:
         message = f"labels of the task {loaded.task.name} are hard"
@@ -153,5 +156,11 @@ def distil(
         if not counts["kept"]:
             what = "holds no text" if not counts["texts"] else f"has no text with a doubt of at most {limit:g}"
             raise UserError(what, file=texts, mend="raise --doubt, or name another file" if counts["texts"] else None)
+        for ending, source in labels.companions():
+            with (
+                atomic_text(output / f"{EXTRA}{ending}") as companion,
+                source.open(encoding="utf-8", newline="\n") as lines,
+            ):
+                shutil.copyfileobj(lines, companion)
     progress("texts", counts["texts"], counts["texts"])
     return Distilled(extra, side, **counts)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +15,6 @@ import numpy as np
 from ietool import paths
 from ietool.contest.group import (
     ASSIGNMENT,
-    GROUP_FILE,
     Folds,
     GroupEntry,
     cut,
@@ -34,9 +35,10 @@ from ietool.progress import Progress, no_progress
 from ietool.recipe import Recipe
 from ietool.recipe_io import change_recipe, load_recipe, save_recipe
 from ietool.registry import get_task
-from ietool.runs.entry import RECIPE_FILE, open_run
+from ietool.runs.entry import GROUP_FILE, RECIPE_FILE, open_run
 from ietool.runs.folder import check_output, new_folder, training_in
 from ietool.runs.info import RUN_FILE
+from ietool.training.finite import Diverged
 from ietool.training.reached import EpochRow
 from ietool.workflow.prepare import LeftOut, prepare, read_done
 from ietool.workflow.train import train
@@ -138,12 +140,19 @@ def check_group_output(output: Path, *, overwrite: bool = False) -> None:
 
 
 def go_on(
-    folder: Path, *, only: str | None = None, device: str = "auto", listener: Listener | None = None
+    folder: Path,
+    *,
+    only: str | None = None,
+    device: str = "auto",
+    minutes: float | None = None,
+    listener: Listener | None = None,
 ) -> GroupEntry:
     """Train what of a group is not finished, each member from where it stopped; then score all of train.
 
     Args:
         only: the name of the one member to train.
+        minutes: in which the trainings of this call are to end, with the best weights so far: of what is left when a
+            member begins it has an equal share with those behind it.
 
     Raises:
         UserError: it is no group, another process trains it, the files have changed, or a member has seen its part.
@@ -153,13 +162,14 @@ def go_on(
         mend = "leave out --resume; to train anew choose another --output, or give --overwrite"
         raise UserError("is finished already", file=folder, mend=mend)
     with training_in(folder):
-        return _Training(entry, device, listener or Listener()).run(only)
+        return _Training(entry, device, listener or Listener(), minutes).run(only)
 
 
 class _Training:
     """The training of a group: what its steps share."""
 
-    def __init__(self, entry: GroupEntry, device: str, listener: Listener) -> None:
+    def __init__(self, entry: GroupEntry, device: str, listener: Listener, minutes: float | None = None) -> None:
+        self.deadline = None if minutes is None else time.monotonic() + 60 * minutes
         self.folder, self.info, self.device, self.listener = entry.folder, entry.info, device, listener
         self.recipe = load_recipe(self.folder / RECIPE_FILE)
         self.task = get_task(self.info.task)
@@ -177,9 +187,12 @@ class _Training:
             mend = "leave out --resume; to train it anew remove its folder, then go on with the group"
             raise UserError("is finished already", file=self.folder / only, mend=mend)
         self.change(state="training", **owner())
-        for number, name in enumerate(self.info.members, 1):
-            if only in (None, name):
-                self.member(number, name)
+        asked = [name for name in self.info.members if only in (None, name)]
+        waiting = [name for name in asked if not self.is_whole(name)]
+        for name in asked:  # those that are whole are looked through too: none may have seen its part
+            self.member(self.info.members.index(name) + 1, name, share=max(1, len(waiting)))
+            if name in waiting:
+                waiting.remove(name)
         if all(map(self.is_whole, self.info.members)):
             best = [run.info.best or {} for run in GroupEntry(self.folder, self.info).runs()]
             scores = {"dev": float(np.mean([one.get("score", 0.0) for one in best]))}
@@ -239,8 +252,12 @@ class _Training:
         part = self.part(name)
         return part is None or has_scores(self.folder / name, self.base, part.mark)  # type: ignore[arg-type]
 
-    def member(self, number: int, name: str) -> None:
-        """Train a member, or what is left of its training; then ask it of its part."""
+    def member(self, number: int, name: str, *, share: int = 1) -> None:
+        """Train a member, or what is left of its training; then ask it of its part.
+
+        Args:
+            share: how many members, this one among them, have what is left of the time.
+        """
         run, part = self.folder / name, self.part(name)
         mark = "" if part is None else part.mark
         seed = self.info.seed_of(name)
@@ -250,6 +267,8 @@ class _Training:
             if info.info.left_out != mark or load_recipe(run / RECIPE_FILE).training.seed != seed:
                 message = "was trained on another part of train than its fold says: its scores would flatter"
                 raise UserError(message, file=run, mend=_ANEW)
+        if stands and info.state == "diverged":
+            raise UserError("has diverged, and would do so again", file=run, mend=self.mend_of(name))
         if not stands or info.state != "finished":
             self.listener.begun(name, number, len(self.info.members))
             prepared = self.prepared if part is None else self.prepare_part(part)
@@ -258,18 +277,33 @@ class _Training:
                 raise UserError(message, file=run, mend=_ANEW)
             if not stands:  # killed before it had begun
                 shutil.rmtree(run, ignore_errors=True)
-            train(
-                change_recipe(self.recipe, [f"training.seed={seed}"]),
-                prepared=None if stands else prepared,
-                output=run,
-                device=self.device,
-                resume=stands,
-                on_epoch=self.listener.epoch,
-                on_note=self.listener.note,
-                progress=self.listener.progress,
-            )
+            left = None if self.deadline is None else max(0.0, self.deadline - time.monotonic()) / 60 / share
+            try:
+                train(
+                    change_recipe(self.recipe, [f"training.seed={seed}"]),
+                    prepared=None if stands else prepared,
+                    output=run,
+                    device=self.device,
+                    resume=stands,
+                    minutes=left,
+                    on_epoch=self.listener.epoch,
+                    on_note=self.listener.note,
+                    progress=self.listener.progress,
+                )
+            except Diverged as error:
+                error.mend = self.mend_of(name)
+                raise
         if part is not None and not self.is_scored(name):
             assert self.base is not None
             fold = self.info.fold_of(name)
             score_member(run, self.base, fold, mark, self.device, self.listener.progress)
         self.listener.done(name, open_run(run).info.best or {})
+
+    def mend_of(self, name: str) -> str:
+        """What to do where a member has diverged: the others need not be trained anew."""
+        training = self.recipe.training
+        rates = f"training.learning_rate (now {training.learning_rate:g})"
+        if training.head_learning_rate is not None:
+            rates += f" and training.head_learning_rate (now {training.head_learning_rate:g})"
+        file, run = (shlex.quote(str(self.folder / inner)) for inner in (RECIPE_FILE, name))
+        return f"lower {rates} in {file}, remove {run}, and go on with: {resume_group(self.folder)}"

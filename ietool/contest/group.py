@@ -22,15 +22,16 @@ from typing import Annotated, Any
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import Field
 
-from ietool.errors import WHOLE, UserError, cause
+from ietool.errors import UserError, cause
 from ietool.files.outputs import atomic_text
-from ietool.files.plain_json import dump_json, load_json
-from ietool.runs.entry import RunEntry, open_run
+from ietool.files.plain_json import dump_json
+from ietool.files.typed_json import read_typed
+from ietool.runs.entry import GROUP_FILE, RunEntry, open_run
 from ietool.runs.info import RUN_FILE, is_alive
 
-GROUP_FILE, ASSIGNMENT = "folds.json", "folds.npy"
+ASSIGNMENT = "folds.npy"
 OOF = "oof"
 """Of a group and of each member: candidates of records whose models have not seen them."""
 FORMAT = 1
@@ -128,25 +129,16 @@ def is_group(folder: Path) -> bool:
 
 def open_group(folder: Path) -> GroupEntry:
     """The group in a folder. Raises UserError if there is none, or a damaged one."""
-    path = folder / GROUP_FILE
-    try:
-        data = load_json(path.read_text(encoding="utf-8"))
-        info = TypeAdapter(Group).validate_python(data)
-        if info.format > FORMAT:
-            raise ValueError(f"its format is {info.format}, this version of ietool reads up to {FORMAT}")
-        if len(info.members) != info.folds * len(info.seeds) or len(set(info.members)) != len(info.members):
-            raise ValueError(f"{len(info.members)} members of {info.folds} folds and {len(info.seeds)} seeds")
-        if any(Path(name).name != name or name in ("", ".", "..") for name in info.members):
-            raise ValueError("a member is no folder within it")
-    except FileNotFoundError:
-        raise UserError(f"is no group of folds: {GROUP_FILE} is missing", file=folder, mend="check the path") from None
-    except ValidationError as error:
-        problem = error.errors(include_url=False)[0]
-        name = ".".join(map(str, problem["loc"]))
-        raise UserError(f"is damaged ({problem['msg']})", file=path, field=name, mend=WHOLE) from None
-    except (OSError, ValueError, LookupError, TypeError, RecursionError) as error:
-        raise UserError(f"is damaged ({cause(error)})", file=path, mend=WHOLE) from None
+    info = read_typed(folder / GROUP_FILE, Group, newest=FORMAT, lacking="is no group of folds", check=_check)
     return GroupEntry(folder, info)
+
+
+def _check(info: Group) -> None:
+    """Raise ValueError where the fields of a group do not fit together."""
+    if len(info.members) != info.folds * len(info.seeds) or len(set(info.members)) != len(info.members):
+        raise ValueError(f"{len(info.members)} members of {info.folds} folds and {len(info.seeds)} seeds")
+    if any(Path(name).name != name or name in ("", ".", "..") for name in info.members):
+        raise ValueError("a member is no folder within it")
 
 
 def write_group(folder: Path, info: Group) -> None:

@@ -113,7 +113,8 @@ class Judge:
         some = some or self.all
         if not isinstance(self.decoder, Choosing):
             every = decode.model_dump_json()
-            return self._rows[self._places(decode, [(text, every) for text in some.texts], some.texts)]
+            judged = self._places(decode, [(text, every) for text in some.texts], some.texts)
+            return self._rows[judged]  # which may be others than before
         mask, whole = self.decoder.choice(some.found, decode)
         if some.said is not None and some.said[1] == whole and some.said[0].shape == mask.shape:
             changed = np.unique(some.of_row[(some.said[0] != mask).any(1)])

@@ -7,12 +7,12 @@ import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from ietool.contest.counting import judged
 from ietool.contest.group import OOF, Folds, Group
 from ietool.core.candidate_files import ABOUT, CandidateWriter, StoredCandidates, read_candidates
 from ietool.core.candidates import PRODUCT, Candidates, Floor, Layout, merged, union
@@ -20,17 +20,14 @@ from ietool.core.contract import Task
 from ietool.files.outputs import replace_folder
 from ietool.progress import Progress
 from ietool.recipe import Recipe
-from ietool.recipe_io import change_recipe, load_recipe
+from ietool.recipe_io import load_recipe
 from ietool.runs.entry import RECIPE_FILE
 from ietool.scoring.intervals import bootstrap
-from ietool.scoring.report import Counts
 from ietool.training.device import autocast
 from ietool.workflow.predict import Loaded
 from ietool.workflow.scores import about_scores, file_mark, floor_below, model_mark
 
 TRAIN = "train.jsonl"
-_CHUNK = 512
-"""Records that are scored at once: only their counts are kept of them."""
 _EVERY = 64
 
 
@@ -187,22 +184,16 @@ def _judge(
     task = base.task
     recipes = [load_recipe(run / RECIPE_FILE) for run in runs]
     decoders = [task.decoder(recipe, run) for recipe, run in zip(recipes, runs, strict=True)]
-    judge, report = recipes[0], None
-    counts: list[Counts] = []
-    stream = zip(base.records(), found, base.folds.tolist(), strict=True)
-    while chunk := list(islice(stream, _CHUNK)):
-        predictions = []
-        for record, one, fold in chunk:
+
+    def predicted() -> Iterator[tuple[Any, Any]]:
+        for record, one, fold in zip(base.records(), found, base.folds.tolist(), strict=True):
             writer.add(one)
-            predictions.append(decoders[fold].decode(record, one, recipes[fold].decode))
-        report = task.evaluate(judge, [record for record, _, _ in chunk], predictions)
-        if not counts:  # one variant for all, whatever the first record of a later chunk would choose
-            judge = change_recipe(judge, [f"score.metric={report.metric}"])
-        assert report.counts is not None
-        counts.append(report.counts)
-        progress("score out of fold", writer.texts, len(base.folds))
-    assert report is not None and report.measures is not None
-    every = np.concatenate(counts)
-    score = float(report.measures(every.sum(0))[report.primary])
-    low, high = bootstrap(every, report.measures, resamples=1000)[report.primary]
-    return OutOfFold(score, low, high, report.metric)
+            yield record, decoders[fold].decode(record, one, recipes[fold].decode)
+
+    def told(done: int) -> None:
+        progress("score out of fold", done, len(base.folds))
+
+    report = judged(task, recipes[0], predicted(), told)
+    assert report.counts is not None and report.measures is not None
+    low, high = bootstrap(report.counts, report.measures, resamples=1000)[report.primary]
+    return OutOfFold(float(report.values[report.primary]), low, high, report.metric)

@@ -21,6 +21,8 @@ RECIPE_FILE = "recipe.yaml"
 METRICS_FILE = "metrics.jsonl"
 WEIGHTS_FILE = "model.safetensors"
 CONFIG_FILE = "config.json"
+GROUP_FILE = "folds.json"
+"""Of a folder whose runs are the folds, or the seeds, of one training."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,9 @@ def open_run(folder: Path, *, weights: bool = True) -> RunEntry:
     if not folder.is_dir():
         raise UserError("no such run folder", file=folder, mend="see `ietool runs` for those there are")
     info = read_info(folder)
+    if info is None and (folder / GROUP_FILE).is_file():
+        mend = f"make one run of them by: ietool ensemble {shlex.quote(str(folder))} --output DIR"
+        raise UserError("is a group of runs, not one of them", file=folder, mend=mend)
     if info is None:
         raise UserError(f"is no run: {RUN_FILE} is missing", file=folder, mend="see `ietool runs` for those there are")
     if not (folder / RECIPE_FILE).is_file():

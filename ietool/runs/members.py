@@ -8,11 +8,12 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import Field
 
-from ietool.errors import WHOLE, UserError, cause
+from ietool.errors import WHOLE, UserError
 from ietool.files.outputs import atomic_text
-from ietool.files.plain_json import dump_json, load_json
+from ietool.files.plain_json import dump_json
+from ietool.files.typed_json import read_typed
 from ietool.runs.info import read_info
 
 ENSEMBLE_FILE = "ensemble.json"
@@ -84,26 +85,18 @@ def is_ensemble(folder: Path) -> bool:
 def read_members(folder: Path) -> EnsembleInfo:
     """What ``ensemble.json`` says. Raises UserError where it is missing or damaged."""
     path = folder / ENSEMBLE_FILE
-    try:
-        info = TypeAdapter(EnsembleInfo).validate_python(load_json(path.read_text(encoding="utf-8")))
-        if info.format > FORMAT:
-            raise ValueError(f"its format is {info.format}, this version of ietool reads up to {FORMAT}")
-        if info.base >= len(info.members):
-            raise ValueError(f"its base is member {info.base} of {len(info.members)}")
-        for group in info.groups:
-            if not any(member.weight > 0 for member in group.members):
-                raise ValueError("all members of a group have the weight 0")
-        if not any(group.weight > 0 for group in info.groups):
-            raise ValueError("all groups have the weight 0")
-    except FileNotFoundError:
-        raise UserError(f"is no ensemble: {ENSEMBLE_FILE} is missing", file=folder, mend="check the path") from None
-    except ValidationError as error:
-        problem = error.errors(include_url=False)[0]
-        name = ".".join(map(str, problem["loc"]))
-        raise UserError(f"is damaged ({problem['msg']})", file=path, field=name, mend=WHOLE) from None
-    except (OSError, ValueError, TypeError, RecursionError) as error:
-        raise UserError(f"is damaged ({cause(error)})", file=path, mend=WHOLE) from None
-    return info
+    return read_typed(path, EnsembleInfo, newest=FORMAT, lacking="is no ensemble", check=_check)
+
+
+def _check(info: EnsembleInfo) -> None:
+    """Raise ValueError where the fields of an ensemble do not fit together."""
+    if info.base >= len(info.members):
+        raise ValueError(f"its base is member {info.base} of {len(info.members)}")
+    for group in info.groups:
+        if not any(member.weight > 0 for member in group.members):
+            raise ValueError("all members of a group have the weight 0")
+    if not any(group.weight > 0 for group in info.groups):
+        raise ValueError("all groups have the weight 0")
 
 
 def write_members(folder: Path, info: EnsembleInfo) -> None:

@@ -14,13 +14,13 @@ from unittest import mock
 import numpy as np
 import pytest
 
-from ietool.contest.group import ASSIGNMENT, GROUP_FILE, OOF, Group, mark_of, open_group, write_group
+from ietool.contest.group import ASSIGNMENT, OOF, Group, mark_of, open_group, write_group
 from ietool.core.candidate_files import read_candidates
 from ietool.core.intake import GROUPS
 from ietool.errors import UserError
 from ietool.recipe_io import load_recipe
 from ietool.registry import get_task
-from ietool.runs.entry import open_run
+from ietool.runs.entry import GROUP_FILE, open_run
 from ietool.runs.finding import latest_run
 from ietool.text.encoding import TextEncoder
 from ietool.workflow.predict import load
@@ -109,6 +109,18 @@ def test_every_text_of_train_is_asked_of_a_model_that_has_not_seen_it(
             np.testing.assert_array_equal(every[row].rows, one.rows)
             np.testing.assert_allclose(every[row].parts, one.parts, atol=1e-5)
         assert get_task(info.task).label_names(run) == get_task(info.task).label_names(base)
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_an_ensemble_of_the_group_starts_from_its_score(trained: Callable[[str], Path], work: Path, task: str) -> None:
+    """One group alone: before anything is chosen each text is answered as it was out of fold."""
+    info = open_group(trained(task)).info
+    done = command_here(work, "ensemble", task, "--on", "oof", "--output", f"team-{task}", "--device", "cpu", "--json")
+    assert done.returncode == 0, done.stderr
+    figures = json.loads(done.stdout)["figures"]
+    assert figures["metric"] == info.metric and figures["source"] == "train, out of fold"
+    assert figures["equal"] == pytest.approx(info.scores["oof"]) and figures["nested"] <= 1
+    assert figures["texts"] == len(read_lines_of(Path(info.prepared)))
 
 
 @pytest.mark.parametrize("task", TASKS)

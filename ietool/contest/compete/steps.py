@@ -6,7 +6,6 @@ at any moment: a training goes on where it stopped, everything else is done anew
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Any
 from ietool.contest.compete.commands import run_verb
 from ietool.contest.compete.plan import AFTER, Member
 from ietool.contest.compete.state import State
+from ietool.contest.group import is_group, open_group
 from ietool.errors import UserError
 from ietool.progress import Progress, no_progress
 from ietool.runs.entry import RunEntry
@@ -82,7 +82,7 @@ class Steps:
                         self.note(f"a member was not trained: {error}")
                     elif error is not None:
                         raise error
-        able = [self.place(member) for member in plan.members if self._has_weights(member)]
+        able = [place for member in plan.members for place in self.usable(member)]
         if not able:
             raise first or UserError("no member could be trained in this time", mend="give it more --hours")
         return able
@@ -101,23 +101,28 @@ class Steps:
         return None if info is None else RunEntry(place, info)
 
     def _is_finished(self, member: Member) -> bool:
-        group = self.place(member) / "folds.json"
+        place = self.place(member)
         if member.folds:
-            return group.is_file() and json.loads(group.read_text(encoding="utf-8")).get("state") == "finished"
+            return is_group(place) and open_group(place).info.state == "finished"
         entry = self._entry(member)
         return entry is not None and entry.state in ("finished", "diverged")
 
-    def _has_weights(self, member: Member) -> bool:
-        if member.folds:
-            return self._is_finished(member)
-        entry = self._entry(member)
-        return entry is not None and entry.state == "finished" and entry.has_weights
+    def usable(self, member: Member) -> list[Path]:
+        """The folders that a member has for an ensemble: itself, or those of its folds that are finished where not all
+        are; none where nothing came of it."""
+        place = self.place(member)
+        if not member.folds:
+            entry = self._entry(member)
+            return [place] if entry is not None and _has_weights(entry) else []
+        if self._is_finished(member):
+            return [place]
+        return [entry.folder for entry in open_group(place).runs() if _has_weights(entry)] if is_group(place) else []
 
     def _train(self, member: Member, device: str) -> None:
         place, seconds = self.place(member), self._time_for_training()
         minutes = max(0.05, min(seconds, SLOWER * member.seconds) / 60)
         entry = self._entry(member)
-        goes_on = (place / "folds.json").is_file() if member.folds else entry is not None and entry.can_go_on
+        goes_on = is_group(place) if member.folds else entry is not None and entry.can_go_on
         options: list[object] = ["--output", place, "--device", device]
         if goes_on:
             options.append("--resume")
@@ -127,15 +132,14 @@ class Steps:
                 options.append("--overwrite")
             if member.folds:
                 options += ["--folds", member.folds]
-        if not member.folds:
-            options += ["--minutes", f"{minutes:.2f}"]
+        options += ["--minutes", f"{minutes:.2f}"]
         step = f"train {member.name}"
 
         def tick(seconds: float) -> None:
             self.progress(step, min(int(seconds), int(member.seconds)), int(member.seconds) or 1)
 
         # A training that does not end by itself is made to, when nothing would be left for the rest.
-        limit = seconds if member.folds else 60 * minutes + max(60.0, 0.25 * self.state.left)
+        limit = 60 * minutes + max(60.0, 0.25 * self.state.left)
         run_verb(["train", "--recipe", member.recipe, *options], self._log(member.name), tick=tick, limit=limit)
 
     def _settings(self, member: Member) -> list[str]:
@@ -150,7 +154,7 @@ class Steps:
 
     def put_together(self, members: Sequence[Path]) -> Path:
         """The model that predicts: an ensemble of several members, or the only one."""
-        if len(members) == 1 and not (members[0] / "folds.json").is_file():
+        if len(members) == 1 and not is_group(members[0]):
             return members[0]
         team = self.folder / TEAM
         if not (team / RUN_FILE).is_file():
@@ -195,3 +199,7 @@ class Steps:
         """What a run says of itself that belongs into the report."""
         info = read_info(run)
         return {} if info is None else {"best": info.best, "tuned": info.tuned, "recipe": info.recipe}
+
+
+def _has_weights(entry: RunEntry) -> bool:
+    return entry.state == "finished" and entry.has_weights

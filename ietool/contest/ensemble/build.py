@@ -3,33 +3,34 @@
 from __future__ import annotations
 
 import shutil
-import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from ietool import paths
 from ietool.contest.ensemble.carry import carry
-from ietool.contest.ensemble.figures import Judge, Setting, Trial
+from ietool.contest.ensemble.figures import Hearing, Setting, Trial
 from ietool.contest.ensemble.gather import Gathered, gather
-from ietool.core.candidate_files import ABOUT
-from ietool.core.forms import reading
+from ietool.contest.ensemble.texts import Texts, check_on, dev_mark, find_texts
 from ietool.core.joining import Join
+from ietool.core.together import Heard
 from ietool.errors import UserError
 from ietool.files.outputs import atomic_text
-from ietool.files.plain_json import dump_json, load_json
+from ietool.files.plain_json import dump_json
+from ietool.prepared import corpus_of
 from ietool.progress import Progress, no_progress
 from ietool.recipe import Recipe
 from ietool.recipe_io import save_recipe
 from ietool.runs.entry import RECIPE_FILE
 from ietool.runs.folder import DEV, check_output, create_run, update_run
 from ietool.runs.members import COPIES, EnsembleInfo, reference, write_members
-from ietool.scoring.report import Report
 from ietool.training.device import autocast, choose_device, choose_precision
-from ietool.workflow.dev_scorer import RESAMPLES, write_dev
+from ietool.workflow.dev_scorer import write_dev
 from ietool.workflow.members import RunReaders, TogetherPredictor
-from ietool.workflow.scores import about_scores, file_mark, floor_below
+from ietool.workflow.scores import about_scores, floor_below
 
 REPORT = "report.json"
 
@@ -42,7 +43,8 @@ class Figures:
         metric: the variant, and the name of its primary value.
         texts: how many it was measured on.
         source: what these are.
-        members: name, score and weight of each.
+        members: name, score and weight of each; where they are folds, of each group or seed of one, whose members say
+            of every text what one that has not seen it says.
         equal: the score with equal weights and the recipe's threshold.
         optimistic: with what was chosen on all texts, on the same.
         nested: with what was chosen without a part, on that.
@@ -88,6 +90,7 @@ def make_ensemble(
     join: Join = "mean",
     weights: Sequence[float] | None = None,
     copy: bool = False,
+    on: str | None = None,
     gold: Path | None = None,
     device: str = "auto",
     members_at_once: int = 1,
@@ -97,50 +100,52 @@ def make_ensemble(
 ) -> Made:
     """Make an ensemble of runs, and say what it gains.
 
-    What members say of dev is kept beside the output until all is done, so that a later call goes on.
+    What members say is kept beside the output until all is done, so that a later call goes on.
 
     Args:
         runs: folders of runs, ensembles and groups of folds.
         output: the folder to make; None: ``runs/TASK-ensemble/DATE-TIME``.
         weights: of the members, in the order of ``runs``; None: chosen.
         copy: whether the folder carries the members; else it refers to them.
-        gold: a gold file; None: the dev set that all members have.
+        on: ``dev``, which all members must have; or ``oof``, all of train: the runs are groups of folds that cut it
+            alike, and each text is asked of the members that have not seen it. None: dev, or train where that is of no
+            use.
+        gold: a gold file instead.
 
     Raises:
         UserError: the runs do not go together, or the output is taken.
     """
+    check_on(on, gold)
     check_output(output, overwrite=overwrite)
     members = gather(runs, join)
-    given = None if weights is None else _in_order(weights, members)
     for note in members.notes:
         on_note(note)
-    start = given or [1.0] * len(members)
     base = members.entries[members.base]
     recipe = members.recipes[members.base].model_copy(deep=True)
     recipe.name, recipe.title, recipe.best = f"{members.task.name}-ensemble", "", None
+    given = None if weights is None else _in_order(weights, members)
+    found = find_texts(members, recipe, on=on, gold=gold, progress=progress)
     place = choose_device(device)
     scratch = _scratch_beside(output, recipe.name)
-    readers = RunReaders(
-        members.task, [e.folder for e in members.entries], members.recipes, members.marks, place, members_at_once
-    )
-    info = members.info(join, start, [str(entry.folder) for entry in members.entries])
-    predictor = TogetherPredictor(members.task, info, readers, recipe.decode, scratch=scratch)
-    predictor.together.progress = progress
-    found = _texts(members, recipe, gold)
     if isinstance(found, str):
         on_note(found)
-        trial, chosen, figures = None, Setting(tuple(start)), None
+        trial, chosen, figures = None, Setting(tuple(given or [1.0] * len(members))), None
+        joined = list(chosen.weights)
     else:
-        with autocast(place, choose_precision(recipe.training.precision, place)):
-            heard = list(predictor.together.heard(found.items))
-        trial = Trial(predictor, heard, found.judge, Setting(tuple(start)))
+        asking = _Asking(join, recipe, place, members_at_once, scratch, progress)
+        trial = asking.trial(found, given)
         chosen, figures = _measured(trial, members, found, choose_weights=given is None)
-    folder = create_run(recipe, output, device=str(place), overwrite=overwrite, **_facts(members, recipe))
+        joined = list(chosen.weights) if found.cut is None else found.cut.spread(chosen.weights)
+    facts = _facts(members, recipe)
+    if not isinstance(found, str) and found.cut is not None:  # a fold's preparation tells of a part of train alone
+        prepared = found.cut.base.folder
+        facts |= {"prepared": str(prepared.resolve()), "corpus": corpus_of(prepared)}
+    folder = create_run(recipe, output, device=str(place), overwrite=overwrite, **facts)
     try:
         references = [reference(folder, entry.folder) for entry in members.entries]
         if copy:
             references = carry([entry.folder for entry in members.entries], members.names, folder)
-        info = members.info(join, chosen.weights, references)
+        info = members.info(join, joined, references)
         info.votes, info.copied = chosen.votes, copy
         write_members(folder, info)
         settings = []
@@ -149,11 +154,13 @@ def make_ensemble(
             settings.append(f"decode.{trial.threshold_key}={chosen.threshold:g}")
             save_recipe(recipe, folder / RECIPE_FILE)
         best = None
-        if figures is not None and trial is not None:
+        if figures is not None and trial is not None and not isinstance(found, str):
             best = {"score": figures.score, "metric": figures.metric, "interval": figures.interval}
             with atomic_text(folder / REPORT) as out:
                 out.write(dump_json(asdict(figures), indent=2) + "\n")
-            if gold is None:
+            if found.cut is not None:
+                best["source"] = figures.source
+            elif gold is None:
                 _keep(folder, trial, chosen, members, recipe, base.info.prepared)
         update_run(folder, best=best, tuned=settings, differences={})
         own = [RECIPE_FILE, "run.json", "ensemble.json", *([REPORT] if figures is not None else [])]
@@ -165,10 +172,15 @@ def make_ensemble(
         shutil.rmtree(folder, ignore_errors=True)
         raise
     shutil.rmtree(scratch, ignore_errors=True)
-    return Made(folder, info, members.names, figures, settings, list(predictor.notes))
+    notes = [] if trial is None else [note for one in trial.hearings for note in one.predictor.notes]
+    return Made(folder, info, members.names, figures, settings, list(dict.fromkeys(notes)))
 
 
 def _in_order(weights: Sequence[float], members: Gathered) -> list[float]:
+    every = [members.folds[n] for n in sorted(range(len(members)), key=members.order.__getitem__)]
+    columns = list(dict.fromkeys(None if one is None else one.column for one in every))
+    if len(weights) == len(columns) and None not in columns:  # one for all folds of a group
+        weights = [weights[columns.index(one.column)] for one in every if one is not None]
     if len(weights) != len(members):
         named = ", ".join(name for _, name in sorted(zip(members.order, members.names, strict=True)))
         message = f"names {len(weights)} weights, the ensemble has {len(members)} members: {named}"
@@ -195,80 +207,73 @@ def _facts(members: Gathered, recipe: Recipe) -> dict[str, Any]:
     }
 
 
-# -- texts with gold
-
-
-@dataclass(frozen=True)
-class _Texts:
-    """Texts with gold: what is asked, what judges the answers, and what they are called."""
-
-    items: Sequence[Any]
-    judge: Judge
-    source: str
-    interval: Callable[[Sequence[Any]], Report]
-
-
-def _texts(members: Gathered, recipe: Recipe, gold: Path | None) -> _Texts | str:
-    """The texts that the ensemble is measured on; a sentence where there are none."""
-    task = members.task
-    if gold is not None:
-        items = list(reading(task, str(gold)))
-        if not items:
-            raise UserError("holds no text", file=gold, mend="name a gold file")
-        judge = _judge_of_file(members, recipe, gold)
-        return _Texts(items, judge, str(gold), judge)
-    marks = [_dev_mark(entry.folder, Path(entry.info.prepared)) for entry in members.entries]
-    equal = "all weights are equal, nothing is measured; name a gold file that no member was trained on: --gold FILE"
-    if None in marks:
-        entry = members.entries[marks.index(None)]
-        return f"{entry.folder} has no dev set any more: {equal}"
-    if len(set(marks)) > 1:
-        return f"the members have different dev sets, and one may be trained on what another is measured on: {equal}"
-    prepared = next(
-        (Path(e.info.prepared) for e in members.entries if (Path(e.info.prepared) / "dev.jsonl").is_file()), None
-    )
-    if prepared is None:
-        return f"the prepared data of the members is gone: {equal}"
-    examples = task.gold(prepared)
-    if not len(examples):
-        return f"the dev set is empty: {equal}"
-    return _Texts(
-        examples,
-        lambda predictions: task.evaluate(recipe, examples, predictions),
-        DEV,
-        lambda predictions: task.evaluate(recipe, examples, predictions, resamples=RESAMPLES),
-    )
-
-
-def _dev_mark(run: Path, prepared: Path) -> str | None:
-    """What tells the dev set of a run from others."""
-    try:
-        return str(load_json((run / DEV / ABOUT).read_text(encoding="utf-8"))["about"]["input"])
-    except (OSError, ValueError, LookupError, TypeError):
-        pass
-    path = prepared / f"{DEV}.jsonl"
-    return file_mark(path) if str(prepared) != "." and path.is_file() else None
-
-
-def _judge_of_file(members: Gathered, recipe: Recipe, gold: Path) -> Judge:
-    task, assets = members.task, members.entries[members.base].folder
-    metric = getattr(recipe.score, "metric", None)
-
-    def judge(predictions: Sequence[Any]) -> Report:
-        with tempfile.TemporaryDirectory(prefix="ietool-") as folder:
-            file = Path(folder) / "result.json"
-            with file.open("w", encoding="utf-8", newline="\n") as out:
-                for piece in task.submission(iter(predictions), assets, file.name):
-                    out.write(piece)
-            return task.score(gold, file, metric=None if metric == "auto" else metric, options={}, explain=False)
-
-    return judge
-
-
 # -- figures
 
 
-def _measured(trial: Trial, members: Gathered, texts: _Texts, *, choose_weights: bool) -> tuple[Setting, Figures]:
+@dataclass(frozen=True)
+class _Asking:
+    """How members are asked about texts: one after another, what they say kept on disk."""
+
+    join: Join
+    recipe: Recipe
+    device: torch.device
+    at_once: int
+    scratch: Path
+    progress: Progress
+
+    def trial(self, texts: Texts, given: Sequence[float] | None) -> Trial:
+        """What the members say of texts.
+
+        Args:
+            given: a weight a member; None: all count the same.
+        """
+        cut = texts.cut
+        if given is None:
+            start = [1.0] * (len(texts.asked[0].members) if cut is None else len(cut.columns))
+        else:
+            start = list(given) if cut is None else cut.gathered(given)
+        hearings: list[Hearing] = []
+        with autocast(self.device, choose_precision(self.recipe.training.precision, self.device)):
+            for number, (members, items) in enumerate((one.members, one.items) for one in texts.asked):
+                place = self.scratch if cut is None else self.scratch / f"fold-{number + 1}"
+                predictor = self._predictor(members, start, place)
+                if cut is None:
+                    hearings.append(Hearing(predictor, list(predictor.together.heard(items))))
+                    continue
+                for _ in predictor.together.heard(items):
+                    pass
+                predictor.readers.release()  # before the models of the next fold are opened
+                hearings.append(Hearing(predictor, _Again(predictor, items)))
+        counts = None if cut is None else self.scratch / "counts"
+        if counts is not None:
+            counts.mkdir(parents=True, exist_ok=True)
+
+        def told(done: int) -> None:
+            self.progress("settings tried", done, None)
+
+        return Trial(hearings, texts.judge, Setting(tuple(start)), groups=texts.groups, scratch=counts, told=told)
+
+    def _predictor(self, members: Gathered, weights: Sequence[float], scratch: Path) -> TogetherPredictor:
+        folders = [entry.folder for entry in members.entries]
+        readers = RunReaders(members.task, folders, members.recipes, members.marks, self.device, self.at_once)
+        info = members.info(self.join, weights, list(map(str, folders)))
+        predictor = TogetherPredictor(members.task, info, readers, self.recipe.decode, scratch=scratch)
+        predictor.together.progress = self.progress
+        return predictor
+
+
+@dataclass(frozen=True)
+class _Again:
+    """What members said, from disk."""
+
+    predictor: TogetherPredictor
+    items: Iterable[Any]
+
+    def __iter__(self) -> Iterator[Heard]:
+        return self.predictor.together.heard(self.items)
+
+
+def _measured(trial: Trial, members: Gathered, texts: Texts, *, choose_weights: bool) -> tuple[Setting, Figures]:
     estimate = trial.nested(weights=choose_weights)
     used = estimate.chosen != trial.equal and estimate.gain > 0
     setting = estimate.chosen if used else trial.equal
@@ -276,11 +281,12 @@ def _measured(trial: Trial, members: Gathered, texts: _Texts, *, choose_weights:
     gains = trial.gains(honest)
     report = texts.interval(trial.predictions(setting))
     values = [float(own.values[own.primary]) for own in trial.reports]
+    names = members.names if texts.cut is None else texts.cut.columns
     figures = Figures(
         metric=report.metric,
         texts=trial.texts,
         source=texts.source,
-        members=list(zip(members.names, values, setting.weights, strict=True)),
+        members=list(zip(names, values, setting.weights, strict=True)),
         equal=estimate.before,
         optimistic=estimate.optimistic,
         nested=estimate.nested,
@@ -298,16 +304,17 @@ def _measured(trial: Trial, members: Gathered, texts: _Texts, *, choose_weights:
 def _keep(folder: Path, trial: Trial, setting: Setting, members: Gathered, recipe: Recipe, prepared: str) -> None:
     """What the ensemble says of dev, as a finished run keeps it."""
     predictor = trial.predictor
-    predictions = trial.predictions(setting)
-    report = predictor.task.evaluate(recipe, [one.item for one in trial.heard], predictions, outcomes=True)
+    heard = list(trial.hearings[0].heard)
+    predictions = list(trial.predictions(setting))
+    report = predictor.task.evaluate(recipe, [one.item for one in heard], predictions, outcomes=True)
     kept = None
     if not predictor.joins_results:
         floor = floor_below(predictor.reader, predictor.decoder, recipe.decode)
-        about = about_scores(recipe, folder, DEV, _dev_mark(predictor.assets, Path(prepared)) or "")
+        about = about_scores(recipe, folder, DEV, dev_mark(predictor.assets, Path(prepared)) or "")
 
         def found() -> Iterator[Any]:
-            for heard in trial.heard:
-                yield trial.found(setting, heard)
+            for one in heard:
+                yield trial.found(setting, one)
 
         kept = (predictor.reader.layout, floor, found(), about)
     write_dev(folder, lambda: report, kept)

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ietool.contest.nested import Ints, Nested, groups_of, nested, parts_of
 from ietool.core.candidates import Candidates
-from ietool.core.intake import bare
 from ietool.core.joining import averaged
 from ietool.core.together import Heard
 from ietool.recipe import Section
@@ -19,13 +20,15 @@ from ietool.scoring.intervals import bootstrap
 from ietool.scoring.report import Counts, Report
 from ietool.workflow.members import TogetherPredictor, joined_result
 
-Judge = Callable[[Sequence[Any]], Report]
-"""Predictions, one an input and in their order → the official score."""
+Judge = Callable[[Iterable[Any]], Report]
+"""Predictions, one an input and in their order → the official score; all of them are taken."""
 
 FACTORS = (0.0, 0.5, 2.0)
 """What a member's weight is multiplied by when weights are tried."""
 THRESHOLDS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7)
 PARTS = 5
+ROUNDS = 3
+"""Of a search over all of them, at most: a threshold that was best for equal weights need not be so for others."""
 
 
 @dataclass(frozen=True)
@@ -43,26 +46,70 @@ class Setting:
     threshold: float | None = None
 
 
-class Trial:
-    """What the members say of texts with gold, and what any setting makes of it. No model is run.
+@dataclass(frozen=True)
+class Hearing:
+    """Some texts and the members that are asked about them.
 
-    Args:
-        predictor: of the ensemble; what it says of weights is what :attr:`start` has.
-        heard: of each text.
-        judge: see :data:`Judge`.
-        equal: the setting to compare with.
+    Attributes:
+        predictor: of these members together.
+        heard: what they say of each text, as often as it is gone through.
     """
 
-    def __init__(self, predictor: TogetherPredictor, heard: Sequence[Heard], judge: Judge, equal: Setting) -> None:
-        self.predictor, self.heard, self.judge, self.equal = predictor, heard, judge, equal
-        self.members = [list(said) for said in zip(*(predictor.of_members(one) for one in heard), strict=True)]
-        self.reports = [judge(said) for said in self.members]
+    predictor: TogetherPredictor
+    heard: Iterable[Heard]
+
+
+class Trial:
+    """What members say of texts with gold, and what any setting makes of it. No model is run.
+
+    Where each text has members of its own, which have not seen it, a place in ``weights`` stands for one of them in
+    every hearing.
+
+    Args:
+        hearings: one after another; all have equally many members, in groups of the same sizes.
+        judge: see :data:`Judge`; of the texts of all hearings.
+        equal: the setting to compare with.
+        groups: (texts,) of near-duplicates; None: found here.
+        scratch: where counts are laid down; predictions are then made anew each time, so that memory does not grow with
+            the texts. None: all is held in memory.
+        told: how many settings were tried.
+    """
+
+    def __init__(
+        self,
+        hearings: Sequence[Hearing],
+        judge: Judge,
+        equal: Setting,
+        *,
+        groups: Ints | None = None,
+        scratch: Path | None = None,
+        told: Callable[[int], None] = lambda done: None,
+    ) -> None:
+        self.hearings, self.judge, self.equal, self.scratch, self.told = hearings, judge, equal, scratch, told
+        self.predictor = hearings[0].predictor
+        self._given_groups = groups
+        self._members: list[list[Any]] | None = None
+        if scratch is None:
+            self._members = [list(said) for said in zip(*self._of_members(), strict=True)]
+        self.reports = [judge(self._of_member(number)) for number in range(len(equal.weights))]
         first = self.reports[0]
         if first.counts is None or first.measures is None:
             raise ValueError(f"{first.metric} gives no counts by text")
         self.primary, self.measures = first.primary, first.measures
         self._counts: dict[Setting, Counts] = {}
         self._kept_results: dict[tuple[float, ...], list[list[Any]]] = {}
+
+    def _of_member(self, number: int) -> Iterable[Any]:
+        """What a member predicts of each text alone."""
+        if self._members is not None:
+            return self._members[number]
+        return (one.predictor.of_member(heard, number) for one in self.hearings for heard in one.heard)
+
+    def _of_members(self) -> Iterator[Sequence[Any]]:
+        """What each member predicts alone, text by text."""
+        if self._members is not None:
+            return zip(*self._members, strict=True)
+        return (one.predictor.of_members(heard) for one in self.hearings for heard in one.heard)
 
     @property
     def texts(self) -> int:
@@ -88,32 +135,38 @@ class Trial:
             update={key: setting.threshold}
         )  # fmt: skip
 
-    def predictions(self, setting: Setting) -> list[Any]:
-        """What the ensemble predicts with a setting."""
-        predictor, weights = self.predictor, self._weights(setting)
-        if predictor.joins_results:
-            info = replace(predictor.info, votes=setting.votes)
-            results = self._results(setting)
-            return [joined_result(predictor.task, said, weights.between, info) for said in results]
-        reader, decode = predictor.together, self.decode_of(setting)
-        return [
-            predictor.decoder.decode(one.item, averaged(one.said, weights, reader.decoders, reader.layout), decode)
-            for one in self.heard
-        ]
+    def predictions(self, setting: Setting) -> Iterator[Any]:
+        """What the ensemble predicts with a setting, text by text."""
+        weights, decode = self._weights(setting), self.decode_of(setting)
+        if self.predictor.joins_results:
+            info = replace(self.predictor.info, votes=setting.votes)
+            for said in self._results(setting):
+                yield joined_result(self.predictor.task, said, weights.between, info)
+            return
+        for predictor, heard in ((one.predictor, heard) for one in self.hearings for heard in one.heard):
+            reader = predictor.together
+            found = averaged(heard.said, weights, reader.decoders, reader.layout)
+            yield predictor.decoder.decode(heard.item, found, decode)
 
     def found(self, setting: Setting, heard: Heard) -> Candidates:
         """The candidates that the ensemble has of a text with a setting."""
         reader = self.predictor.together
         return averaged(heard.said, self._weights(setting), reader.decoders, reader.layout)
 
-    def _results(self, setting: Setting) -> list[list[Any]]:
+    def _results(self, setting: Setting) -> Iterable[list[Any]]:
         """What each group decides of each text; weights within groups alone matter."""
         weights = self._weights(setting)
+        if self._members is None:
+            return self._decided(weights)
         key = weights.members
         if key not in self._kept_results:
-            self.predictor.weights = weights
-            self._kept_results[key] = [self.predictor.of_groups(one) for one in self.heard]
+            self._kept_results[key] = list(self._decided(weights))
         return self._kept_results[key]
+
+    def _decided(self, weights: Any) -> Iterator[list[Any]]:
+        for one in self.hearings:
+            one.predictor.weights = weights
+            yield from map(one.predictor.of_groups, one.heard)
 
     def _weights(self, setting: Setting) -> Any:
         groups = self.predictor.weights.groups
@@ -129,15 +182,27 @@ class Trial:
         if setting not in self._counts:
             found = self.judge(self.predictions(setting)).counts
             assert found is not None
-            self._counts[setting] = found
+            self._counts[setting] = self._laid_down(found)
+            self.told(len(self._counts))
         return self._counts[setting]
+
+    def _laid_down(self, counts: Counts) -> Counts:
+        """Counts as they are, or as they lie on disk."""
+        if self.scratch is None:
+            return counts
+        path = self.scratch / f"counts-{len(self._counts)}.npy"
+        np.save(path, counts, allow_pickle=False)
+        found: Counts = np.load(path, mmap_mode="r", allow_pickle=False)
+        return found
 
     @cached_property
     def groups(self) -> Ints:
         """(texts,) of near-duplicates; each alone where a scorer takes several inputs for one."""
-        if len(self.heard) != self.texts:
-            return np.arange(self.texts)
-        return groups_of([[bare(str(one.item.text))] for one in self.heard])
+        groups = self._given_groups
+        if groups is None:
+            kin = self.predictor.task.kin
+            groups = groups_of([kin(heard.item) for one in self.hearings for heard in one.heard])
+        return groups if len(groups) == self.texts else np.arange(self.texts)
 
     @cached_property
     def parts(self) -> Ints:
@@ -157,14 +222,25 @@ class Trial:
 
         def choose(some: Collection[int]) -> Setting:
             rows = np.isin(parts, list(some))
-            best, value = self.equal, self._worth(self.equal, rows)
-            for tried in self._tried(weights, threshold):
+            steps = self._tried(weights, threshold)
+            # A threshold that is best for equal weights may hide that others are better, and the other way round.
+            found = [self._climbed(order, rows) for order in (steps, steps[::-1])]
+            return max(found, key=lambda setting: self._worth(setting, rows))
+
+        return nested(parts, choose, self.counts, self.value, self.equal, groups=self.groups)
+
+    def _climbed(self, steps: Sequence[Callable[[Setting], list[Setting]]], rows: Any) -> Setting:
+        """What a search by coordinates finds, on some texts."""
+        best, value = self.equal, self._worth(self.equal, rows)
+        for _ in range(ROUNDS):
+            before = best
+            for tried in steps:
                 for setting in tried(best):
                     if (new := self._worth(setting, rows)) > value:
                         best, value = setting, new
-            return best
-
-        return nested(parts, choose, self.counts, self.value, self.equal, groups=self.groups)
+            if best == before:
+                break
+        return best
 
     def _worth(self, setting: Setting, rows: Any) -> float:
         return float(self.value(self.counts(setting)[rows].sum(0)))
@@ -213,30 +289,25 @@ class Trial:
 
     def agreement(self) -> list[tuple[int, int, float, str]]:
         """(n, items, how often they are right, by what measure) for what exactly n members have found."""
-        task, count = self.predictor.task, len(self.members)
-        votes: list[dict[Hashable, int]] = []
-        for said in zip(*self.members, strict=True):
-            mine: dict[Hashable, int] = {}
-            for prediction in said:
-                for item in task.items(prediction):
-                    mine[item] = mine.get(item, 0) + 1
-            votes.append(mine)
         rows = []
-        for n in range(1, count + 1):
-            predictions, has = [], []
-            items = 0
-            for said, of in zip(zip(*self.members, strict=True), votes, strict=True):
-                found = [task.items(one) for one in said]
-                probability = {item: max(f.get(item, 0.0) for f in found) for item, k in of.items() if k == n}
-                predictions.append(task.joined(said, probability))
-                items += len(probability)
-                has.append(bool(probability))
-            if not items:
+        for n in range(1, len(self.equal.weights) + 1):
+            items: list[int] = []
+            report = self.judge(self._agreed(n, items))
+            if not sum(items):
                 continue
-            report = self.judge(predictions)
             measure = "precision" if "precision" in report.values else report.primary
             assert report.counts is not None and report.measures is not None
-            mask = np.array(has) if len(has) == len(report.counts) else np.ones(len(report.counts), bool)
+            mask = np.array(items) > 0 if len(items) == len(report.counts) else np.ones(len(report.counts), bool)
             value = float(report.measures(report.counts[mask].sum(0))[measure])
-            rows.append((n, items, value, measure))
+            rows.append((n, sum(items), value, measure))
         return rows
+
+    def _agreed(self, n: int, items: list[int]) -> Iterator[Any]:
+        """What exactly n members have found of each text; ``items`` is told how much that is."""
+        task = self.predictor.task
+        for said in self._of_members():
+            found = [task.items(one) for one in said]
+            votes = Counter(item for mine in found for item in mine)
+            probability = {item: max(f.get(item, 0.0) for f in found) for item, k in votes.items() if k == n}
+            items.append(len(probability))
+            yield task.joined(said, probability)

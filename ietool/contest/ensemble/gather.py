@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ietool.contest.group import GroupEntry, is_group, open_group, resume_group
 from ietool.core.contract import Task
 from ietool.core.joining import JOINS, Join
 from ietool.core.labels import most_labels
-from ietool.errors import WHOLE, UserError, cause
-from ietool.files.plain_json import load_json
+from ietool.errors import UserError
 from ietool.nearest import did_you_mean
 from ietool.recipe import Recipe
 from ietool.recipe_io import load_recipe
@@ -20,7 +20,23 @@ from ietool.runs.entry import RECIPE_FILE, RunEntry, open_run
 from ietool.runs.members import EnsembleInfo, GroupInfo, MemberInfo, is_ensemble, member_folders, read_members
 from ietool.workflow.scores import model_mark
 
-FOLDS_FILE = "folds.json"
+
+@dataclass(frozen=True)
+class Fold:
+    """Which member of a group a run is.
+
+    Attributes:
+        number: of its fold, from 0.
+    """
+
+    group: GroupEntry
+    number: int
+    seed: int
+
+    @property
+    def column(self) -> tuple[Path, int]:
+        """What it shares with the member of every other fold that says the same of other records."""
+        return self.group.folder, self.seed
 
 
 @dataclass(frozen=True)
@@ -33,6 +49,7 @@ class Gathered:
         order: of each member, where it was named.
         base: the number of the member whose labels stand for all.
         notes: what the user should know of them.
+        folds: of each member, which one of a group it is; None: of none.
     """
 
     task: Task[Any]
@@ -44,6 +61,7 @@ class Gathered:
     order: Sequence[int]
     base: int
     notes: Sequence[str]
+    folds: Sequence[Fold | None]
 
     def __len__(self) -> int:
         return len(self.entries)
@@ -51,9 +69,7 @@ class Gathered:
     @property
     def names(self) -> list[str]:
         """What members are called in tables: the shortest ends of their paths that tell them apart."""
-        parts = [entry.folder.resolve().parts for entry in self.entries]
-        size = next(n for n in range(1, 99) if len({path[-n:] for path in parts}) == len(parts))
-        return ["/".join(path[-size:]) for path in parts]
+        return told_apart([entry.folder for entry in self.entries])
 
     def info(self, join: Join, weights: Sequence[float], references: Sequence[str]) -> EnsembleInfo:
         """What ``ensemble.json`` is to hold: a group counts as much as its members together."""
@@ -84,8 +100,8 @@ def gather(folders: Sequence[Path], join: str) -> Gathered:
     """
     check_join(join)
     notes: list[str] = []
-    places = [place for folder in folders for place in _members(folder, notes)]
-    entries = [open_run(place) for place in places]
+    found = [one for folder in folders for one in _members(folder, notes)]
+    entries, folds = [open_run(place) for place, _ in found], [fold for _, fold in found]
     for entry in entries:
         _check_state(entry)
     task = _one_task(entries)
@@ -104,13 +120,13 @@ def gather(folders: Sequence[Path], join: str) -> Gathered:
     order, groups = _grouped(decoders)
     if join != "mean" and len(groups) == 1:
         groups = [1] * len(entries)
-    entries, recipes = [entries[n] for n in order], [recipes[n] for n in order]
+    entries, recipes, folds = [entries[n] for n in order], [recipes[n] for n in order], [folds[n] for n in order]
     decoders, marks = [decoders[n] for n in order], [marks[n] for n in order]
     base, lacking = most_labels([decoder.labels for decoder in decoders])
     if lacking:
         shown = ", ".join(map(_named, lacking[:3])) + (" …" if len(lacking) > 3 else "")
         notes.append(f"{len(lacking)} labels that {entries[base].folder} does not know are left out: {shown}")
-    return Gathered(task, entries, recipes, decoders, marks, groups, order, base, notes)
+    return Gathered(task, entries, recipes, decoders, marks, groups, order, base, notes, folds)
 
 
 def check_join(join: str) -> None:
@@ -124,22 +140,31 @@ def _named(label: Any) -> str:
     return ".".join(map(str, label)) if isinstance(label, tuple) else str(label)
 
 
-def _members(folder: Path, notes: list[str]) -> Iterator[Path]:
+def told_apart(folders: Sequence[Path]) -> list[str]:
+    """What folders are called in tables: the shortest ends of their paths that tell them apart."""
+    parts = [folder.resolve().parts for folder in folders]
+    size = next(n for n in range(1, 99) if len({path[-n:] for path in parts}) == len(set(parts)))
+    return ["/".join(path[-size:]) for path in parts]
+
+
+def _members(folder: Path, notes: list[str]) -> Iterator[tuple[Path, Fold | None]]:
     """The runs that a folder stands for."""
-    if (folder / FOLDS_FILE).is_file():
-        path = folder / FOLDS_FILE
-        try:
-            names = [str(name) for name in load_json(path.read_text(encoding="utf-8"))["members"]]
-        except (OSError, ValueError, LookupError, TypeError, RecursionError) as error:
-            raise UserError(f"is damaged ({cause(error)})", file=path, mend=WHOLE) from None
-        notes.append(f"{folder} is a group of {len(names)} folds: each is a member")
-        yield from (folder / name for name in names)
+    if is_group(folder):
+        group = open_group(folder)
+        if group.state != "finished":
+            mend = f"finish it with `{resume_group(folder)}`, or leave it out"
+            raise UserError(f"is a group that is not finished ({group.state})", file=folder, mend=mend)
+        info = group.info
+        notes.append(f"{folder} is a group of {len(info.members)} {'folds' if info.folds > 1 else 'seeds'}: "
+                     "each is a member")  # fmt: skip
+        for name in info.members:
+            yield folder / name, Fold(group, info.fold_of(name), info.seed_of(name))
     elif is_ensemble(folder):
-        info = read_members(folder)
-        notes.append(f"{folder} is an ensemble: its {len(info.members)} members are taken, not how it joins them")
-        yield from member_folders(folder, info)
+        joined = read_members(folder)
+        notes.append(f"{folder} is an ensemble: its {len(joined.members)} members are taken, not how it joins them")
+        yield from ((place, None) for place in member_folders(folder, joined))
     else:
-        yield folder
+        yield folder, None
 
 
 def _check_state(entry: RunEntry) -> None:

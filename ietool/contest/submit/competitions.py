@@ -76,6 +76,24 @@ COMPETITIONS: Sequence[Competition] = (
         "kept", "CLUE's, as remembered: compare with its page",
     ),
     Competition(
+        "cmeee", "CMeEE (CHIP 2020)", "ner", "text|||begin end type|||… a line", "result.txt", "", "kept", _OURS,
+    ),
+    Competition(
+        "ccks2019-subject", "CCKS 2019 event subjects", "event_subject", '"id","subject" a row', "result.csv", "",
+        "kept", _OURS,
+    ),
+    Competition(
+        "duee1", "DuEE 1.0", "events", '{"id" or "text", "event_list"} a line', "duee.json", ".zip",
+        "kept", "the form is that of the organisers' baseline; name and packing are that of LIC 2021, as remembered",
+    ),
+    Competition(
+        "fewfc", "FewFC (CCKS 2020)", "events", '{"id", "content", "events"} a line', "result.json", "", "kept", _OURS,
+    ),
+    Competition(
+        "tableqa", "TableQA", "nl2sql", '{"sel", "agg", "cond_conn_op", "conds"} a line', "result.json", "",
+        "counts", "the form is the organisers'; name and packing are this project's",
+    ),
+    Competition(
         "tags", "tokens and tags (BIO, BIOES, BMES …)", "ner", "a token and its tag a line", "result.txt", "",
         "counts", _OURS,
     ),

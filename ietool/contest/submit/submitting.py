@@ -16,6 +16,7 @@ from ietool.contest.submit.competitions import Competition, competition_named
 from ietool.core.checking import Check
 from ietool.core.contract import Task
 from ietool.core.forms import PREDICTIONS, TEXTS, beginning, explained
+from ietool.core.sources import flag_of
 from ietool.errors import UserError
 from ietool.files.archives import damage_told, open_members
 from ietool.files.outputs import atomic_text, check_output
@@ -171,9 +172,14 @@ def _options(task: Task[Any], source: Path, named: Mapping[str, Path]) -> tuple[
     """The further files, those of the input's folder included, and what is to be said of these."""
     for role in named:
         if role not in task.check_options:
-            known = ", ".join(f"--{option}" for option in task.check_options)
+            flag = flag_of(role).partition("=")[0]
+            known = ", ".join(flag_of(option) for option in task.check_options)
             mend = f"leave it out; there is {known}" if known else "leave it out"
-            raise UserError(f"means nothing to submissions of the task {task.name}", field=f"--{role}", mend=mend)
+            raise UserError(
+                f"means nothing to submissions of the task {task.name}",
+                field=flag,
+                mend=mend,
+            )
     files, notes = dict(named), []
     for role in task.check_options:
         if role in files:

@@ -54,7 +54,13 @@ def test_more_time_never_trains_less() -> None:
 
 @pytest.mark.parametrize(
     ("task", "recipes"),
-    [("ner", ["ner-crf", "ner-globalpointer"]), ("ske", ["ske"]), ("el", ["el"]), ("qa", ["qa"])],
+    [
+        ("ner", ["ner-crf", "ner-globalpointer"]),
+        ("events", ["events", "events-staged"]),
+        ("ske", ["ske"]),
+        ("el", ["el"]),
+        ("qa", ["qa"]),
+    ],
 )
 def test_the_corpora_that_ship_are_told(task: str, recipes: list[str]) -> None:
     ground = look(paths.shipped_data(task))

@@ -10,12 +10,22 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from ietool.files.csv_rows import format_row
 from ietool.tasks.el.data.example import Mention
 from ietool.tasks.el.writing import format_line as linked
+from ietool.tasks.events.data.example import Argument, Event
+from ietool.tasks.events.data.example import Example as EventExample
+from ietool.tasks.events.writing import format_line as told
 from ietool.tasks.ner.data.example import Entity, Example, flatten
 from ietool.tasks.ner.data.forms.cluener import format_record
+from ietool.tasks.ner.data.forms.cmeee import format_line
 from ietool.tasks.ner.data.forms.tokens import format_sentence
 from ietool.tasks.ner.data.schemes import SCHEMES
+from ietool.tasks.nl2sql.data.example import Condition, Query, Table
+from ietool.tasks.nl2sql.data.example import Example as Question
+from ietool.tasks.nl2sql.heads.sketch.decode import Answered as Asked
+from ietool.tasks.nl2sql.heads.sketch.decode import Ranked
+from ietool.tasks.nl2sql.writing import format_prediction
 from ietool.tasks.qa.heads.voting import Answered
 from ietool.tasks.qa.writing import dureader2_line, write
 from ietool.tasks.ske.data.example import VALUE, Triple
@@ -25,6 +35,7 @@ from ietool.tasks.ske.writing import format_line as extracted
 RELATIONS = {"作者": ("图书作品", {VALUE: "人物"}), "饰演": ("人物", {VALUE: "人物", "inWork": "影视作品"})}
 IDS = ("10001", "10002", "70")
 TYPES = ("name", "company", "address")
+TABLE = Table("t", ("名", "数", "名"), ("text", "real", "text"), (("甲", 1.0, "乙"),))
 
 
 @dataclass(frozen=True)
@@ -58,6 +69,9 @@ class Case:
         ]
         if self.competition in ("ske2019", "duie2"):
             put(folder / "schema.jsonl", [json.dumps(line) + "\n" for line in schema])
+        if self.competition == "tableqa":
+            record = {"id": TABLE.id, "header": TABLE.header, "types": TABLE.types, "rows": list(TABLE.rows)}
+            put(folder / "input.tables.json", [dump(record)])
         asked = "".join(self.asked)
         if self.competition in ("cmrc2018", "dureader_robust"):
             asked = json.dumps({"data": [{"title": "", "paragraphs": [json.loads(line) for line in self.asked]}]})
@@ -171,6 +185,24 @@ def entities(draw: st.DrawFn) -> Case:
 
 
 @st.composite
+def events(draw: st.DrawFn, form: str) -> Case:
+    texts, ids, asked, records = draw(TEXTS), form == "fewfc" or draw(st.booleans()), [], []
+    for number, text in enumerate(texts):
+        starts = draw(st.lists(st.integers(0, len(text) - 1), min_size=not number, max_size=3, unique=True))
+        arguments = [Argument(at, draw(st.integers(at + 1, len(text))), draw(st.sampled_from(TYPES))) for at in starts]
+        arguments = [a for a in arguments if text[a.start : a.end].strip()]
+        arguments += [] if number else [Argument(0, len(text), "name")]
+        trigger = (0, 1) if text[:1].strip() else (-1, -1)
+        found = [Event(draw(st.sampled_from(TYPES)), *trigger, tuple(sorted(arguments)))] if arguments else []
+        example = EventExample(text, (), form, number if ids else None)
+        records.append(told(example, found) + "\n")
+        key = "content" if form == "fewfc" else "text"
+        asked.append(dump({"id": number, key: text} if ids else {key: text}))
+    extra = told(EventExample("戊" * 30, (), form, 99 if ids else None), ())
+    return Case("fewfc" if form == "fewfc" else "duee1", asked, records, extra + "\n")
+
+
+@st.composite
 def tags(draw: st.DrawFn) -> Case:
     scheme = SCHEMES[draw(st.sampled_from(("bio", "bmes", "bioes")))]
     asked, records = [], []
@@ -184,6 +216,44 @@ def tags(draw: st.DrawFn) -> Case:
     return Case("tags", asked, records, "戊 O\n戊 O\n\n")
 
 
+@st.composite
+def queries(draw: st.DrawFn) -> Case:
+    asked, records = [], []
+    column, value = st.integers(0, TABLE.width - 1), TEXT
+    for number in range(draw(st.integers(3, 5))):
+        conditions = draw(st.lists(st.builds(Condition, column, st.integers(0, 3), value), min_size=1, max_size=3))
+        select = tuple(draw(st.lists(column, min_size=1, max_size=2, unique=True)))
+        connector = draw(st.integers(1, 2)) if len(conditions) > 1 else 0
+        query = Query(select, tuple(draw(st.integers(0, 5)) for _ in select), connector, tuple(conditions))
+        prediction = Asked(Question(number, "何", TABLE, id=number), (Ranked(query, 0.5),))
+        records.append(format_prediction(prediction) + "\n")
+        asked.append(dump({"id": number, "table_id": TABLE.id, "question": "何"}))
+    return Case("tableqa", asked, records, dump({"id": 99, **query.plain}))
+
+
+@st.composite
+def spans(draw: st.DrawFn) -> Case:
+    asked, records = [], []
+    for number, text in enumerate(draw(TEXTS)):
+        starts = draw(st.lists(st.integers(0, len(text) - 1), min_size=not number, max_size=3, unique=True))
+        found = [
+            Entity(at, draw(st.integers(at + 1, len(text))), draw(st.sampled_from(("dis", "bod")))) for at in starts
+        ]
+        records.append(format_line(text, found) + "\n")
+        asked.append(format_line(text, []) + "\n")
+    return Case("cmeee", asked, records, format_line("戊" * 30, []) + "\n")
+
+
+@st.composite
+def subjects(draw: st.DrawFn) -> Case:
+    asked, records = [], []
+    for number, text in enumerate(draw(TEXTS)):
+        asked.append(format_row([str(number), text, "减持"]) + "\n")
+        name = draw(st.sampled_from(("NaN", text[:1], text[:3])))
+        records.append(format_row([str(number), name if number else text[:2]]) + "\n")
+    return Case("ccks2019-subject", asked, records, format_row(["99", "NaN"]) + "\n")
+
+
 CASES = {
     "ske2019": triples("ske2019"),
     "duie2": triples("duie2"),
@@ -195,6 +265,11 @@ CASES = {
     "dureader2": documents(),
     "cluener": entities(),
     "tags": tags(),
+    "tableqa": queries(),
+    "duee1": events("duee"),
+    "fewfc": events("fewfc"),
+    "cmeee": spans(),
+    "ccks2019-subject": subjects(),
 }
 
 
@@ -281,6 +356,10 @@ def _set(**fields: Any) -> Callable[[Case], str]:
     return lambda case: _first(case, lambda record: record.update(fields))
 
 
+def _argument(key: str, value: Any) -> Callable[[Case], str]:
+    return lambda case: _first(case, lambda record: record["event_list"][0]["arguments"][0].update({key: value}))
+
+
 _TRIPLE = {
     "unknown relation": _triple("predicate", "丈夫"),
     "type": _triple("subject_type", "水果"),
@@ -334,6 +413,32 @@ OWN: dict[str, dict[str, Callable[[Case], str]]] = {
         "type": _set(label={"星球": {"甲": [[0, 0]]}}),
         "no label": _set(label=None),
         "id or text": lambda case: _first(case, lambda record: record.update({next(iter(record)): "戊" * 9})),
+    },
+    "tableqa": {
+        "column": _set(sel=[3], agg=[0]),
+        "aggregate": _set(sel=[0], agg=[6]),
+        "connector": _set(cond_conn_op=3),
+        "no connector": _set(conds=[[0, 2, "甲"], [1, 0, "1"]], cond_conn_op=0),
+        "operator": _set(conds=[[0, 4, "甲"]]),
+        "number": _set(conds=[[1, 2, 1]]),
+        "control": _set(conds=[[0, 2, "\x00"]]),
+        "no list": _set(sel=None),
+        "id": _set(id=98),
+    },
+    "duee1": {
+        "argument": _argument("argument", "戊" * 9),
+        "no string": _argument("argument", 3),
+        "empty": _argument("argument", " "),
+        "control": _argument("argument", "\x01"),
+        "no role": _argument("role", ""),
+        "no type": lambda case: _first(case, lambda record: record["event_list"][0].pop("event_type")),
+        "no list": _set(event_list=None),
+    },
+    "fewfc": {
+        "span": lambda case: _first(case, lambda record: record["events"][0]["mentions"][-1].update(span=[90, 91])),
+        "word": lambda case: _first(case, lambda record: record["events"][0]["mentions"][-1].update(word="戊" * 9)),
+        "character": lambda case: _first(case, lambda record: record.update(content="戊" + record["content"])),
+        "no list": _set(events=None),
     },
     "tags": {
         "token": lambda case: case.joined(["戊" + case.records[0][1:], *case.records[1:]]),

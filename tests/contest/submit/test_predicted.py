@@ -17,6 +17,8 @@ DATA = {
     "el": ("el/test.jsonl", "ccks2019", ("kb_data",)),
     "ner-crf": ("ner/test.jsonl", "cluener", ()),
     "qa": ("qa/test.json", "sogouqa", ()),
+    "events": ("events/test.jsonl", "duee1", ("schema.jsonl",)),
+    "nl2sql": ("nl2sql/test.json", "tableqa", ("test.tables.json",)),
 }
 
 
