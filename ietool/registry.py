@@ -15,6 +15,9 @@ TASKS: list[tuple[str, str]] = [
     ("el", "ietool.tasks.el:ElTask"),
     ("qa", "ietool.tasks.qa:QaTask"),
     ("ner", "ietool.tasks.ner:NerTask"),
+    ("event_subject", "ietool.tasks.event_subject:SubjectTask"),
+    ("events", "ietool.tasks.events:EventsTask"),
+    ("nl2sql", "ietool.tasks.nl2sql:Nl2sqlTask"),
 ]
 """(name, module:class); the module is imported when the task is asked for."""
 

@@ -86,6 +86,8 @@ def _tell_review(done: Reviewed, group: Path, output: Path) -> None:
     rows = [(kind, count, ticked) for kind, (count, ticked) in done.kinds.items()]
     title = f"Disagreements in {done.records:,} records with {done.items:,} items"
     render(Table(title, ("kind", "found", "ticked"), rows, note="" if rows else "gold and models agree"), console())
+    if done.elsewhere:
+        say(f"not looked at: {done.elsewhere:,} records of further training files (data.more)")
     say(f"review: {done.review}")
     words = ["ietool", "clean", str(group), "--output", str(output), "--apply", str(done.review)]
     say(f"look at it in a spreadsheet, then: {shlex.join(words)}")

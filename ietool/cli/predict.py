@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from ietool.cli.common import examples, interrupted, left_out_told, say
-from ietool.cli.options import DeviceOption, OptionalRecipeOption, SetOption
+from ietool.cli.options import DeviceOption, FileOption, OptionalRecipeOption, SetOption, input_files
 from ietool.errors import UserError
 from ietool.files.outputs import check_output
 
@@ -39,7 +39,8 @@ def predict_cli(
         typer.Option(
             "--text",
             metavar="TEXT",
-            help="Predict on this text instead; for qa question<TAB>passage<TAB>…; may be repeated.",
+            help="Predict on this text instead; for qa question<TAB>passage<TAB>…, for event subjects type<TAB>text; "
+            "may be repeated.",
         ),
     ] = None,
     kb: Annotated[
@@ -48,6 +49,7 @@ def predict_cli(
             "--kb", metavar="KB", help="Link to this knowledge base, not the one trained with (recipes of el)."
         ),
     ] = None,
+    others: FileOption = None,
     nbest: Annotated[
         int | None,
         typer.Option("--nbest", metavar="N", min=1, help="Write the N best candidates with scores (recipes of qa)."),
@@ -88,7 +90,10 @@ def predict_cli(
         raise UserError("is a folder, a file is needed", file=source, mend="name the file of texts in it")
     if source is not None and source != "-" and not Path(source).exists():
         raise UserError("no such file", file=source, mend="check the path")
-    check_output(output, [source, recipe, kb])
+    files = input_files(None, None, None, None, others)
+    if text and files:
+        raise UserError("is for files", field="--file", mend="leave it out")
+    check_output(output, [source, recipe, kb, *files.values()])
     folder = find_run(recipe, run)
     settings = list(overrides or ())
     _check_options(folder, {"kb": kb, "nbest": nbest})
@@ -112,6 +117,7 @@ def predict_cli(
         scores=scores,
         members_at_once=members_at_once,
         skip_bad=skip_bad,
+        files=files,
     )
 
 
@@ -127,7 +133,7 @@ def introduce(folder: Path) -> None:
     if entry.info.overfit:
         about.append(f"a self-check on {entry.info.overfit} records")
     if "score" in best:
-        about.append(f"dev {best.get('metric', 'score')} {best['score']:.4f}")
+        about.append(f"{best.get('source', 'dev')} {best.get('metric', 'score')} {best['score']:.4f}")
     say(f"run: {folder} ({', '.join(about)})")
 
 
@@ -178,6 +184,7 @@ def predict_to(
     scores: Path | None = None,
     members_at_once: int = 1,
     skip_bad: bool = False,
+    files: Mapping[str, Path] | None = None,
 ) -> None:
     """Predict on a file with progress, and say how much was found, where the predictions are and how fast it went."""
     from ietool.cli.progress import progress_bars
@@ -195,6 +202,7 @@ def predict_to(
                 overrides=overrides,
                 scores=scores,
                 members_at_once=members_at_once,
+                files=files,
                 on_bad=left_out_told() if skip_bad else None,
                 on_start=lambda: introduce(folder),
                 on_note=lambda note: say(f"note: {note}"),

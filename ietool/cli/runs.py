@@ -96,6 +96,8 @@ def _row(entry: RunEntry, *, within: bool) -> tuple[Cell, ...]:
     changed = ", ".join(f"{key}={value}" for key, value in info.differences.items())
     score = best.get("score")
     shown = None if score is None else f"{score:.4f} {best.get('metric', '')}".strip()
+    if shown and "source" in best:  # another than dev
+        shown += f" on {best['source']}"
     records = info.overfit
     if shown and records:
         shown += f" on its own {records} records"

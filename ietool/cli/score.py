@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ietool.cli.common import examples, print_json, say
-from ietool.cli.options import JsonOption, RecipeOption, SetOption
+from ietool.cli.options import FileOption, JsonOption, RecipeOption, SetOption, input_files
 from ietool.report.summary import summary, to_value
 
 if TYPE_CHECKING:
@@ -24,9 +24,9 @@ def score_cli(
         typer.Option(
             "--metric",
             metavar="NAME",
-            help="Scoring variant. Triples: duie2, ske2019; linking: ccks2019, ccks2020; answers: cmrc2018, "
-            "dureader_robust, dureader2, lic2019_mrc, sogouqa, webqa; entities: seqeval, span, cluener. Default: told "
-            "from the gold file.",
+            help="Scoring variant. Triples: duie2, ske2019, webnlg; linking: ccks2019, ccks2020; answers: cmrc2018, "
+            "dureader_robust, dureader2, lic2019_mrc, sogouqa, webqa; entities: seqeval, span, cluener; events: duee1, "
+            "exact; event subjects: ccks2019, accuracy; queries: tableqa, logical. Default: told from the gold file.",
         ),
     ] = None,
     alias: Annotated[
@@ -44,6 +44,7 @@ def score_cli(
             help="Linking, knowledge base: tells which misses are of its names, and how ambiguous names are linked.",
         ),
     ] = None,
+    others: FileOption = None,
     explain: Annotated[
         Path | None,
         typer.Option(
@@ -65,7 +66,7 @@ def score_cli(
     to_stdout = explain is not None and str(explain) == "-"
     if to_stdout and as_json:
         raise UserError("both --json and --explain want standard output", mend="give --explain a file")
-    files = {"alias": alias, "locations": locations, "kb": kb}
+    files = {"alias": alias, "locations": locations, "kb": kb, **input_files(None, None, None, None, others)}
     check_output(explain, [gold, predictions, recipe, *files.values()])
     with progress_bars() as progress:
         report = score_files(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ietool.cli.common import examples, print_json, say
-from ietool.cli.options import JsonOption
+from ietool.cli.options import FileOption, JsonOption, input_files
 from ietool.errors import UserError
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def submit_cli(
             "--schema",
             metavar="FILE",
             help="Triples: the published schema. Entities: their types, one a line. Default: the schema beside the "
-            "input; CLUENER's types.",
+            "input; the types of CLUENER or CMeEE.",
         ),
     ] = None,
     kb: Annotated[
@@ -41,6 +41,7 @@ def submit_cli(
             "--kb", metavar="KB", help="Linking: knowledge base that ids must be in. Default: the one beside the input."
         ),
     ] = None,
+    others: FileOption = None,
     output: Annotated[
         Path | None,
         typer.Option(
@@ -83,7 +84,10 @@ def submit_cli(
             result,
             source,
             competition=competition,
-            options={name: path for name, path in (("schema", schema), ("kb", kb)) if path is not None},
+            options={
+                **{name: path for name, path in (("schema", schema), ("kb", kb)) if path is not None},
+                **input_files(None, None, None, None, others),
+            },
             output=output,
             inside=inside,
             limit=None if limit is None else int(limit * 1e6),

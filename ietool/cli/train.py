@@ -59,7 +59,12 @@ def train_cli(
     ] = None,
     minutes: Annotated[
         float | None,
-        typer.Option("--minutes", metavar="N", min=0, help="End after so many minutes with the best weights so far."),
+        typer.Option(
+            "--minutes",
+            metavar="N",
+            min=0,
+            help="End after so many minutes with the best weights so far; each fold has its share.",
+        ),
     ] = None,
     folds: Annotated[
         int | None,
@@ -99,7 +104,8 @@ def train_cli(
     loaded = load_recipe(_named(recipe, output if resume else start), overrides or ())
     if resume and (group := _group_to_resume(output, loaded.name)) is not None:
         check_device(device)
-        return train_folds(group, device=device, only=output.name if output not in (None, group) else None)
+        only = output.name if output not in (None, group) else None
+        return train_folds(group, device=device, only=only, minutes=minutes)
     if folds is not None or seeds is not None:
         if output is not None and overwrite:
             check_folder(output, [*files.values(), *([] if data is None else [data])])
@@ -114,7 +120,7 @@ def train_cli(
             overwrite=overwrite,
             skip_bad=skip_bad,
         )
-        return train_folds(group, device=device)
+        return train_folds(group, device=device, minutes=minutes)
     # Before the hour that preparing may take, and the seconds that importing torch does.
     if resume:
         _check_resumed(output or unfinished_run(loaded.name), loaded.name)

@@ -22,6 +22,8 @@ TABLE, ABOUT = "candidates.arrow", "candidates.json"
 _BATCH = 256
 """Texts of a record batch: all that is in memory while a folder is written."""
 
+_LAYOUT, _FLOOR = TypeAdapter(Layout), TypeAdapter(Floor)
+
 
 class CandidateWriter:
     """Streams the candidates of texts into a folder, as a context; only one that is left without an error is whole.
@@ -119,8 +121,8 @@ class StoredCandidates(Sequence[Candidates]):
         try:
             data = load_json((folder / ABOUT).read_text(encoding="utf-8"))
             # Unknown names are refused by the classes, values of wrong kinds by the library.
-            self.layout = TypeAdapter(Layout).validate_python(asdict(Layout(**data["layout"])))
-            self.floor = TypeAdapter(Floor).validate_python(asdict(Floor(**data["floor"])))
+            self.layout = _LAYOUT.validate_python(asdict(Layout(**data["layout"])))
+            self.floor = _FLOOR.validate_python(asdict(Floor(**data["floor"])))
             self.about: Mapping[str, Any] = dict(data["about"])
             if not self.layout.rows:
                 raise ValueError("rows without columns")

@@ -109,6 +109,26 @@ def strongest(probability: npt.NDArray[np.floating], most: int) -> npt.NDArray[n
     return np.flatnonzero(stays)
 
 
+def strongest_each(
+    at: npt.NDArray[np.integer], probability: npt.NDArray[np.floating], texts: int, most: int
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Which rows stay where each text has at most ``most``, and how many each of the ``texts`` loses.
+
+    Args:
+        at: (n,) the text of each row, in order.
+        probability: (n,).
+    """
+    counts = np.bincount(at, minlength=texts)
+    if int(counts.max(initial=0)) <= most:
+        return np.arange(len(at)), np.zeros(texts, np.int64)
+    ends = np.cumsum(counts)
+    kept = [
+        low + strongest(probability[low:high], most)
+        for low, high in zip((ends - counts).tolist(), ends.tolist(), strict=True)
+    ]
+    return np.concatenate(kept), np.maximum(counts - most, 0)
+
+
 def capped(layout: Layout, found: Candidates, most: int, worth: npt.NDArray[np.floating] | None = None) -> Candidates:
     """The candidates without those beyond ``most`` that are worth least: by default the least probable.
 
@@ -140,6 +160,8 @@ def merged(by_model: Sequence[Candidates], weights: Sequence[float] | None = Non
         ValueError: the rows differ.
     """
     first = by_model[0]
+    if len(by_model) == 1:
+        return first
     if any(one.rows.shape != first.rows.shape or (one.rows != first.rows).any() for one in by_model[1:]):
         raise ValueError("the candidates of several models can be averaged only where their rows are the same")
     share = np.full(len(by_model), 1.0) if weights is None else np.asarray(weights, np.float64)

@@ -8,26 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ietool.errors import UserError
+from ietool.files.documents import Place as Place
 
 Tell = Callable[[UserError], None]
 """Told of each fault."""
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where a record stands; ``at`` before the names of its fields in files that are one JSON value."""
-
-    file: str
-    line: int | None = None
-    at: str = ""
-
-    def error(self, field: str, message: str, mend: str) -> UserError:
-        """What is wrong with a field of the record; ``field`` may be empty."""
-        name = (self.at + field).rstrip(".") or None
-        return UserError(message, file=self.file, line=self.line, field=name, mend=mend)
-
-    def __str__(self) -> str:
-        return self.file + (f":{self.line}" if self.line is not None else "")
 
 
 @dataclass

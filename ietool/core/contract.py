@@ -62,6 +62,9 @@ class Task(ABC, Generic[R]):
     """Names of the scoring variants, the default first."""
     score_options: ClassVar[tuple[str, ...]] = ()
     """Files that ``score`` can take besides gold and predictions, by the name of their option (``alias``, ``kb``)."""
+    input_roles: ClassVar[tuple[str, ...]] = ()
+    """Roles of files that an input to predict on needs besides: found beside it unless ``--file ROLE=FILE`` names
+    them."""
     check_options: ClassVar[tuple[str, ...]] = ()
     """Files that a check of a submission takes besides it and the input, by role; found beside the input too."""
     roles: ClassVar[tuple[str, ...]] = ("train", "dev")
@@ -153,6 +156,11 @@ class Task(ABC, Generic[R]):
         Raises UserError naming what of the ``needed`` roles is missing and what was looked for.
         """
 
+    def beside(self, files: Mapping[str, Path]) -> Mapping[str, Path]:
+        """Further files that belong to those of a preparation, by role: what is prepared of them depends on these too.
+        Those that the user names go before them."""
+        return {}
+
     @abstractmethod
     def read_inputs(self, lines: Iterable[Line], on_bad: OnBad | None = None) -> Iterator[Any]:
         """Texts to predict on, from lines of the competition's test format (gold, where present, is ignored); with
@@ -161,6 +169,10 @@ class Task(ABC, Generic[R]):
     def open_inputs(self, source: str, on_bad: OnBad | None = None) -> Iterator[Any]:
         """The same from a file; ``-`` is standard input. For tasks whose files are not read line by line."""
         return self.read_inputs(read_lines(source, on_bad), on_bad)
+
+    def open_inputs_with(self, source: str, files: Mapping[str, Path], on_bad: OnBad | None = None) -> Iterator[Any]:
+        """The same with the files of ``input_roles`` that the user named."""
+        raise NotImplementedError(f"inputs of the task {self.name} need no further files")
 
     @abstractmethod
     def input_of(self, text: str) -> Any:
@@ -314,6 +326,11 @@ class Task(ABC, Generic[R]):
             resamples: draws of its bootstrap interval.
             outcomes: whether the report tells of every item how it was judged.
         """
+
+    def counts_by_label(self, metric: str) -> bool:
+        """Whether the columns of counts of a variant follow from the labels that gold has: then counts of some texts
+        cannot be laid beside those of others, and all are judged at once."""
+        return False
 
     def record(self, prediction: Any) -> dict[str, Any]:
         """A prediction as plain data, as JSON has it: for servers and kept predictions."""

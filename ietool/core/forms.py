@@ -75,7 +75,8 @@ def beginning(source: str | Path) -> Beginning | None:
 
 def _taken_apart(text: str) -> Beginning | None:
     text = text.lstrip()
-    lines = [line for line in text.splitlines() if line.strip()][:_LINES]
+    # As files are read: U+2028 and the like end no line.
+    lines = [line.rstrip("\r") for line in text.split("\n") if line.strip()][:_LINES]
     if text[:1] in ("{", "["):
         with contextlib.suppress(ValueError, RecursionError):
             record, _ = json.JSONDecoder().raw_decode(text, max(text.find("{"), 0))
@@ -100,12 +101,25 @@ def explained(error: UserError, task: Task[Any], files: Mapping[str, str | Path]
     return error
 
 
-def reading(task: Task[Any], source: str, on_bad: OnBad | None = None) -> Iterator[Any]:
-    """The inputs of a file, as :meth:`Task.open_inputs` gives them, with errors that tell what the file is."""
+def reading(
+    task: Task[Any], source: str, on_bad: OnBad | None = None, files: Mapping[str, Path] | None = None
+) -> Iterator[Any]:
+    """The inputs of a file, as :meth:`Task.open_inputs` gives them, with errors that tell what the file is.
+
+    Args:
+        files: further files that it needs, by role, where the user named them.
+
+    Raises:
+        UserError: what the task raises, or a role means nothing to it.
+    """
+    for role in files or ():
+        if role not in task.input_roles:
+            mend = f"leave it out; there is --file {task.input_roles[0]}=FILE" if task.input_roles else "leave it out"
+            raise UserError(f"means nothing to inputs of the task {task.name}", field=f"--file {role}", mend=mend)
     try:
-        yield from task.open_inputs(source, on_bad)
+        yield from task.open_inputs_with(source, files, on_bad) if files else task.open_inputs(source, on_bad)
     except UserError as error:
-        raise explained(error, task, {TEXTS: source}) from None
+        raise explained(error, task, {TEXTS: source, **(files or {})}) from None
 
 
 def told_apart(task: Task[Any], source: str) -> str | None:
@@ -135,7 +149,8 @@ def swapped(task: Task[Any], gold: str | Path, predictions: str | Path) -> str |
 def _stranger(begin: Beginning, task: Task[Any], role: str, path: str | Path) -> UserError | None:
     """What a file is that should be of a role of a task; None if it is that, or unknown."""
     own = {form.role for form in task.forms}
-    wanted = role if role in own else TEXTS
+    kind = role.rpartition("+")[2]  # the tables of train are tables
+    wanted = kind if kind in own else TEXTS
     mine = next((form for form in task.forms if form.fits(begin)), None)
     example = next((form.example for form in task.forms if form.role == wanted), "")
     if mine is not None:
@@ -164,8 +179,9 @@ def _title(task: Task[Any], role: str) -> str:
 
 def _recipe_of(task: str) -> str:
     """The recipe that a task is usually called by."""
-    names = [name for name in paths.shipped_recipes() if name.partition("-")[0] == task]
-    return min(names, key=lambda name: (name != task, name), default=task)
+    own = task.replace("_", "-")
+    names = [name for name in paths.shipped_recipes() if f"{name}-".startswith(f"{own}-")]
+    return min(names, key=lambda name: (name != own, name), default=task)
 
 
 def _tool_of(begin: Beginning) -> str | None:

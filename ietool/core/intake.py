@@ -108,6 +108,7 @@ class Kept(Generic[E]):
         identity: what makes two records the same record, as a text.
         gold: what belongs to it, as a text: repeated records with other gold are counted apart.
         group: texts that near-duplicates share; records that share one never part in folds.
+        fate: what decides whether a record is held out as dev, as a text; None: its identity.
     """
 
     dump: Callable[[E], str]
@@ -115,6 +116,7 @@ class Kept(Generic[E]):
     identity: Callable[[E], str]
     gold: Callable[[E], str]
     group: Callable[[E], Sequence[str]]
+    fate: Callable[[E], str] | None = None
 
     def read(self, path: Path, rows: Iterable[int] | None = None) -> Iterator[E]:
         """The examples of a kept file, or those of some row numbers, in the order of the file."""
@@ -260,6 +262,7 @@ class Intake(Generic[E]):
             UserError: there are more or fewer records than :attr:`left_out` speaks of.
         """
         kept, left_out = self.kept, self.left_out
+        fate = kept.fate or kept.identity
         numbered = 0
         with ExitStack() as stack:
             out, aside = (
@@ -273,7 +276,7 @@ class Intake(Generic[E]):
                     counts.conflicting += self.seen.gold_of(text) != gold
                     if once:
                         continue
-                if hold is not None and hold.holds(kept.identity(example)):
+                if hold is not None and hold.holds(fate(example)):
                     aside.write(kept.dump(example) + "\n")
                     self.held += 1
                     continue

@@ -7,7 +7,7 @@ has it, in the words of the competition's form.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Generic, TypeVar
@@ -20,7 +20,7 @@ from ietool.errors import UserError
 E = TypeVar("E")
 I = TypeVar("I")  # noqa: E741
 
-BOUNDARY, ENTITY, TYPE = "wrong boundary", "wrong entity", "wrong type"
+BOUNDARY, ENTITY, TYPE, ANSWER = "wrong boundary", "wrong entity", "wrong type", "wrong answer"
 """What one item has wrong, if another is what was meant."""
 
 
@@ -88,6 +88,11 @@ class LabelWriter(ABC, Generic[E, I]):
     def written(self, record: E, items: Sequence[I]) -> str:
         """A record with these items as the competition's training file has it, with line end."""
 
+    def companions(self) -> Iterable[tuple[str, Path]]:
+        """Files that belong beside the file of all records written so far: how the name of each ends, in place of
+        :attr:`suffix`, and where it is; none where records stand by themselves."""
+        return ()
+
     def doubt(self, found: Candidates) -> float:
         """How many items of a text may be expected to be wrong, if what is above one half is taken: the sum of what
         each candidate lacks to 0 or to 1."""
@@ -102,6 +107,14 @@ class Labels(LabelWriter[E, I]):
     def gold(self, record: E) -> Sequence[I]:
         """The items that a record has."""
 
+    def said(self, record: E, found: Candidates, prediction: Any, decode: Any) -> Sequence[I]:
+        """The items that a model finds in a record of train: those of its prediction.
+
+        Args:
+            found: the candidates that it made the prediction of, with the settings ``decode``.
+        """
+        return [item for item, _ in self.found(prediction)]
+
     @abstractmethod
     def key(self, item: I) -> Hashable:
         """What two items share that the scorer takes for the same."""
@@ -114,10 +127,15 @@ class Labels(LabelWriter[E, I]):
         """The rows of candidates that stand for a record's gold, as far as it has such: (n, k)."""
         return np.zeros((0, len(self.layout.rows)), np.int32)
 
+    def asked(self, record: E, found: Candidates, items: Sequence[I]) -> Sequence[bool]:
+        """Whether models can say anything of each of some items. Where they cannot, as of a name that is longer than
+        all that they find, their silence tells nothing."""
+        return [True] * len(items)
+
     @abstractmethod
     def differs(self, gold: I, other: I) -> str:
-        """What is wrong with ``gold`` if ``other`` was meant: one of :data:`BOUNDARY`, :data:`ENTITY`, :data:`TYPE`;
-        empty where the two have nothing to do with each other."""
+        """What is wrong with ``gold`` if ``other`` was meant: one of :data:`BOUNDARY`, :data:`ENTITY`, :data:`TYPE`,
+        :data:`ANSWER`; empty where the two have nothing to do with each other."""
 
     @abstractmethod
     def item_of(self, record: E, plain: Mapping[str, Any]) -> I:
@@ -127,18 +145,30 @@ class Labels(LabelWriter[E, I]):
             ValueError: it is none, or none of this record, in words that say why.
         """
 
-    @abstractmethod
     def places(self, record: E, item: I) -> Sequence[tuple[int, int]]:
-        """Where an item stands in its text, as far as that is known."""
+        """Where an item stands in the text that :meth:`shown` gives, as far as that is known."""
+        return ()
+
+    def shown(self, record: E, items: Sequence[I]) -> tuple[str, Sequence[tuple[int, int]]]:
+        """The text in which some items are looked at, and where they stand in it."""
+        return self.identity(record), [place for item in items for place in self.places(record, item)]
+
+    def same(self, record: E) -> str:
+        """What records share whose items are changed together: by default the text."""
+        return self.identity(record)
+
+    def outputs(self, files: Mapping[str, Path]) -> Mapping[str, str]:
+        """Role → the name of its new file, of those files of a preparation that hold train."""
+        return {"train": f"train{self.suffix}"}
+
+    def owned(self, files: Sequence[Path]) -> Callable[[E], bool]:
+        """What tells whether a record of train comes from one of these files: all do by default."""
+        return lambda record: True
 
     @abstractmethod
     def edited(self, source: Path, edits: Mapping[str, Edits[I]]) -> Iterator[str]:
-        """A training file in pieces, with the items of some texts changed (:meth:`identity` → edits) and all else as it
-        stands; counts in ``edits`` the records that had each text."""
-
-    def text(self, record: E) -> str:
-        """The text that :meth:`places` count in."""
-        return self.identity(record)
+        """A training file in pieces, with the items of some records changed (:meth:`same` → edits) and all else as it
+        stands; counts in ``edits`` the records that were changed alike."""
 
 
 def changed(items: Iterable[I], edits: Edits[I], key: Any) -> list[I]:

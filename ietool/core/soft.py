@@ -7,10 +7,11 @@ that has one output an item exactly, and it asks nothing of losses that have non
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from random import Random
-from typing import Any, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -28,7 +29,20 @@ LEAST = 0.05
 EVEN = 0.5
 """From here on an item counts as one where it must be one or none."""
 
-E = TypeVar("E")
+_CHANCES = "chances.jsonl"
+
+
+class Chancy(Protocol):
+    """A record, a dataclass, whose labels may be soft: ``chances`` are those of its items in their order; empty where
+    they are hard."""
+
+    @property
+    def text(self) -> str: ...
+    @property
+    def chances(self) -> tuple[float, ...]: ...
+
+
+E = TypeVar("E", bound=Chancy)
 
 
 def soft_file(extra: Path) -> Path:
@@ -36,35 +50,74 @@ def soft_file(extra: Path) -> Path:
     return extra.with_name(extra.stem + SOFT)
 
 
-def with_chances(
-    records: Iterable[E], soft: Path, identity: Callable[[E], str], items: Callable[[E], int]
-) -> Iterator[tuple[E, tuple[float, ...]]]:
-    """Records with the probabilities of their items; those that were left out as bad are passed over.
+class SoftRecords(Generic[E]):
+    """The further records of a preparation with the probabilities of their items, which are kept beside them.
 
-    Raises:
-        UserError: the file is not that of these records.
+    Args:
+        file: of the probabilities; None: the labels are hard.
+        scratch: a folder of the preparation.
+        items: the field of a record that has its items.
     """
-    lines = iter(read_lines(soft))
-    for record in records:
-        text, count = identity(record), items(record)
-        for file, number, line in lines:
-            said = parse_json(line, file, number)
-            if said.get("text") == text:
-                break
-        else:
-            mend = "label the texts anew with ietool distil, or remove the file"
-            raise UserError(f"has no line for the text {text[:40]!r}", file=soft, mend=mend)
-        chances: Any = said.get("p")
-        is_list = isinstance(chances, list) and all(type(p) in (int, float) and 0 <= p <= 1 for p in chances)
-        if not is_list or len(chances) != count:
-            what = f"is no list of {count} probabilities, one for each item of the record"
-            raise UserError(what, file=file, line=number, field="p", mend="label the texts anew with ietool distil")
-        yield record, tuple(map(float, chances))
+
+    def __init__(self, file: Path | None, scratch: Path, items: str) -> None:
+        self.file, self.items = file, items
+        self._kept = scratch / _CHANCES
+
+    def read(self, records: Iterable[E]) -> Iterator[E]:
+        """Records with their probabilities; those that were left out as bad are passed over.
+
+        Raises:
+            UserError: the file is not that of these records.
+        """
+        if self.file is None:
+            yield from records
+            return
+        lines = iter(read_lines(self.file))
+        for record in records:
+            for file, number, line in lines:
+                said = parse_json(line, file, number)
+                if said.get("text") == record.text:
+                    break
+            else:
+                mend = "label the texts anew with ietool distil, or remove the file"
+                raise UserError(f"has no line for the text {record.text[:40]!r}", file=self.file, mend=mend)
+            chances: Any = said.get("p")
+            count = len(getattr(record, self.items))
+            is_list = isinstance(chances, list) and all(type(p) in (int, float) and 0 <= p <= 1 for p in chances)
+            if not is_list or len(chances) != count:
+                what = f"is no list of {count} probabilities, one for each item of the record"
+                raise UserError(what, file=file, line=number, field="p", mend="label the texts anew with ietool distil")
+            yield _with(record, chances=tuple(map(float, chances)))
+
+    def keep(self, records: Iterable[E]) -> Iterator[E]:
+        """The same records; what :meth:`again` needs of them is written down."""
+        with self._kept.open("w", encoding="utf-8") as out:
+            for record in records:
+                out.write(json.dumps(record.chances) + "\n")
+                yield record
+
+    def again(self, records: Iterable[E]) -> Iterator[E]:
+        """The records that were kept, read without their probabilities, with them; none where nothing was kept."""
+        if self._kept.is_file():
+            with self._kept.open(encoding="utf-8") as lines:
+                for record, line in zip(records, lines, strict=True):
+                    yield _with(record, chances=tuple(json.loads(line)))
+
+    def sure(self, record: E, **cleared: Any) -> E:
+        """A record with those of its items that are more likely than not; itself where they are not soft.
+
+        Args:
+            cleared: fields that stand beside the items, and what they are without them.
+        """
+        if not record.chances:
+            return record
+        kept = (one for one, p in zip(getattr(record, self.items), record.chances, strict=True) if p >= EVEN)
+        return _with(record, **{self.items: tuple(kept)}, chances=(), **cleared)
 
 
-def write_chances(chances: Iterable[float]) -> str:
-    """A line of a scratch file."""
-    return json.dumps(list(chances)) + "\n"
+def _with(record: E, **changes: Any) -> E:
+    changed: E = replace(record, **changes)  # type: ignore[type-var]
+    return changed
 
 
 def drawn(rows: Any, chance: npt.NDArray[np.floating], weight: float, random: Random) -> Any:

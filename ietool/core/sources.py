@@ -27,6 +27,11 @@ def option_of(role: str) -> str:
     return f"--{role} FILE" if role in ("train", "dev", "test", "schema", EXTRA) else f"--file {role}=FILE"
 
 
+def flag_of(role: str) -> str:
+    """How verbs that judge name a file of a role."""
+    return f"--{role}" if role in ("alias", "locations", "kb", "schema") else option_of(role)
+
+
 @dataclass(frozen=True)
 class FileNames:
     """Under which names the files of a task are found.
@@ -38,6 +43,7 @@ class FileNames:
         words: role → the words of which a name must have one; of several roles that fit the first counts.
         examples: role → names to tell a user whose folder lacks it; the same roles as ``words``.
         tests: words of files to predict on; digits may follow them.
+        strangers: words of files that are no such, whatever else their names say.
         endings: of the task's own files, beside those of every task.
 
     Beside the roles of ``words`` there are ``test`` (a word like ``test`` or ``test1``; of several files the first by
@@ -48,6 +54,7 @@ class FileNames:
     examples: Mapping[str, str]
     tests: Collection[str] = ("test",)
     endings: Collection[str] = ()
+    strangers: Collection[str] = ()
 
     def locate(self, folder: Path, needed: Collection[str]) -> Sources:
         """The files in a folder or one folder down, plain, gzip or zip.
@@ -120,10 +127,14 @@ class FileNames:
         stem = path.name.lower()
         while (ending := Path(stem).suffix) and (ending in _ENDINGS or ending in self.endings):
             stem = stem[: -len(ending)]
+        head, _, last = stem.rpartition(".")
+        plain = path.name.lower().removesuffix(".gz").removesuffix(".zip") == stem
+        if plain and any(last in names for names in (*self.words.values(), self.tests)):  # Weibo's conll.train
+            stem = f"{head}_{last}"
         if "." in stem:  # an ending we do not know
             return "", ""
         words = set(re.split(r"[_\-\s]+", stem))
-        if words & _STRANGERS:
+        if words & (_STRANGERS | set(self.strangers)):
             return "", ""
         for role, names in self.words.items():
             if words & set(names):

@@ -75,6 +75,11 @@ class JsonStream:
             if not self._more():
                 return ""
 
+    @property
+    def line(self) -> int:
+        """The number of the line at which it is: behind :meth:`peek` that on which the next value begins."""
+        return self._lines + self._text.count("\n", 0, self._at)
+
     def value(self) -> Any:
         """The next value, whole."""
         self.peek()

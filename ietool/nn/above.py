@@ -6,6 +6,7 @@ told how much there was; what did not go in is fetched afterwards.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -128,3 +129,15 @@ def _strongest(scores: Tensor, hit: Tensor, most: int) -> Tensor:
     border = scores.masked_fill(~hit, -torch.inf).topk(most, dim=1).values[:, -1:]
     above_it, on_it = hit & (scores > border), hit & (scores == border)
     return above_it | (on_it & (on_it.cumsum(1) <= most - above_it.sum(1, keepdim=True)))
+
+
+def score_near(probability: float) -> float:
+    """A score a little below that of a probability: what exceeds that lies above this. Infinite near 0."""
+    p = probability - 1e-6
+    return math.log(p) - math.log1p(-p) if p > 0.0 else -math.inf
+
+
+def probability_of(scores: Tensor) -> Tensor:
+    """float32, to the last digit the same wherever a score stands among others: sigmoids of single precision are
+    not."""
+    return scores.double().sigmoid().float()

@@ -32,12 +32,16 @@ class CrossAttention(nn.Module):
         self.q = nn.Linear(size, heads * head_size, bias=False)
         self.kv = nn.Linear(size, 2 * heads * head_size, bias=False)
 
-    def forward(self, x: Tensor, over: Tensor, mask: Tensor) -> Tensor:
-        """x (n, L, H); over (n, M, H) where mask (n, M) bool is true, of at least one position each."""
+    def forward(self, x: Tensor, over: Tensor, mask: Tensor, bias: Tensor | None = None) -> Tensor:
+        """x (n, L, H); over (n, M, H) where mask (n, M) bool is true, of at least one position each; ``bias``
+        (n, heads, L, M) is added to what the attention compares."""
         n, length, _ = x.shape
         q = self.q(x).view(n, length, self.heads, self.head_size).transpose(1, 2)
         k, v = self.kv(over).view(n, over.shape[1], 2, self.heads, self.head_size).permute(2, 0, 3, 1, 4).unbind(0)
-        out = F.scaled_dot_product_attention(q, k, v, attn_mask=mask[:, None, None, :])
+        seen = mask[:, None, None, :]
+        if bias is not None:
+            seen = bias.to(q.dtype).masked_fill(~seen, -torch.inf)
+        out = F.scaled_dot_product_attention(q, k, v, attn_mask=seen)
         return out.transpose(1, 2).reshape(n, length, -1)
 
 

@@ -51,8 +51,10 @@ class MixedEmbedding(nn.Module):
         """Put word vectors (words − 1, word_size) into the rows behind that of unknown words."""
         self.word_vectors[1:] = torch.from_numpy(np.array(vectors))
 
-    def forward(self, characters: Tensor, words: Tensor | None, tags: Tensor | None, mask: Tensor) -> Tensor:
-        """characters, words, tags (B, L) ids; mask (B, L, 1) → (B, L, H)."""
+    def forward(
+        self, characters: Tensor, words: Tensor | None, tags: Tensor | None, mask: Tensor, added: Tensor | None = None
+    ) -> Tensor:
+        """characters, words, tags (B, L) ids; mask (B, L, 1); added (B, L, H) or none → (B, L, H)."""
         x = self.character(characters)
         if self.word is not None and words is not None:
             vectors = F.embedding(words, self.word_vectors).to(self.word.weight.dtype)
@@ -62,4 +64,6 @@ class MixedEmbedding(nn.Module):
         if self.position is not None:
             at = torch.arange(characters.shape[1], device=x.device).clamp(max=self.position.shape[0] - 1)
             x = x + self.position[at]
+        if added is not None:
+            x = x + added
         return F.dropout(x, self.dropout, self.training) * mask

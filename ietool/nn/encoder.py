@@ -71,13 +71,19 @@ class CharacterEncoder(nn.Module):
         """The embedding of the units, which adversarial training disturbs."""
         return self.embedding.character
 
+    @property
+    def input_size(self) -> int:
+        """The length of what may be added to the embeddings."""
+        return self.size
+
     def forward(
         self, ids: Tensor, inside: Tensor, words: Tensor | None = None, tags: Tensor | None = None,
-        token_types: Tensor | None = None,
+        token_types: Tensor | None = None, added: Tensor | None = None,
     ) -> Tensor:  # fmt: skip
-        """ids, words, tags (B, T), inside (B, T) bool → (B, T, H), zero outside."""
+        """ids, words, tags (B, T), inside (B, T) bool → (B, T, H), zero outside; ``added`` (B, T, input_size) is
+        added to the embeddings."""
         mask = inside.unsqueeze(-1).to(self.embedding.character.weight.dtype)
-        h: Tensor = self.embedding(ids, words, tags, mask)
+        h: Tensor = self.embedding(ids, words, tags, mask, added)
         for block in self.blocks:
             h = block(h, mask)
         return h
@@ -111,15 +117,26 @@ class PretrainedEncoder(nn.Module):
     def table(self) -> nn.Embedding:
         return cast(nn.Embedding, self.backbone.get_input_embeddings())
 
+    @property
+    def input_size(self) -> int:
+        """The length of what may be added to the embeddings."""
+        return int(self.table.embedding_dim)
+
     def forward(
         self, ids: Tensor, inside: Tensor, words: Tensor | None = None, tags: Tensor | None = None,
-        token_types: Tensor | None = None,
+        token_types: Tensor | None = None, added: Tensor | None = None,
     ) -> Tensor:  # fmt: skip
-        """ids, token_types (B, T), inside (B, T) bool, true also for special tokens → (B, T, H), zero outside."""
-        ids = self.rows(ids)
-        more = {} if token_types is None else {"token_type_ids": token_types}
-        h: Tensor = self.backbone(input_ids=ids, attention_mask=inside.long(), **more).last_hidden_state
+        """ids, token_types (B, T), inside (B, T) bool, true also for special tokens → (B, T, H), zero outside;
+        ``added`` (B, T, input_size) is added to the embeddings of the tokens."""
+        given = self.given(ids, token_types, added)
+        h: Tensor = self.backbone(**given, attention_mask=inside.long()).last_hidden_state
         return h * inside.unsqueeze(-1).to(h.dtype)
+
+    def given(self, ids: Tensor, token_types: Tensor | None, added: Tensor | None) -> dict[str, Tensor]:
+        """What the backbone is told of tokens, as :meth:`forward` takes them."""
+        more = {} if token_types is None else {"token_type_ids": token_types}
+        ids = self.rows(ids)
+        return {"input_ids": ids, **more} if added is None else {"inputs_embeds": self.table(ids) + added, **more}
 
     def rows(self, ids: Tensor) -> Tensor:
         """The rows that tokens have in a vocabulary that may be cut; of any shape."""

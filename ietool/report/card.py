@@ -66,7 +66,7 @@ def card(folder: Path) -> str:
         front=_front_matter(info),
         info=info,
         title=str(recipe.get("title") or info.recipe),
-        best={"epoch": None, "stage": None, **best} if best else {},
+        best={"epoch": None, "stage": None, "source": "dev", **best} if best else {},
         score=f"{best['score']:.4f}" if best else "",
         interval="–".join(f"{float(value):.4f}" for value in best.get("interval") or ()),
         epochs=_epochs(folder),
@@ -93,7 +93,7 @@ def _front_matter(info: RunInfo) -> str:
         value = {"type": str(best["metric"]), "value": round(float(best["score"]), 4), "name": str(best["metric"])}
         result = {
             "task": {"type": info.task},
-            "dataset": {"name": "dev", "type": "dev"},
+            "dataset": {"name": str(best.get("source", "dev")), "type": "dev"},
             "metrics": [value],
         }
         front["model-index"] = [{"name": info.recipe, "results": [result]}]

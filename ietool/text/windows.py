@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise
 from typing import Protocol, TypeVar
+
+import numpy as np
+import numpy.typing as npt
 
 BREAKS = frozenset("。！？；!?;\n")
 
@@ -68,3 +72,22 @@ def window_batches(
     pieces.sort(key=lambda piece: piece[2] - piece[1])
     for at in range(0, len(pieces), batch_size):
         yield pieces[at : at + batch_size]
+
+
+def owners(
+    windows: Sequence[tuple[int, int]], starts: npt.NDArray[np.integer], ends: npt.NDArray[np.integer]
+) -> npt.NDArray[np.int64]:
+    """Which window of a text has the say in each of some spans: (n,).
+
+    Where two windows overlap, the earlier one has the say up to the middle of what they share: a span is its own if the
+    span's middle lies there. So one of up to half an overlap is seen with context on both sides, and what the edge of a
+    window cut in two is left out, as long as all of it is shorter than the overlap.
+
+    Args:
+        windows: [start, end) of each, in order.
+        starts, ends: (n,) of the spans, half-open.
+    """
+    # Twice the places, so that middles are whole numbers.
+    borders = [end + start for (_, end), (start, _) in pairwise(windows)]
+    found: npt.NDArray[np.int64] = np.searchsorted(borders, starts.astype(np.int64) + ends, side="right")
+    return found

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence, Sized
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
+
+from ietool.text.units import Units
 
 
 @dataclass(frozen=True)
@@ -52,3 +55,20 @@ def pad(arrays: Sequence[np.ndarray], length: int) -> torch.Tensor:
     for row, array in zip(out, arrays, strict=True):
         row[: len(array)] = array
     return torch.from_numpy(out)
+
+
+def inputs_of(items: Sequence[dict[str, Any]], width: Width = LONGEST) -> dict[str, torch.Tensor]:
+    """What the model reads of some texts: each has ``ids``, ``words``, ``tags`` and ``inside``, (T,)."""
+    longest = width.of([item["ids"] for item in items])
+    return {
+        "ids": pad([item["ids"] for item in items], longest),
+        "lengths": torch.tensor([len(item["ids"]) for item in items]),
+        "inside": pad([item["inside"] for item in items], longest).bool(),
+        "words": pad([item["words"] for item in items], longest),
+        "tags": pad([item["tags"] for item in items], longest),
+    }
+
+
+def item_of(units: Units) -> dict[str, Any]:
+    """Units as :func:`inputs_of` takes them."""
+    return {"ids": units.ids, "words": units.words, "tags": units.tags, "inside": units.inside}

@@ -87,15 +87,23 @@ class RunReaders:
     def __len__(self) -> int:
         return len(self.folders)
 
+    def release(self) -> None:
+        """Let go of all models; those that are asked for are opened once more."""
+        self._held.clear()
+        self._clear()
+
+    def _clear(self) -> None:
+        gc.collect()
+        if self.device.type == "cuda":
+            torch.cuda.empty_cache()
+
     @contextmanager
     def reading(self, number: int) -> Iterator[tuple[Reader[Any], Floor]]:
         """As in :class:`ietool.core.together.Readers`."""
         if number not in self._held:
             if len(self._held) >= self.at_once:
                 self._held.popitem(last=False)
-                gc.collect()  # before the next one takes its room
-                if self.device.type == "cuda":
-                    torch.cuda.empty_cache()
+                self._clear()  # before the next one takes its room
             self._held[number] = open_model(self.task, self.recipes[number], self.folders[number], self.device)
         self._held.move_to_end(number)
         reader = self._held[number].reader
@@ -170,10 +178,12 @@ class TogetherPredictor(Predictor[Any, Any]):
 
     def of_members(self, heard: Heard) -> list[Any]:
         """What each member would predict alone."""
-        return [
-            self.readers.decoders[n].decode(heard.item, found, self.readers.recipes[n].decode)
-            for n, found in enumerate(heard.proposed)
-        ]
+        return [self.of_member(heard, number) for number in range(len(heard.proposed))]
+
+    def of_member(self, heard: Heard, number: int) -> Any:
+        """What a member would predict alone."""
+        decode = self.readers.recipes[number].decode
+        return self.readers.decoders[number].decode(heard.item, heard.proposed[number], decode)
 
 
 def _numbered(info: EnsembleInfo) -> list[tuple[int, ...]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain, islice
@@ -179,6 +179,7 @@ def predict_file(
     overrides: Sequence[str] = (),
     scores: Path | None = None,
     members_at_once: int = 1,
+    files: Mapping[str, Path] | None = None,
     on_bad: OnBad | None = None,
     on_start: Callable[[], None] = lambda: None,
     on_note: Callable[[str], None] = lambda note: None,
@@ -189,6 +190,7 @@ def predict_file(
     Args:
         scores: a folder for what the model says before thresholds, above a floor; replaced when it is whole.
         members_at_once: of an ensemble, how many members are in memory.
+        files: further files that the input needs, by role (``tables``); default: those found beside it.
         on_bad: told of bad records, which are then left out; without it the first one raises.
         on_start: called when model and input are open.
         on_note: told what the user should know before the first text.
@@ -197,7 +199,7 @@ def predict_file(
         UserError: a bad record, a run that cannot be opened, or an output that cannot be written
             or is one of the files that are read. Nothing is left under the output's name then.
     """
-    check_output(output, [source])
+    check_output(output, [source, *(files or {}).values()])
     if scores is not None:
         check_scores(scores, source)
     loaded = Loaded(run, device, batch_size, overrides, members_at_once)
@@ -215,7 +217,7 @@ def predict_file(
         on_bad(error, line)
 
     begin = time.monotonic()
-    inputs = reading(loaded.task, source, None if on_bad is None else reject)
+    inputs = reading(loaded.task, source, None if on_bad is None else reject, files)
     first = list(islice(inputs, 1))  # what is wrong with the run or with all of the input is told before anything else
     on_start()
     # What is read in a moment is not worth the tenths of a second that measuring takes.

@@ -81,6 +81,7 @@ def find_sources(task: Task[Any], data: Path | None, files: Mapping[str, Path]) 
     found.update(files)
     if EXTRA in found and task.takes_soft and (soft := soft_file(Path(found[EXTRA]))).is_file():
         found.setdefault(SOFT_ROLE, soft)
+    found = {**task.beside(found), **found}
     for role, path in found.items():
         if path.is_dir():
             mend = f"name a file in it, or the folder with --data {path}"

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ietool.core.forms import PREDICTIONS, TEXTS, explained, swapped
+from ietool.core.sources import flag_of
 from ietool.errors import UserError
 from ietool.files.outputs import atomic_text, check_output
 from ietool.files.plain_json import dump_json
@@ -54,9 +55,14 @@ def score_files(
         )
     for name in options or ():
         if name not in task.score_options:
-            known = ", ".join(f"--{option}" for option in task.score_options)
+            flag = flag_of(name).partition("=")[0]
+            known = ", ".join(flag_of(option) for option in task.score_options)
             mend = f"leave it out; there is {known}" if known else "leave it out"
-            raise UserError(f"means nothing to the scorers of the task {task.name}", field=f"--{name}", mend=mend)
+            raise UserError(
+                f"means nothing to the scorers of the task {task.name}",
+                field=flag,
+                mend=mend,
+            )
     try:
         report = task.score(
             gold, predictions, metric=chosen, options=options or {}, explain=explain is not None, progress=progress

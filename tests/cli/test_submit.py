@@ -285,7 +285,7 @@ class TestOptions:
         listed = json.loads(output_of(capsys, "submit", "--list", "--json"))
         assert [one["name"] for one in listed] == [
             *("ske2019", "duie2", "ccks2019", "ccks2020", "sogouqa", "cmrc2018", "dureader_robust", "dureader2"),
-            *("cluener", "tags"),
+            *("cluener", "cmeee", "ccks2019-subject", "duee1", "fewfc", "tableqa", "tags"),
         ]
         assert "cluener_predict.json in a zip" in output_of(capsys, "submit", "--list")
 

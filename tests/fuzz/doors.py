@@ -71,6 +71,13 @@ def _bio(lines: bytes) -> bytes:
     return "\n".join(out).encode()
 
 
+def _queries(lines: bytes) -> bytes:
+    """The queries of some questions, as they are handed in."""
+    return b"".join(
+        json.dumps(json.loads(line)["sql"], ensure_ascii=False).encode() + b"\n" for line in lines.splitlines()
+    )
+
+
 def _vectors() -> bytes:
     words = ["方", "江", "城", "大", "学", "的", "了", "在", "和", "是", "人", "中", "国"]
     rows = [f"{word} 0.1 -0.2 0.{n} 0.4" for n, word in enumerate(words)]
@@ -85,9 +92,9 @@ def _binary_vectors() -> bytes:
 
 def make_doors(work: Path) -> list[Door]:
     """Write what the commands need besides into ``work``, and give the doors."""
-    for name in ("ske", "el", "qa", "ner-crf"):
-        copy_run(name, work / f"run-{name[:3].rstrip('-')}")
-    ske, el, ner, qa = (SHIPPED / task for task in ("ske", "el", "ner", "qa"))
+    for name in ("ske", "el", "qa", "ner-crf", "nl2sql", "events"):
+        copy_run(name, work / f"run-{name.partition('-')[0]}")
+    ske, el, ner, qa, sql, events = (SHIPPED / task for task in ("ske", "el", "ner", "qa", "nl2sql", "events"))
     files = {
         "ske-train.json": _lines(ske / "train.jsonl", 12), "ske-dev.json": _lines(ske / "dev.jsonl"),
         "schema.json": _lines(ske / "schema.jsonl", 99), "el-train.json": _lines(el / "train.jsonl", 12),
@@ -96,10 +103,15 @@ def make_doors(work: Path) -> list[Door]:
         "bio.txt": _bio(_lines(ner / "train.jsonl", 12)), "webqa.json": _list(qa / "train.json"),
         "webqa-dev.json": _list(qa / "dev.json"), "squad.json": (qa / "squad.json").read_bytes(),
         "dureader.json": _lines(qa / "dureader2.jsonl", 4), "words.txt": _vectors(), "words.bin": _binary_vectors(),
+        "events.json": _lines(events / "train.jsonl", 12), "events-dev.json": _lines(events / "dev.jsonl"),
+        "types.json": _lines(events / "schema.jsonl", 99),
         "alias.txt": "江城大学\t江大\n方蓝\t小方\t阿蓝\n".encode(),
         "rules.yaml": (RUNS / "ske" / "ske" / "rules.yaml").read_bytes(),
         "mine.yaml": (RUNS / "ner" / "ner-crf" / "recipe.yaml").read_bytes(),
     }  # fmt: skip
+    files |= {"sql-train.json": _lines(sql / "train.json", 40), "sql-val.json": _lines(sql / "val.json")}
+    files |= {f"sql-{name}.tables.json": _lines(sql / f"{name}.tables.json", 28) for name in ("train", "val")}
+    files["queries.json"] = _queries(files["sql-val.json"])
     answers = {str(record.get("id", n)): "江城" for n, record in enumerate(json.loads(files["webqa-dev.json"]))}
     files["answers.tsv"] = "".join(f"{key}\t{answer}\n" for key, answer in answers.items()).encode()
     files["answers.json"] = json.dumps(answers, ensure_ascii=False).encode()
@@ -136,6 +148,12 @@ def make_doors(work: Path) -> list[Door]:
     door("tags predict", "bio.txt", "predict", "--run", "run-ner", "{x}", "--output", "out.txt")
     door("ner submission", "ner-dev.json", "score", "--recipe", "ner-crf", "ner-dev.json", "{x}")
     door("tags gold", "bio.txt", "score", "--recipe", "ner-crf", "{x}", "bio.txt")
+    told = ("prepare", "--recipe", "events", "--output", "out", *SMALL)
+    door("events train", "events.json", *told, "--train", "{x}", "--dev", "events-dev.json", "--skip-bad")
+    door("events schema", "types.json", *told, "--train", "events.json", "--dev", "events-dev.json", "--schema", "{x}")
+    door("events predict", "events-dev.json", "predict", "--run", "run-events", "{x}", "--output", "out.json")
+    door("events gold", "events-dev.json", "score", "--recipe", "events", "{x}", "events-dev.json")
+    door("events submission", "events-dev.json", "score", "--recipe", "events", "events-dev.json", "{x}")
     questions = ("prepare", "--recipe", "qa", "--output", "out", *SMALL)
     door("webqa train", "webqa.json", *questions, "--train", "{x}", "--dev", "webqa-dev.json")
     door("squad train", "squad.json", *questions, "--train", "{x}", "--skip-bad")
@@ -145,10 +163,41 @@ def make_doors(work: Path) -> list[Door]:
     door("qa gold", "webqa-dev.json", "score", "--recipe", "qa", "{x}", "answers.json")
     door("qa submission", "answers.json", "score", "--recipe", "qa", "webqa-dev.json", "{x}")
     door("qa tsv", "answers.tsv", "score", "--recipe", "qa", "webqa-dev.json", "{x}")
+    tables = ("--file", "tables=sql-train.tables.json")
+    queries = ("prepare", "--recipe", "nl2sql", "--output", "out", *SMALL, "--dev")
+    door("sql train", "sql-train.json", *queries, "sql-train.json", "--train", "{x}", *tables)
+    door(
+        "sql tables",
+        "sql-train.tables.json",
+        *queries,
+        "sql-train.json",
+        "--train",
+        "sql-train.json",
+        "--file",
+        "tables={x}",
+    )
+    asked = ("score", "--recipe", "nl2sql", "--file", "tables=sql-val.tables.json")
+    door(
+        "sql predict",
+        "sql-val.json",
+        "predict",
+        "--run",
+        "run-nl2sql",
+        "{x}",
+        "--output",
+        "out.json",
+        *tables[:1],
+        "tables=sql-val.tables.json",
+    )
+    door("sql gold", "sql-val.json", *asked, "{x}", "queries.json")
+    door("sql submission", "queries.json", *asked, "sql-val.json", "{x}", "--explain", "out.jsonl")
+    door("sql score tables", "sql-val.tables.json", *asked[:3], "sql-val.json", "queries.json", "--file", "tables={x}")
+    door("sql submit", "queries.json", "submit", "{x}", "--output", "out.zip", "--input", "sql-val.json")
     handed = ("submit", "{x}", "--output", "out.zip", "--input")
     door("ske submit", "ske-dev.json", *handed, "ske-dev.json", "--schema", "schema.json")
     door("el submit", "el-handed.json", *handed, "el-handed.json")
     door("ner submit", "ner-dev.json", *handed, "ner-dev.json")
+    door("events submit", "events-dev.json", *handed, "events-dev.json", "--schema", "types.json")
     door("tags submit", "bio.txt", *handed, "bio.txt")
     door("tsv submit", "answers.tsv", *handed, "webqa-dev.json")
     door("json submit", "answers.json", *handed, "webqa-dev.json", "--competition", "cmrc2018")

@@ -21,6 +21,10 @@ TRAINING: dict[str, Told] = {
     "qa-mlm": Told(copies_in=5),
     "ner-crf": Told(copies_in=6),
     "ner-globalpointer": Told(copies_in=7, waits=1),
+    "event-subject": Told(copies_in=7),
+    "events": Told(copies_in=11, waits=1),
+    "events-staged": Told(copies_in=10, waits=1),
+    "nl2sql": Told(copies_in=16),
 }
 """Flow → of one training step."""
 
@@ -37,5 +41,9 @@ PREDICTING: dict[str, Told] = {
     "qa-mlm": Told(copies_in=1, copies_out=1, waits=1),
     "ner-crf": Told(copies_in=1, copies_out=1, waits=1),
     "ner-globalpointer": Told(copies_in=1, copies_out=1, waits=1),
+    "event-subject": Told(copies_in=1, copies_out=1, waits=1),
+    "events": Told(copies_in=3, copies_out=3, waits=3),
+    "events-staged": Told(copies_in=4, copies_out=4, waits=4),
+    "nl2sql": Told(copies_in=2, copies_out=2, waits=2),
 }
 """Flow → of one batch of texts, all their windows."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -53,6 +54,37 @@ def _older(record: dict[str, Any]) -> dict[str, Any]:
     return record | {"spo_list": triples}
 
 
+def duee(folder: Path, train_size: int) -> list[str]:
+    """Events as they ship."""
+    return _events(folder, train_size, lambda record: record)
+
+
+def fewfc(folder: Path, train_size: int) -> list[str]:
+    """The same in FewFC's form, without a schema."""
+    texts = _events(folder, train_size, _as_fewfc)
+    (folder / "schema.json").unlink()
+    return texts
+
+
+def _events(folder: Path, train_size: int, form: Callable[[dict[str, Any]], dict[str, Any]]) -> list[str]:
+    train = _lines("events", "train.jsonl", 0, train_size)
+    _write_lines(folder / "train.json", map(form, train))
+    _write_lines(folder / "dev.json", map(form, _lines("events", "dev.jsonl", 0, 20)))
+    _write_lines(folder / "test.json", map(form, _lines("events", "test.jsonl", 0, 40)))
+    _write_lines(folder / "schema.json", _lines("events", "schema.jsonl", 0, 99))
+    return [r["text"] for r in train]
+
+
+def _as_fewfc(record: dict[str, Any]) -> dict[str, Any]:
+    events = []
+    for event in record["event_list"]:
+        spans = [("trigger", event["trigger"], event["trigger_start_index"])]
+        spans += [(a["role"], a["argument"], a["argument_start_index"]) for a in event["arguments"]]
+        mentions = [{"word": word, "span": [at, at + len(word)], "role": role} for role, word, at in spans]
+        events.append({"type": event["event_type"], "mentions": mentions})
+    return {"id": record["id"], "content": record["text"], "events": events}
+
+
 def _known_entities(corpus: str, name: str, texts: Sequence[str]) -> list[dict[str, Any]]:
     """The entities of which a text holds a name, with the beginnings of their first facts: each run has them all."""
     joined = "\n".join(texts).lower()
@@ -94,6 +126,18 @@ def ccks2020(folder: Path, train_size: int) -> list[str]:
     return _linking(folder, "el2020", "kb.json", parts)
 
 
+def tableqa(folder: Path, train_size: int) -> list[str]:
+    """Questions on tables, and the tables of all files in one."""
+    sizes = {"train": train_size, "val": 20, "test": 50}
+    parts = {name: _lines("nl2sql", f"{name}.json", 0, size) for name, size in sizes.items()}
+    asked = {record["table_id"] for records in parts.values() for record in records}
+    tables = {t["id"]: t for name in parts for t in _lines("nl2sql", f"{name}.tables.json", 0, 99) if t["id"] in asked}
+    for name, records in parts.items():
+        _write_lines(folder / f"{name}.json", records)
+    _write_lines(folder / "tables.json", tables.values())
+    return [*(r["question"] for r in parts["train"]), *(h for t in tables.values() for h in t["header"])]
+
+
 def cluener(folder: Path, train_size: int) -> list[str]:
     """Named entities as JSON lines, and the test file as tokens too."""
     train, test = _lines("ner", "train.jsonl", 0, train_size), _lines("ner", "test.jsonl", 0, 50)
@@ -112,6 +156,20 @@ def bmes(folder: Path, train_size: int) -> list[str]:
     (folder / "test.bmes").write_text(_tagged(test, "BMES"), encoding="utf-8")
     _write_lines(folder / "inputs.json", test)
     return [r["text"] for r in train]
+
+
+def subjects(folder: Path, train_size: int) -> list[str]:
+    """Event subjects as rows of CSV, and the test file as JSON lines too."""
+    for split, count in (("train", train_size), ("dev", 20), ("test", 50)):
+        lines = (
+            (SHIPPED / "event_subject" / f"{split}.csv").read_text(encoding="utf-8").splitlines(keepends=True)[:count]
+        )
+        (folder / f"{split}.csv").write_text("".join(lines), encoding="utf-8")
+    with (folder / "test.csv").open(encoding="utf-8", newline="") as stream:
+        rows = [dict(zip(("id", "text", "type", "subject"), cells, strict=True)) for cells in csv.reader(stream)]
+    _write_lines(folder / "inputs.json", rows)
+    with (folder / "train.csv").open(encoding="utf-8", newline="") as stream:
+        return [cells[1] for cells in csv.reader(stream)]
 
 
 def _tagged(records: Sequence[dict[str, Any]], scheme: str) -> str:
@@ -180,7 +238,7 @@ def write_few(path: Path, target: Path, count: int) -> None:
     if text.startswith("["):
         _write(target, json.loads(text)[:count])
     else:
-        between = "\n" if text.startswith("{") else "\n\n"
+        between = "\n" if text.startswith(("{", '"')) else "\n\n"
         target.write_text(between.join(text.split(between)[:count]) + "\n", encoding="utf-8")
 
 

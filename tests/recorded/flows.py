@@ -47,6 +47,7 @@ _DOCUMENTS = ("dureader2", "dureader2-yesno", "dureader2-all", "dureader2-entity
               "lic2019_mrc")  # fmt: skip
 _LINKED, _ENTITIES = ("ccks2019", "ccks2020"), ("seqeval", "span", "cluener")
 _JSON, _JSON_OR_TSV = (".json",), (".json", ".tsv")
+_CSV, _SUBJECTS = (".csv",), ("ccks2019", "accuracy")
 
 FLOWS: dict[str, Flow] = {
     "ske": Flow("ske", corpora.duie2, 80, ("test.json",), (_JSON,), (("duie2",),)),
@@ -65,6 +66,12 @@ FLOWS: dict[str, Flow] = {
     "ner-globalpointer": Flow(
         "ner", corpora.cluener, 100, ("test.json", "test.bio"), (_JSON, (".bio",)), (_ENTITIES, _ENTITIES)
     ),
+    "event-subject": Flow(
+        "event_subject", corpora.subjects, 100, ("test.csv", "inputs.json"), (_CSV, _CSV), (_SUBJECTS, _SUBJECTS)
+    ),
+    "events": Flow("events", corpora.duee, 60, ("test.json",), (_JSON,), (("duee1", "exact"),)),
+    "events-staged": Flow("events", corpora.fewfc, 60, ("test.json",), (_JSON,), (("duee1", "exact"),)),
+    "nl2sql": Flow("nl2sql", corpora.tableqa, 60, ("test.json",), (_JSON,), (("tableqa", "logical"),)),
 }
 """Flows by name: one for each recipe that ships, and el-cross for the data of 2020."""
 

@@ -49,11 +49,34 @@ def _recognised(p: Any) -> list[Any]:
     return [p.example.id, [[e.text, e.start, e.end, e.type, e.probability] for e in p.entities]]
 
 
+def _subject(p: Any) -> list[Any]:
+    found = p.subject
+    return [p.example.id, None if found is None else [found.text, found.start, found.end, found.probability]]
+
+
+def _events(p: Any) -> list[Any]:
+    told = []
+    for event in p.events:
+        trigger = (
+            None if event.trigger is None else [event.trigger.text, event.trigger.start, event.trigger.probability]
+        )
+        arguments = [[a.text, a.start, a.end, a.role, a.probability] for a in event.arguments]
+        told.append([event.type, trigger, arguments, event.probability])
+    return [p.example.id, told]
+
+
+def _asked(p: Any) -> list[Any]:
+    return [p.chosen, p.passed, [[one.query.plain, one.probability] for one in p.queries]]
+
+
 PLAIN: dict[str, Callable[[Any], list[Any]]] = {
     "ske": _triples,
     "el": _linking,
     "qa": _answered,
     "ner": _recognised,
+    "event_subject": _subject,
+    "events": _events,
+    "nl2sql": _asked,
 }
 """Task → one of its predictions as lists."""
 

@@ -28,6 +28,7 @@ class Asked:
 
 _SMALL: Settings = ("training.precision=fp32", "training.batch_size=8")
 _DGCNN: Settings = ("model.encoder=dgcnn", "model.hidden_size=16", "model.dilations=[1,2]")
+_OWN: Settings = ("model.encoder=characters", "model.encoder.hidden_size=16", "model.encoder.dilations=[1,2]")
 _ENCODER: Settings = ("model.encoder=encoder", "training.learning_rate=3e-3", "training.head_learning_rate=1e-2")
 _CUT: Settings = ("model.cut_vocabulary=true",)
 _ATTENTION: Settings = ("model.attention_heads=2", "model.attention_head_size=4")
@@ -152,6 +153,44 @@ SETTINGS: dict[str, Asked] = {
         150,
         {"low": ("decode.threshold=0.1",), "as_recipe": ("decode.threshold=0.5",)},
     ),
+    "event-subject": Asked(
+        (
+            *_SMALL,
+            *_PARTS,
+            "model.encoder.hidden_size=16",
+            "model.encoder.dilations=[1,2]",
+            "model.head.size=8",
+            "model.head.type_size=8",
+        ),
+        (*_SHORT, "training.r_drop=1"),
+        (*_LONG, "training.epochs=20", "training.head_learning_rate=1e-2", "model.encoder.min_char_count=4"),
+        250,
+        {"low": ("decode.threshold=0.1",), "sure": ("decode.threshold=0.6",)},
+    ),
+    "events": Asked(
+        (*_SMALL, *_PARTS, *_OWN, "model.head.size=8"),
+        (*_SHORT, "training.r_drop=1"),
+        (*_LONG, "training.epochs=25", "training.head_learning_rate=1e-2", "model.encoder.min_char_count=4"),
+        250,
+        {
+            "low": ("decode.threshold=0.2", "decode.link=0.2"),
+            "without_triggers": ("decode.threshold=0.3", "decode.needs_trigger=false"),
+        },
+    ),
+    "events-staged": Asked(
+        (*_SMALL, *_PARTS, *_ENCODER, "model.encoder.cut_vocabulary=true", "model.head.size=8"),
+        (*_SHORT, "training.adversarial=0.5"),
+        (*_LONG, "training.epochs=25"),
+        200,
+        {"low": ("decode.threshold=0.2", "decode.argument=0.2")},
+    ),
+    "nl2sql": Asked(
+        (*_SMALL, "model.encoder.hidden_size=16", "model.encoder.dilations=[1,2]", "model.head.size=16"),
+        (*_SHORT, "training.r_drop=1"),
+        (*_LONG, "training.epochs=20", "training.head_learning_rate=1e-2", "model.encoder.min_char_count=3"),
+        150,
+        {"blind": ("decode.execute=false",), "few": ("decode.threshold=0.8", "decode.select_threshold=0.7")},
+    ),
 }
 """Flow → its settings."""
 
@@ -166,6 +205,9 @@ OTHER_MODELS: dict[str, tuple[str, Settings]] = {
     "ner-crf on an encoder": ("ner-crf", (*_ENCODER, *_CUT)),
     "ner-crf with BIO": ("ner-crf", ("model.tags=bio", "model.positions=64")),
     "ner-globalpointer on dgcnn": ("ner-globalpointer", _DGCNN),
+    "event-subject on an encoder": ("event-subject", (*_ENCODER, "model.encoder.cut_vocabulary=true")),
+    "nl2sql on an encoder": ("nl2sql", (*_ENCODER, "model.encoder.cut_vocabulary=true")),
+    "nl2sql as in the article": ("nl2sql", ("data.mark_cells=false", "model.head.shuffle=false")),
     "el as in the article": (
         "el",
         ("model.mentions=pointers", "sampling.loss=pair", "model.habits=false", "model.borders=false",

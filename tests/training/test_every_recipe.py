@@ -104,7 +104,7 @@ def test_padding_is_not_read(name: str, made: Callable[[str], Made]) -> None:
 
 
 # The others have layers of the same kinds.
-@pytest.mark.parametrize("name", ["el", "qa", "ner-globalpointer"])
+@pytest.mark.parametrize("name", ["el", "qa", "ner-globalpointer", "nl2sql"])
 def test_compiled_layers_compute_the_same(
     name: str, made: Callable[[str], Made], monkeypatch: pytest.MonkeyPatch
 ) -> None:
