@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import lzma
 import random
 import tarfile
 import zipfile
@@ -174,10 +175,15 @@ def pack(data: bytes, rng: random.Random) -> bytes:
     if how == 0:
         out.write(gzip.compress(data, mtime=0))
     elif how == 1:
-        with tarfile.open(fileobj=out, mode=rng.choice(("w", "w:gz", "w:xz"))) as tar:
+        squeeze = rng.choice(
+            (bytes, lambda plain: gzip.compress(plain, mtime=0), lzma.compress)
+        )  # "w:gz" tells the time
+        plain = io.BytesIO()
+        with tarfile.open(fileobj=plain, mode="w") as tar:
             member = tarfile.TarInfo(rng.choice(("a.json", "../a.json", "/a.json")))
             member.size = len(data)
             tar.addfile(member, io.BytesIO(data))
+        out.write(squeeze(plain.getvalue()))
     else:
         names = rng.sample(("a.json", "__MACOSX/._a.json", "../../up.json", "b/", ".DS_Store", "\x1b[31m.txt"), 2)
         with zipfile.ZipFile(out, "w", rng.choice((zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED))) as archive:
