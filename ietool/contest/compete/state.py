@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -17,6 +18,8 @@ from ietool.files.plain_json import load_json
 
 STATE = "compete.json"
 FORMAT = 1
+_EVERY = 10.0
+"""Seconds of work that a kill may leave uncounted."""
 
 
 @dataclass
@@ -39,6 +42,8 @@ class State:
     spent: float = 0.0
     done: dict[str, Any] = field(default_factory=dict)
     begun: float = field(default_factory=time.monotonic)
+    _saved: float = field(default_factory=time.monotonic)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
 
     @property
     def seconds(self) -> float:
@@ -61,8 +66,14 @@ class State:
             "spent": self.seconds,
             "done": self.done,
         }
-        with atomic_text(self.folder / STATE) as out:
+        with self._lock, atomic_text(self.folder / STATE) as out:
             out.write(json.dumps(data, ensure_ascii=False, indent=1) + "\n")
+            self._saved = time.monotonic()
+
+    def tick(self) -> None:
+        """Write it now and then, so that the time of a process that is killed counts too; of any thread."""
+        if time.monotonic() - self._saved >= _EVERY:
+            self.save()
 
     @contextmanager
     def step(self, name: str) -> Iterator[dict[str, Any]]:

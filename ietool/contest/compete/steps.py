@@ -136,6 +136,7 @@ class Steps:
         step = f"train {member.name}"
 
         def tick(seconds: float) -> None:
+            self.state.tick()
             self.progress(step, min(int(seconds), int(member.seconds)), int(member.seconds) or 1)
 
         # A training that does not end by itself is made to, when nothing would be left for the rest.
@@ -189,6 +190,7 @@ class Steps:
 
     def _run(self, verb: str, options: Sequence[object]) -> None:
         def tick(seconds: float) -> None:
+            self.state.tick()
             self.progress(verb, int(seconds), None)
 
         code = run_verb([verb, *options], self._log(verb), tick=tick)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -94,3 +95,17 @@ def test_a_state_is_read_as_it_was_written(tmp_path: Path) -> None:
         check_place(tmp_path, inputs=[])
     with pytest.raises(UserError, match="could go on"):
         read_state(tmp_path / "none")
+
+
+def test_the_time_of_a_process_that_is_killed_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [100.0]
+    monkeypatch.setattr("ietool.contest.compete.state.time.monotonic", lambda: now[0])
+    state = State(tmp_path, "data", {}, None, begun=now[0])
+    state.save()
+    written = (tmp_path / STATE).read_bytes()
+    now[0] += 5
+    state.tick()  # too soon: a state is not written every second
+    assert (tmp_path / STATE).read_bytes() == written
+    now[0] += 25
+    state.tick()
+    assert json.loads((tmp_path / STATE).read_text(encoding="utf-8"))["spent"] == 30.0
