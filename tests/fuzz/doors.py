@@ -92,9 +92,10 @@ def _binary_vectors() -> bytes:
 
 def make_doors(work: Path) -> list[Door]:
     """Write what the commands need besides into ``work``, and give the doors."""
-    for name in ("ske", "el", "qa", "ner-crf", "nl2sql", "events"):
-        copy_run(name, work / f"run-{name.partition('-')[0]}")
+    for name in ("ske", "el", "qa", "ner-crf", "nl2sql", "events", "event-subject"):
+        copy_run(name, work / f"run-{name.removesuffix('-crf').removeprefix('event-')}")
     ske, el, ner, qa, sql, events = (SHIPPED / task for task in ("ske", "el", "ner", "qa", "nl2sql", "events"))
+    subjects = SHIPPED / "event_subject"
     files = {
         "ske-train.json": _lines(ske / "train.jsonl", 12), "ske-dev.json": _lines(ske / "dev.jsonl"),
         "schema.json": _lines(ske / "schema.jsonl", 99), "el-train.json": _lines(el / "train.jsonl", 12),
@@ -104,7 +105,8 @@ def make_doors(work: Path) -> list[Door]:
         "webqa-dev.json": _list(qa / "dev.json"), "squad.json": (qa / "squad.json").read_bytes(),
         "dureader.json": _lines(qa / "dureader2.jsonl", 4), "words.txt": _vectors(), "words.bin": _binary_vectors(),
         "events.json": _lines(events / "train.jsonl", 12), "events-dev.json": _lines(events / "dev.jsonl"),
-        "types.json": _lines(events / "schema.jsonl", 99),
+        "types.json": _lines(events / "schema.jsonl", 99), "subjects.csv": _lines(subjects / "train.csv", 12),
+        "subjects-dev.csv": _lines(subjects / "dev.csv"),
         "alias.txt": "江城大学\t江大\n方蓝\t小方\t阿蓝\n".encode(),
         "rules.yaml": (RUNS / "ske" / "ske" / "rules.yaml").read_bytes(),
         "mine.yaml": (RUNS / "ner" / "ner-crf" / "recipe.yaml").read_bytes(),
@@ -154,6 +156,10 @@ def make_doors(work: Path) -> list[Door]:
     door("events predict", "events-dev.json", "predict", "--run", "run-events", "{x}", "--output", "out.json")
     door("events gold", "events-dev.json", "score", "--recipe", "events", "{x}", "events-dev.json")
     door("events submission", "events-dev.json", "score", "--recipe", "events", "events-dev.json", "{x}")
+    happened = ("prepare", "--recipe", "event-subject", "--output", "out", *SMALL)
+    door("subjects train", "subjects.csv", *happened, "--train", "{x}", "--dev", "subjects-dev.csv", "--skip-bad")
+    door("subjects predict", "subjects-dev.csv", "predict", "--run", "run-subject", "{x}", "--output", "out.csv")
+    door("subjects gold", "subjects-dev.csv", "score", "--recipe", "event-subject", "{x}", "subjects-dev.csv")
     questions = ("prepare", "--recipe", "qa", "--output", "out", *SMALL)
     door("webqa train", "webqa.json", *questions, "--train", "{x}", "--dev", "webqa-dev.json")
     door("squad train", "squad.json", *questions, "--train", "{x}", "--skip-bad")
