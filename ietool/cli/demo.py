@@ -42,7 +42,8 @@ def demo_cli(
     say("1/4 prepare, 2/4 train")
     outcome = prepare_and_train(loaded, data=corpus, files={}, output=None, device=device, demo=True)
     say("3/4 predict")
-    result = outcome.run / "demo-result.json"
+    ending = ".csv" if test.suffix == ".csv" else ".json"
+    result = outcome.run / f"demo-result{ending}"
     predict_to(outcome.run, str(test), str(result), device=device, batch_size=None)
     say("4/4 score")
     show(score_files(loaded, test, result), f"Score of {result} against gold {test}")
@@ -51,7 +52,7 @@ def demo_cli(
         text = next(iter(task.open_inputs(str(test)))).text
         say(f"next: ietool predict --run {name} --text {shlex.quote(text)}")
     else:
-        say(f"next: ietool predict --run {name} {shlex.quote(str(test))} --output result.json")
+        say(f"next: ietool predict --run {name} {shlex.quote(str(test))} --output result{ending}")
     say(f"or train on your own files: ietool train --recipe {shlex.quote(recipe)} --data DIR")
 
 
