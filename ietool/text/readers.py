@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 
 from ietool.recipe import PretrainedSection, VocabularySection
@@ -48,6 +49,20 @@ def write_reader(folder: Path, encoder: VocabularySection | PretrainedSection, c
 
         write_vocabulary(folder, characters, encoder.min_char_count, encoder.word_vectors)
     return open_reader(folder)
+
+
+def keep_tokens(folder: Path, reader: UnitReader, seen: Iterable[int]) -> None:
+    """Write which tokens train holds, for a cut vocabulary; of characters there is nothing to cut.
+
+    Args:
+        folder: a prepared folder, which carries the reader.
+        seen: ids of units.
+    """
+    if (folder / TOKENIZER).is_file():  # characters need no transformers
+        from ietool.text.tokens import TokenReader, write_kept_tokens
+
+        assert isinstance(reader, TokenReader)
+        write_kept_tokens(folder, reader, seen)
 
 
 def copy_reader(source: Path, target: Path) -> None:

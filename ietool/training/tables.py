@@ -6,7 +6,7 @@ import contextlib
 import json
 import os
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +19,14 @@ if TYPE_CHECKING:
 
 _BATCH = 500
 """Rows of a batch: all that is ever in memory."""
+
+
+def columns(single: Mapping[str, str], lists: Mapping[str, str]) -> Features:
+    """The columns of a table, by name: of one value a row, and of a list of them; the kinds are those of Arrow."""
+    from datasets import Features, Sequence, Value
+
+    of_one = {name: Value(kind) for name, kind in single.items()}
+    return Features({**of_one, **{name: Sequence(Value(kind)) for name, kind in lists.items()}})
 
 
 def write_table(rows: Callable[[], Iterator[dict[str, Any]]], features: Features, folder: Path, scratch: Path) -> int:

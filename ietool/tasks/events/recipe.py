@@ -6,8 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, PositiveInt
 
+from ietool.core import sections
 from ietool.recipe import (
-    DGCNNSection,
     PretrainedSection,
     Recipe,
     Section,
@@ -31,14 +31,12 @@ class DataSection(WindowedSection):
     held_out_seed: Annotated[int, Field(ge=0)] = Field(42, description="which share that is")
 
 
-class EncoderSection(DGCNNSection):
-    """The encoder from scratch."""
+class EncoderSection(sections.EncoderSection):
+    """The encoder from scratch, deeper."""
 
     dilations: list[PositiveInt] = Field(
         default_factory=lambda: [1, 2, 5, 1, 2, 5, 1, 2, 5, 1, 1, 1], min_length=1, description="one block each"
     )
-    positions: Annotated[int, Field(ge=0)] = Field(0, description="rows of the position table; 0: none")
-    part_of_speech: bool = Field(True, description="add an embedding of the word's part of speech")
 
 
 Encoder = Annotated[EncoderSection | PretrainedSection, Field(discriminator="kind"), BeforeValidator(encoder_kind)]

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field, PositiveInt
+from pydantic import Field, PositiveInt
 
+from ietool.core.sections import ModelSection
 from ietool.recipe import (
-    DGCNNSection,
-    PretrainedSection,
     Recipe,
     Section,
     Share,
     Tuned,
     WindowedSection,
-    encoder_kind,
 )
 
 
@@ -33,33 +31,6 @@ class DataSection(WindowedSection):
     held_out: Share = Field(0.1, description="share of train that becomes dev where no dev file is given")
     held_out_seed: Annotated[int, Field(ge=0)] = Field(42, description="which share that is")
     soft_weight: Share = Field(1.0, description="how far the probabilities of soft labels count; 0: as hard ones")
-
-
-class EncoderSection(DGCNNSection):
-    """The encoder from scratch."""
-
-    dilations: list[PositiveInt] = Field(
-        default_factory=lambda: [1, 2, 5, 1, 2, 5, 1, 1, 1], min_length=1, description="one block each"
-    )
-    positions: Annotated[int, Field(ge=0)] = Field(0, description="rows of the position table; 0: none")
-    part_of_speech: bool = Field(True, description="add an embedding of the word's part of speech")
-
-
-Encoder = Annotated[EncoderSection | PretrainedSection, Field(discriminator="kind"), BeforeValidator(encoder_kind)]
-
-
-class HeadSection(Section):
-    """What every head has."""
-
-    kind: str
-    dropout: Share = Field(0.1, description="dropout on what the head reads")
-
-
-class ModelSection(Section):
-    """The network: an encoder, and a head on it."""
-
-    encoder: Encoder = Field(default_factory=EncoderSection)
-    head: HeadSection
 
 
 class DecodeSection(Section):

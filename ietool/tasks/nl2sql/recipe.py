@@ -6,8 +6,9 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, PositiveInt
 
+from ietool.core import sections
+from ietool.core.sections import PlacedSection
 from ietool.recipe import (
-    DGCNNSection,
     PretrainedSection,
     Recipe,
     Section,
@@ -29,30 +30,19 @@ class DataSection(Section):
     held_out_seed: Annotated[int, Field(ge=0)] = Field(42, description="which share that is")
 
 
-class EncoderSection(DGCNNSection):
-    """The encoder from scratch."""
-
-    dilations: list[PositiveInt] = Field(
-        default_factory=lambda: [1, 2, 5, 1, 2, 5, 1, 1, 1], min_length=1, description="one block each"
-    )
-    positions: Annotated[int, Field(ge=0)] = Field(0, description="rows of the position table; 0: none")
+Encoder = Annotated[PlacedSection | PretrainedSection, Field(discriminator="kind"), BeforeValidator(encoder_kind)]
 
 
-Encoder = Annotated[EncoderSection | PretrainedSection, Field(discriminator="kind"), BeforeValidator(encoder_kind)]
-
-
-class HeadSection(Section):
+class HeadSection(sections.HeadSection):
     """What every head has."""
 
-    kind: str
-    dropout: Share = Field(0.1, description="dropout on what the head reads")
     shuffle: bool = Field(True, description="read the headers of a table in another order each epoch")
 
 
 class ModelSection(Section):
     """The network: an encoder, and a head on it."""
 
-    encoder: Encoder = Field(default_factory=EncoderSection)
+    encoder: Encoder = Field(default_factory=PlacedSection)
     head: HeadSection
 
 

@@ -24,7 +24,6 @@ from ietool.core.sources import EXTRA, Sources
 from ietool.core.survey import oracle_table
 from ietool.errors import UserError
 from ietool.progress import Progress
-from ietool.recipe import PretrainedSection
 from ietool.tasks.event_subject.data.example import Example, occurrences
 from ietool.tasks.event_subject.data.reading import load_examples
 from ietool.tasks.event_subject.features.featurizer import Featurizer, TypedPiece, load_types, save_types
@@ -45,10 +44,10 @@ from ietool.tasks.event_subject.prepare.survey import (
 from ietool.tasks.event_subject.recipe import SubjectRecipe
 from ietool.text.characters import fold
 from ietool.text.matching import NameMatcher
-from ietool.text.readers import write_reader
+from ietool.text.readers import keep_tokens, write_reader
 from ietool.text.windows import batches
 from ietool.training.sets import RECORD
-from ietool.training.tables import write_table
+from ietool.training.tables import columns, write_table
 
 _BATCH_CHARACTERS = 8192
 """Texts are encoded so many characters at a time."""
@@ -171,11 +170,7 @@ class _Preparation:
             if total >= EVERY:
                 self.progress("features", record, total)
         self.progress("features", total, total)
-        if isinstance(self.recipe.model.encoder, PretrainedSection):  # characters need no transformers
-            from ietool.text.tokens import TokenReader, write_kept_tokens
-
-            assert isinstance(self.featurizer.reader, TokenReader)
-            write_kept_tokens(self.folder, self.featurizer.reader, seen)
+        keep_tokens(self.folder, self.featurizer.reader, seen)
 
     def encode(self, batch: list[Example], counts: Survey) -> Iterator[list[tuple[TypedPiece, np.ndarray]]]:
         """The pieces of some records, each with the spans of units (n, 2) in which the subject stands; counts them."""
@@ -245,15 +240,5 @@ def _rows(places: Sequence[tuple[int, int]], piece: TypedPiece) -> np.ndarray:
 
 
 def _columns() -> Any:
-    from datasets import Features as Columns
-    from datasets import Sequence, Value
-
     numbers = {"ids": "int32", "words": "int32", "tags": "uint8", "inside": "uint8", "rows": "int32"}
-    return Columns(
-        {
-            RECORD: Value("int32"),
-            "length": Value("int32"),
-            "type": Value("int32"),
-            **{name: Sequence(Value(kind)) for name, kind in numbers.items()},
-        }
-    )
+    return columns({RECORD: "int32", "length": "int32", "type": "int32"}, numbers)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
 from functools import partial
@@ -34,7 +34,6 @@ from ietool.core.sources import EXTRA, Sources
 from ietool.core.survey import oracle_table
 from ietool.errors import UserError
 from ietool.progress import Progress
-from ietool.recipe import PretrainedSection
 from ietool.tasks.events.data.example import Argument, Event, Example
 from ietool.tasks.events.data.reading import load_examples
 from ietool.tasks.events.data.schema import SchemaBuilder, read_schema
@@ -45,10 +44,10 @@ from ietool.tasks.events.prepare.survey import Survey, corpus_table, notes, type
 from ietool.tasks.events.recipe import EventsRecipe
 from ietool.text.characters import fold
 from ietool.text.pieces import Piece
-from ietool.text.readers import write_reader
+from ietool.text.readers import keep_tokens, write_reader
 from ietool.text.windows import batches
 from ietool.training.sets import RECORD
-from ietool.training.tables import write_table
+from ietool.training.tables import columns, write_table
 
 _BATCH_CHARACTERS = 8192
 """Texts are encoded so many characters at a time."""
@@ -188,15 +187,7 @@ class _Preparation:
             if total >= EVERY:
                 self.progress("features", record, total)
         self.progress("features", total, total)
-        self.keep_tokens(seen)
-
-    def keep_tokens(self, seen: Iterable[int]) -> None:
-        """Write which tokens train holds, for a cut vocabulary."""
-        if isinstance(self.recipe.model.encoder, PretrainedSection):  # characters need no transformers
-            from ietool.text.tokens import TokenReader, write_kept_tokens
-
-            assert isinstance(self.featurizer.reader, TokenReader)
-            write_kept_tokens(self.folder, self.featurizer.reader, seen)
+        keep_tokens(self.folder, self.featurizer.reader, seen)
 
     def read_dev(self) -> None:
         """Keep dev as it is, and count what it shares with train."""
@@ -248,14 +239,5 @@ class _Preparation:
 
 
 def _columns() -> Any:
-    from datasets import Features as Columns
-    from datasets import Sequence, Value
-
     numbers = {"ids": "int32", "words": "int32", "tags": "uint8", "inside": "uint8", "rows": "int32"}
-    return Columns(
-        {
-            RECORD: Value("int32"),
-            "length": Value("int32"),
-            **{name: Sequence(Value(kind)) for name, kind in numbers.items()},
-        }
-    )
+    return columns({RECORD: "int32", "length": "int32"}, numbers)

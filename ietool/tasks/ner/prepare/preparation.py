@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from functools import partial
 from itertools import chain, islice
@@ -36,7 +36,6 @@ from ietool.core.survey import oracle_table
 from ietool.errors import UserError
 from ietool.files.lines import read_lines
 from ietool.progress import Progress
-from ietool.recipe import PretrainedSection
 from ietool.tasks.ner.data.example import Entity, Example
 from ietool.tasks.ner.data.forms.recognise import RECORDS
 from ietool.tasks.ner.data.reading import load_examples, one_sentence
@@ -46,10 +45,10 @@ from ietool.tasks.ner.prepare.survey import Survey, corpus_table, notes, type_ta
 from ietool.tasks.ner.recipe import NerRecipe
 from ietool.text.characters import fold
 from ietool.text.pieces import Piece
-from ietool.text.readers import write_reader
+from ietool.text.readers import keep_tokens, write_reader
 from ietool.text.windows import batches
 from ietool.training.sets import CHANCE, RECORD
-from ietool.training.tables import write_table
+from ietool.training.tables import columns, write_table
 
 _BATCH_CHARACTERS = 8192
 """Texts are encoded so many characters at a time."""
@@ -195,15 +194,7 @@ class _Preparation:
             if total >= EVERY:
                 self.progress("features", record, total)
         self.progress("features", total, total)
-        self.keep_tokens(seen)
-
-    def keep_tokens(self, seen: Iterable[int]) -> None:
-        """Write which tokens train holds, for a cut vocabulary."""
-        if isinstance(self.recipe.model.encoder, PretrainedSection):  # characters need no transformers
-            from ietool.text.tokens import TokenReader, write_kept_tokens
-
-            assert isinstance(self.featurizer.reader, TokenReader)
-            write_kept_tokens(self.folder, self.featurizer.reader, seen)
+        keep_tokens(self.folder, self.featurizer.reader, seen)
 
     def read_dev(self) -> None:
         """Keep dev as it is, and count what it shares with train."""
@@ -257,18 +248,8 @@ class _Preparation:
 
 
 def _columns(*, soft: bool) -> Any:
-    from datasets import Features as Columns
-    from datasets import Sequence, Value
-
     numbers = {"ids": "int32", "words": "int32", "tags": "uint8", "inside": "uint8", "rows": "int32"}
-    return Columns(
-        {
-            RECORD: Value("int32"),
-            "length": Value("int32"),
-            **{name: Sequence(Value(kind)) for name, kind in numbers.items()},
-            **({CHANCE: Sequence(Value("float32"))} if soft else {}),
-        }
-    )
+    return columns({RECORD: "int32", "length": "int32"}, numbers | ({CHANCE: "float32"} if soft else {}))
 
 
 def _skip(error: UserError, line: str) -> None:

@@ -7,7 +7,7 @@ from there they are encoded, since features need the whole vocabulary.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from functools import partial
 from itertools import chain
@@ -22,7 +22,6 @@ from ietool.core.survey import oracle_table
 from ietool.errors import UserError
 from ietool.files.lines import OnBad
 from ietool.progress import Progress
-from ietool.recipe import PretrainedSection
 from ietool.tasks.nl2sql.data.example import Example
 from ietool.tasks.nl2sql.data.reading import load_examples
 from ietool.tasks.nl2sql.data.sources import TABLES
@@ -33,10 +32,10 @@ from ietool.tasks.nl2sql.prepare.labelling import MENDS, ORACLE_NOTE, count, row
 from ietool.tasks.nl2sql.prepare.survey import Survey, corpus_table, notes, part_table
 from ietool.tasks.nl2sql.recipe import Nl2sqlRecipe
 from ietool.text.characters import fold
-from ietool.text.readers import write_reader
+from ietool.text.readers import keep_tokens, write_reader
 from ietool.text.windows import batches
 from ietool.training.sets import RECORD
-from ietool.training.tables import write_table
+from ietool.training.tables import columns, write_table
 
 _BATCH_CHARACTERS = 8192
 """Questions are encoded so many characters at a time."""
@@ -128,15 +127,7 @@ class _Preparation:
             if total >= EVERY:
                 self.progress("features", record, total)
         self.progress("features", total, total)
-        self.keep_tokens(seen)
-
-    def keep_tokens(self, seen: Iterable[int]) -> None:
-        """Write which tokens train holds, for a cut vocabulary."""
-        if isinstance(self.recipe.model.encoder, PretrainedSection):  # characters need no transformers
-            from ietool.text.tokens import TokenReader, write_kept_tokens
-
-            assert isinstance(self.featurizer.reader, TokenReader)
-            write_kept_tokens(self.folder, self.featurizer.reader, seen)
+        keep_tokens(self.folder, self.featurizer.reader, seen)
 
     def read_dev(self) -> None:
         """Keep dev as it is, and count what it shares with train."""
@@ -184,18 +175,9 @@ def _characters(example: Example) -> str:
 
 
 def _columns() -> Any:
-    from datasets import Features as Columns
-    from datasets import Sequence, Value
-
     numbers = {
         "ids": "int32", "words": "int32", "tags": "uint8", "marks": "int32", "cuts": "int32", "links": "int32",
         "connector": "int8", "aggregates": "int8", "operators": "int8", "spans": "int32", "values": "int32",
         "features": "uint8", "targets": "uint8",
     }  # fmt: skip
-    return Columns(
-        {
-            RECORD: Value("int32"),
-            "length": Value("int32"),
-            **{name: Sequence(Value(kind)) for name, kind in numbers.items()},
-        }
-    )
+    return columns({RECORD: "int32", "length": "int32"}, numbers)

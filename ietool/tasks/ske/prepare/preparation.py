@@ -35,7 +35,6 @@ from ietool.core.survey import oracle_table
 from ietool.files.lines import OnBad
 from ietool.files.records import first_told
 from ietool.progress import Progress
-from ietool.recipe import PretrainedSection
 from ietool.tasks.ske.data.example import Example
 from ietool.tasks.ske.data.reading import load_examples, read_examples
 from ietool.tasks.ske.data.schema import Schema, infer_schema, read_schema
@@ -48,11 +47,11 @@ from ietool.tasks.ske.prepare.survey import Overlap, SplitStatistics
 from ietool.tasks.ske.recipe import SkeRecipe
 from ietool.tasks.ske.writing import format_line
 from ietool.text.characters import fold
-from ietool.text.readers import write_reader
+from ietool.text.readers import keep_tokens, write_reader
 from ietool.text.units import Units
 from ietool.text.windows import batches, windows
 from ietool.training.sets import CHANCE, RECORD
-from ietool.training.tables import write_table
+from ietool.training.tables import columns, write_table
 
 _BATCH_CHARACTERS = 8192
 """Texts are encoded in batches of about this size."""
@@ -231,11 +230,7 @@ class _Preparation:
                 record += 1
             if total >= EVERY:
                 self.progress("features", record, total)
-        if isinstance(self.recipe.model.encoder, PretrainedSection):
-            from ietool.text.tokens import TokenReader, write_kept_tokens
-
-            assert isinstance(featurizer.reader, TokenReader)
-            write_kept_tokens(self.folder, featurizer.reader, seen)
+        keep_tokens(self.folder, featurizer.reader, seen)
 
     def taught(self, units: Units, window: Window, soft: Soft | None) -> tuple[Rows, Chances]:
         """The rows that a window teaches, in units, and their probabilities; none of these where all are 1."""
@@ -302,10 +297,6 @@ class _Preparation:
 
 
 def _columns(*, soft: bool = False) -> Any:
-    from datasets import Features as Columns
-    from datasets import Sequence, Value
-
     numbers = dict.fromkeys(("ids", "words", "starts", "ends", "spans", "prior"), "int32") | {"tags": "uint8"}
-    floats = {CHANCE: Sequence(Value("float32"))} if soft else {}
-    columns = {RECORD: Value("int32"), "text": Value("string"), "length": Value("int32"), "start": Value("int32")}
-    return Columns({**columns, **{name: Sequence(Value(kind)) for name, kind in numbers.items()}, **floats})
+    single = {RECORD: "int32", "text": "string", "length": "int32", "start": "int32"}
+    return columns(single, numbers | ({CHANCE: "float32"} if soft else {}))

@@ -6,8 +6,9 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, PositiveInt
 
+from ietool.core.sections import HeadSection, ModelSection
 from ietool.recipe import head_kind
-from ietool.tasks.event_subject.recipe import HeadSection, ModelSection, SubjectRecipe
+from ietool.tasks.event_subject.recipe import SubjectRecipe
 
 
 class PointerSection(HeadSection):

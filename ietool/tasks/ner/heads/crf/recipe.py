@@ -6,8 +6,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
+from ietool.core.sections import HeadSection, ModelSection
 from ietool.recipe import Share, Tuned, head_kind
-from ietool.tasks.ner.recipe import DecodeSection, HeadSection, ModelSection, NerRecipe
+from ietool.tasks.ner.recipe import DecodeSection, NerRecipe
 
 
 def _best_path(value: Any) -> Any:

@@ -6,8 +6,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, PositiveInt
 
+from ietool.core.sections import HeadSection, ModelSection
 from ietool.recipe import Share, Tuned, head_kind
-from ietool.tasks.ner.recipe import DecodeSection, HeadSection, ModelSection, NerRecipe
+from ietool.tasks.ner.recipe import DecodeSection, NerRecipe
 
 
 def _even_odds(value: Any) -> Any:
