@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import signal
 
 from hypothesis import settings
@@ -13,3 +14,9 @@ settings.load_profile("ietool")
 # A shell starts what runs in the background with Ctrl-C ignored, and commands that tests start would inherit that.
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_collection_finish() -> None:
+    """What was imported stays: every full collection, and each training asks for some, would look through all of it."""
+    gc.collect()
+    gc.freeze()

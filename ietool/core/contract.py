@@ -202,10 +202,10 @@ class Task(Headed[R], ABC):
         """The recipe for ``--overfit``: nothing that keeps a model from learning so many records by heart."""
         copy = recipe.model_copy(deep=True)
         training = copy.training
-        training.epochs, training.patience, training.ema_decay, training.warmup_epochs = 300, 40, 0.0, 5.0
+        training.epochs, training.patience, training.ema_decay, training.warmup_epochs = 75, 10, 0.0, 1.25
         training.schedule, training.weight_decay = "constant_with_warmup", 0.0
         training.adversarial, training.r_drop, training.frozen_layers = 0.0, 0.0, 0
-        training.batch_size = min(training.batch_size, max(1, records // 8))  # eight steps an epoch
+        training.batch_size = min(training.batch_size, max(1, records // 8))  # eight steps for all of them
         model = getattr(copy, "model", None)
         for section in (getattr(model, "encoder", None), getattr(model, "head", None)):
             for key in type(section).model_fields if section is not None else ():

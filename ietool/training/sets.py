@@ -35,6 +35,29 @@ class TrainingSet(Protocol):
     def collate(self, items: list[Any]) -> dict[str, torch.Tensor]: ...
 
 
+class Repeated:
+    """A training set several times over, as one epoch: every epoch ends with a score and a checkpoint, and where a
+    handful of records is learnt by heart these took longer than the learning."""
+
+    def __init__(self, data: TrainingSet, times: int) -> None:
+        self.data, self.times = data, times
+        self.lengths: Sequence[int] = np.tile(np.asarray(data.lengths), times)  # type: ignore[assignment]
+
+    def __len__(self) -> int:
+        return len(self.data) * self.times
+
+    def __getitem__(self, index: int) -> Any:
+        return self.data[index % len(self.data)]
+
+    def set_epoch(self, epoch: int) -> None:
+        """Told before each epoch; the repetitions of an epoch draw alike."""
+        self.data.set_epoch(epoch)
+
+    def collate(self, items: list[Any]) -> dict[str, torch.Tensor]:
+        """One batch, as the set itself makes it."""
+        return self.data.collate(items)
+
+
 class WindowTable:
     """Base of training sets over ``train`` of a prepared folder: a memory-mapped table with a row a window.
 

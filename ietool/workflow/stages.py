@@ -27,6 +27,8 @@ from ietool.training.sets import TrainingSet
 from ietool.training.trainer import IETrainer
 from ietool.workflow.dev_scorer import DevScorer
 
+OVERFIT_STEPS = 32
+"""Steps of an epoch of ``--overfit``: a handful of records is repeated until it has so many."""
 OVERFIT_TARGET = 0.98
 """The score at which ``--overfit`` is content. Records that no decoder can express (see the oracle recall that prepare
 prints) may keep it lower; then it ends when the score no longer grows."""

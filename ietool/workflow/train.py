@@ -33,11 +33,12 @@ from ietool.training.arguments import warmup_note
 from ietool.training.device import choose_device, choose_precision, confine, memory_told
 from ietool.training.finite import Diverged, check_start
 from ietool.training.reached import EpochRow, clear_parts
+from ietool.training.sets import Repeated
 from ietool.training.threads import settle_threads
 from ietool.training.workers import death, told_there
 from ietool.workflow.beginning import begin_again, begin_with, keep_start
 from ietool.workflow.dev_scorer import DevScorer, keep_dev
-from ietool.workflow.stages import OVERFIT_TARGET, Stages, best_row, make_ready
+from ietool.workflow.stages import OVERFIT_STEPS, OVERFIT_TARGET, Stages, best_row, make_ready
 
 _SMALLER = "choose a smaller model: model.encoder.hidden_size, or another pretrained encoder"
 _LESS = (
@@ -114,6 +115,8 @@ def train(
         raise ValueError("a new run needs a prepared folder")
     set_seed(recipe.training.seed)
     data = task.training_set(recipe, prepared, rows=None if overfit is None else range(overfit))
+    if overfit is not None:
+        data = Repeated(data, max(1, OVERFIT_STEPS * recipe.training.batch_size // max(1, len(data))))
     model = _build(task, recipe, prepared, chosen, progress, dropout=overfit is None)
     if start is not None:
         begin_with(task, model, start, prepared)

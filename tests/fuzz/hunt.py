@@ -16,7 +16,7 @@ import subprocess
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -112,18 +112,31 @@ def hunt(
         first: number of the first input.
         tell: told after each input.
     """
-    result = Hunt()
     with tempfile.TemporaryDirectory() as folder:
         work = Path(folder)
         doors = make_doors(work)
         worker = Worker(work)
         try:
-            for number in range(first, first + inputs):
-                _try(doors[number % len(doors)], number, seed, worker, result, keep)
-                if tell is not None:
-                    tell(number + 1, result)
+            return hunt_with(worker, doors, range(first, first + inputs), seed, keep=keep, tell=tell)
         finally:
             worker.close()
+
+
+def hunt_with(
+    worker: Worker,
+    doors: Sequence[Door],
+    numbers: Iterable[int],
+    seed: int,
+    *,
+    keep: Path | None = None,
+    tell: Callable[[int, Hunt], None] | None = None,
+) -> Hunt:
+    """As :func:`hunt`, with a worker and doors that are there already."""
+    result = Hunt()
+    for number in numbers:
+        _try(doors[number % len(doors)], number, seed, worker, result, keep)
+        if tell is not None:
+            tell(number + 1, result)
     return result
 
 

@@ -3,26 +3,36 @@
 from __future__ import annotations
 
 import random
-from pathlib import Path
+from collections.abc import Iterator
 
-from tests.fuzz.doors import make_doors
-from tests.fuzz.hunt import Worker, fault_of, hunt
+import pytest
+
+from tests.fuzz.doors import Door, make_doors
+from tests.fuzz.hunt import Worker, fault_of, hunt_with
 from tests.fuzz.mutations import MUTATIONS, mutate
 
 
-def test_good_files_go_through_every_door(tmp_path: Path) -> None:
-    worker = Worker(tmp_path)
+@pytest.fixture(scope="module")
+def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Worker, list[Door]]]:
+    """A worker process and its doors."""
+    work = tmp_path_factory.mktemp("doors")
+    worker = Worker(work)
     try:
-        for door in make_doors(tmp_path):
-            (tmp_path / door.path).write_bytes(door.good)
-            said = worker.run(door.arguments)
-            assert (said["code"], fault_of(said)) == (0, None), (door.name, said)
+        yield worker, make_doors(work)
     finally:
         worker.close()
 
 
-def test_mutated_files_are_read_or_refused() -> None:
-    result = hunt(150, seed=1)
+def test_good_files_go_through_every_door(opened: tuple[Worker, list[Door]]) -> None:
+    worker, doors = opened
+    for door in doors:
+        (worker.work / door.path).write_bytes(door.good)
+        said = worker.run(door.arguments)
+        assert (said["code"], fault_of(said)) == (0, None), (door.name, said)
+
+
+def test_mutated_files_are_read_or_refused(opened: tuple[Worker, list[Door]]) -> None:
+    result = hunt_with(*opened, range(150), seed=1)
     assert result.inputs == 150
     assert not result.faults, "\n".join(result.faults)
     assert result.codes[2] > 30 and result.codes[0] > 30  # neither all refused nor all let through

@@ -40,7 +40,8 @@ def test_training_and_resuming(name: str, made: Callable[[str], Made], tmp_path:
     torch.testing.assert_close(found.losses, wanted.losses, rtol=1e-5, atol=1e-6)
     torch.testing.assert_close(found.weights, wanted.weights, rtol=1e-4, atol=2e-6)
     assert again.losses == found.losses[1:]
-    assert all(torch.equal(weight, found.weights[key]) for key, weight in again.weights.items())
+    # Backward has a thread for each device: which of three gradients of a weight are added first is up to the moment.
+    torch.testing.assert_close(again.weights, found.weights, rtol=1e-5, atol=1e-7)
 
     most = TRAINING[name]
     for counts in (trained.between[-1], *trained.within, *resumed.within):

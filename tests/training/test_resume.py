@@ -96,7 +96,7 @@ def encoder(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_killed_within_an_epoch_and_resumed_equals_uninterrupted(corpus: Path, encoder: Path, tmp_path: Path) -> None:
     """On a pretrained encoder with its dropout, by checkpoints every three of an epoch's ten steps."""
     settings = (
-        f"model.encoder={encoder}", "model.pointer_size=8", "training.batch_size=16", "training.epochs=5",
+        f"model.encoder={encoder}", "model.pointer_size=8", "training.batch_size=16", "training.epochs=3",
         "training.checkpoint_steps=3", "training.learning_rate=1e-3", "training.precision=fp32",
         "training.ema_decay=0.9", "training.adversarial=0.2", "decode.rules=null",
     )  # fmt: skip
