@@ -10,6 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 BREAKS = frozenset("。！？；!?;\n")
+RECORD = "record"
+"""The column of a training table that holds the row number of the record which a window was cut from."""
 
 
 class HasText(Protocol):

@@ -15,8 +15,6 @@ if TYPE_CHECKING:
 
 CHANCE = "chance"
 """The column that holds the probabilities of the rows of a window, where some are soft labels."""
-RECORD = "record"
-"""The column of a training table that holds the row number of the record which a window was cut from."""
 
 
 class TrainingSet(Protocol):
@@ -85,6 +83,7 @@ class WindowTable:
         from datasets import Dataset, load_from_disk
 
         from ietool.text.tokens import token_limit
+        from ietool.text.windows import RECORD
         from ietool.training.batches import Width
         from ietool.training.tables import ListColumn
 

@@ -194,5 +194,5 @@ def test_every_place_of_a_name_is_taught(made: Made) -> None:
 def test_what_cannot_be_learnt_is_told(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="has no subject to learn from"):
         prepare(small_recipe(), tmp_path / "a", [Example("雨", OTHER, "", "1")], examples(2))
-    with pytest.raises(UserError, match="gives no text to hold out as dev"):
+    with pytest.raises(UserError, match="gives no record to hold out as dev"):
         prepare(small_recipe("data.held_out=0"), tmp_path / "b", examples(5))

@@ -11,8 +11,7 @@ from ietool.tasks.el.data.example import Example
 from ietool.tasks.el.features.annotations import Folds
 from ietool.tasks.el.features.featurizer import Featurizer
 from ietool.tasks.el.features.signals import SIGNALS
-from ietool.text.windows import windows
-from ietool.training.sets import RECORD
+from ietool.text.windows import RECORD, windows
 
 UNKNOWN, NIL_ROW = -1, -2
 """In place of a gold entity's row: not said, or not in the knowledge base."""

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
 from functools import partial
-from itertools import chain, islice
+from itertools import islice, repeat
 from pathlib import Path
 from typing import Any
 
@@ -19,22 +19,14 @@ import numpy as np
 import numpy.typing as npt
 
 from ietool.core.contract import PrepareReport
-from ietool.core.intake import (
-    EVERY,
-    HoldOut,
-    Intake,
-    Kept,
-    bare,
-    held_out_note,
-    nothing_held_out,
-    scratch_folder,
-)
-from ietool.core.learnable import check_known, check_learnable
+from ietool.core.intake import Intake, Kept, bare, scratch_folder
+from ietool.core.learnable import check_known
+from ietool.core.preparing import Preparation
 from ietool.core.soft import SOFT_ROLE, SoftRecords
 from ietool.core.sources import EXTRA, Sources
 from ietool.core.survey import oracle_table
 from ietool.errors import UserError
-from ietool.files.lines import read_lines
+from ietool.files.lines import OnBad, read_lines
 from ietool.progress import Progress
 from ietool.tasks.ner.data.example import Entity, Example
 from ietool.tasks.ner.data.forms.recognise import RECORDS
@@ -45,14 +37,10 @@ from ietool.tasks.ner.prepare.survey import Survey, corpus_table, notes, type_ta
 from ietool.tasks.ner.recipe import NerRecipe
 from ietool.text.characters import fold
 from ietool.text.pieces import Piece
-from ietool.text.readers import keep_tokens, write_reader
-from ietool.text.windows import batches
-from ietool.training.sets import CHANCE, RECORD
+from ietool.text.readers import write_reader
+from ietool.text.windows import RECORD
+from ietool.training.sets import CHANCE
 from ietool.training.tables import columns, write_table
-
-_BATCH_CHARACTERS = 8192
-"""Texts are encoded so many characters at a time."""
-
 
 Chances = npt.NDArray[np.float32]
 _HARD: Chances = np.zeros(0, np.float32)
@@ -94,17 +82,13 @@ def prepare(
         return _Preparation(recipe, sources, intake, flat=flat).run()
 
 
-class _Preparation:
-    """One run of :func:`prepare`: what its steps share."""
-
+class _Preparation(Preparation[NerRecipe, Example, Survey]):
     def __init__(self, recipe: NerRecipe, sources: Sources, intake: Intake[Example], *, flat: bool) -> None:
-        self.recipe, self.sources, self.intake, self.flat = recipe, sources, intake, flat
-        self.folder, self.progress = intake.folder, intake.progress
+        super().__init__(recipe, sources, intake, Survey)
+        self.flat = flat
         self.soft: SoftRecords[Example] = SoftRecords(sources.files.get(SOFT_ROLE), intake.scratch, "entities")
-        names = ("train", *([EXTRA] if EXTRA in sources.files else ()), "dev")
-        self.splits = {name: Survey() for name in names}
-        self.shared = 0
         self.form, self.separator = "", " "
+        self.only: Example | None = None
 
     def run(self) -> PrepareReport:
         characters = self.read_train()
@@ -121,97 +105,49 @@ class _Preparation:
         self.featurizer = Featurizer.open(self.recipe, self.folder)
         self.labeller = Labeller({name: n for n, name in enumerate(types)}, flat=self.flat)
         self.unknown = self.featurizer.reader.unknown
-        write_table(
-            self.train_rows, _columns(soft=SOFT_ROLE in self.sources.files), self.folder / "train", self.intake.scratch
-        )
+        made, reader = _columns(soft=SOFT_ROLE in self.sources.files), self.featurizer.reader
+        write_table(partial(self.train_rows, reader), made, self.folder / "train", self.intake.scratch)
         train = self.splits["train"]
-        check_known(self.recipe, self.featurizer.reader, train.unknown, train.units)
+        check_known(self.recipe, reader, train.unknown, train.units)
         self.read_dev()
         return self.report()
 
-    def examples(self, split: str) -> Iterator[Example]:
-        """The good records of a file."""
-        path = self.sources.files[split]
-        load = partial(load_examples, path, form=self.recipe.data.form)
-        return self.intake.read(path, load, self.splits[split], f"read {split}")
+    def load(self, split: str, on_bad: OnBad | None = None) -> Iterator[Example]:
+        form = "auto" if split == EXTRA else self.recipe.data.form  # further records may be of another form than train
+        return load_examples(self.sources.files[split], on_bad, form=form)
 
     def read_train(self) -> Counter[str]:
-        """Keep train, hold out dev where there is none, and count what features need."""
-        data, counts = self.recipe.data, self.splits["train"]
-        hold = None if "dev" in self.sources.files else HoldOut(data.held_out, data.held_out_seed)
-        characters: Counter[str] = Counter()
-        only: Example | None = None
-        for example in self.intake.train(self.examples("train"), counts, hold):
+        """Keep train, and count what features need."""
+        counts, characters = self.splits["train"], Counter[str]()
+        for example in self.train():
             self.form = self.form or example.form
-            only = example
+            self.only = example
             characters.update(fold(example.text))
             counts.types.update(entity.type for entity in example.entities)
         path = self.sources.files["train"]
-        if hold and not self.intake.held:
-            if counts.records == 1 and only is not None and only.form not in RECORDS:
-                raise one_sentence(path, len(only.bounds))
-            raise nothing_held_out(path)
         if self.form not in RECORDS and any("\t" in line for _, _, line in islice(read_lines(path, _skip), 1)):
             self.separator = "\t"
         return characters
 
-    def extra(self) -> Iterator[Example]:
-        """The good records of the file of further ones, with probabilities where these stand beside it."""
-        path = self.sources.files[EXTRA]  # of any form, whatever that of train is
-        return self.soft.read(self.intake.read(path, partial(load_examples, path), self.splits[EXTRA], "read extra"))
+    def nothing_held_out(self) -> UserError:
+        only = self.only
+        if self.splits["train"].records == 1 and only is not None and only.form not in RECORDS:
+            return one_sentence(self.sources.files["train"], len(only.bounds))
+        return super().nothing_held_out()
 
     def further(self) -> Iterator[Example]:
-        """The same that were kept, from disk."""
         return self.soft.again(self.intake.further())
 
     def read_extra(self, characters: Counter[str]) -> list[str]:
         """Keep further records, and count what features need; gives their types, the most frequent first."""
-        counts, files = self.splits[EXTRA], self.sources.files
-        dev = partial(load_examples, files["dev"], form=self.recipe.data.form) if "dev" in files else None
         types = Counter[str]()
-        for example in self.soft.keep(self.intake.extra(self.extra(), counts, dev)):
+        # With probabilities, where these stand beside the file.
+        for example in self.soft.keep(self.extra(self.soft.read(self.examples(EXTRA)))):
             characters.update(fold(example.text))
             types.update(entity.type for entity in self.soft.sure(example).entities)
         return [name for name, _ in types.most_common()]
 
-    def train_rows(self) -> Iterator[dict[str, Any]]:
-        """The rows of the training table, one a window."""
-        train, total, record = self.splits["train"], self.intake.rows + self.intake.extra_rows, 0
-        seen = set[int]()
-        whole = ((train, batch) for batch in batches(self.intake.again(), _BATCH_CHARACTERS))
-        extra = ((self.splits[EXTRA], batch) for batch in batches(self.further(), _BATCH_CHARACTERS))
-        for counts, batch in chain(whole, extra):
-            for pieces, labelled in self.encode(batch, counts):
-                for piece, (rows, chance) in zip(pieces, labelled, strict=True):
-                    units = piece.units
-                    seen.update(units.ids.tolist())
-                    yield {
-                        RECORD: record, "length": len(units), "ids": units.ids, "words": units.words,
-                        "tags": units.tags, "inside": units.inside.astype(np.uint8), "rows": rows.reshape(-1),
-                        CHANCE: chance,
-                    }  # fmt: skip
-                record += 1
-            if total >= EVERY:
-                self.progress("features", record, total)
-        self.progress("features", total, total)
-        keep_tokens(self.folder, self.featurizer.reader, seen)
-
-    def read_dev(self) -> None:
-        """Keep dev as it is, and count what it shares with train."""
-        counts = self.splits["dev"]
-        given = self.examples("dev") if "dev" in self.sources.files else None
-        for batch in batches(self._dev(given), _BATCH_CHARACTERS):
-            for _ in self.encode(batch, counts):
-                pass
-        counts.records = counts.records or counts.texts
-
-    def _dev(self, given: Iterator[Example] | None) -> Iterator[Example]:
-        for example, in_train in self.intake.dev(given, self.splits["dev"]):
-            self.shared += in_train
-            yield example
-
-    def encode(self, batch: list[Example], counts: Survey) -> Iterator[tuple[list[Piece], list[tuple[Rows, Chances]]]]:
-        """Pieces and label rows of some texts, with probabilities where they are soft; counts them."""
+    def encode(self, batch: list[Example], counts: Survey) -> Iterator[Iterator[dict[str, Any]]]:
         pieces: list[list[Piece]] = [[] for _ in batch]
         for piece in self.featurizer.pieces([example.text for example in batch]):
             pieces[piece.text].append(piece)
@@ -221,30 +157,35 @@ class _Preparation:
             counts.add(sure, mine, self.unknown)
             self.labeller.count(sure, mine, rows, counts.oracle)
             if sure is example:
-                yield mine, [(own, _HARD) for own in rows]
+                yield map(_row, mine, rows, repeat(_HARD))
             else:
-                soft = self.labeller.soft_rows
-                yield mine, [soft(example.entities, example.chances, piece) for piece in mine]
+                soft = (self.labeller.soft_rows(example.entities, example.chances, piece) for piece in mine)
+                yield (_row(piece, *taught) for piece, taught in zip(mine, soft, strict=True))
 
     def report(self) -> PrepareReport:
         """Tables, numbers and notes."""
-        splits, data = self.splits, self.recipe.data
+        splits = self.splits
         oracles = {name: s.oracle for name, s in splits.items()}
-        report = PrepareReport(rejected=sum(s.rejected for s in splits.values()))
+        report = self.new_report(oracles, "entities", MENDS)
         oracle = oracle_table(oracles, "entities", ORACLE_NOTE)
         report.tables = [corpus_table(splits, self.shared), oracle, type_table(splits)]
-        report.statistics = {name: s.numbers() for name, s in splits.items()}
-        report.statistics |= {"overlap": {"texts": self.shared}, "labels": len(self.labeller.types)}
-        report.notes = notes(splits, self.shared, data.window, flat=self.flat)
+        report.statistics["labels"] = len(self.labeller.types)
+        told = notes(splits, self.shared, self.recipe.data.window, flat=self.flat)
         for name, counts in splits.items():
             if counts.texts == 1 and counts.forms.keys().isdisjoint(RECORDS) and name in self.sources.files:
                 what = f"{counts.lengths.longest:,} characters in one sentence: blank lines divide sentences"
-                report.notes.append(f"{name} is a single text, {what}")
-        report.notes += self.intake.extra_notes("texts")
-        report.notes += check_learnable(oracles, "entities", MENDS, self.sources.files["train"])
-        if "dev" not in self.sources.files:
-            report.notes.append(held_out_note(splits["dev"].texts, "texts", data.held_out, data.held_out_seed))
+                told.append(f"{name} is a single text, {what}")
+        report.notes = told + report.notes
         return report
+
+
+def _row(piece: Piece, rows: Rows, chance: Chances) -> dict[str, Any]:
+    """A row of the training table."""
+    units = piece.units
+    return {
+        "length": len(units), "ids": units.ids, "words": units.words, "tags": units.tags,
+        "inside": units.inside.astype(np.uint8), "rows": rows.reshape(-1), CHANCE: chance,
+    }  # fmt: skip
 
 
 def _columns(*, soft: bool) -> Any:

@@ -19,7 +19,7 @@ from ietool.tasks.qa.heads.training_rows import Spans, TrainingRows
 from ietool.tasks.qa.recipe import QaRecipe
 from ietool.text.readers import write_reader
 from ietool.text.tokens import TokenReader, write_kept_tokens
-from ietool.training.sets import RECORD
+from ietool.text.windows import RECORD
 
 
 class PairRows(TrainingRows):

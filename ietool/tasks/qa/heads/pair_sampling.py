@@ -13,7 +13,8 @@ import pyarrow.compute as pc  # type: ignore[import-untyped]
 from ietool.tasks.qa.heads.pairs import PairWindow, fitting
 from ietool.tasks.qa.recipe import PairRecipe
 from ietool.text.tokens import TokenReader
-from ietool.training.sets import RECORD, WindowTable
+from ietool.text.windows import RECORD
+from ietool.training.sets import WindowTable
 
 SMALLEST = 24
 """Characters that a window without an answer has at least, where the passage has so many."""

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
 from functools import partial
-from itertools import chain, islice
+from itertools import islice, starmap
 from pathlib import Path
 from typing import Any
 
@@ -18,17 +18,9 @@ import numpy as np
 import numpy.typing as npt
 
 from ietool.core.contract import PrepareReport
-from ietool.core.intake import (
-    EVERY,
-    HoldOut,
-    Intake,
-    Kept,
-    bare,
-    held_out_note,
-    nothing_held_out,
-    scratch_folder,
-)
-from ietool.core.learnable import check_known, check_learnable
+from ietool.core.intake import Intake, Kept, bare, scratch_folder
+from ietool.core.learnable import check_known
+from ietool.core.preparing import Preparation
 from ietool.core.soft import SOFT_ROLE, SoftRecords
 from ietool.core.sources import EXTRA, Sources
 from ietool.core.survey import oracle_table
@@ -47,23 +39,16 @@ from ietool.tasks.ske.prepare.survey import Overlap, SplitStatistics
 from ietool.tasks.ske.recipe import SkeRecipe
 from ietool.tasks.ske.writing import format_line
 from ietool.text.characters import fold
-from ietool.text.readers import keep_tokens, write_reader
+from ietool.text.readers import write_reader
 from ietool.text.units import Units
-from ietool.text.windows import batches, windows
-from ietool.training.sets import CHANCE, RECORD
+from ietool.text.windows import RECORD, windows
+from ietool.training.sets import CHANCE
 from ietool.training.tables import columns, write_table
-
-_BATCH_CHARACTERS = 8192
-"""Texts are encoded in batches of about this size."""
 
 Rows = npt.NDArray[np.int32]
 Chances = npt.NDArray[np.float32]
 Soft = tuple[list[Row], list[float]]
 """Label rows with their probabilities."""
-
-Encoded = tuple[Example, list[tuple[str, Features, Window, Soft | None]]]
-"""A text and its windows: text, features and label rows of each; where these are soft, those that are more likely than
-not, and all of them with their probabilities."""
 
 
 def kept(schema: Schema) -> Kept[Example]:
@@ -113,9 +98,7 @@ def _find_schema(sources: Sources, *, skip_bad: bool) -> Schema:
     return infer_schema(first_told(lambda on_bad: load_examples(path, on_bad=on_bad), ignore))
 
 
-class _Preparation:
-    """One run of :func:`prepare`: what its steps share."""
-
+class _Preparation(Preparation[SkeRecipe, Example, SplitStatistics]):
     def __init__(
         self,
         recipe: SkeRecipe,
@@ -125,65 +108,52 @@ class _Preparation:
         schema: Schema,
         perfect: Perfect,
     ) -> None:
-        self.recipe, self.sources, self.intake, self.builder = recipe, sources, intake, builder
-        self.folder, self.progress, self.schema = intake.folder, intake.progress, schema
+        super().__init__(
+            recipe, sources, intake, lambda: SplitStatistics(Oracle(schema.labels, schema.competition, perfect))
+        )
+        self.builder, self.schema = builder, schema
         self.chancy: SoftRecords[Example] = SoftRecords(sources.files.get(SOFT_ROLE), intake.scratch, "triples")
         self.labels = {label: i for i, label in enumerate(schema.labels)}
-        self.splits = {
-            name: SplitStatistics(Oracle(schema.labels, schema.competition, perfect))
-            for name in ("train", *([EXTRA] if EXTRA in sources.files else ()), "dev")
-        }
         self.overlap = Overlap()
 
     def run(self) -> PrepareReport:
         self.read_train()
-        featurizer = Featurizer.open(self.folder, priors=True, compact=True)
-        columns = _columns(soft=SOFT_ROLE in self.sources.files)
-        write_table(lambda: self.train_rows(featurizer), columns, self.folder / "train", self.intake.scratch)
+        self.featurizer = featurizer = Featurizer.open(self.folder, priors=True, compact=True)
+        made = _columns(soft=SOFT_ROLE in self.sources.files)
+        write_table(partial(self.train_rows, featurizer.reader), made, self.folder / "train", self.intake.scratch)
         splits = self.splits
         train = splits["train"]
         train.cut = featurizer.reader.cut
         check_known(self.recipe, featurizer.reader, train.unknown, train.characters)
-        self.read_dev(featurizer)
+        # Features of dev are made when it is predicted; here they are only counted, and priors do not matter.
+        featurizer.prior = None
+        self.read_dev()
+        self.overlap.texts = self.shared
         splits["dev"].cut = featurizer.reader.cut - train.cut
         oracles = {name: s.oracle.counts for name, s in splits.items()}
-        report = PrepareReport(rejected=sum(s.rejected for s in splits.values()))
+        report = self.new_report(oracles, "triples", MENDS)
         vectors = getattr(self.recipe.model.encoder, "word_vectors", None) is not None
         report.tables = [
             statistics.corpus_table(splits, self.overlap, vectors=vectors),
             oracle_table(oracles, "triples", ORACLE_NOTE),
             statistics.relation_table(splits, list(self.schema.relations)),
         ]
-        report.statistics = {name: s.numbers() for name, s in splits.items()}
         report.statistics["overlap"] = self.overlap.numbers(splits["dev"])
         report.statistics["labels"] = len(self.labels)
-        data = self.recipe.data
-        report.notes = statistics.notes(splits, self.overlap, data.window)
-        report.notes += check_learnable(oracles, "triples", MENDS, self.sources.files["train"])
-        report.notes += self.intake.extra_notes("texts")
-        if "dev" not in self.sources.files:
-            report.notes.append(held_out_note(splits["dev"].texts, "texts", data.held_out, data.held_out_seed))
+        report.notes = statistics.notes(splits, self.overlap, self.recipe.data.window) + report.notes
         if "schema" not in self.sources.files and self.sources.like is None:
             report.notes.append(f"no schema was given: its {len(self.schema.relations)} relations are those of train")
         return report
 
+    def load(self, split: str, on_bad: OnBad | None = None) -> Iterator[Example]:
+        return load_examples(self.sources.files[split], self.schema, on_bad)
+
     def examples(self, split: str) -> Iterator[Example]:
-        """The good records of a file."""
-        path, counts = self.sources.files[split], self.splits[split]
-
-        def load(on_bad: OnBad | None) -> Iterator[Example]:
-            return load_examples(path, self.schema, on_bad)
-
-        for example in self.intake.read(path, load, counts, f"read {split}"):
-            counts.dropped += example.dropped
+        for example in super().examples(split):
+            self.splits[split].dropped += example.dropped
             yield example
 
-    def extra(self) -> Iterator[Example]:
-        """The good records of the file of further ones, with probabilities where these stand beside it."""
-        return self.chancy.read(self.examples(EXTRA))
-
     def further(self) -> Iterator[Example]:
-        """The same that were kept, from disk."""
         return self.chancy.again(self.intake.further())
 
     def sure(self, example: Example) -> Example:
@@ -191,46 +161,28 @@ class _Preparation:
         return self.chancy.sure(example, types=())
 
     def read_train(self) -> None:
-        """Keep train, hold out dev where there is none, and write all that features need."""
-        recipe, folder, data = self.recipe, self.folder, self.recipe.data
-        hold = None if "dev" in self.sources.files else HoldOut(data.held_out, data.held_out_seed)
-        characters: Counter[str] = Counter()
-        for example in self.intake.train(self.examples("train"), self.splits["train"], hold):
+        """Keep train and further records, and write all that features need."""
+        characters = Counter[str]()
+        for example in self.train():
             characters.update(fold(example.text))
             self.builder.add(set(facts(example.triples, self.labels)))
-        if hold and not self.intake.held:
-            raise nothing_held_out(self.sources.files["train"])
-        if EXTRA in self.sources.files:
-            dev = None if hold else partial(load_examples, self.sources.files["dev"], self.schema)
-            for example in self.chancy.keep(self.intake.extra(self.extra(), self.splits[EXTRA], dev)):
+        if EXTRA in self.sources.files:  # with probabilities, where these stand beside the file
+            for example in self.chancy.keep(self.extra(self.chancy.read(self.examples(EXTRA)))):
                 characters.update(fold(example.text))
                 self.builder.add(set(facts(self.sure(example).triples, self.labels)))
-        self.builder.write(folder)
-        write_reader(folder, recipe.model.encoder, characters)
-        (folder / SCHEMA).write_text(self.schema.to_json(), encoding="utf-8")
+        self.builder.write(self.folder)
+        write_reader(self.folder, self.recipe.model.encoder, characters)
+        (self.folder / SCHEMA).write_text(self.schema.to_json(), encoding="utf-8")
 
-    def train_rows(self, featurizer: Featurizer) -> Iterator[dict[str, Any]]:
-        """The rows of the training table, one a window."""
-        train, total, record = self.splits["train"], self.intake.rows + self.intake.extra_rows, 0
-        seen: set[int] = set()
-        whole = ((train, batch) for batch in batches(self.intake.again(), _BATCH_CHARACTERS))
-        extra = ((self.splits[EXTRA], batch) for batch in batches(self.further(), _BATCH_CHARACTERS))
-        for counts, batch in chain(whole, extra):
-            for _, cut_out in self.encode(featurizer, batch, counts):
-                for text, features, window, soft in cut_out:
-                    units = features.units
-                    seen.update(units.ids.tolist())
-                    rows, chance = self.taught(units, window, soft)
-                    yield {
-                        RECORD: record, "text": text, "length": len(units), "start": window.start,
-                        "ids": units.ids, "words": units.words, "tags": units.tags,
-                        "starts": units.starts, "ends": units.ends,
-                        "spans": rows.reshape(-1), "prior": features.prior.reshape(-1), CHANCE: chance,
-                    }  # fmt: skip
-                record += 1
-            if total >= EVERY:
-                self.progress("features", record, total)
-        keep_tokens(self.folder, featurizer.reader, seen)
+    def row(self, text: str, features: Features, window: Window, soft: Soft | None) -> dict[str, Any]:
+        """A row of the training table."""
+        units = features.units
+        rows, chance = self.taught(units, window, soft)
+        return {
+            "text": text, "length": len(units), "start": window.start, "ids": units.ids, "words": units.words,
+            "tags": units.tags, "starts": units.starts, "ends": units.ends, "spans": rows.reshape(-1),
+            "prior": features.prior.reshape(-1), CHANCE: chance,
+        }  # fmt: skip
 
     def taught(self, units: Units, window: Window, soft: Soft | None) -> tuple[Rows, Chances]:
         """The rows that a window teaches, in units, and their probabilities; none of these where all are 1."""
@@ -239,35 +191,23 @@ class _Preparation:
         rows, able = unit_rows(units, np.array(soft[0], np.int32))
         return rows, np.array(soft[1], np.float32)[able]
 
-    def read_dev(self, featurizer: Featurizer) -> None:
-        """Validate and keep dev as it is, and count what it shares with train."""
-        # Features of dev are made when it is predicted; here they are only counted, and priors do not matter.
-        featurizer.prior = None
-        counts = self.splits["dev"]
-        for batch in batches(self._dev(), _BATCH_CHARACTERS):
-            self.encode(featurizer, batch, counts)
-        counts.records = counts.records or counts.texts
+    def of_dev(self, batch: list[Example]) -> None:
+        """Triples all of whose facts train states are counted, too."""
+        self.overlap.triples += sum(
+            all(map(self.builder.knows, stated))
+            for example in batch
+            for triple in example.triples
+            if (stated := facts([triple], self.labels))
+        )
 
-    def _dev(self) -> Iterator[Example]:
-        given = self.examples("dev") if "dev" in self.sources.files else None
-        for example, in_train in self.intake.dev(given, self.splits["dev"]):
-            self.overlap.texts += in_train
-            self.overlap.triples += sum(
-                all(map(self.builder.knows, stated))
-                for triple in example.triples
-                if (stated := facts([triple], self.labels))
-            )
-            yield example
-
-    def encode(self, featurizer: Featurizer, batch: list[Example], counts: SplitStatistics) -> list[Encoded]:
-        """Features and labels of all windows of some texts; counts them."""
+    def encode(self, batch: list[Example], counts: SplitStatistics) -> Iterator[Iterator[dict[str, Any]]]:
         data = self.recipe.data
         cuts = [windows(example.text, data.window, data.overlap) for example in batch]
         texts = [e.text[a:b] for e, cut in zip(batch, cuts, strict=True) for a, b in cut]
         stated = [facts(example.triples, self.labels) for example in batch]
         owns: list[set[Fact]] = [set(s) for s, cut in zip(stated, cuts, strict=True) for _ in cut]
-        features = iter(zip(texts, featurizer.encode_all(texts, owns), strict=True))
-        encoded: list[Encoded] = []
+        features = iter(zip(texts, self.featurizer.encode_all(texts, owns), strict=True))
+        encoded: list[tuple[Example, list[Window]]] = []
         for whole, cut, own in zip(batch, cuts, stated, strict=True):
             cut_out: list[tuple[str, Features, Window, Soft | None]] = []
             example = self.sure(whole)
@@ -281,10 +221,10 @@ class _Preparation:
                 )
                 soft = None if example is whole else self.soft(whole, own, text)
                 cut_out.append((text, found, Window(start, told, split), soft))
-            encoded.append((example, cut_out))
-            counts.add(example, [found for _, found, _, _ in cut_out], featurizer.reader.unknown)
-        counts.oracle.add([(e, [window for _, _, window, _ in cut_out]) for e, cut_out in encoded])
-        return encoded
+            encoded.append((example, [window for _, _, window, _ in cut_out]))
+            counts.add(example, [found for _, found, _, _ in cut_out], self.featurizer.reader.unknown)
+            yield starmap(self.row, cut_out)
+        counts.oracle.add(encoded)
 
     def soft(self, example: Example, own: list[Fact], text: str) -> Soft:
         """The label rows of a window of soft labels; a fact is as probable as the likeliest triple that states it."""

@@ -27,7 +27,7 @@ from ietool.tasks.el.heads.joint.recipe import JointRecipe
 from ietool.tasks.el.heads.joint.sampling import JointTrainingSet
 from ietool.tasks.el.prepare.preparation import KEPT
 from ietool.text.characters import fold
-from ietool.training.sets import RECORD
+from ietool.text.windows import RECORD
 
 ENTITIES = [
     ("1", "云朵之歌", ["云朵"], "林满演唱的歌曲"),

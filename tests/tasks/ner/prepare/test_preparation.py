@@ -15,7 +15,7 @@ from ietool.tasks.ner.features.featurizer import Featurizer, Labels
 from ietool.tasks.ner.heads.crf.tagset import TagSet
 from ietool.tasks.ner.prepare.labelling import APART, OVERLAP, TOKEN, TYPE
 from ietool.tasks.ner.prepare.preparation import KEPT
-from ietool.training.sets import RECORD
+from ietool.text.windows import RECORD
 from tests.tasks.ner.made import (
     TASK,
     encoder_folder,

@@ -18,8 +18,8 @@ from ietool.tasks.ske.features.featurizer import Features
 from ietool.tasks.ske.features.prior import facts_of
 from ietool.tasks.ske.heads.stages.sampling import StageTrainingSet, prior_marks
 from ietool.text.characters import fold
+from ietool.text.windows import RECORD
 from ietool.training.batches import pad
-from ietool.training.sets import RECORD
 from tests.tasks.ske.made import head_of_corpus, prepare_small, small_recipe
 
 DIGEST = """

@@ -22,8 +22,7 @@ from ietool.tasks.ske.recipe import SkeRecipe
 from ietool.tasks.ske.writing import format_line
 from ietool.text.encoding import CHARACTERS
 from ietool.text.matching import NameTable
-from ietool.text.windows import windows
-from ietool.training.sets import RECORD
+from ietool.text.windows import RECORD, windows
 
 
 def recipe(*overrides: str) -> SkeRecipe:

@@ -19,7 +19,7 @@ from ietool.tasks.qa.heads.training_rows import Spans, TrainingRows
 from ietool.text.characters import fold
 from ietool.text.encoding import TextEncoder
 from ietool.text.readers import write_reader
-from ietool.training.sets import RECORD
+from ietool.text.windows import RECORD
 
 COLUMNS = {
     "question_characters": ("int32", 1), "question_words": ("int32", 1), "question_tags": ("uint8", 1),

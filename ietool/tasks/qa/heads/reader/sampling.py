@@ -15,8 +15,9 @@ from ietool.tasks.qa.features.featurizer import Features
 from ietool.tasks.qa.heads.mined import first_mined
 from ietool.tasks.qa.heads.reader.recipe import ReaderRecipe
 from ietool.tasks.qa.heads.reader.rows import COLUMNS
+from ietool.text.windows import RECORD
 from ietool.training.batches import LONGEST, Width, columns, known_targets, pad
-from ietool.training.sets import RECORD, WindowTable
+from ietool.training.sets import WindowTable
 
 
 class QaTrainingSet(WindowTable):
