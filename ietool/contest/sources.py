@@ -9,13 +9,13 @@ from typing import Any
 
 import numpy as np
 
+from ietool.contest.group import OOF, is_group, open_group
 from ietool.contest.nested import Ints
 from ietool.core.candidate_files import ABOUT, StoredCandidates
 from ietool.core.contract import Task
 from ietool.core.intake import GROUPS
 from ietool.core.predicting import Decoder
-from ietool.errors import WHOLE, UserError, cause
-from ietool.files.plain_json import load_json
+from ietool.errors import UserError
 from ietool.recipe import Recipe
 from ietool.recipe_io import load_recipe
 from ietool.registry import get_task
@@ -23,8 +23,6 @@ from ietool.runs.entry import RECIPE_FILE, open_run
 from ietool.runs.folder import DEV
 from ietool.workflow.members import decoder_of_run
 from ietool.workflow.scores import model_mark, open_scores
-
-FOLDS_FILE, OUT_OF_FOLD = "folds.json", "oof"
 
 
 @dataclass(frozen=True)
@@ -66,7 +64,7 @@ def open_source(run: Path, *, scores: Path | None = None, gold: Path | None = No
             "--scores and --gold go together",
             mend="give both: a folder of `predict --scores`, and the gold of its input",
         )
-    if (run / FOLDS_FILE).is_file():
+    if is_group(run):
         return _of_folds(run, scores, gold)
     entry = open_run(run)
     recipe = load_recipe(run / RECIPE_FILE)
@@ -98,26 +96,16 @@ def _of_file(
 def _of_folds(folder: Path, scores: Path | None, gold: Path | None) -> Source:
     if scores is not None:
         raise UserError("holds folds, whose out-of-fold scores are taken", file=folder, mend="leave --scores out")
-    path = folder / FOLDS_FILE
-    try:
-        data = load_json(path.read_text(encoding="utf-8"))
-        runs = [folder / str(name) for name in data["members"]]
-        prepared, name = Path(data["prepared"]), str(data["task"])
-    except (OSError, ValueError, LookupError, TypeError, RecursionError) as error:
-        raise UserError(f"is damaged ({cause(error)})", file=path, mend=WHOLE) from None
+    info = open_group(folder).info
+    runs, prepared = [folder / name for name in info.members], Path(info.prepared)
     for run in runs:
         open_run(run)
-    if not runs:
-        raise UserError("names no members", file=path, mend="train them: ietool train --folds K")
-    recipe = load_recipe(runs[0] / RECIPE_FILE)
-    task, source = get_task(name), prepared / "train.jsonl"
+    recipe, task, source = load_recipe(runs[0] / RECIPE_FILE), get_task(info.task), prepared / "train.jsonl"
     if not source.is_file():
-        raise UserError(f"the prepared data is gone: {prepared}", file=path, mend="prepare it again")
-    stored = open_scores(folder / OUT_OF_FOLD, recipe=recipe, source=source)
+        raise UserError(f"the prepared data is gone: {prepared}", file=folder, mend="prepare it again")
+    stored = open_scores(folder / OOF, recipe=recipe, source=source)
     groups = np.load(prepared / GROUPS).astype(np.int64)
-    return _checked(
-        Source(task, recipe, runs, prepared, task.gold(prepared, "train"), stored, groups, folder / OUT_OF_FOLD)
-    )
+    return _checked(Source(task, recipe, runs, prepared, task.gold(prepared, "train"), stored, groups, folder / OOF))
 
 
 def _checked(source: Source) -> Source:

@@ -193,7 +193,8 @@ def test_out_of_fold_scores_tune_all_members(copied: Runs, capsys: Capture, tmp_
     about = {**stored.about, "model": "of the group", "input": file_mark(prepared / "train.jsonl"), "source": "train"}
     write_candidates(group / "oof", stored.layout, stored.floor, found, about)
     folds = {"format": 1, "recipe": POINTER[0], "task": "ner", "folds": 2, "seeds": [42], "state": "finished",
-             "prepared": str(prepared), "members": ["fold-1", "fold-2"]}  # fmt: skip
+             "prepared": str(prepared), "base": "", "assignment": "", "files": {},
+             "members": ["fold-1", "fold-2"]}  # fmt: skip
     (group / "folds.json").write_text(json.dumps(folds), encoding="utf-8")
     said = tuned(capsys, group)
     assert said["texts"] == 60 and [Path(path).name for path in said["written"]] == ["fold-1", "fold-2"]
