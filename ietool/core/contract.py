@@ -15,13 +15,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from ietool.core.forms import Form
-from ietool.core.headed import Headed, R
+from ietool.core.headed import R
+from ietool.core.reads import Reads
 from ietool.core.sources import Sources
 from ietool.errors import UserError
-from ietool.files.lines import Line, OnBad, read_lines
 from ietool.progress import Progress, no_progress
 from ietool.recipe import Section
+from ietool.scoring.classes import ErrorClasses
 from ietool.scoring.report import Report
 from ietool.tables import Table
 
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from ietool.core.checking import Check
     from ietool.core.intake import Kept
     from ietool.core.labelled import LabelWriter
+    from ietool.core.view import View
 
 
 @dataclass
@@ -41,7 +42,7 @@ class PrepareReport:
     rejected: int = 0
 
 
-class Task(Headed[R], ABC):
+class Task(Reads[R], ABC):
     """One kind of competition. Stateless: every method gets what it needs."""
 
     title: ClassVar[str]
@@ -49,15 +50,10 @@ class Task(Headed[R], ABC):
     """Names of the scoring variants, the default first."""
     score_options: ClassVar[tuple[str, ...]] = ()
     """Files that ``score`` can take besides gold and predictions, by the name of their option (``alias``, ``kb``)."""
-    input_roles: ClassVar[tuple[str, ...]] = ()
-    """Roles of files that an input to predict on needs besides: found beside it unless ``--file ROLE=FILE`` names
-    them."""
     check_options: ClassVar[tuple[str, ...]] = ()
     """Files that a check of a submission takes besides it and the input, by role; found beside the input too."""
-    roles: ClassVar[tuple[str, ...]] = ("train", "dev")
-    """Roles that a preparation needs files for."""
-    further_roles: ClassVar[tuple[str, ...]] = ("dev", "test")
-    """Roles that files may have besides."""
+    class_options: ClassVar[tuple[str, ...]] = ()
+    """Files by which :meth:`error_classes` tells more apart, by role."""
     feature_sections: ClassVar[tuple[str, ...]] = ("data",)
     """Sections of the recipe on which features depend: a change of them prepares anew."""
     feature_keys: ClassVar[tuple[str, ...]] = (
@@ -74,16 +70,6 @@ class Task(Headed[R], ABC):
     epoch_scores: ClassVar[tuple[tuple[str, str], ...]] = (("P", "precision"), ("R", "recall"), ("F1", "f1"))
     """What the table of ``train`` shows of the dev score, three of (heading of up to 5 letters, name of the value);
     ``score`` is the primary value whatever its name. A value that the variant has not is shown as a dash."""
-    forms: ClassVar[tuple[Form, ...]] = ()
-    """By what the task's files are known, where one turns up in a wrong place."""
-    gold_keys: ClassVar[tuple[str, ...]] = ()
-    """Keys that records of gold files have, and those of submissions have not."""
-    predictions_like_texts: ClassVar[bool] = True
-    """Whether a submission has the form of a gold file."""
-    inputs: ClassVar[str] = "texts"
-    """What is predicted on, in the plural."""
-    asks_text: ClassVar[bool] = True
-    """Whether a bare text is all that it is asked: what ``--text`` takes."""
     one_item: ClassVar[bool] = False
     """Whether an input has at most one of what is found: an answer."""
     finds: ClassVar[str]
@@ -94,36 +80,7 @@ class Task(Headed[R], ABC):
     """``key=value`` settings of ``ietool demo``: what the small corpus that ships wants otherwise than the recipe.
     Those that do not act for a recipe's head are left out."""
 
-    # -- files → examples (data/)
-
-    @abstractmethod
-    def locate(self, folder: Path, *, needed: Sequence[str]) -> Sources:
-        """Find the competition's files in a folder.
-
-        Raises UserError naming what of the ``needed`` roles is missing and what was looked for.
-        """
-
-    def beside(self, files: Mapping[str, Path]) -> Mapping[str, Path]:
-        """Further files that belong to those of a preparation, by role: what is prepared of them depends on these too.
-        Those that the user names go before them."""
-        return {}
-
-    @abstractmethod
-    def read_inputs(self, lines: Iterable[Line], on_bad: OnBad | None = None) -> Iterator[Any]:
-        """Texts to predict on, from lines of the competition's test format (gold, where present, is ignored); with
-        ``on_bad`` bad records go there and are left out."""
-
-    def open_inputs(self, source: str, on_bad: OnBad | None = None) -> Iterator[Any]:
-        """The same from a file; ``-`` is standard input. For tasks whose files are not read line by line."""
-        return self.read_inputs(read_lines(source, on_bad), on_bad)
-
-    def open_inputs_with(self, source: str, files: Mapping[str, Path], on_bad: OnBad | None = None) -> Iterator[Any]:
-        """The same with the files of ``input_roles`` that the user named."""
-        raise NotImplementedError(f"inputs of the task {self.name} need no further files")
-
-    @abstractmethod
-    def input_of(self, text: str) -> Any:
-        """The same from a bare string (``predict --text`` and Python users)."""
+    # -- predictions → files (data/, writing)
 
     @abstractmethod
     def format(self, prediction: Any, assets: Path) -> str:
@@ -137,6 +94,12 @@ class Task(Headed[R], ABC):
     @abstractmethod
     def show(self, prediction: Any) -> Table:
         """A prediction as a table for the screen."""
+
+    def view(self, asked: Any, prediction: Any) -> View:
+        """A prediction as a page draws it, beside the table of :meth:`show`. ``asked`` is the input."""
+        from ietool.core.view import View
+
+        return View([("", str(asked.text))])
 
     # -- examples → features (features/, prepare/)
 
@@ -173,21 +136,6 @@ class Task(Headed[R], ABC):
         """What the same model has numbered besides characters and tokens, by what it is called in the plural."""
         return {"labels": self.label_names(folder)}
 
-    def open_gold(self, recipe: R, source: Path, assets: Path) -> Iterator[Any]:
-        """The examples of a file of the competition that has gold, one for every input that :meth:`open_inputs` gives
-        of it: what predictions on that file are judged by.
-
-        Raises:
-            UserError: a record without gold, or a bad one.
-        """
-        raise NotImplementedError(f"gold of the task {self.name} is read from prepared folders alone")
-
-    def kin(self, example: Any) -> Sequence[str]:
-        """The texts that an example shares with its near-duplicates: those that share one are never parted."""
-        from ietool.core.intake import bare
-
-        return [bare(example.text)]
-
     # -- evaluation during training
 
     @abstractmethod
@@ -202,7 +150,7 @@ class Task(Headed[R], ABC):
         """The recipe for ``--overfit``: nothing that keeps a model from learning so many records by heart."""
         copy = recipe.model_copy(deep=True)
         training = copy.training
-        training.epochs, training.patience, training.ema_decay, training.warmup_epochs = 75, 10, 0.0, 1.25
+        training.epochs, training.patience, training.ema_decay, training.warmup_epochs = 75, 6, 0.0, 1.25
         training.schedule, training.weight_decay = "constant_with_warmup", 0.0
         training.adversarial, training.r_drop, training.frozen_layers = 0.0, 0.0, 0
         training.batch_size = min(training.batch_size, max(1, records // 8))  # eight steps for all of them
@@ -285,6 +233,27 @@ class Task(Headed[R], ABC):
         """The official score of a submission file. ``metric`` None: told from the gold file. ``options`` are files
         of the scorer's own: those of ``score_options`` that the user named; ``progress`` is for what has to be made
         of them first."""
+
+    def error_classes(
+        self,
+        *,
+        files: Mapping[str, Path],
+        gold: Path | None = None,
+        examples: Sequence[Any] | None = None,
+        assets: Path | None = None,
+    ) -> ErrorClasses:
+        """How outcomes of the task's scorers are told apart and shown, for reports; imports no torch.
+
+        Args:
+            files: those of ``class_options`` that the user named.
+            gold: the file that predictions were judged by; None: they were judged by ``examples``.
+            examples: those of a prepared folder, where it is still there.
+            assets: the folder of the run that predicted.
+
+        Raises:
+            UserError: a file cannot be read.
+        """
+        return ErrorClasses()
 
     def competition(self, source: Path, result: Path, options: Mapping[str, Path]) -> str:
         """The competition of a submission, told from the input that it answers, else from ``options`` and itself.

@@ -126,7 +126,7 @@ def told_apart(task: Task[Any], source: str) -> str | None:
     """What is to be said of a file of texts that can be read, though it is of another task. Exports of annotation tools
     are texts like any others here."""
     begin = beginning(source)
-    stranger = None if begin is None or _tool_of(begin) else _stranger(begin, task, TEXTS, source)
+    stranger = None if begin is None or tool_of(begin) else _stranger(begin, task, TEXTS, source)
     return None if stranger is None else f"{source} {stranger.message} → {stranger.mend}"
 
 
@@ -161,7 +161,7 @@ def _stranger(begin: Beginning, task: Task[Any], role: str, path: str | Path) ->
             return None
         what = f"looks like {mine.title}; {_title(task, wanted)} are wanted here"
         return UserError(what, file=path, mend=f"bring one with {example} a line" if example else "check the name")
-    if tool := _tool_of(begin):
+    if tool := tool_of(begin):
         known = f"write {example} a line; its spans end behind the last character" if example else "convert it"
         return UserError(f"looks like an export of {tool}", file=path, mend=known)
     for name, _ in TASKS:
@@ -184,7 +184,7 @@ def _recipe_of(task: str) -> str:
     return min(names, key=lambda name: (name != own, name), default=task)
 
 
-def _tool_of(begin: Beginning) -> str | None:
+def tool_of(begin: Beginning) -> str | None:
     """The annotation tool whose export begins so."""
     if not isinstance(begin, Mapping):
         return None

@@ -25,6 +25,11 @@ class Lengths:
         """Count one text."""
         self._counts[len(text)] += 1
 
+    @property
+    def counts(self) -> Counter[int]:
+        """Length → texts."""
+        return self._counts
+
     def at(self, share: float) -> int:
         """The length that this share of the texts does not exceed; 0 without texts."""
         left = share * self._counts.total()

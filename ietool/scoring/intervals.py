@@ -44,6 +44,21 @@ def bootstrap(
     """
     if not len(counts) or resamples < 1:
         return {}
+    sums = drawn_sums(counts, resamples=resamples, seed=seed)
+    tail = (1 - level) / 2
+    found = {}
+    for name, values in measures(sums).items():
+        low_value, high_value = np.quantile(values, [tail, 1 - tail])
+        found[name] = (float(low_value), float(high_value))
+    return found
+
+
+def drawn_sums(counts: Floats, *, resamples: int = 2000, seed: int = 2019) -> Floats:
+    """(resamples, columns): what the texts of each draw add up to; the draws are those of :func:`bootstrap`.
+
+    Args:
+        counts: (texts, columns) of what adds up; one text at least.
+    """
     kinds, sizes = np.unique(counts, axis=0, return_counts=True)  # (K, columns), (K,)
     random = np.random.default_rng(seed)
     sums = np.empty((resamples, counts.shape[1]))
@@ -56,12 +71,7 @@ def bootstrap(
         for low in range(0, resamples, step):
             high = min(low + step, resamples)
             sums[low:high] = random.multinomial(len(counts), sizes / len(counts), size=high - low) @ kinds
-    tail = (1 - level) / 2
-    found = {}
-    for name, values in measures(sums).items():
-        low_value, high_value = np.quantile(values, [tail, 1 - tail])
-        found[name] = (float(low_value), float(high_value))
-    return found
+    return sums
 
 
 def prf_counts(scores: Iterable[PRFScore]) -> Floats:

@@ -15,11 +15,15 @@ from ietool.files.lines import Line, OnBad
 from ietool.progress import Progress, no_progress
 from ietool.scoring.report import Report
 from ietool.tables import Table
+from ietool.tasks.el.data.looked import WORDS
 from ietool.tasks.el.recipe import FORMER_KEYS, ElRecipe
 
 if TYPE_CHECKING:
     from ietool.core.checking import Check
     from ietool.core.intake import Kept
+    from ietool.core.looked import Looked
+    from ietool.core.view import View
+    from ietool.scoring.classes import ErrorClasses
     from ietool.tasks.el.data.example import Example
     from ietool.tasks.el.heads.linking import Linking
     from ietool.tasks.el.labels import MentionLabels
@@ -42,6 +46,7 @@ class ElTask(Task[ElRecipe]):
     name = "el"
     title = "entity linking"
     finds = "mentions"
+    words = WORDS
     heads = (
         ElHead(
             "joint",
@@ -122,6 +127,16 @@ class ElTask(Task[ElRecipe]):
         columns = ("mention", "at", "kb_id", "entity", "probability", "other candidates")
         return Table(prediction.text, columns, rows, note="" if rows else "no mention found")
 
+    def view(self, asked: Example, prediction: Linking) -> View:
+        from ietool.core.view import Link, Mark, View
+
+        marks, links = [], []
+        for m in prediction.mentions:
+            marks.append(Mark(m.start, m.end, m.kb_id, m.probability))
+            name = next((c.subject for c in m.candidates if c.kb_id == m.kb_id), "")
+            links.append(Link(m.mention, "links to", f"{m.kb_id} {name}".strip(), m.probability))
+        return View([("", prediction.text)], marks, links)
+
     # -- features/, prepare/
 
     def prepare(
@@ -157,6 +172,16 @@ class ElTask(Task[ElRecipe]):
         from ietool.tasks.el.data.reading import load_examples
 
         return load_examples(source)
+
+    def open_labelled(self, source: Path, files: Mapping[str, Path], on_bad: OnBad | None = None) -> Iterator[Example]:
+        from ietool.tasks.el.data.reading import load_examples
+
+        return load_examples(source, on_bad)
+
+    def looked(self, example: Example) -> Looked:
+        from ietool.tasks.el.data.looked import looked
+
+        return looked(example)
 
     def labels(self, recipe: ElRecipe, folder: Path) -> MentionLabels:
         from ietool.tasks.el.heads.decoder import LinkDecoder
@@ -213,6 +238,18 @@ class ElTask(Task[ElRecipe]):
         from ietool.tasks.el.score.scorer import score_paths
 
         return score_paths(gold, predictions, metric=metric, explain=explain, progress=progress, **options)
+
+    def error_classes(
+        self,
+        *,
+        files: Mapping[str, Path],
+        gold: Path | None = None,
+        examples: Sequence[Any] | None = None,
+        assets: Path | None = None,
+    ) -> ErrorClasses:
+        from ietool.tasks.el.score.classes import MentionClasses
+
+        return MentionClasses()
 
     def competition(self, source: Path, result: Path, options: Mapping[str, Path]) -> str:
         from ietool.tasks.el.score.checking import competition_of

@@ -15,12 +15,16 @@ from ietool.files.lines import Line, OnBad
 from ietool.progress import Progress, no_progress
 from ietool.scoring.report import Report
 from ietool.tables import Table
+from ietool.tasks.event_subject.data.looked import WORDS
 from ietool.tasks.event_subject.data.reading import begins_events
 from ietool.tasks.event_subject.recipe import SubjectRecipe
 
 if TYPE_CHECKING:
     from ietool.core.checking import Check
     from ietool.core.intake import Kept
+    from ietool.core.looked import Looked
+    from ietool.core.view import View
+    from ietool.scoring.classes import ErrorClasses
     from ietool.tasks.event_subject.data.example import Example
     from ietool.tasks.event_subject.heads.decoder import Answered
     from ietool.tasks.event_subject.labels import SubjectLabels
@@ -35,6 +39,7 @@ class SubjectTask(Task[SubjectRecipe]):
     asks_text = False  # a type and a text, with a tab between them
     one_item = True
     finds = "subjects"
+    words = WORDS
     heads = (
         Head(
             "pointer",
@@ -77,6 +82,9 @@ class SubjectTask(Task[SubjectRecipe]):
             raise UserError("an event type and a text are needed", field="--text", mend=mend)
         return Example(rest, kind.strip(), id="1")
 
+    def told(self, asked: Example) -> str | dict[str, Any]:
+        return {"id": asked.id, "type": asked.type, "text": asked.text}
+
     def format(self, prediction: Answered, assets: Path) -> str:
         from ietool.tasks.event_subject.writing import format_prediction
 
@@ -87,6 +95,13 @@ class SubjectTask(Task[SubjectRecipe]):
         rows = [] if found is None else [(found.text, f"{found.start}–{found.end}", found.probability)]
         title = f"{prediction.example.type}: {prediction.example.text}"
         return Table(title, ("subject", "at", "probability"), rows, note="" if rows else "no subject found")
+
+    def view(self, asked: Example, prediction: Answered) -> View:
+        from ietool.core.view import Mark, View
+
+        found, example = prediction.subject, prediction.example
+        marks = [] if found is None else [Mark(found.start, found.end, example.type, found.probability)]
+        return View([(example.type, example.text)], marks)
 
     # -- features/, prepare/
 
@@ -116,6 +131,16 @@ class SubjectTask(Task[SubjectRecipe]):
         from ietool.tasks.event_subject.data.reading import load_examples
 
         return load_examples(source)
+
+    def open_labelled(self, source: Path, files: Mapping[str, Path], on_bad: OnBad | None = None) -> Iterator[Example]:
+        from ietool.tasks.event_subject.data.reading import load_examples
+
+        return load_examples(source, on_bad)
+
+    def looked(self, example: Example) -> Looked:
+        from ietool.tasks.event_subject.data.looked import looked
+
+        return looked(example)
 
     def labels(self, recipe: SubjectRecipe, folder: Path) -> SubjectLabels:
         from ietool.tasks.event_subject.labels import SubjectLabels
@@ -163,6 +188,18 @@ class SubjectTask(Task[SubjectRecipe]):
         from ietool.tasks.event_subject.score.scorer import score_paths
 
         return score_paths(gold, predictions, metric=metric, explain=explain)
+
+    def error_classes(
+        self,
+        *,
+        files: Mapping[str, Path],
+        gold: Path | None = None,
+        examples: Sequence[Any] | None = None,
+        assets: Path | None = None,
+    ) -> ErrorClasses:
+        from ietool.tasks.event_subject.score.classes import SubjectClasses
+
+        return SubjectClasses()
 
     def competition(self, source: Path, result: Path, options: Mapping[str, Path]) -> str:
         from ietool.tasks.event_subject.score.checking import competition_of

@@ -15,11 +15,15 @@ from ietool.progress import Progress, no_progress
 from ietool.scoring.report import Report
 from ietool.tables import Table
 from ietool.tasks.events.data.forms.recognise import begins_duee, begins_fewfc, begins_schema
+from ietool.tasks.events.data.looked import WORDS
 from ietool.tasks.events.recipe import EventsRecipe
 
 if TYPE_CHECKING:
     from ietool.core.checking import Check
     from ietool.core.intake import Kept
+    from ietool.core.looked import Looked
+    from ietool.core.view import View
+    from ietool.scoring.classes import ErrorClasses
     from ietool.tasks.events.data.example import Example
     from ietool.tasks.events.heads.decoder import Extracted
     from ietool.tasks.events.labels import EventLabels
@@ -31,6 +35,7 @@ class EventsTask(Task[EventsRecipe]):
     name = "events"
     title = "events with their arguments"
     finds = "events"
+    words = WORDS
     heads = (
         Head(
             "linked",
@@ -104,6 +109,20 @@ class EventsTask(Task[EventsRecipe]):
         columns = ("event", "type", "role", "argument", "at", "probability")
         return Table(prediction.example.text, columns, rows, note="" if rows else "no event found")
 
+    def view(self, asked: Example, prediction: Extracted) -> View:
+        from ietool.core.view import Link, Mark, View
+
+        marks, links = [], []
+        for number, event in enumerate(prediction.events, 1):
+            name = f"{number}: {event.type}"
+            if event.trigger is not None:
+                t = event.trigger
+                marks.append(Mark(t.start, t.end, f"{event.type}: trigger", t.probability))
+            for a in event.arguments:
+                marks.append(Mark(a.start, a.end, f"{event.type}: {a.role}", a.probability))
+                links.append(Link(name, a.role, a.text, a.probability))
+        return View([("", prediction.example.text)], marks, links)
+
     # -- features/, prepare/
 
     def prepare(
@@ -133,6 +152,18 @@ class EventsTask(Task[EventsRecipe]):
         from ietool.tasks.events.data.reading import load_examples
 
         return load_examples(source)
+
+    def open_labelled(self, source: Path, files: Mapping[str, Path], on_bad: OnBad | None = None) -> Iterator[Example]:
+        from ietool.tasks.events.data.reading import load_examples
+        from ietool.tasks.events.data.schema import read_schema
+
+        schema = read_schema(files["schema"]) if "schema" in files else None
+        return load_examples(source, schema, on_bad)
+
+    def looked(self, example: Example) -> Looked:
+        from ietool.tasks.events.data.looked import looked
+
+        return looked(example)
 
     def labels(self, recipe: EventsRecipe, folder: Path) -> EventLabels:
         from ietool.tasks.events.labels import EventLabels
@@ -190,6 +221,18 @@ class EventsTask(Task[EventsRecipe]):
         from ietool.tasks.events.score.scorer import score_paths
 
         return score_paths(gold, predictions, metric=metric, explain=explain)
+
+    def error_classes(
+        self,
+        *,
+        files: Mapping[str, Path],
+        gold: Path | None = None,
+        examples: Sequence[Any] | None = None,
+        assets: Path | None = None,
+    ) -> ErrorClasses:
+        from ietool.tasks.events.score.classes import ArgumentClasses
+
+        return ArgumentClasses()
 
     def competition(self, source: Path, result: Path, options: Mapping[str, Path]) -> str:
         from ietool.tasks.events.score.checking import competition_of

@@ -15,11 +15,15 @@ from ietool.progress import Progress, no_progress
 from ietool.scoring.report import Report
 from ietool.tables import Table
 from ietool.tasks.ner.data.forms.recognise import begins_entities, begins_spans, begins_tags
+from ietool.tasks.ner.data.looked import WORDS
 from ietool.tasks.ner.recipe import FORMER_KEYS, NerRecipe
 
 if TYPE_CHECKING:
     from ietool.core.checking import Check
     from ietool.core.intake import Kept
+    from ietool.core.looked import Looked
+    from ietool.core.view import View
+    from ietool.scoring.classes import ErrorClasses
     from ietool.tasks.ner.data.example import Example
     from ietool.tasks.ner.heads.decoder import Recognised
     from ietool.tasks.ner.labels import EntityLabels
@@ -31,6 +35,7 @@ class NerTask(Task[NerRecipe]):
     name = "ner"
     title = "named entities"
     finds = "entities"
+    words = WORDS
     heads = (
         Head(
             "crf",
@@ -122,6 +127,12 @@ class NerTask(Task[NerRecipe]):
         note = "" if rows else "no entity found"
         return Table(prediction.example.text, ("entity", "type", "at", "probability"), rows, note=note)
 
+    def view(self, asked: Example, prediction: Recognised) -> View:
+        from ietool.core.view import Mark, View
+
+        marks = [Mark(e.start, e.end, e.type, e.probability) for e in prediction.entities]
+        return View([("", prediction.example.text)], marks)
+
     # -- features/, prepare/
 
     def prepare(
@@ -152,6 +163,16 @@ class NerTask(Task[NerRecipe]):
         from ietool.tasks.ner.data.reading import load_examples
 
         return load_examples(source, form=recipe.data.form)
+
+    def open_labelled(self, source: Path, files: Mapping[str, Path], on_bad: OnBad | None = None) -> Iterator[Example]:
+        from ietool.tasks.ner.data.reading import load_examples
+
+        return load_examples(source, on_bad)
+
+    def looked(self, example: Example) -> Looked:
+        from ietool.tasks.ner.data.looked import looked
+
+        return looked(example)
 
     def labels(self, recipe: NerRecipe, folder: Path) -> EntityLabels:
         from ietool.tasks.ner.labels import EntityLabels
@@ -207,6 +228,18 @@ class NerTask(Task[NerRecipe]):
         from ietool.tasks.ner.score.scorer import score_paths
 
         return score_paths(gold, predictions, metric=metric, explain=explain)
+
+    def error_classes(
+        self,
+        *,
+        files: Mapping[str, Path],
+        gold: Path | None = None,
+        examples: Sequence[Any] | None = None,
+        assets: Path | None = None,
+    ) -> ErrorClasses:
+        from ietool.tasks.ner.score.classes import EntityClasses
+
+        return EntityClasses()
 
     def competition(self, source: Path, result: Path, options: Mapping[str, Path]) -> str:
         from ietool.tasks.ner.score.checking import competition_of

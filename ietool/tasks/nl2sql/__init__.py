@@ -14,12 +14,16 @@ from ietool.files.lines import Line, OnBad
 from ietool.progress import Progress, no_progress
 from ietool.scoring.report import Report
 from ietool.tables import Table
+from ietool.tasks.nl2sql.data.looked import WORDS
 from ietool.tasks.nl2sql.recipe import Nl2sqlRecipe
 
 if TYPE_CHECKING:
     from ietool.core.checking import Check
     from ietool.core.intake import Kept
     from ietool.core.labelled import LabelWriter
+    from ietool.core.looked import Looked
+    from ietool.core.view import View
+    from ietool.scoring.classes import ErrorClasses
     from ietool.tasks.nl2sql.data.example import Example
     from ietool.tasks.nl2sql.heads.sketch.decode import Answered
 
@@ -30,8 +34,10 @@ class Nl2sqlTask(Task[Nl2sqlRecipe]):
     name = "nl2sql"
     title = "queries on tables"
     inputs = "questions"
+    text_names_files = True
     asks_text = False  # a question, a file of tables and which of them, with tabs between
     finds = "queries"
+    words = WORDS
     one_item = True
     heads = (
         Head(
@@ -104,6 +110,19 @@ class Nl2sqlTask(Task[Nl2sqlRecipe]):
 
         return input_of(text)
 
+    def inputs_of(self, record: Mapping[str, Any], place: str) -> Iterator[Example]:
+        from ietool.tasks.nl2sql.data.reading import questions_of
+
+        return questions_of(record, place)
+
+    def told(self, asked: Example) -> str | dict[str, Any]:
+        table = asked.table
+        rows = [list(row) for row in table.rows]
+        return {
+            "question": asked.question,
+            "table": {"header": list(table.header), "types": list(table.types), "rows": rows},
+        }
+
     def format(self, prediction: Answered, assets: Path) -> str:
         from ietool.tasks.nl2sql.writing import format_prediction
 
@@ -113,6 +132,11 @@ class Nl2sqlTask(Task[Nl2sqlRecipe]):
         from ietool.tasks.nl2sql.writing import show
 
         return show(prediction)
+
+    def view(self, asked: Example, prediction: Answered) -> View:
+        from ietool.tasks.nl2sql.writing import view
+
+        return view(prediction)
 
     def record(self, prediction: Answered) -> dict[str, Any]:
         from ietool.tasks.nl2sql.writing import record
@@ -147,6 +171,16 @@ class Nl2sqlTask(Task[Nl2sqlRecipe]):
         from ietool.tasks.nl2sql.prepare.keeping import kin
 
         return kin(example)
+
+    def open_labelled(self, source: Path, files: Mapping[str, Path], on_bad: OnBad | None = None) -> Iterator[Example]:
+        from ietool.tasks.nl2sql.data.reading import load_examples
+
+        return load_examples(source, on_bad, tables=files.get("tables"))
+
+    def looked(self, example: Example) -> Looked:
+        from ietool.tasks.nl2sql.data.looked import looked
+
+        return looked(example)
 
     def labels(self, recipe: Nl2sqlRecipe, folder: Path) -> LabelWriter[Any, Any]:
         from ietool.tasks.nl2sql.labels import QueryLabels
@@ -196,6 +230,18 @@ class Nl2sqlTask(Task[Nl2sqlRecipe]):
         from ietool.tasks.nl2sql.score.files import score_paths
 
         return score_paths(gold, predictions, metric=metric, tables=options.get("tables"), explain=explain)
+
+    def error_classes(
+        self,
+        *,
+        files: Mapping[str, Path],
+        gold: Path | None = None,
+        examples: Sequence[Any] | None = None,
+        assets: Path | None = None,
+    ) -> ErrorClasses:
+        from ietool.tasks.nl2sql.score.classes import QueryClasses
+
+        return QueryClasses()
 
     def competition(self, source: Path, result: Path, options: Mapping[str, Path]) -> str:
         return "tableqa"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ietool.core.view import Mark, View
 from ietool.files.plain_json import dump_json
 from ietool.tables import Table
 from ietool.tasks.nl2sql.data.example import AGGREGATES, CONNECTORS, OPERATORS, Query
@@ -41,6 +42,18 @@ def show(prediction: Answered) -> Table:
     rows = [(spoken(one.query, table), one.probability) for one in prediction.queries]
     rows.insert(0, rows.pop(prediction.chosen))
     return Table(prediction.example.question, ("query", "probability"), rows)
+
+
+def view(prediction: Answered) -> View:
+    """A prediction as a page draws it: the values of its conditions where the question says them as they stand."""
+    question, header = prediction.example.question, prediction.example.table.header
+    marks = []
+    for condition in prediction.query.conditions:
+        value = str(condition.value)
+        at = question.find(value) if value else -1
+        if at >= 0:
+            marks.append(Mark(at, at + len(value), f"{header[condition.column]} {OPERATORS[condition.operator]}"))
+    return View([("", question)], marks)
 
 
 def spoken(query: Query, table: Asked) -> str:

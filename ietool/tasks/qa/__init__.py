@@ -16,12 +16,16 @@ from ietool.progress import Progress, no_progress
 from ietool.scoring.report import Report
 from ietool.tables import Table
 from ietool.tasks.qa.data.forms.recognise import begins_questions
+from ietool.tasks.qa.data.looked import WORDS
 from ietool.tasks.qa.recipe import FORMER_KEYS, DecodeSection, QaRecipe
 from ietool.tasks.qa.score.metrics import SCORERS
 
 if TYPE_CHECKING:
     from ietool.core.checking import Check
     from ietool.core.intake import Kept
+    from ietool.core.looked import Looked
+    from ietool.core.view import View
+    from ietool.scoring.classes import ErrorClasses
     from ietool.tasks.qa.data.question import Question
     from ietool.tasks.qa.heads.decoder import QaDecoder
     from ietool.tasks.qa.heads.voting import Answered
@@ -47,6 +51,7 @@ class QaTask(Task[QaRecipe]):
     inputs = "questions"
     asks_text = False  # a question and its passages, with tabs between them
     finds = "answers"
+    words = WORDS
     one_item = True
     heads = (
         QaHead(
@@ -119,6 +124,14 @@ class QaTask(Task[QaRecipe]):
 
         return input_of(text)
 
+    def inputs_of(self, record: Mapping[str, Any], place: str) -> Iterator[Question]:
+        from ietool.tasks.qa.data.reading import questions_of
+
+        return questions_of(record, place)
+
+    def told(self, asked: Question) -> str | dict[str, Any]:
+        return {"question": asked.text, "passages": [passage.text for passage in asked.passages]}
+
     def format(self, prediction: Answered, assets: Path) -> str:
         from ietool.tasks.qa.writing import candidates_line
 
@@ -134,6 +147,15 @@ class QaTask(Task[QaRecipe]):
                 for c in prediction.candidates[: max(5, prediction.nbest)]]  # fmt: skip
         columns = ("answer", "score", "probability", "passage: at")
         return Table(prediction.question, columns, rows, note="" if prediction.answer else "no answer found")
+
+    def view(self, asked: Question, prediction: Answered) -> View:
+        from ietool.core.view import Mark, View
+
+        best = [c for c in prediction.candidates[:1] if prediction.answer]
+        marks = [Mark(c.start, c.end, "answer", c.probability, c.passage) for c in best]
+        others = prediction.candidates[len(best) : max(5, prediction.nbest)]
+        marks += [Mark(c.start, c.end, "candidate", c.probability, c.passage) for c in others]
+        return View([(passage.title, passage.text) for passage in asked.passages], marks)
 
     # -- features/, prepare/
 
@@ -169,6 +191,22 @@ class QaTask(Task[QaRecipe]):
         from ietool.tasks.qa.prepare.preparation import KEPT
 
         return KEPT.group(example)
+
+    def open_labelled(self, source: Path, files: Mapping[str, Path], on_bad: OnBad | None = None) -> Iterator[Question]:
+        from ietool.tasks.qa.data.reading import load_questions
+
+        return load_questions(source, on_bad)
+
+    def first_lines(self, source: Path) -> Iterator[str]:
+        from ietool.core.first import first_lines
+        from ietool.tasks.qa.data.forms.documents import SQUAD
+
+        return first_lines(source, SQUAD)
+
+    def looked(self, example: Question) -> Looked:
+        from ietool.tasks.qa.data.looked import looked
+
+        return looked(example)
 
     def labels(self, recipe: QaRecipe, folder: Path) -> AnswerLabels:
         from ietool.tasks.qa.labels import AnswerLabels
@@ -240,6 +278,21 @@ class QaTask(Task[QaRecipe]):
         from ietool.tasks.qa.score.scorer import score_paths
 
         return score_paths(gold, predictions, metric=metric, explain=explain, progress=progress)
+
+    def error_classes(
+        self,
+        *,
+        files: Mapping[str, Path],
+        gold: Path | None = None,
+        examples: Sequence[Any] | None = None,
+        assets: Path | None = None,
+    ) -> ErrorClasses:
+        from ietool.tasks.qa.data.reading import load_questions
+        from ietool.tasks.qa.score.classes import AnswerClasses
+
+        if gold is not None:
+            return AnswerClasses(lambda: load_questions(gold, needs_answers=False, needs_passages=False))
+        return AnswerClasses(None if examples is None else lambda: examples)
 
     def competition(self, source: Path, result: Path, options: Mapping[str, Path]) -> str:
         from ietool.tasks.qa.score.checking import competition_of

@@ -14,11 +14,15 @@ from ietool.files.lines import Line, OnBad
 from ietool.progress import Progress, no_progress
 from ietool.scoring.report import Report
 from ietool.tables import Table
+from ietool.tasks.ske.data.looked import WORDS
 from ietool.tasks.ske.recipe import FORMER_KEYS, SkeRecipe
 
 if TYPE_CHECKING:
     from ietool.core.checking import Check
     from ietool.core.intake import Kept
+    from ietool.core.looked import Looked
+    from ietool.core.view import View
+    from ietool.scoring.classes import ErrorClasses
     from ietool.tasks.ske.data.example import Example
     from ietool.tasks.ske.data.schema import Schema
     from ietool.tasks.ske.heads.assembly import Extraction
@@ -31,6 +35,7 @@ class SkeTask(Task[SkeRecipe]):
     name = "ske"
     title = "triple extraction"
     finds = "triples"
+    words = WORDS
     heads = (
         Head(
             "graph",
@@ -93,6 +98,7 @@ class SkeTask(Task[SkeRecipe]):
     )
     score_options = ("alias", "locations")
     check_options = ("schema",)
+    class_options = ("schema",)
 
     # -- data/
 
@@ -136,6 +142,22 @@ class SkeTask(Task[SkeRecipe]):
         columns = ("subject", "predicate", "object", "subject at", "object at", "probability")
         return Table(prediction.text, columns, rows, note="" if rows else "no triple found")
 
+    def view(self, asked: Example, prediction: Extraction) -> View:
+        from ietool.core.view import Link, Mark, View
+
+        marks, links = [], []
+        for t in prediction.triples:
+            subject, predicate = t.triple.subject, t.triple.predicate
+            if t.subject is not None:
+                marks.append(Mark(t.subject.start, t.subject.end, f"{predicate}: subject", t.probability))
+            for slot, value in t.triple.object:
+                label = predicate if slot == "@value" else f"{predicate}.{slot}"
+                links.append(Link(subject, label, value, t.probability))
+            for slot, span in t.slots:
+                label = predicate if slot == "@value" else f"{predicate}.{slot}"
+                marks.append(Mark(span.start, span.end, label, t.probability))
+        return View([("", prediction.text)], marks, links)
+
     # -- features/, prepare/
 
     def prepare(
@@ -163,6 +185,18 @@ class SkeTask(Task[SkeRecipe]):
         from ietool.tasks.ske.data.reading import load_examples
 
         return load_examples(source, _schema(assets))
+
+    def open_labelled(self, source: Path, files: Mapping[str, Path], on_bad: OnBad | None = None) -> Iterator[Example]:
+        from ietool.tasks.ske.data.reading import load_examples
+        from ietool.tasks.ske.data.schema import read_schema
+
+        schema = read_schema(files["schema"]) if "schema" in files else None
+        return load_examples(source, schema, on_bad)
+
+    def looked(self, example: Example) -> Looked:
+        from ietool.tasks.ske.data.looked import looked
+
+        return looked(example)
 
     def labels(self, recipe: SkeRecipe, folder: Path) -> TripleLabels:
         from ietool.tasks.ske.labels import TripleLabels
@@ -230,6 +264,21 @@ class SkeTask(Task[SkeRecipe]):
         from ietool.tasks.ske.score.scorer import score_paths
 
         return score_paths(gold, predictions, metric=metric, explain=explain, **options)
+
+    def error_classes(
+        self,
+        *,
+        files: Mapping[str, Path],
+        gold: Path | None = None,
+        examples: Sequence[Any] | None = None,
+        assets: Path | None = None,
+    ) -> ErrorClasses:
+        from ietool.tasks.ske.data.schema import read_schema
+        from ietool.tasks.ske.score.classes import TripleClasses
+
+        if "schema" in files:
+            return TripleClasses(read_schema(files["schema"]))
+        return TripleClasses(None if assets is None else _schema(assets))
 
     def competition(self, source: Path, result: Path, options: Mapping[str, Path]) -> str:
         from ietool.tasks.ske.score.checking import competition_of

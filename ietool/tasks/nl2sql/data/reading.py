@@ -6,7 +6,8 @@ The form of TableQA, a record a line or one list: ``{"table_id", "question", "sq
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,9 @@ from ietool.files.documents import Place, read_documents
 from ietool.files.lines import SKIP, OnBad
 from ietool.files.plain_json import dump_json, json_kind
 from ietool.files.records import Told, not_a
-from ietool.tasks.nl2sql.data.example import AGGREGATES, CONNECTORS, OPERATORS, Condition, Example, Query
+from ietool.tasks.nl2sql.data.example import AGGREGATES, CONNECTORS, OPERATORS, Condition, Example, Query, Table
 from ietool.tasks.nl2sql.data.sources import tables_beside
-from ietool.tasks.nl2sql.data.table_files import read_tables, table_id
+from ietool.tasks.nl2sql.data.table_files import parse_table, read_tables, table_id
 from ietool.tasks.nl2sql.data.tables import TableBook
 
 _FORMAT = 'write {"table_id": …, "question": …, "sql": {…}} a line'
@@ -65,7 +66,7 @@ def load_inputs(source: str, on_bad: OnBad | None = None, *, tables: str | Path 
     return load_examples(source, on_bad, tables=tables, gold=False)
 
 
-def parse_question(record: Any, place: Place, book: TableBook, number: int, *, gold: bool = True) -> Example:
+def parse_question(record: Any, place: Place, book: TableBook | OneTable, number: int, *, gold: bool = True) -> Example:
     """The validated question of a record.
 
     Raises:
@@ -96,6 +97,36 @@ def parse_question(record: Any, place: Place, book: TableBook, number: int, *, g
         mend = "is this a test file? training needs gold queries"
         raise place.error(_QUERY, "is null" if _QUERY in record else "is missing", mend)
     return Example(number, question, table, query, identity, place.file, place.line or 0)
+
+
+@dataclass(frozen=True)
+class OneTable:
+    """A table that stands beside its question."""
+
+    table: Table
+    path: str = "the record"
+
+    def find(self, id: str) -> Table | None:
+        """The table of an id."""
+        return self.table if id == self.table.id else None
+
+
+def questions_of(record: Mapping[str, Any], place: str) -> Iterator[Example]:
+    """The question of ``{"question": …, "table": {"header": […], "rows": [[…], …], "types"?: […]}}``.
+
+    Args:
+        place: stands for the file in messages.
+
+    Raises:
+        UserError: naming the field that is wrong.
+    """
+    asked = record.get("table")
+    if not isinstance(asked, dict):
+        mend = 'write {"question": …, "table": {"header": […], "rows": [[…], …]}}'
+        raise Place(place).error("table", not_a(record, "table", "an object"), mend)
+    table = parse_table({"id": "table", **asked}, Place(place, at="table."))
+    told = {**record, "table_id": table.id, _QUERY: None}
+    yield parse_question(told, Place(place), OneTable(table), 0, gold=False)
 
 
 def parse_query(value: Any, place: Place, width: int | None, at: str = "", *, loose: bool = False) -> Query:

@@ -7,12 +7,14 @@ names the organisers publish in ``sources.py``, and the reading of predictions i
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from ietool.errors import UserError
+from ietool.files.documents import Place
 from ietool.files.lines import OnBad
-from ietool.tasks.qa.data.forms.reading import first_form, read_questions
+from ietool.tasks.qa.data.forms.reading import first_form, read_questions, record_questions
 from ietool.tasks.qa.data.forms.wanted import Wanted
 from ietool.tasks.qa.data.question import Passage, Question
 
@@ -78,6 +80,18 @@ def input_of(text: str) -> Question:
         what = "has no question" if not question else "has a question, but no passage"
         raise UserError(what, file="--text", mend="write the question and its passages with tabs between them")
     return Question("1", question, tuple(Passage(text, document=n) for n, text in enumerate(texts)))
+
+
+def questions_of(record: Mapping[str, Any], place: str) -> Iterator[Question]:
+    """The questions of one record of any form that was published, as plain data.
+
+    Args:
+        place: stands for the file in messages.
+
+    Raises:
+        UserError: naming the field that is wrong.
+    """
+    return record_questions(dict(record), Place(place), Wanted(answers=False))
 
 
 def has_markup(text: str) -> bool:

@@ -78,6 +78,20 @@ def read_questions(path: str | Path, on_bad: OnBad | None, wanted: Wanted) -> It
         raise UserError("holds no question", file=path, mend=_MEND)
 
 
+def record_questions(record: dict[str, Any], place: Place, wanted: Wanted) -> Iterator[Question]:
+    """The questions of one record, whose form its keys tell.
+
+    Raises:
+        UserError: it is of no known form, or naming the field that is wrong.
+    """
+    form = form_of(record)
+    if not form:
+        raise place.error("", "is of no known form", 'write {"question": …, "passages": […]}')
+    parts = squad.parts(place, record) if form == "squad" else ((place, record),)
+    for number, (inner, part) in enumerate(parts, 1):
+        yield from READERS[form](inner, part, number, wanted)
+
+
 _REPEATED = "give each question an id of its own, or keep only the first with --skip-bad"
 
 
