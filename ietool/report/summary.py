@@ -25,16 +25,24 @@ def to_value(report: Report) -> dict[str, Any]:
     }
 
 
+def figures(report: Report, title: str = "Score") -> Table:
+    """The same as :func:`summary` with numbers for programs."""
+    from ietool.tables import Table, interval
+
+    ends = interval(report.interval)
+    rows = [(name, value, ends if name == report.primary else None) for name, value in report.values.items()]
+    return Table(title, ("measure", report.metric, "95 %"), rows)
+
+
 def summary(report: Report, title: str = "Score") -> Table:
     """The first table on the screen: a row a measure, the primary one with its interval, then the counts."""
-    from ietool.tables import Table
+    from ietool.tables import Table, between
 
     shares = [name for name, value in report.values.items() if isinstance(value, float)]
     counts = [name for name in report.values if name not in shares]
     rows = []
     for name in (*shares, *counts):
-        value, interval = report.values[name], None
-        if name == report.primary and report.interval is not None:
-            interval = f"{report.interval[0]:.4f} – {report.interval[1]:.4f}"
-        rows.append((name, f"{value:.4f}" if name in shares else f"{value:,}", interval or ""))
+        value = report.values[name]
+        interval = between(report.interval) if name == report.primary else ""
+        rows.append((name, f"{value:.4f}" if name in shares else f"{value:,}", interval))
     return Table(title, ("measure", report.metric, "95 % interval"), rows, whole=("95 % interval",))

@@ -90,6 +90,21 @@ def _binary_vectors() -> bytes:
     return f"{len(words)} 4\n".encode() + rows
 
 
+def _outcomes() -> bytes:
+    """What a run keeps of its items."""
+    kinds = (
+        ("right", "exact"),
+        ("spurious", "not in gold: nothing there in gold"),
+        ("missed", "missed: nothing there"),
+    )
+    rows = [
+        {"text": f"方蓝在江城大学{n}", "verdict": verdict, "rule": rule, "entity": "方蓝", "type": "name", "start": 0,
+         "end": 2, "spans": [["name", 0, 2]]}
+        for n, (verdict, rule) in enumerate(kinds)
+    ]  # fmt: skip
+    return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows).encode()
+
+
 def make_doors(work: Path) -> list[Door]:
     """Write what the commands need besides into ``work``, and give the doors."""
     for name in ("ske", "el", "qa", "ner-crf", "nl2sql", "events", "event-subject"):
@@ -208,6 +223,14 @@ def make_doors(work: Path) -> list[Door]:
     door("tsv submit", "answers.tsv", *handed, "webqa-dev.json")
     door("json submit", "answers.json", *handed, "webqa-dev.json", "--competition", "cmrc2018")
     door("submit input", "ske-dev.json", "submit", "ske-dev.json", "--output", "out.zip", "--input", "{x}")
+    page = ("--output", "out.txt", "--texts", "3")
+    door("report gold", "ske-dev.json", "report", "{x}", "ske-dev.json", "--recipe", "ske", *page)
+    door("report train", "ner-dev.json", "report", "ner-dev.json", "ner-dev.json", "--train", "{x}", *page)
+    door("report submission", "answers.json", "report", "webqa-dev.json", "answers.json", "{x}", *page)
+    shutil.copytree(work / "run-ner", work / "runs" / "kept")
+    (work / "runs" / "kept" / "dev").mkdir(exist_ok=True)
+    (work / "runs" / "kept" / "dev" / "outcomes.jsonl").write_bytes(_outcomes())
+    door("report outcomes", "runs/kept/dev/outcomes.jsonl", "report", "--run", "runs/kept", *page)
     door("recipe", "mine.yaml", "recipes", "validate", "{x}")
     vectors = (*entities, "--train", "ner-train.json", "--dev", "ner-dev.json", "--set", "data.word_vectors={x}")
     door("vectors", "words.txt", *vectors)

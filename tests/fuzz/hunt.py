@@ -64,7 +64,8 @@ class Worker:
 
     def _start(self) -> subprocess.Popen[str]:
         environment = os.environ | {
-            "PYTHONPATH": str(ROOT), "IETOOL_HOME": str(self.work), "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1",
+            "PYTHONPATH": os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]),
+            "IETOOL_HOME": str(self.work), "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1",
         }  # fmt: skip
         self.process = subprocess.Popen(
             [sys.executable, "-m", "tests.fuzz.worker"],

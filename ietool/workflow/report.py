@@ -1,0 +1,365 @@
+"""A report to look at: why a score is what it is, as one page of HTML."""
+
+from __future__ import annotations
+
+import gc
+import os
+from collections.abc import Collection, Hashable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from ietool import paths
+from ietool.core.contract import Task
+from ietool.core.forms import TEXTS, beginning
+from ietool.core.intake import EVERY
+from ietool.errors import WHOLE, UserError, cause
+from ietool.files.lines import parse_json, read_lines
+from ietool.files.outputs import atomic_text
+from ietool.progress import Progress, no_progress
+from ietool.recipe import Recipe
+from ietool.recipe_io import load_recipe
+from ietool.registry import TASKS, get_task
+from ietool.report.classes.sections import Texts, sections
+from ietool.report.classes.study import Chances, Given, Study, class_table, studies
+from ietool.report.classes.texts import TEXTS as MOST
+from ietool.report.html.page import page
+from ietool.report.summary import to_value
+from ietool.runs.checks import EpochScores, read_metrics
+from ietool.runs.entry import RECIPE_FILE, open_run
+from ietool.runs.folder import DEV
+from ietool.scoring.classes import MISSED, RIGHT, SPURIOUS, ErrorClasses
+from ietool.scoring.prf import PRFScore
+from ietool.scoring.report import Outcome, Report
+from ietool.tables import as_number
+from ietool.workflow.score import score_files
+
+OUTCOMES = "outcomes.jsonl"
+RESAMPLES = 1000
+"""Draws of the interval of a run's score."""
+
+_VERDICTS = (RIGHT, SPURIOUS, MISSED, "duplicate")
+
+
+@dataclass(frozen=True)
+class Reported:
+    """What a report was made of.
+
+    Attributes:
+        studies: the predictions with their outcomes in classes.
+        classes: of the task.
+    """
+
+    studies: Sequence[Study]
+    classes: ErrorClasses
+
+    def counts(self, one: Study) -> dict[str, dict[str, int]]:
+        """Class of error → its items, the spurious and the missed ones of a prediction; the most frequent first."""
+        table = class_table(one, self.classes)
+        columns = {name: list(table.columns).index(name) for name in ("items", SPURIOUS, MISSED)}
+        return {str(row[0]): {name: int(as_number(row[n])) for name, n in columns.items()} for row in table.rows}
+
+    def plain(self, output: Path) -> dict[str, Any]:
+        """As one JSON value."""
+        return {
+            "output": str(output),
+            "predictions": [
+                {
+                    "name": one.name,
+                    **to_value(one.report),
+                    "classes": self.counts(one),
+                }
+                for one in self.studies
+            ],
+        }
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Nothing is searched for circles meanwhile: outcomes hold none, and to look through hundreds of thousands of them
+    again and again takes a quarter of the time."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()
+
+
+@_uncollected()
+def report_files(
+    gold: Path,
+    results: Sequence[Path],
+    output: Path,
+    *,
+    recipe: Recipe | None = None,
+    settings: Sequence[str] = (),
+    metric: str | None = None,
+    options: Mapping[str, Path] | None = None,
+    train: Path | None = None,
+    most: int = MOST,
+    progress: Progress = no_progress,
+) -> Reported:
+    """Write the report of one submission, or of two on the same texts.
+
+    Args:
+        gold: the competition's gold file, plain or packed.
+        results: the submissions, one or two.
+        output: the page.
+        recipe: its task scores; None: told from gold, and its recipe is taken with ``settings``.
+        metric: the scoring variant; None: the recipe's, else told from gold.
+        options: further files by role: those of the scorer, and the schema.
+        train: the file whose names are known.
+        most: texts that the page holds at most.
+
+    Raises:
+        UserError: what scoring raises; the task cannot be told; or the page cannot be written.
+    """
+    recipe = recipe or load_recipe(recipe_of(gold), settings)
+    task = get_task(recipe.task)
+    named = options or {}
+    scoring = {role: path for role, path in named.items() if role not in task.class_options}
+    own = {role: path for role, path in named.items() if role in task.class_options}
+    classes = task.error_classes(files=own, gold=gold)
+    given = []
+    for name, result in zip(short_names(results), results, strict=True):
+        report = score_files(recipe, gold, result, metric=metric, options=scoring, outcomes=True, progress=progress)
+        metric = report.metric  # of two the second is scored as the first
+        given.append(Given(name, report, classes.chances_in(result, report.outcomes)))
+    known = None if train is None else names_of(task, recipe, train, metric, classes, progress)
+    title = f"{' and '.join(map(str, results))} against {gold}"
+    return write(output, title, given, classes, known, most, progress=progress)
+
+
+def report_runs(
+    runs: Sequence[Path], output: Path, *, train: Path | None = None, most: int = MOST, progress: Progress = no_progress
+) -> Reported:
+    """Write the report of a finished run on its dev set, or of two on the same one, with the curves of their training.
+
+    Where the data that a run was prepared from is still there, its kept candidates are decoded and judged, so that the
+    model's probabilities are known; else what it kept of every item is read.
+
+    Raises:
+        UserError: it is no run, is not finished, or has kept nothing of dev; or two runs have other dev sets.
+    """
+    judged = [_of_run(run, progress) for run in runs]
+    first = judged[0]
+    for one in judged[1:]:
+        if one.task.name != first.task.name:
+            what = f"is a run of the task {one.task.name}, {first.run} one of {first.task.name}"
+            raise UserError(what, file=one.run, mend="name runs on the same data")
+        if (one.examples is None) != (first.examples is None) or list(one.report.keys) != list(first.report.keys):
+            raise UserError(f"has another dev set than {first.run}", file=one.run, mend="name runs on the same data")
+    classes = first.task.error_classes(files={}, examples=first.examples, assets=first.run)
+    for one in judged:
+        if one.examples is None:
+            _check(one.run / DEV / OUTCOMES, one.report, classes)
+    names = short_names(runs)
+    given = [Given(name, one.report, one.chances(classes)) for name, one in zip(names, judged, strict=True)]
+    known = None
+    if train is not None:
+        known = names_of(first.task, first.recipe, train, first.report.metric or None, classes, progress)
+    curves = {name: read_metrics(run) for name, run in zip(names, runs, strict=True)}
+    title = f"{' and '.join(str(run) for run in runs)} on dev"
+    return write(output, title, given, classes, known, most, curves=curves, progress=progress)
+
+
+def write(
+    output: Path,
+    title: str,
+    given: Sequence[Given],
+    classes: ErrorClasses,
+    known: Collection[str] | None,
+    most: int,
+    *,
+    curves: Mapping[str, Sequence[EpochScores]] | None = None,
+    progress: Progress = no_progress,
+) -> Reported:
+    """Write a page. Raises UserError where it cannot be written."""
+    found = studies(given, classes)
+    made = sections(found, classes, Texts(known, most), curves or {})
+    text = page(title, made, lead=f"{len(found[0].report.keys):,} texts, {found[0].report.metric}")
+    with atomic_text(output) as out:
+        out.write(text)
+    return Reported(found, classes)
+
+
+def short_names(files: Sequence[Path]) -> list[str]:
+    """The last parts of some paths, as many as tell them apart; of one path all of it."""
+    if len({os.path.abspath(path) for path in files}) < len(files) or len(files) == 1:
+        return [str(path) if n == 0 else f"{path} ({n + 1})" for n, path in enumerate(files)]
+    parts = [Path(os.path.abspath(path)).parts for path in files]
+    size = next(n for n in range(1, max(map(len, parts)) + 1) if len({own[-n:] for own in parts}) == len(parts))
+    return ["/".join(own[-size:]) for own in parts]
+
+
+# -- the task of a file
+
+
+def recipe_of(gold: Path) -> str:
+    """The name of the recipe that scores a gold file.
+
+    Raises:
+        UserError: no task knows it, or several do.
+    """
+    begin = beginning(gold)
+    if begin is None and not gold.is_file():
+        raise UserError("no such file", file=gold, mend="check the path")
+    tasks = [
+        name for name, _ in TASKS for form in get_task(name).forms if form.role == TEXTS and form.fits(begin or [])
+    ]
+    able = list(dict.fromkeys(tasks))
+    if len(able) != 1:
+        what = f"could be of several tasks: {', '.join(able)}" if able else "is of no form that is known"
+        raise UserError(what, file=gold, mend="name a recipe of the task: --recipe NAME")
+    own = able[0].replace("_", "-")
+    names = sorted(name for name in paths.shipped_recipes() if f"{name}-".startswith(f"{own}-"))
+    if not names:
+        raise UserError(f"no recipe of the task {able[0]} ships", file=gold, mend="name one with --recipe")
+    return names[0]
+
+
+def names_of(
+    task: Task[Any],
+    recipe: Recipe,
+    train: Path,
+    metric: str | None,
+    classes: ErrorClasses,
+    progress: Progress,
+) -> set[str]:
+    """The names in a file of gold. Raises UserError where it cannot be read."""
+    own = classes.seen_in(train)
+    if own is not None:
+        return own
+    report = task.score(train, train, metric=metric, options={}, explain=True, progress=progress)
+    return classes.seen(report.outcomes)
+
+
+# -- what a run keeps
+
+
+@dataclass(frozen=True)
+class _OfRun:
+    """What a run said of dev, judged.
+
+    Attributes:
+        examples: dev; None: what the run was prepared from is gone.
+        predictions: beside them.
+    """
+
+    run: Path
+    task: Task[Any]
+    recipe: Recipe
+    report: Report
+    examples: Sequence[Any] | None = None
+    predictions: Sequence[Any] = ()
+
+    def chances(self, classes: ErrorClasses) -> Chances:
+        return {classes.key_of(n, one): classes.chances(one) for n, one in enumerate(self.predictions)}
+
+
+def _of_run(run: Path, progress: Progress) -> _OfRun:
+    entry = open_run(run, weights=False)
+    recipe = load_recipe(run / RECIPE_FILE)
+    task = get_task(recipe.task)
+    if not (run / DEV / OUTCOMES).is_file():
+        mend = "predict, and name files: ietool report GOLD RESULT"
+        if entry.state != "finished":
+            mend = f"finish its training, or {mend}"
+        raise UserError(f"keeps no outcomes of dev ({entry.state})", file=run, mend=mend)
+    decoded = _decoded(task, recipe, run, Path(entry.info.prepared), progress) if entry.info.prepared else None
+    if decoded is None:
+        return _OfRun(run, task, recipe, _kept(run, entry.info.best or {}))
+    gold, predictions = decoded
+    report = task.evaluate(recipe, gold, predictions, resamples=RESAMPLES, outcomes=True)
+    return _OfRun(run, task, recipe, report, gold, predictions)
+
+
+def _decoded(
+    task: Task[Any], recipe: Recipe, run: Path, prepared: Path, progress: Progress
+) -> tuple[Sequence[Any], Sequence[Any]] | None:
+    """(dev, predictions) of the kept candidates; None where what they are of is gone or has changed."""
+    from ietool.workflow.members import decoder_of_run
+    from ietool.workflow.scores import model_mark, open_scores
+
+    source = prepared / f"{DEV}.jsonl"
+    if not source.is_file():
+        return None
+    try:
+        decoder, _ = decoder_of_run(run, recipe)
+        stored = open_scores(run / DEV, recipe=recipe, model=model_mark(run), source=source)
+        gold = task.gold(prepared)
+    except (UserError, OSError):  # an older or a changed run: its outcomes are all there is
+        return None
+    if len(gold) != len(stored):
+        return None
+    predictions = []
+    for number, (item, found) in enumerate(zip(gold, stored, strict=True)):
+        if number % EVERY == 0:
+            progress("decoding", number, len(gold))
+        predictions.append(decoder.decode(item, found, recipe.decode))
+    return gold, predictions
+
+
+def _kept(run: Path, best: Mapping[str, Any]) -> Report:
+    """A report of what a run kept of every item of dev: its best score, and the counts of verdicts.
+
+    Raises:
+        UserError: naming the line that is damaged.
+    """
+    outcomes = list(_outcomes(run / DEV / OUTCOMES))
+    counts = {verdict: sum(one.verdict == verdict for one in outcomes) for verdict in _VERDICTS}
+    right, wrong, missed = (counts[verdict] for verdict in (RIGHT, SPURIOUS, MISSED))
+    score = PRFScore(right, right + wrong, right, right + missed)
+    values = {"score": float(best.get("score", score.f1)), "right": right, "spurious": wrong, "missed": missed}
+    interval = best.get("interval")
+    return Report(
+        metric=str(best.get("metric", "")),
+        definition="What the run kept of its dev set; the data that it was prepared from is gone or has changed.",
+        values=values,
+        primary="score",
+        interval=(float(interval[0]), float(interval[1])) if interval else None,
+        keys=list(dict.fromkeys(one.key for one in outcomes)),
+        outcomes=outcomes,
+    )
+
+
+def _check(path: Path, report: Report, classes: ErrorClasses) -> None:
+    """Raise UserError for outcomes that are none of the task's: a run may come from a stranger."""
+    for line, one in enumerate(report.outcomes, 1):
+        try:
+            # As if it were right, spurious and missed, so that all is compared that may be.
+            classes.of([replace(one, verdict=verdict) for verdict in (RIGHT, SPURIOUS, MISSED)])
+            text = classes.text([one])
+            told = [classes.words(one), classes.label(one), classes.title([one]), text, *classes.names(one)]
+            for span, _ in (*classes.gold_spans([one], text), *classes.found_spans([one], text)):
+                told.append(span[0])
+            hash((one.key, classes.item(one), classes.error_of(one)))
+            if not all(isinstance(value, str) for value in told):
+                raise ValueError("it has values that are no strings")
+        except (LookupError, TypeError, ValueError, AttributeError) as error:
+            what = f"{error} is missing" if isinstance(error, KeyError) else cause(error)
+            raise UserError(f"is damaged ({what})", file=path, line=line, mend=WHOLE) from None
+
+
+def _outcomes(path: Path) -> Iterator[Outcome]:
+    """The outcomes of a file that :meth:`Outcome.record` wrote. Texts are told apart by their ids and characters."""
+    fixed = {"text", "verdict", "rule", "other", "spans"}
+    for file, number, line in read_lines(path):
+        record = parse_json(line, file, number)
+        try:
+            item = {key: value for key, value in record.items() if key not in fixed}
+            verdict = record["verdict"]
+            if verdict not in _VERDICTS:  # of answers: the word of the scorer stands in its place
+                item["verdict"] = verdict
+                verdict = {"right": RIGHT, "no answer given": MISSED}.get(verdict, SPURIOUS)
+            spans = [(str(role), int(start), int(end)) for role, start, end in record.get("spans", ())]
+            other = record.get("other")
+            if not isinstance(record["text"], str) or not isinstance(record["rule"], str):
+                raise ValueError("text and rule are strings")
+            key: Hashable = (str(item.get("text_id", item.get("id", ""))), record["text"])
+            yield Outcome(key, record["text"], verdict, record["rule"], item, other, spans)
+        except (KeyError, TypeError, ValueError) as error:
+            raise UserError(f"is damaged ({cause(error)})", file=file, line=number, mend=WHOLE) from None
