@@ -12,6 +12,7 @@ from ietool.contest.compete.ground import Ground
 from ietool.contest.compete.state import State
 from ietool.files.outputs import atomic_text
 from ietool.runs.info import read_info
+from ietool.tables import between
 
 if TYPE_CHECKING:
     from ietool.contest.compete.competing import Competed
@@ -64,7 +65,7 @@ def _scored(place: Path) -> str:
     best = info.best or {}
     score = f"{best['score']:.4f} ({best['metric']})" if "score" in best else "–"
     interval = best.get("interval")
-    return f"{score} | {f'{interval[0]:.4f} – {interval[1]:.4f}' if interval else '–'} | {info.state}"
+    return f"{score} | {between(interval) or '–'} | {info.state}"
 
 
 def _gains(state: State, run: Path) -> list[str]:

@@ -61,8 +61,8 @@ def look(data: Path, recipes: Sequence[str] = (), settings: Sequence[str] = ()) 
     sources = task.locate(data, needed=task.roles)
     for error in sources.ambiguous.values():
         raise error
-    chosen = [load_recipe(name, acting(name, settings)) for name in recipes or _fitting(task, sources)]
-    form = _form_of(task, sources.files["train"])
+    chosen = [load_recipe(name, acting(name, settings)) for name in recipes or _from_scratch(task, sources)]
+    form = form_of(task, sources.files["train"])
     return Ground(task.name, sources, sources.files.get("test"), form, chosen)
 
 
@@ -76,7 +76,7 @@ def _tasks_of(data: Path, tasks: set[str]) -> list[str]:
         except UserError as error:
             reasons.append(error)
             continue
-        if _form_of(task, sources.files["train"]):
+        if form_of(task, sources.files["train"]):
             able.append(name)
     if not able:
         if len(reasons) == 1:
@@ -91,7 +91,7 @@ def _tasks_of(data: Path, tasks: set[str]) -> list[str]:
     return able
 
 
-def _form_of(task: Task[Any], path: Path) -> str:
+def form_of(task: Task[Any], path: Path) -> str:
     """What a train file holds by the forms of a task; empty if it is none of them."""
     begin = beginning(path)
     if begin is None:
@@ -99,21 +99,24 @@ def _form_of(task: Task[Any], path: Path) -> str:
     return next((form.title for form in task.forms if form.role == TEXTS and form.fits(begin)), "")
 
 
-def _fitting(task: Task[Any], sources: Sources) -> list[str]:
-    """Names of the recipes of a task that train from scratch and read this form."""
-    names = []
-    begin = beginning(sources.files["train"])
+def fitting(task: Task[Any], train: Path) -> list[Recipe]:
+    """The recipes of a task that read this form, the most promising first, with their encoders if they have any."""
+    recipes = []
+    begin = beginning(train)
     documents = isinstance(begin, dict) and "documents" in begin
     for name in paths.shipped_recipes():
         recipe = load_recipe(name)
-        if recipe.task != task.name or pretrained_of(recipe) is not None:
-            continue
-        if "dureader" in name and not documents:
-            continue
-        names.append(name)
+        if recipe.task == task.name and (documents or "dureader" not in name):
+            recipes.append(recipe)
+    return sorted(recipes, key=lambda recipe: (documents and "dureader" not in recipe.name, recipe.name))
+
+
+def _from_scratch(task: Task[Any], sources: Sources) -> list[str]:
+    """Names of those that train from scratch."""
+    names = [recipe.name for recipe in fitting(task, sources.files["train"]) if pretrained_of(recipe) is None]
     if not names:
         raise UserError(f"the task {task.name} has no recipe from scratch", mend="name one with --recipe")
-    return sorted(names, key=lambda name: (documents and "dureader" not in name, name))
+    return names
 
 
 def acting(name: str, settings: Sequence[str]) -> list[str]:

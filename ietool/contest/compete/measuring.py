@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -43,7 +44,8 @@ def measure(recipe: Recipe, prepared: Path, device: str = "auto", *, steps: int 
     size = recipe.training.batch_size
     sampler = LengthBucketSampler(size, data.lengths, recipe.training.seed)
     order = list(sampler)
-    batches = [order[at : at + size] for at in range(0, len(order), size)][: WARM + steps]
+    picked = spread([order[at : at + size] for at in range(0, len(order), size)], data.lengths, steps)
+    batches = picked[len(picked) // 2 :][:1] * WARM + picked
     start, times = time.monotonic() - begin, []
     model.train()
     for indices in batches:
@@ -56,7 +58,7 @@ def measure(recipe: Recipe, prepared: Path, device: str = "auto", *, steps: int 
         optimiser.zero_grad()
         float(loss.detach())
         times.append((time.monotonic() - before, len(indices)))
-    kept = times[WARM:] or times
+    kept = times[WARM:]
     item = sum(seconds for seconds, _ in kept) / max(sum(count for _, count in kept), 1)
     gold = task.gold(prepared, "dev")
     some = gold[:_DEV]
@@ -68,6 +70,19 @@ def measure(recipe: Recipe, prepared: Path, device: str = "auto", *, steps: int 
     passes = 1 + (recipe.training.evaluate_raw and recipe.training.ema_decay > 0)
     records = sum(1 for _ in (prepared / "train.jsonl").open("rb"))
     return Speed(records, len(data), item * len(data) * 1.05, dev * passes, start + _START)
+
+
+def spread(batches: Sequence[Sequence[int]], lengths: Sequence[int], count: int) -> list[Sequence[int]]:
+    """Some of the batches of an epoch, from short ones to long ones, so that their mean is that of all.
+
+    Args:
+        batches: numbers of items each.
+        lengths: of all items.
+        count: how many are taken, if there are so many.
+    """
+    order = sorted(batches, key=lambda batch: sum(int(lengths[item]) for item in batch))
+    count = min(count, len(order))
+    return [order[(2 * n + 1) * len(order) // (2 * count)] for n in range(count)]
 
 
 def _there(value: object, device: torch.device) -> object:
