@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from ietool.progress import TRAINING
+
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
     from rich.progress import Progress, TaskID
@@ -18,6 +20,9 @@ QUIET = 2.0
 
 EVERY = 60.0
 """Seconds between two plain lines, of whatever steps: a log is read later, by people."""
+
+SETTLED = 100, 60.0
+"""Steps of a training, or seconds, after which its speed tells how long it takes yet: the first are slow."""
 
 
 @dataclass
@@ -51,7 +56,7 @@ class Reporter:
             self._draw(state, step, done, total, now)
         elif now - state.began >= QUIET and (self._shown is None or now - self._shown >= EVERY):
             self._shown = now
-            print(f"{step}: {self._words(state, done, total, now)}", file=sys.stderr, flush=True)
+            print(f"{step}: {self._words(state, step, done, total, now)}", file=sys.stderr, flush=True)
         if finished:
             self._remove(state)
             del self._steps[step]
@@ -68,23 +73,22 @@ class Reporter:
         if state.task is None:
             if now - state.began < QUIET:
                 return
-            state.task = self._bars.add_task(step, total=total, rate="")
-        self._bars.update(state.task, completed=done, total=total, rate=_rate(state, done, now))
+            state.task = self._bars.add_task(step, total=total, rate="", left="")
+        left = _left(state, step, done, total, now)
+        self._bars.update(state.task, completed=done, total=total, rate=_rate(state, done, now), left=left)
 
     def _remove(self, state: _Step) -> None:
         if self._bars is not None and state.task is not None:
             self._bars.remove_task(state.task)
 
     @staticmethod
-    def _words(state: _Step, done: int, total: int | None, now: float) -> str:
+    def _words(state: _Step, step: str, done: int, total: int | None, now: float) -> str:
         words = [f"{done:,}" if total is None else f"{done:,} of {total:,} ({done / max(total, 1):.0%})"]
         rate = _rate(state, done, now)
         if rate:
             words.append(rate)
-        speed = _speed(state, done, now)
-        if total is not None and speed and done < total:
-            minutes, seconds = divmod(round((total - done) / speed), 60)
-            words.append(f"{minutes}:{seconds:02d} left")
+        if left := _left(state, step, done, total, now):
+            words.append(left)
         return ", ".join(words)
 
 
@@ -100,6 +104,21 @@ def _rate(state: _Step, done: int, now: float) -> str:
     return f"{speed:,.0f}/s" if speed >= 10 else f"{speed:.1f}/s"
 
 
+def _left(state: _Step, step: str, done: int, total: int | None, now: float) -> str:
+    """How long a step takes yet, as ``1:27 left``; empty where that cannot be told. It follows from all that was done:
+    a training stops at every epoch for its score."""
+    since, before = state.counted_from
+    speed = _speed(state, done, now)
+    if total is None or not speed or done >= total:
+        return ""
+    if step == TRAINING and done - before < SETTLED[0] and now - since < SETTLED[1]:
+        return ""
+    minutes, seconds = divmod(round((total - done) / speed), 60)
+    if minutes < 60:
+        return f"{minutes}:{seconds:02d} left"
+    return f"{minutes // 60}:{minutes % 60:02d}:{seconds:02d} left"
+
+
 @contextmanager
 def progress_bars() -> Iterator[Reporter]:
     """A reporter for the length of a command. Standard output is never touched by the bars."""
@@ -108,14 +127,14 @@ def progress_bars() -> Iterator[Reporter]:
     if not sys.stderr.isatty():
         yield Reporter(None, console())
         return
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
     bars = Progress(
         TextColumn("{task.description}", markup=False),
         BarColumn(bar_width=None),
         MofNCompleteColumn(),
         TextColumn("{task.fields[rate]}", markup=False),
-        TimeRemainingColumn(),
+        TextColumn("{task.fields[left]}", markup=False),
         console=console(stderr=True),
         transient=True,
         # Redirecting would send results meant for a file or a pipe through the bars' console.

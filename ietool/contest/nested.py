@@ -6,25 +6,16 @@ of them and scored on the same is told beside: it flatters.
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Generic, TypeVar
 
 import numpy as np
-import numpy.typing as npt
 
-from ietool.core.intake import Groups
-from ietool.scoring.intervals import bootstrap
+from ietool.scoring.paired import RESAMPLES, Ints, Measure, gain_interval
 from ietool.scoring.report import Counts
 
 S = TypeVar("S")
-Ints = npt.NDArray[np.int64]
-Measure = Callable[[Counts], npt.NDArray[np.float64]]
-"""Sums (…, columns) → the primary measure (…)."""
-
-RESAMPLES = 2000
 
 
 @dataclass(frozen=True)
@@ -96,29 +87,6 @@ def nested(
     )
 
 
-def gain_interval(
-    before: Counts, after: Counts, measure: Measure, *, groups: Ints | None = None, resamples: int = RESAMPLES
-) -> tuple[float, float] | None:
-    """The 95 % interval of a gain: the same texts are drawn for both sides.
-
-    Args:
-        before, after: (texts, columns) of what adds up.
-        groups: (texts,): texts that are drawn together.
-    """
-    width = before.shape[1]
-    both = np.hstack([before, after])
-    if groups is not None and len(groups):
-        _, number = np.unique(groups, return_inverse=True)
-        summed = np.zeros((int(number.max()) + 1, 2 * width))
-        np.add.at(summed, number, both)
-        both = summed
-
-    def gains(sums: Counts) -> Mapping[str, npt.NDArray[np.float64]]:
-        return {"gain": measure(sums[..., width:]) - measure(sums[..., :width])}
-
-    return bootstrap(both, gains, resamples=resamples).get("gain")
-
-
 def parts_of(groups: Ints, k: int, *, seed: int = 2019) -> Ints:
     """(texts,): the part of each text, k of about equal size; near-duplicates come into the same.
 
@@ -135,19 +103,3 @@ def parts_of(groups: Ints, k: int, *, seed: int = 2019) -> Ints:
         filled[part] += sizes[group]
     found: Ints = of_group[number]
     return found
-
-
-def groups_of(texts: Sequence[Sequence[str]]) -> Ints:
-    """(examples,): a number for each group of examples that share a text, directly or through others.
-
-    Args:
-        texts: those by which each example is known, see :meth:`ietool.core.contract.Task.kin`.
-    """
-    with tempfile.TemporaryDirectory(prefix="ietool-") as scratch:
-        groups = Groups(Path(scratch))
-        try:
-            for some in texts:
-                groups.add(some)
-            return groups.numbers().astype(np.int64)
-        finally:
-            groups.close()

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 
 from ietool.contest.group import OOF, is_group, open_group
-from ietool.contest.nested import Ints
 from ietool.core.candidate_files import ABOUT, StoredCandidates
 from ietool.core.contract import Task
 from ietool.core.intake import GROUPS
@@ -21,6 +20,7 @@ from ietool.recipe_io import load_recipe
 from ietool.registry import get_task
 from ietool.runs.entry import RECIPE_FILE, open_run
 from ietool.runs.folder import DEV
+from ietool.scoring.paired import Ints
 from ietool.workflow.members import decoder_of_run
 from ietool.workflow.scores import model_mark, open_scores
 

@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 
 from ietool.contest.judging import Judge
-from ietool.contest.nested import Nested, groups_of, nested, parts_of
+from ietool.contest.nested import Nested, nested, parts_of
 from ietool.contest.search import Search, tuned_keys
 from ietool.contest.sources import Source, open_source
+from ietool.core.kin import groups_of
 from ietool.errors import UserError
 from ietool.files.plain_json import dump_json
 from ietool.progress import Progress, no_progress

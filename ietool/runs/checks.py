@@ -18,7 +18,8 @@ from ietool.runs.entry import METRICS_FILE
 
 @dataclass(frozen=True)
 class EpochScores:
-    """What is read of a row of ``metrics.jsonl``: the dev scores of the weights themselves and of their average."""
+    """What is read of a row of ``metrics.jsonl``: the dev scores of the weights themselves and of their average, and
+    the seconds that its epoch was trained."""
 
     stage: int
     epoch: int
@@ -26,6 +27,7 @@ class EpochScores:
     loss: float | None = None
     raw: dict[str, float | None] | None = None
     ema: dict[str, float | None] | None = None
+    seconds: float | None = None
 
 
 _MOST = 1 << 31

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from transformers import EarlyStoppingCallback, TrainerCallback, TrainingArguments
 from transformers.trainer_callback import TrainerControl, TrainerState
 
-from ietool.progress import Progress
+from ietool.progress import TRAINING, Progress
 from ietool.training.finite import EVERY
 
 if TYPE_CHECKING:
@@ -32,6 +32,8 @@ class Steps(TrainerCallback):
         self.owner.after_step()
         per_epoch = max(1, state.max_steps // max(1, math.ceil(args.num_train_epochs)))
         done = (state.global_step - 1) % per_epoch + 1
+        before, every = self.owner.epochs_of_all or (0, math.ceil(args.num_train_epochs))
+        self.progress(TRAINING, before * per_epoch + state.global_step, every * per_epoch)
         self.progress(f"epoch {math.ceil(state.global_step / per_epoch)}", done, per_epoch)
         self.owner.check_finite(asks=args.device.type == "cpu" or state.global_step % EVERY == 0)
         if self.owner.deadline is not None and time.monotonic() > self.owner.deadline:

@@ -56,6 +56,7 @@ class IETrainer(Trainer):
         progress: told of each step, on the main process.
         stop_at: stop the stage as soon as the score reaches this.
         deadline: stop it as soon as ``time.monotonic()`` is beyond this.
+        epochs_of_all: of the stages before this one, and of all stages; None: this one is all.
     """
 
     def __init__(
@@ -71,8 +72,9 @@ class IETrainer(Trainer):
         progress: Progress,
         stop_at: float | None = None,
         deadline: float | None = None,
+        epochs_of_all: tuple[int, int] | None = None,
     ) -> None:
-        self.deadline = deadline
+        self.deadline, self.epochs_of_all = deadline, epochs_of_all
         self.data, self.section, self.train_state, self.run = data, section, state, run
         self.evaluate_model, self.on_epoch_row, self.progress, self.stop_at = (
             evaluate_model,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sys
+import traceback
 from functools import cache
 from typing import Any
 
@@ -24,6 +25,8 @@ START = "fork" if sys.platform == "linux" else "spawn"
 opens the training set anew. Elsewhere than on Linux the systems' own libraries do not survive a fork."""
 
 _DEAD = re.compile(r"^DataLoader worker \(pid(?:\(s\))? ([\d, ]+)\) (?:is |exited )(?:killed by signal: ([\w ]+)|.*)")
+_HANDING = os.path.join("multiprocessing", "resource_sharer.py")
+"""Where Python fetches the memory that another process has made."""
 
 
 def worker_count(asked: int | None, device: torch.device) -> int:
@@ -63,11 +66,20 @@ def death(error: BaseException) -> str | None:
     """What torch says of a process that made batches and is dead, in words of ours; None where it says something
     else."""
     told = _DEAD.match(str(error)) if isinstance(error, RuntimeError) else None
-    if told is None:
+    if told is None and not _was_handed_over(error):
         return None
-    memory = " or shared memory (/dev/shm)" if "Bus" in (told[2] or "") else ""
-    how = f"killed by signal: {told[2].strip()}" if told[2] else "without a word"
+    signal = (told[2] or "").strip() if told else ""
+    memory = " or shared memory (/dev/shm)" if "Bus" in signal else ""
+    how = f"killed by signal: {signal}" if signal else "without a word"
     return f"a process that makes batches has ended ({how}), as where memory{memory} does not suffice"
+
+
+def _was_handed_over(error: BaseException) -> bool:
+    """Whether a process was asked for the memory of a batch that it had made, and was there no more."""
+    frames = traceback.walk_tb(error.__traceback__)
+    return isinstance(error, OSError | EOFError) and any(
+        frame.f_code.co_filename.endswith(_HANDING) for frame, _ in frames
+    )
 
 
 def told_there(error: BaseException) -> str | None:

@@ -14,6 +14,7 @@ from typing import Any
 from transformers import PreTrainedModel
 
 from ietool.core.candidate_files import ABOUT, CandidateWriter
+from ietool.core.candidates import Candidates, Floor
 from ietool.core.forms import reading, told_apart
 from ietool.core.predicting import Predictor
 from ietool.errors import UserError
@@ -125,16 +126,21 @@ class Loaded:
         Args:
             scores: takes all candidates above its floor.
         """
-        decided = self.predictor.decided(inputs, None if scores is None else scores.floor)
+        for found, prediction in self.decided(inputs, None if scores is None else scores.floor):
+            if scores is not None:
+                scores.add(found)
+            yield prediction
+
+    def decided(self, inputs: Iterable[Any], floor: Floor | None = None) -> Iterator[tuple[Candidates, Any]]:
+        """Each prediction with the candidates that it was made of, as :meth:`Predictor.decided` has it."""
+        decided = self.predictor.decided(inputs, floor)
         while True:
             # Entered anew for each: what you compute between two predictions must not run in bf16.
             with memory_told("predict fewer texts at a time: --batch-size N"), autocast(self.device, self.precision):
                 one = next(decided, None)
             if one is None:
                 return
-            if scores is not None:
-                scores.add(one[0])
-            yield one[1]
+            yield one
 
     def tell(self, progress: Progress) -> None:
         """Have the members of an ensemble tell how far they are."""

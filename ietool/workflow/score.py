@@ -25,6 +25,7 @@ def score_files(
     metric: str | None = None,
     options: Mapping[str, Path] | None = None,
     explain: Path | None = None,
+    outcomes: bool = False,
     progress: Progress = no_progress,
 ) -> Report:
     """The official score of ``predictions``, and with ``explain`` a file with the verdict on every item.
@@ -36,6 +37,7 @@ def score_files(
         metric: the scoring variant; None or ``auto``: the recipe's, else told from gold.
         options: further files, by the names in the task's ``score_options``.
         explain: one JSON object a line goes here: text, verdict, rule, and the item's own fields.
+        outcomes: whether the report tells of every item how it was judged, though no file is written.
         progress: told how far the making of what an option names is.
 
     Raises:
@@ -65,7 +67,12 @@ def score_files(
             )
     try:
         report = task.score(
-            gold, predictions, metric=chosen, options=options or {}, explain=explain is not None, progress=progress
+            gold,
+            predictions,
+            metric=chosen,
+            options=options or {},
+            explain=outcomes or explain is not None,
+            progress=progress,
         )
     except UserError as error:
         raise explained(error, task, {TEXTS: gold, PREDICTIONS: predictions, **(options or {})}) from None

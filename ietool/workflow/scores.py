@@ -13,8 +13,10 @@ from ietool.core.candidates import Floor
 from ietool.core.contract import Task
 from ietool.core.predicting import Decoder, Reader
 from ietool.errors import UserError
+from ietool.files.plain_json import load_json
 from ietool.recipe import Recipe, Section
 from ietool.runs.entry import CONFIG_FILE, WEIGHTS_FILE
+from ietool.runs.folder import DEV
 from ietool.runs.members import is_ensemble, read_members
 
 LEAST = 0.01
@@ -44,6 +46,16 @@ def model_mark(run: Path) -> str:
     for name in (CONFIG_FILE, WEIGHTS_FILE):
         mark.update(file_mark(run / name).encode())
     return mark.hexdigest()
+
+
+def dev_mark(run: Path, prepared: Path) -> str | None:
+    """What tells the dev set of a run from others."""
+    try:
+        return str(load_json((run / DEV / ABOUT).read_text(encoding="utf-8"))["about"]["input"])
+    except (OSError, ValueError, LookupError, TypeError):
+        pass
+    path = prepared / f"{DEV}.jsonl"
+    return file_mark(path) if str(prepared) != "." and path.is_file() else None
 
 
 def floor_below(reader: Reader[Any], decoder: Decoder[Any, Any], decode: Section, least: float = LEAST) -> Floor:

@@ -15,7 +15,7 @@ from transformers import PreTrainedModel, set_seed
 from ietool.core.contract import Task
 from ietool.errors import UserError
 from ietool.processes import is_main_process
-from ietool.progress import Progress
+from ietool.progress import TRAINING, Progress
 from ietool.recipe import LARGEST, Recipe, Stage, TrainingSection
 from ietool.runs.entry import CONFIG_FILE, WEIGHTS_FILE
 from ietool.runs.folder import update_run
@@ -136,8 +136,10 @@ class Stages:
                 self.progress,
                 self.stop_at,
                 self.deadline,
+                (sum(stage.epochs for stage in self.stages[: number - 1]), sum(stage.epochs for stage in self.stages)),
             )
             trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+        self.progress(TRAINING, 1, 1)  # which may have ended early
 
     def _epoch_done(self, row: EpochRow) -> None:
         self.state.metric = self.scorer.metric

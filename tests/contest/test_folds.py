@@ -147,8 +147,8 @@ def test_the_group_is_one_row_with_its_members_under_it(trained: Callable[[str],
     trained("ner")
     done = command_here(work, "runs", "ner")
     head, first, second = done.stdout.splitlines()[2:5]
-    assert head.startswith("ner-crf: 2 folds") and "mean of 2" in head and "finished" in head
-    assert first.startswith("  fold-1-seed-42") and second.startswith("  fold-2-seed-42")
+    assert head.startswith("ner ") and "mean of 2" in head and "finished  ner-crf: 2 folds" in head
+    assert first.startswith("ner/fold-1-seed-42 ") and second.startswith("ner/fold-2-seed-42 ")
     told = json.loads(command_here(work, "runs", "ner", "--json").stdout)
     assert [run.get("group", run.get("members")) for run in told] == [
         "ner",

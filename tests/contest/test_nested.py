@@ -9,8 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ietool.contest.nested import gain_interval, groups_of, nested, parts_of
+from ietool.contest.nested import nested, parts_of
+from ietool.core.kin import groups_of
 from ietool.scoring.intervals import prf_measures
+from ietool.scoring.paired import gain_interval
 from ietool.scoring.report import Counts
 
 

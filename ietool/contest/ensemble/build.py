@@ -14,7 +14,7 @@ from ietool import paths
 from ietool.contest.ensemble.carry import carry
 from ietool.contest.ensemble.figures import Hearing, Setting, Trial
 from ietool.contest.ensemble.gather import Gathered, gather
-from ietool.contest.ensemble.texts import Texts, check_on, dev_mark, find_texts
+from ietool.contest.ensemble.texts import Texts, check_on, find_texts
 from ietool.core.joining import Join
 from ietool.core.together import Heard
 from ietool.errors import UserError
@@ -30,7 +30,7 @@ from ietool.runs.members import COPIES, EnsembleInfo, reference, write_members
 from ietool.training.device import autocast, choose_device, choose_precision
 from ietool.workflow.dev_scorer import write_dev
 from ietool.workflow.members import RunReaders, TogetherPredictor
-from ietool.workflow.scores import about_scores, floor_below
+from ietool.workflow.scores import about_scores, dev_mark, floor_below
 
 REPORT = "report.json"
 

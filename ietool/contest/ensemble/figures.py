@@ -11,12 +11,14 @@ from typing import Any
 
 import numpy as np
 
-from ietool.contest.nested import Ints, Nested, groups_of, nested, parts_of
+from ietool.contest.nested import Nested, nested, parts_of
 from ietool.core.candidates import Candidates
 from ietool.core.joining import averaged
+from ietool.core.kin import groups_of
 from ietool.core.together import Heard
 from ietool.recipe import Section
 from ietool.scoring.intervals import bootstrap
+from ietool.scoring.paired import Ints
 from ietool.scoring.report import Counts, Report
 from ietool.workflow.members import TogetherPredictor, joined_result
 

@@ -13,20 +13,18 @@ from ietool.contest.counting import judged
 from ietool.contest.ensemble.figures import Judge
 from ietool.contest.ensemble.gather import Gathered
 from ietool.contest.ensemble.unseen import Cut, Records, one_cut
-from ietool.contest.nested import Ints
-from ietool.core.candidate_files import ABOUT
 from ietool.core.forms import reading
 from ietool.errors import UserError
-from ietool.files.plain_json import load_json
 from ietool.nearest import did_you_mean
 from ietool.progress import Progress
 from ietool.recipe import Recipe
 from ietool.recipe_io import change_recipe
 from ietool.runs.folder import DEV
 from ietool.scoring.intervals import bootstrap
+from ietool.scoring.paired import Ints
 from ietool.scoring.report import Report
 from ietool.workflow.dev_scorer import RESAMPLES
-from ietool.workflow.scores import file_mark
+from ietool.workflow.scores import dev_mark
 
 OOF = "oof"
 ON = (DEV, OOF)
@@ -158,13 +156,3 @@ def _out_of_fold(members: Gathered, recipe: Recipe, cut: Cut, progress: Progress
 
     asked = [Asked(cut.members_of(members, part.fold), part) for part in parts]
     return Texts(asked, judge, interval, OUT_OF_FOLD, cut.in_turn(), cut)
-
-
-def dev_mark(run: Path, prepared: Path) -> str | None:
-    """What tells the dev set of a run from others."""
-    try:
-        return str(load_json((run / DEV / ABOUT).read_text(encoding="utf-8"))["about"]["input"])
-    except (OSError, ValueError, LookupError, TypeError):
-        pass
-    path = prepared / f"{DEV}.jsonl"
-    return file_mark(path) if str(prepared) != "." and path.is_file() else None

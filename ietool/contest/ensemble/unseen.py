@@ -13,12 +13,12 @@ import numpy as np
 
 from ietool.contest.ensemble.gather import Fold, Gathered, told_apart
 from ietool.contest.group import GroupEntry, read_assignment
-from ietool.contest.nested import Ints
 from ietool.contest.out_of_fold import TRAIN, Base
 from ietool.core.contract import Task
 from ietool.core.intake import GROUPS
 from ietool.errors import UserError
 from ietool.files.records import digest
+from ietool.scoring.paired import Ints
 from ietool.workflow.prepare import LeftOut, read_done
 
 _ON_DEV = "leave it out, or choose on dev: --on dev"
