@@ -68,7 +68,7 @@ def test_notes_and_titles(capsys: pytest.CaptureFixture[str]) -> None:
     shown = capsys.readouterr().err
     assert "\x1b" not in shown and "\\x1b[41m" in shown and len(shown) < 300 and shown.count("\n") == 2
     table = plain(Table(ESCAPE + LONG, ("a",), [(ESCAPE,)], note=ESCAPE))
-    assert "\x1b" not in table and table.splitlines()[0] == visible(cut(ESCAPE + LONG))
+    assert "\x1b" not in table and "".join(table.split()).startswith("".join(visible(cut(ESCAPE + LONG)).split()))
 
 
 @pytest.mark.parametrize("value", [ESCAPE, LONG])

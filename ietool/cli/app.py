@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import functools
 import os
 import sys
 import traceback
@@ -16,18 +17,22 @@ from typer.core import TyperGroup
 import ietool
 from ietool.cli import (
     clean,
+    compare,
     compete,
     demo,
     distil,
     ensemble,
     env,
+    inspect,
     kb,
     predict,
     prepare,
     push,
     recipes,
+    report,
     runs,
     score,
+    serve,
     submit,
     train,
     tune,
@@ -95,7 +100,8 @@ def _top(
 
 
 for _verb in (
-    prepare, train, predict, score, tune, ensemble, clean, distil, submit, compete, recipes, runs, push, kb, env, demo,
+    prepare, train, predict, score, compare, tune, ensemble, clean, distil, submit, compete, inspect, report, serve,
+    recipes, runs, push, kb, env, demo,
 ):  # fmt: skip
     _verb.register(app)
 
@@ -110,6 +116,12 @@ def run(arguments: Sequence[str] | None = None) -> int:
         return _run(arguments)
 
 
+@functools.cache
+def _command() -> Any:
+    """The verbs with all their options: a tenth of a second to build, which those who call us often pay once."""
+    return typer.main.get_command(app)
+
+
 def _run(arguments: Sequence[str] | None) -> int:
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(AttributeError, ValueError):
@@ -118,9 +130,8 @@ def _run(arguments: Sequence[str] | None) -> int:
     # Libraries draw bars of their own, which a log file would fill with control codes.
     for variable in ("HF_DATASETS_DISABLE_PROGRESS_BARS", "HF_HUB_DISABLE_PROGRESS_BARS"):
         os.environ.setdefault(variable, "1")
-    command = typer.main.get_command(app)
     try:
-        code = command.main(list(sys.argv[1:] if arguments is None else arguments), "ietool", standalone_mode=False)
+        code = _command().main(list(sys.argv[1:] if arguments is None else arguments), "ietool", standalone_mode=False)
         sys.stdout.flush()
     except BrokenPipeError:
         silence(sys.stdout)

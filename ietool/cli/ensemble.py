@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ietool.cli.common import examples, interrupted, print_json, say
-from ietool.cli.options import DeviceOption, JsonOption
+from ietool.cli.options import DeviceOption, JsonOption, TsvOption, one_form
 from ietool.errors import UserError
 
 if TYPE_CHECKING:
     from ietool.contest.ensemble.build import Figures, Made
+    from ietool.tables import Table
 
 Gain = tuple[float, tuple[float, float] | None]
 
@@ -62,6 +63,7 @@ def ensemble_cli(
     ] = 1,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the run that stands at --output.")] = False,
     json: JsonOption = False,
+    tsv: TsvOption = False,
 ) -> None:
     """Make one run of several, and say what it gains.
 
@@ -71,6 +73,7 @@ def ensemble_cli(
     from ietool.cli.progress import progress_bars
     from ietool.contest.ensemble.build import make_ensemble
 
+    one_form(json=json, tsv=tsv)
     try:
         with progress_bars() as progress:
             made = make_ensemble(
@@ -95,7 +98,7 @@ def ensemble_cli(
         figures = None if made.figures is None else asdict(made.figures)
         print_json({"folder": made.folder, **asdict(made.info), "settings": list(made.settings), "figures": figures})
     else:
-        _show(made)
+        _show(made, tsv=tsv)
     say(f"ensemble of {len(made.info.members)} members: {made.folder}")
 
 
@@ -108,39 +111,39 @@ def _numbers(text: str) -> list[float]:
         ) from None
 
 
-def _show(made: Made) -> None:
-    from ietool.report.render import console, render
-    from ietool.tables import Cell, Table
+def _show(made: Made, *, tsv: bool) -> None:
+    from ietool.report.render import console, render_all
 
-    out = console()
+    render_all(_tables(made), console(), tsv=tsv)
+
+
+def _tables(made: Made) -> list[Table]:
+    from ietool.tables import Cell, Difference, Table, interval
+
     if made.figures is None:
         rows: list[tuple[Cell, ...]] = [(name, m.weight) for name, m in zip(made.names, made.info.members, strict=True)]
-        render(Table("Members", ("member", "weight"), rows), out)
-        return
+        return [Table("Members", ("member", "weight"), rows)]
     figures = made.figures
     rows = [(name, score, weight) for name, score, weight in figures.members]
     rows.append(("together, equal weights" if figures.used else "together", figures.equal, None))
     if figures.used:
         rows.append(("together, as chosen (nested)", figures.nested, None))
-    render(
-        Table(f"{figures.metric} on {figures.texts:,} texts of {figures.source}", ("", "score", "weight"), rows), out
-    )
-    print(file=out.file)
+    title = f"{figures.metric} on {figures.texts:,} texts of {figures.source}"
     gains = [("over the mean of the members", figures.over_mean), ("over the best member", figures.over_best)]
     gains.append(("of weights and threshold, nested", figures.gain))
-    shown = [(what, f"{gain[0]:+.4f}", _between(gain)) for what, gain in gains if gain is not None]
+    shown: list[tuple[Cell, ...]] = [
+        (what, Difference(gain[0]), interval(gain[1], signed=True)) for what, gain in gains if gain is not None
+    ]
     optimistic = figures.optimistic - figures.equal
-    shown.append(("of weights and threshold, on what they were chosen on", f"{optimistic:+.4f}", ""))
-    render(Table("Gain", ("", "gain", "95 % interval"), shown, note=_used(figures), whole=("95 % interval",)), out)
-    print(file=out.file)
+    shown.append(("of weights and threshold, on what they were chosen on", Difference(optimistic), None))
     count = len(figures.members)
     told = [(f"{n} of {count}", items, value) for n, items, value, _ in figures.agreement]
     measure = next((measure for *_, measure in figures.agreement), "precision")
-    render(Table("What so many members have found", ("members", "items", measure), told), out)
-
-
-def _between(gain: Gain) -> str:
-    return "" if gain[1] is None else f"{gain[1][0]:+.4f} – {gain[1][1]:+.4f}"
+    return [
+        Table(title, ("", "score", "weight"), rows),
+        Table("Gain", ("", "gain", "95 % interval"), shown, note=_used(figures), whole=("95 % interval",)),
+        Table("What so many members have found", ("members", "items", measure), told),
+    ]
 
 
 def _used(figures: Figures) -> str:

@@ -11,6 +11,7 @@ from ietool.cli.epochs import EpochTable, of_best
 from ietool.cli.streams import enduring
 from ietool.errors import UserError
 from ietool.processes import process_count
+from ietool.tables import between
 
 if TYPE_CHECKING:
     from ietool.contest.group import GroupEntry
@@ -140,6 +141,6 @@ def _summary_note(entry: GroupEntry) -> str:
         return ""
     note = f"mean on dev: {scores['dev']:.4f} ({entry.info.metric})"
     if "oof" in scores:
-        interval = f"95 % interval {scores['low']:.4f} – {scores['high']:.4f}"
+        interval = f"95 % interval {between((scores['low'], scores['high']))}"
         note += f"; all of train, each text by models that have not seen it: {scores['oof']:.4f}, {interval}"
     return note

@@ -53,6 +53,9 @@ DeviceOption = Annotated[
     str, typer.Option("--device", metavar="auto|cpu|cuda|cuda:N", help="Where to compute.", callback=_check_device)
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON value instead of tables.")]
+TsvOption = Annotated[
+    bool, typer.Option("--tsv", help="Print tables as columns divided by tabs, numbers in full, no notes.")
+]
 
 DataOption = Annotated[
     Path | None,
@@ -77,6 +80,12 @@ ExtraFile = Annotated[
 SkipBad = Annotated[
     bool, typer.Option("--skip-bad", help="Leave bad records out, list them in a rejects file and count them.")
 ]
+
+
+def one_form(*, json: bool, tsv: bool) -> None:
+    """Raises UserError where results are wanted in two forms."""
+    if json and tsv:
+        raise UserError("--json and --tsv both say how results are printed", mend="leave one of them out")
 
 
 def input_files(

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from ietool.cli.common import examples, print_json, say
-from ietool.cli.options import JsonOption, RecipeArgument
+from ietool.cli.options import JsonOption, RecipeArgument, TsvOption, one_form
 from ietool.errors import UserError, told
 
 recipes_app = typer.Typer(
@@ -20,10 +20,11 @@ recipes_app = typer.Typer(
 
 
 @recipes_app.callback()
-def recipes_cli(context: typer.Context, json: JsonOption = False) -> None:
+def recipes_cli(context: typer.Context, json: JsonOption = False, tsv: TsvOption = False) -> None:
     """List the recipes that ship, or show, copy and validate one."""
     if context.invoked_subcommand is not None:
         return
+    one_form(json=json, tsv=tsv)
     from ietool.recipe_io import list_recipes
     from ietool.report.render import console, render
     from ietool.tables import Table
@@ -50,7 +51,7 @@ def recipes_cli(context: typer.Context, json: JsonOption = False) -> None:
         best = f"{info.best.score:.4f} {info.best.metric}, {info.best.split}" if info.best else None
         rows.append((info.name, info.title, best))
     note = "ietool recipes show NAME prints one; recipes copy NAME FILE makes one of your own"
-    render(Table("", ("name", "title", "best measured score"), rows, note), console())
+    render(Table("", ("name", "title", "best measured score"), rows, note), console(), tsv=tsv)
 
 
 @recipes_app.command("show", epilog=examples("ietool recipes show ske", "ietool recipes show ske --all"))

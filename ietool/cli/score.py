@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ietool.cli.common import examples, print_json, say
-from ietool.cli.options import FileOption, JsonOption, RecipeOption, SetOption, input_files
-from ietool.report.summary import summary, to_value
+from ietool.cli.options import FileOption, JsonOption, RecipeOption, SetOption, TsvOption, input_files, one_form
+from ietool.report.summary import figures, summary, to_value
 
 if TYPE_CHECKING:
     from ietool.scoring.report import Report
@@ -55,6 +55,7 @@ def score_cli(
     ] = None,
     overrides: SetOption = None,
     as_json: JsonOption = False,
+    tsv: TsvOption = False,
 ) -> None:
     """Score a submission file by the competition's official rules."""
     from ietool.cli.progress import progress_bars
@@ -63,6 +64,7 @@ def score_cli(
     from ietool.recipe_io import load_recipe
     from ietool.workflow.score import score_files
 
+    one_form(json=as_json, tsv=tsv)
     to_stdout = explain is not None and str(explain) == "-"
     if to_stdout and as_json:
         raise UserError("both --json and --explain want standard output", mend="give --explain a file")
@@ -83,22 +85,25 @@ def score_cli(
             say(f"note: {note}")
         print_json(to_value(report))
     else:
-        show(report, f"Score of {predictions} against gold {gold}", stderr=to_stdout)
+        show(report, f"Score of {predictions} against gold {gold}", stderr=to_stdout, tsv=tsv)
     if explain is not None:
         say(f"{len(report.outcomes):,} verdicts written to {explain}")
 
 
-def show(report: Report, title: str = "Score", *, stderr: bool = False) -> None:
+def show(report: Report, title: str = "Score", *, stderr: bool = False, tsv: bool = False) -> None:
     """Print a report: summary, what counted as correct, the other tables; notes go to standard error."""
-    from ietool.report.render import console, render, say_at_words
+    from ietool.report.render import console, render, render_all, say_at_words
 
     out = console(stderr=stderr)
-    render(summary(report, title), out)
-    print(file=out.file)
-    say_at_words(f"{report.metric}: {report.definition}", out)
-    for table in report.tables:
+    if tsv:
+        render_all([figures(report, title), *report.tables], out, tsv=True)
+    else:
+        render(summary(report, title), out)
         print(file=out.file)
-        render(table, out)
+        say_at_words(f"{report.metric}: {report.definition}", out)
+        for table in report.tables:
+            print(file=out.file)
+            render(table, out)
     for note in report.notes:
         say(f"note: {note}")
 

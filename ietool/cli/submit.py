@@ -154,7 +154,7 @@ def _list(as_json: bool) -> None:
             for c in COMPETITIONS]  # fmt: skip
     columns = ("competition", "of", "submission", "handed in as", "order", "known from")
     note = "kept: as the input, unless --any-order; size limits were not published: see --limit"
-    render(Table("", columns, rows, note=note), console())
+    render(Table("", columns, rows, note=note, whole=("competition", "handed in as")), console())
 
 
 def register(app: typer.Typer) -> None:

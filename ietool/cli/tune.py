@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ietool.cli.common import examples, print_json, say
-from ietool.cli.options import JsonOption
+from ietool.cli.options import JsonOption, TsvOption, one_form
 
 if TYPE_CHECKING:
     from ietool.contest.tune import Tuned
@@ -34,6 +34,7 @@ def tune_cli(
         bool, typer.Option("--force", help="Write it though it is no gain on texts not chosen on.")
     ] = False,
     json: JsonOption = False,
+    tsv: TsvOption = False,
 ) -> None:
     """Choose thresholds on kept scores, and write them into the run.
 
@@ -43,12 +44,13 @@ def tune_cli(
     from ietool.cli.progress import progress_bars
     from ietool.contest.tune import tune
 
+    one_form(json=json, tsv=tsv)
     with progress_bars() as progress:
         outcome = tune(run, scores=scores, gold=gold, parts=parts, dry=dry_run, force=force, progress=progress)
     if json:
         print_json(to_value(outcome))
     else:
-        show(outcome)
+        show(outcome, tsv=tsv)
     say(verdict(outcome, dry=dry_run))
 
 
@@ -76,13 +78,15 @@ def to_value(outcome: Tuned) -> dict[str, Any]:
     }
 
 
-def show(outcome: Tuned) -> None:
+def show(outcome: Tuned, *, tsv: bool = False) -> None:
     """Print the settings, the gain and the curve of the main threshold."""
     from ietool.contest.plot import plot
     from ietool.report.render import console, render_all
 
     out = console()
-    render_all(_tables(outcome), out)
+    render_all(_tables(outcome), out, tsv=tsv)
+    if tsv:
+        return
     after = getattr(outcome.outcome.chosen, outcome.key, None)
     title = f"decode.{outcome.key}, {outcome.texts:,} texts (^ what is chosen)"
     for line in ["", *plot(outcome.curve, after, x=title, y=outcome.primary)]:
@@ -90,7 +94,7 @@ def show(outcome: Tuned) -> None:
 
 
 def _tables(outcome: Tuned) -> list[Table]:
-    from ietool.tables import Table
+    from ietool.tables import Difference, Table, interval
 
     found = outcome.outcome
     rows: list[tuple[Any, ...]] = []
@@ -101,10 +105,11 @@ def _tables(outcome: Tuned) -> list[Table]:
                      if old.get(label) != new.get(label)]  # fmt: skip
         else:
             rows.append((name, _word(old), _word(new)))
+    shown = [interval(ends, signed=True) for ends in (found.interval, found.optimistic_interval)]
     gains = [
-        ("as it was", found.before, None, ""),
-        ("tuned, nested", found.nested, found.gain, _interval(found.interval)),
-        ("tuned, on its own texts", found.optimistic, found.optimistic_gain, _interval(found.optimistic_interval)),
+        ("as it was", found.before, None, None),
+        ("tuned, nested", found.nested, Difference(found.gain), shown[0]),
+        ("tuned, on its own texts", found.optimistic, Difference(found.optimistic_gain), shown[1]),
     ]
     note = (
         f"{outcome.metric} on {outcome.texts:,} texts in {outcome.parts} parts. Nested: chosen on all parts but one, "
@@ -112,7 +117,7 @@ def _tables(outcome: Tuned) -> list[Table]:
     )
     return [
         Table("Settings", ("key", "before", "chosen"), rows, note="" if rows else "nothing better is found"),
-        Table("Gain", ("settings", outcome.primary, "gain", "95 %"), gains, note=note),
+        Table("Gain", ("settings", outcome.primary, "gain", "95 %"), gains, note=note, whole=("95 %",)),
     ]
 
 
@@ -120,10 +125,6 @@ def _word(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     return "–" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
-
-
-def _interval(interval: tuple[float, float] | None) -> str:
-    return "" if interval is None else f"{interval[0]:+.4f} … {interval[1]:+.4f}"
 
 
 def verdict(outcome: Tuned, *, dry: bool) -> str:

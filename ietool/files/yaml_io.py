@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import functools
 import math
 import re
 from pathlib import Path
@@ -89,14 +91,9 @@ def parse(text: str, file: str | Path | None = None) -> tuple[Any, dict[Path_, i
     Raises:
         UserError: naming file and line, if the text is no YAML, repeats a key, or holds an alias or a foreign tag.
     """
-    loader: _Loader | None = None
-    lines: dict[Path_, int] = {}
     try:
-        loader = _Loader(text)
-        node = loader.get_single_node()
-        data = None if node is None else loader.construct_document(node)
-        if node is not None:
-            _collect_lines(node, (), lines)
+        data, lines = _parsed(text)
+        return copy.deepcopy(data), dict(lines)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = None if mark is None else mark.line + 1
@@ -111,9 +108,21 @@ def parse(text: str, file: str | Path | None = None) -> tuple[Any, dict[Path_, i
         raise UserError(what, file=file, line=line, mend="take it out") from None
     except (yaml.YAMLError, RecursionError, ValueError) as error:
         raise UserError(f"is not YAML: {error}", file=file, mend="write it anew, or start from a copy") from None
+
+
+@functools.lru_cache(maxsize=64)
+def _parsed(text: str) -> tuple[Any, dict[Path_, int]]:
+    """What :func:`parse` gives, to be copied: a recipe takes ten milliseconds, and a contest reads the
+    same ones again and again."""
+    lines: dict[Path_, int] = {}
+    loader = _Loader(text)
+    try:
+        node = loader.get_single_node()
+        data = None if node is None else loader.construct_document(node)
+        if node is not None:
+            _collect_lines(node, (), lines)
     finally:
-        if loader is not None:
-            loader.dispose()
+        loader.dispose()
     return data, lines
 
 

@@ -122,7 +122,7 @@ def test_lookup_shows_what_the_annotators_made_of_it(prepared: Path, capsys: pyt
     shown = capsys.readouterr().out
     assert "云朵: 2 candidates" in shown and "the first 1 of 2" in shown
     assert "annotated 6 times where it was found, not 2" in shown
-    assert "also linked to what has no such name here: 99 (2)" in shown
+    assert "also linked to what has no such name here: 99 (2)" in " ".join(shown.split())
     assert [one["kb_id"] for one in told(capsys, "lookup", prepared, "云朵", "--limit", "1")] == ["3"]
     assert [one["kb_id"] for one in told(capsys, "lookup", prepared / "kb", "云朵")] == ["3", "7"]
 

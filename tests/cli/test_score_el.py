@@ -89,7 +89,7 @@ def test_the_screen(gold: Path, result: Path) -> None:
         "Wrong predictions, by kind", "NIL in gold", "Names with most errors",
         "《青砖巷》由[林满]写成 (78, gold 77)",
     ):  # fmt: skip
-        assert words in shown.stdout, words
+        assert words in shown.stdout + run(gold, result, "--tsv").stdout, words
     assert "missed by the dictionary" not in shown.stdout
     assert "1 gold mentions have NIL as kb_id and are left out" in shown.stderr
 

@@ -8,6 +8,7 @@ import os
 import re
 import signal
 from collections.abc import Callable, Iterator
+from multiprocessing import resource_sharer
 from pathlib import Path
 from typing import Any
 
@@ -102,6 +103,18 @@ def test_a_process_that_dies_is_told_in_one_line(made: Callable[[str], Made], tm
     assert f"--output {run} --resume" in message and "training.workers" in message and "\n" not in message
     assert json.loads((run / "run.json").read_text())["state"] == "interrupted"
     assert not multiprocessing.active_children()
+
+
+def test_memory_of_a_dead_process_cannot_be_fetched() -> None:
+    """Who is killed while it hands a batch over lets the connection break."""
+    handed = resource_sharer.DupFd(0)
+    resource_sharer.stop()
+    with pytest.raises((OSError, EOFError)) as told:
+        handed.detach()
+    assert death(told.value) == (
+        "a process that makes batches has ended (without a word), as where memory does not suffice"
+    )
+    assert death(ConnectionResetError(104, "reset")) is None  # of another connection
 
 
 @pytest.mark.usefixtures("_one_thread")
