@@ -2,13 +2,15 @@
 
     python benchmarks/screenshots.py --output docs/images [--run DIR]
 
-Without ``--run`` the demo is trained first. Pictures are reduced to 64 colours, so that each takes a few 10 KB. Needs
+Without ``--run`` the demo is trained first. Pictures are reduced to 256 colours, so that each takes a few 10 KB. Needs
 Chromium with its driver.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -28,7 +30,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from tests.browser import chromium
 
 WIDTH, HEIGHT = 1000, 720
-COLOURS = 64
+COLOURS = 256
 PARTS = {"report": "#texts", "inspect": "body"}
 """The part of a page that is shown, and what follows it."""
 RECIPE = "ske"
@@ -41,24 +43,31 @@ def main() -> None:
     arguments = parser.parse_args()
     arguments.output.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as name:
-        work = Path(name)
-        run, data = arguments.run, paths.shipped_data(RECIPE)
+        work, output = Path(name), arguments.output.resolve()
+        run = None if arguments.run is None else arguments.run.resolve()
+        os.chdir(work)  # pages tell of files as they are named
+        data = Path("ske")
+        data.mkdir()
+        for path in paths.shipped_data(RECIPE).glob("*.jsonl"):
+            shutil.copy(path, data)
         if run is None:
             run = work / "run"
             ietool("train", "--recipe", RECIPE, "--data", data, "--output", run, "--device", "cpu")
-        gold, result = data / "dev.jsonl", work / "result.jsonl"
+        gold, result = data / "dev.jsonl", Path("result.jsonl")
         ietool("predict", "--run", run, gold, "--output", result, "--device", "cpu")
-        ietool("report", gold, result, "--train", data / "train.jsonl", "--output", work / "report.html")
-        ietool("inspect", data, "--html", work / "inspect.html", "--no-speed")
+        ietool("report", gold, result, "--train", data / "train.jsonl", "--output", "report.html")
+        ietool("inspect", data, "--html", "inspect.html", "--no-speed")
         with chromium(work) as driver, served(run) as address:
             driver.set_window_size(WIDTH, HEIGHT)
             for page in ("report", "inspect"):
                 driver.get((work / f"{page}.html").as_uri())
+                if page == "report":
+                    choose_errors(driver)
                 driver.execute_script("document.querySelector(arguments[0]).scrollIntoView()", PARTS[page])
-                keep(driver, arguments.output / f"{page}.png")
+                keep(driver, output / f"{page}.png")
             driver.get(address)
             ask(driver)
-            keep(driver, arguments.output / "serve.png")
+            keep(driver, output / "serve.png")
 
 
 @contextmanager
@@ -82,6 +91,16 @@ def served(run: Path) -> Iterator[str]:
         process.wait()
 
 
+def choose_errors(driver: Any) -> None:
+    """Let a report show texts with errors: those of the class behind "all" and "right"."""
+    from selenium.webdriver.common.by import By
+    from selenium.webdriver.support.ui import Select
+
+    chosen = Select(driver.find_elements(By.TAG_NAME, "select")[0])
+    names = [one.text for one in chosen.options]
+    chosen.select_by_index(next(n for n, name in enumerate(names) if "all" not in name and "right" not in name))
+
+
 def ask(driver: Any) -> None:
     """Let the page predict on its first example."""
     from selenium.webdriver.common.by import By
@@ -89,9 +108,11 @@ def ask(driver: Any) -> None:
 
     wait = WebDriverWait(driver, 20)
     wait.until(lambda d: len(d.find_elements(By.CSS_SELECTOR, "#example option")) > 1)
-    Select(driver.find_element(By.ID, "example")).select_by_index(1)
-    driver.find_element(By.ID, "send").click()
-    wait.until(lambda d: d.find_elements(By.CSS_SELECTOR, "#answers mark"))
+    examples = Select(driver.find_element(By.ID, "example"))
+    values = [one.get_attribute("value") for one in examples.options]
+    examples.select_by_index(max(range(1, len(values)), key=lambda n: len(values[n])))
+    wait.until(lambda d: d.find_elements(By.CSS_SELECTOR, "#answers .seg"))
+    driver.execute_script("document.getElementById('answers').scrollIntoView()")
 
 
 def keep(driver: Any, path: Path) -> None:

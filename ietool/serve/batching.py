@@ -19,6 +19,9 @@ from typing import Any, Protocol
 from ietool.errors import UserError
 from ietool.serve.limits import Limits, Refused
 
+_FEW = 16
+"""Inputs that are read at once in any case."""
+
 TOGETHER = 8
 """A batch takes so many times the texts that the model reads at once, so that it can put those of like length
 together."""
@@ -196,7 +199,8 @@ class Batcher:
                 until = first.arrived + self.limits.window
                 while self._alike(first) < most and not self._stopping and (left := until - time.monotonic()) > 0:
                     self._changed.wait(left)
-                if jobs := self._taken(first, most):
+                # Half of what waits: while the model reads it, the other half's clients are answered and ask anew.
+                if jobs := self._taken(first, min(most, max(_FEW, -(-self._alike(first) // 2)))):
                     return jobs
 
     def _forget(self) -> None:
