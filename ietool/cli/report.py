@@ -12,8 +12,8 @@ from ietool.cli.options import FileOption, JsonOption, OptionalRecipeOption, Sch
 from ietool.errors import UserError
 
 if TYPE_CHECKING:
+    from ietool.report.classes.reported import Reported
     from ietool.tables import Cell
-    from ietool.workflow.report import Reported
 
 TEXTS = 3000
 """Texts that a page holds by default; :data:`ietool.report.classes.texts.TEXTS`, which is not loaded for --help."""

@@ -21,18 +21,17 @@ from ietool.progress import Progress, no_progress
 from ietool.recipe import Recipe
 from ietool.recipe_io import load_recipe
 from ietool.registry import TASKS, get_task
+from ietool.report.classes.reported import Reported
 from ietool.report.classes.sections import Texts, sections
-from ietool.report.classes.study import Chances, Given, Study, class_table, studies
+from ietool.report.classes.study import Chances, Given, studies
 from ietool.report.classes.texts import TEXTS as MOST
 from ietool.report.html.page import page
-from ietool.report.summary import to_value
 from ietool.runs.checks import EpochScores, read_metrics
 from ietool.runs.entry import RECIPE_FILE, open_run
 from ietool.runs.folder import DEV
 from ietool.scoring.classes import MISSED, RIGHT, SPURIOUS, ErrorClasses
 from ietool.scoring.prf import PRFScore
 from ietool.scoring.report import Outcome, Report
-from ietool.tables import as_number
 from ietool.workflow.score import score_files
 
 OUTCOMES = "outcomes.jsonl"
@@ -40,39 +39,6 @@ RESAMPLES = 1000
 """Draws of the interval of a run's score."""
 
 _VERDICTS = (RIGHT, SPURIOUS, MISSED, "duplicate")
-
-
-@dataclass(frozen=True)
-class Reported:
-    """What a report was made of.
-
-    Attributes:
-        studies: the predictions with their outcomes in classes.
-        classes: of the task.
-    """
-
-    studies: Sequence[Study]
-    classes: ErrorClasses
-
-    def counts(self, one: Study) -> dict[str, dict[str, int]]:
-        """Class of error → its items, the spurious and the missed ones of a prediction; the most frequent first."""
-        table = class_table(one, self.classes)
-        columns = {name: list(table.columns).index(name) for name in ("items", SPURIOUS, MISSED)}
-        return {str(row[0]): {name: int(as_number(row[n])) for name, n in columns.items()} for row in table.rows}
-
-    def plain(self, output: Path) -> dict[str, Any]:
-        """As one JSON value."""
-        return {
-            "output": str(output),
-            "predictions": [
-                {
-                    "name": one.name,
-                    **to_value(one.report),
-                    "classes": self.counts(one),
-                }
-                for one in self.studies
-            ],
-        }
 
 
 @contextmanager
