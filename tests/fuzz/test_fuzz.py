@@ -35,7 +35,7 @@ def test_mutated_files_are_read_or_refused(opened: tuple[Worker, list[Door]]) ->
     result = hunt_with(*opened, range(120), seed=1)
     assert result.inputs == 120
     assert not result.faults, "\n".join(result.faults)
-    assert result.codes[2] > 30 and result.codes[0] > 30  # neither all refused nor all let through
+    assert result.codes[2] > 20 and result.codes[0] > 20  # neither all refused nor all let through
 
 
 def test_the_same_seed_makes_the_same_file() -> None:
