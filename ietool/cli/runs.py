@@ -71,6 +71,9 @@ def runs_cli(
     what data, and what differs from the recipe. DIR is where to look; default: runs/ under the working folder.
     """
     if context.invoked_subcommand is not None:
+        if folder is not None or json or tsv or sort != "when":
+            mend = "write ietool runs rm NAME: what lies in runs/ is removed, and nothing else"
+            raise UserError("rm takes no other folder, and no option before it", field=str(folder or "rm"), mend=mend)
         return
     from ietool import paths
     from ietool.contest.group import groups_of
@@ -247,7 +250,8 @@ def rm_cli(
 ) -> None:
     """Remove runs; asks first.
 
-    Nothing outside of runs/ is ever removed, nor a run that is being trained, nor one that an ensemble is made of.
+    Nothing outside of runs/ is ever removed, nor a run that is being trained, nor one that an ensemble in runs/ is
+    made of.
     """
     from ietool.contest.removing import doomed, remove
 
@@ -261,6 +265,8 @@ def rm_cli(
     if not yes and not _agreed(f"remove {runs}, for ever? [y/N] "):
         say("nothing was removed")
         return
+    if doomed([str(one.folder) for one in chosen]) != chosen:
+        raise UserError("something has changed meanwhile, and nothing was removed", mend="look at `ietool runs`")
     remove(chosen)
     say(f"removed: {runs}")
 

@@ -12,7 +12,7 @@ from ietool.contest.group import open_group
 from ietool.errors import UserError
 from ietool.runs.entry import GROUP_FILE
 from ietool.runs.finding import list_runs, survey_runs
-from ietool.runs.folder import training_in
+from ietool.runs.folder import LOCK, training_in
 from ietool.runs.info import RUN_FILE
 from ietool.runs.members import is_ensemble, member_folders, read_members
 
@@ -39,7 +39,8 @@ def doomed(names: Sequence[str]) -> list[Doomed]:
     if names:
         folders = list(dict.fromkeys(_named(name) for name in names))
     else:
-        folders = [folder for folder, state in states.items() if state == "interrupted"]
+        root = paths.runs_folder().resolve()
+        folders = [f for f, state in states.items() if state == "interrupted" and root in f.parents and _is_own(f)]
     for folder in folders:
         _check_idle(folder, states)
     _check_members(folders)
@@ -60,6 +61,8 @@ def remove(folders: Iterable[Doomed]) -> None:
         folder = _inside(one.folder, root)
         with training_in(folder):
             for entry in sorted(folder.iterdir(), key=lambda path: path.name in (RUN_FILE, GROUP_FILE)):
+                if entry.name == LOCK:
+                    continue  # held until all else is gone
                 if entry.is_dir() and not entry.is_symlink():
                     shutil.rmtree(entry)
                 else:
@@ -102,19 +105,27 @@ def _inside(place: Path, root: Path) -> Path:
 
 def _check_idle(folder: Path, states: Mapping[Path, str]) -> None:
     """Raises UserError where a run, or one of a group, is being trained."""
-    runs = [folder]
-    if (folder / GROUP_FILE).is_file():
-        runs = [child.resolve() for child in sorted(folder.iterdir()) if (child / RUN_FILE).is_file()]
-    try:
-        training = (folder / GROUP_FILE).is_file() and open_group(folder).state == "training"
-    except UserError:  # a damaged group is trained by nobody
-        training = False
+    runs = [folder, *sorted(file.parent.resolve() for file in folder.rglob(RUN_FILE) if file.parent != folder)]
+    training = _group_trains(folder) or _group_trains(folder.parent)
     for run in runs:
         with training_in(run):
             training = training or states.get(run) == "training"
     if training:
         mend = "stop it first; where it was copied from another machine, remove the folder yourself"
         raise UserError("is being trained", file=folder, mend=mend)
+
+
+def _group_trains(folder: Path) -> bool:
+    """Whether a folder is that of a group whose members are being trained, one after another."""
+    try:
+        return (folder / GROUP_FILE).is_file() and open_group(folder).state == "training"
+    except UserError:  # a damaged group is trained by nobody
+        return False
+
+
+def _is_own(folder: Path) -> bool:
+    """Whether a run goes by itself: not as a member of a group that is at work, which will come to it."""
+    return not _group_trains(folder.parent)
 
 
 def _check_members(folders: Sequence[Path]) -> None:

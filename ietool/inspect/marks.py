@@ -56,7 +56,7 @@ class Marks:
     def add_all(self, texts: Iterable[str], file: int) -> int:
         """The same of several strings; gives the files that had one of them before."""
         before = 0
-        for text in texts:
+        for text in dict.fromkeys(texts):  # one that it has twice is not kin of itself
             before |= self.add(text, file)
         return before
 

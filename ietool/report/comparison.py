@@ -89,7 +89,7 @@ def tables(compared: Compared, *, tsv: bool = False) -> list[Table]:
                     len(changes.repaired), len(changes.broken), p,
                 )
             ],
-            note=f"of {changes.items:,} items; B is better: in so many draws of texts"
+            note=f"of {changes.items:,} items; sign test: on gold's; B is better: in so many draws of texts"
             + (" and runs" if max(len(result.a), len(result.b)) > 1 else ""),
             whole=("95 % interval", "sign test"),
         )
@@ -101,7 +101,10 @@ def tables(compared: Compared, *, tsv: bool = False) -> list[Table]:
             Table(
                 f"{changes.what[:1].upper()}{changes.what[1:]}s that moved, F1 of their items",
                 (changes.what, "A", "B", "change", "repaired", "broken", "gold"),
-                [(m.label, m.a, m.b, Difference(m.b - m.a), m.repaired, m.broken, m.gold) for m in moved[:MOVED]],
+                [
+                    (m.label, m.a, m.b, Difference(m.b - m.a), m.repaired, m.broken, m.gold)
+                    for m in moved[: None if tsv else MOVED]
+                ],
                 note=more,
             )
         )

@@ -37,7 +37,7 @@ from ietool.runs.entry import (
 from ietool.runs.info import FORMAT, RUN_FILE, RunInfo, library_versions, read_info, write_info
 from ietool.runs.members import COPIES, ENSEMBLE_FILE, is_ensemble, member_folders, read_members
 
-_LOCK = ".training.lock"
+LOCK = ".training.lock"
 """Held by whoever trains in the folder; the system lets go of it when the process ends, however that comes."""
 
 LOGS = "tensorboard"
@@ -193,7 +193,7 @@ def training_in(folder: Path) -> Iterator[None]:
     Raises:
         UserError: one does already.
     """
-    lock = FileLock(folder / _LOCK)
+    lock = FileLock(folder / LOCK)
     try:
         lock.acquire(timeout=0)
     except Timeout:

@@ -6,7 +6,7 @@ heavy imports: outcomes come from a scorer, or from what a finished run kept of 
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -37,6 +37,9 @@ class ErrorClasses:
     """What :meth:`label` gives, in a word."""
     counts_items: ClassVar[bool] = True
     """Whether right, spurious and missed outcomes add up to precision and recall."""
+    means_over_labels: ClassVar[Collection[str]] = ()
+    """Variants whose measure is a mean over the labels of gold: texts that lack some of these have no score of their
+    own."""
 
     def study(self, outcomes: Iterable[Outcome]) -> None:
         """Told of all outcomes, of several predictions where there are several, before anything is asked: for those who

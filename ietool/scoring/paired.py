@@ -59,9 +59,9 @@ class Paired:
     Attributes:
         a, b: the measure of each run of a side.
         difference: the mean of ``b`` less that of ``a``.
-        interval: 95 % of the difference; None where there are no texts.
+        interval: 95 % of the difference; None where there are too few texts to draw from.
         probability: that ``b`` is better: the share of draws in which it is, those in which both are alike counted
-            half; None where there are no texts.
+            half; None likewise.
     """
 
     a: Sequence[float]
@@ -100,7 +100,7 @@ def paired(
     whole = values(stacked.sum(0))
     one, other = whole[: len(a)], whole[len(a) :]
     difference = float(other.mean() - one.mean())
-    if not len(stacked) or resamples < 1:
+    if len(stacked) < 2 or resamples < 1:
         return Paired(one.tolist(), other.tolist(), difference, None, None)
     drawn = values(drawn_sums(stacked, resamples=resamples, seed=seed))
     dice = np.random.default_rng([seed, 1])

@@ -74,6 +74,8 @@ def create_app(
 
     @app.get("/health", summary="Whether it answers")
     async def health() -> dict[str, Any]:
+        if not service.batcher.alive:
+            raise Refused(503, "the model's thread has ended", mend="start the server again; its log says why")
         return {"status": "ok", "version": __version__}
 
     @app.get("/runs", summary="The runs, their settings and some examples", responses=problems)
@@ -271,7 +273,7 @@ def _json(value: Any, status: int = 200, headers: Mapping[str, str] | None = Non
 async def _refused(request: Request, error: Exception) -> Response:
     refused = cast(Refused, error)
     headers = dict(refused.headers)
-    if refused.status in (408, 413):
+    if refused.status == 408:
         headers["Connection"] = "close"
     return _json(refused.value(), refused.status, headers)
 

@@ -6,6 +6,7 @@ client ──submit──▶ queue ──up to a time window──▶ batch ─�
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import math
 import sys
 import threading
@@ -18,6 +19,9 @@ from typing import Any, Protocol
 
 from ietool.errors import UserError
 from ietool.serve.limits import Limits, Refused
+
+_CHARACTERS = 40_000
+"""Of a batch of several requests: one of long texts must not keep many others waiting."""
 
 _FEW = 16
 """Inputs that are read at once in any case."""
@@ -110,6 +114,11 @@ class Batcher:
         """Inputs that wait for the model."""
         return self._waiting
 
+    @property
+    def alive(self) -> bool:
+        """Whether there is a thread that answers."""
+        return self._thread is not None and self._thread.is_alive()
+
     def start(self) -> None:
         """Begin to answer."""
         self._thread = threading.Thread(target=self._run, name="ietool-model", daemon=True)
@@ -121,7 +130,7 @@ class Batcher:
             self._stopping = True
             self._changed.notify_all()
         if self._thread is not None:
-            self._thread.join()
+            self._thread.join(self.limits.timeout)  # a model that is still busy then ends with the process
 
     async def ask(
         self, model: Model, items: Sequence[Any], *, keep: bool, size: int, gone: Gone | None = None
@@ -177,7 +186,7 @@ class Batcher:
         try:
             self._on_start()
         except Exception as error:  # it computes all the same
-            self._on_error(error)
+            self._say(error)
         while (jobs := self._next()) is not None:
             begin = time.monotonic()
             self._answer(jobs)
@@ -216,13 +225,15 @@ class Batcher:
     def _taken(self, first: Job, most: int) -> list[Job]:
         taken: list[Job] = []
         left: deque[Job] = deque()
-        texts, full = 0, False
+        texts, characters, full = 0, 0, False
         for job in self._queue:
             alike = job.model is first.model and job.keep == first.keep
-            full = full or (alike and bool(taken) and texts + len(job.items) > most)  # none overtakes one of its kind
+            if alike and taken:  # none overtakes one of its kind
+                full = full or texts + len(job.items) > most or characters + job.size > _CHARACTERS
             if alike and not full:
                 taken.append(job)
                 texts += len(job.items)
+                characters += job.size
             else:
                 left.append(job)
         self._queue = left
@@ -243,11 +254,16 @@ class Batcher:
                 for job in jobs:
                     self._answer([job])
                 return
-            self._on_error(error)
             self._tell(jobs, (), _refused(error))
+            self._say(error)
             return
         self.answered += len(said)
         self._tell(jobs, said)
+
+    def _say(self, error: BaseException) -> None:
+        """Where nobody reads the log any more, the others are answered all the same."""
+        with contextlib.suppress(Exception):
+            self._on_error(error)
 
     def _tell(self, jobs: Sequence[Job], said: Sequence[Any], refused: Refused | None = None) -> None:
         """Give each client its own, or tell it why there is none."""

@@ -149,9 +149,10 @@ def too_large(most: int) -> Refused:
 
 
 async def answer_refused(refused: Refused, send: Send) -> None:
-    """Answer with what is wrong; the connection is closed, since the body may not have been read."""
+    """Answer with what is wrong. The connection stays: what is left of the body is read and thrown away, where closing
+    would reset it, and the client would never see the answer."""
     body = json.dumps(refused.value(), ensure_ascii=False).encode()
-    headers = {"content-type": "application/json", "content-length": str(len(body)), "connection": "close"}
+    headers = {"content-type": "application/json", "content-length": str(len(body))}
     headers |= {key.lower(): value for key, value in refused.headers.items()}
     raw = [(key.encode("latin-1"), value.encode("latin-1")) for key, value in headers.items()]
     await send({"type": "http.response.start", "status": refused.status, "headers": raw})

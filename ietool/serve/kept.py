@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ietool.core.candidates import Candidates
@@ -52,6 +52,11 @@ class KeptScores:
         size = entry.size
         if size > self._bytes or not self._most:
             return None
+        # Arrays are views of those of a whole batch, which would stay as long as one of them.
+        whole = [
+            replace(one, rows=one.rows.copy(), parts=one.parts.copy(), whole=one.whole.copy()) for one in entry.found
+        ]
+        entry = replace(entry, found=whole)
         while self._entries and (len(self._entries) >= self._most or self.size + size > self._bytes):
             _, old = self._entries.popitem(last=False)
             self.size -= old.size

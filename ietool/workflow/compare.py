@@ -24,6 +24,7 @@ from ietool.registry import get_task
 from ietool.runs.entry import RECIPE_FILE, RunEntry, open_run, resume_command
 from ietool.runs.folder import DEV
 from ietool.scoring.changes import Changes, changes_of
+from ietool.scoring.classes import SPURIOUS
 from ietool.scoring.paired import RESAMPLES, Floats, Ints, Paired, paired, sign_test
 from ietool.scoring.report import Counts, Outcome, Report
 from ietool.workflow.score import score_files
@@ -268,6 +269,7 @@ def _compared(
     result = paired(counts[:split], counts[split:], measure, groups=groups, resamples=resamples)
     said = [one.outcomes for one in reports]
     changes = changes_of(said[:split], said[split:], whole=task.one_item)
+    sides = (changes.repaired, changes.broken)
     values = [{name: float(v) for name, v in measures(own.sum(0)).items()} for own in counts]
     return Compared(
         task.name,
@@ -280,7 +282,8 @@ def _compared(
         (values[:split], values[split:]),
         result,
         changes,
-        sign_test(len(changes.repaired), len(changes.broken)),
+        # A slip is a spurious and a missed item at once, and would count twice: only what gold has goes in.
+        sign_test(*(sum(task.one_item or one.verdict != SPURIOUS for one in some) for some in sides)),
     )
 
 

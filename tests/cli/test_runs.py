@@ -181,3 +181,48 @@ def test_lengths_of_time() -> None:
     told = {None: None, 0.4: "0 s", 59.4: "59 s", 59.6: "1:00 min", 3599.0: "59:59 min", 12_000.0: "3:20 h"}
     assert {seconds: span_of(seconds) for seconds in told} == told
     assert span_of(float("nan")) is None
+
+
+def test_rm_takes_no_other_folder(home: Path, capsys: Capture) -> None:
+    kept = made("a", state="interrupted")
+    for more in (("other",), ("--in", "runs"), ("--sort", "score"), ("--tsv",)):
+        assert "before it" in complaint(capsys, "runs", *more, "rm", "--yes")
+    assert (kept / "run.json").is_file()
+
+
+def test_members_of_a_group_at_work_stay(home: Path, capsys: Capture) -> None:
+    """Its next member may be one that was interrupted, or is finished already."""
+    members = [made(f"g/fold-{n}-seed-42", state=state) for n, state in ((1, "finished"), (2, "interrupted"))]
+    write_group(members[0].parent, new_group("ske", "ske", 2, [42], prepared="", base="", assignment="", files={}))
+    assert "no run was interrupted" in command_here(home, "runs", "rm", "--yes").stderr
+    assert "is being trained" in complaint(capsys, "runs", "rm", members[0], "--yes")
+    assert all((one / "run.json").is_file() for one in members)
+
+
+def test_a_run_within_a_run_that_is_trained_stays(home: Path, capsys: Capture) -> None:
+    made("o", 0.5)
+    inner = made("o/inner", state="interrupted")
+    with training_in(inner):
+        assert complaint(capsys, "runs", "rm", "o", "--yes")
+    assert (inner / "run.json").is_file() and (inner.parent / "run.json").is_file()
+
+
+def test_links_to_runs_elsewhere_are_left_alone(home: Path, capsys: Capture) -> None:
+    made("ske/a", state="interrupted")
+    outside = made("../elsewhere/out", state="interrupted")
+    (home / "runs" / "zlink").symlink_to(outside.resolve())
+    output_of(capsys, "runs", "rm", "--yes")
+    assert not (home / "runs" / "ske" / "a").exists() and (outside / "run.json").is_file()
+
+
+def test_what_has_changed_since_the_question_stays(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = made("a", state="interrupted")
+
+    def finish(question: str) -> bool:
+        update_run(run, state="finished")
+        return True
+
+    monkeypatch.setattr("ietool.cli.runs._agreed", finish)
+    done = command_here(home, "runs", "rm")
+    assert done.returncode == 2 and "has changed meanwhile" in done.stderr
+    assert (run / "run.json").is_file()

@@ -276,3 +276,27 @@ def test_what_cannot_be_compared(pair: tuple[Path, Path], tmp_path: Path, capsys
         ([a, b, "--gold", gold, "--recipe", "ner-crf", "--file", "kb=x"], "--kb: means nothing to the scorers"),
     ):
         assert what in complaint(capsys, "compare", *arguments), arguments
+
+
+def test_a_slip_goes_once_into_the_sign_test(tmp_path: Path, capsys: Capture) -> None:
+    """A wrong boundary is a spurious and a missed item; what is tested are the items of gold."""
+    texts = [
+        f"{name}的妻子是{other}"
+        for name, other in (("甲乙", "丙丁"), ("戊己", "庚辛"), ("壬癸", "子丑"), ("寅卯", "辰巳"))
+    ]
+    whole = [(text[:2], text[-2:]) for text in texts]
+
+    def write(name: str, pairs: list[tuple[str, str]]) -> Path:
+        lines = [
+            {"text": text, "spo_list": [
+                {"subject": a, "predicate": "妻子", "object": {"@value": b}, "subject_type": "人物",
+                 "object_type": {"@value": "人物"}}]}
+            for text, (a, b) in zip(texts, pairs, strict=True)
+        ]  # fmt: skip
+        path = tmp_path / name
+        path.write_text("".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines), encoding="utf-8")
+        return path
+
+    gold, right, wrong = write("g.json", whole), write("b.json", whole), write("a.json", [(a[1:], b) for a, b in whole])
+    found = json.loads(output_of(capsys, "compare", wrong, right, "--gold", gold, "--recipe", "ske", "--json"))
+    assert found["sign_test"]["repaired"] == 8 and found["sign_test"]["p"] == pytest.approx(2 * 0.5**4)

@@ -181,7 +181,7 @@ def test_the_cache_is_bounded_by_entries_and_bytes(sizes: list[int]) -> None:
         assert (name is None) == (entry.size > 20_000)
         names += [] if name is None else [(name, entry)]
         assert len(kept) <= 6 and kept.size <= 20_000
-        last = [(n, e) for n, e in names if kept.find(n) is e]
+        last = [(n, e) for n, e in names if (found := kept.find(n)) and found.items is e.items and found.size == e.size]
         assert kept.size == sum(e.size for _, e in last) and last == names[len(names) - len(last) :]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Hashable, Sequence
 
 import numpy as np
@@ -27,11 +28,14 @@ def text_of(key: Hashable) -> str:
     return ""
 
 
-def by_length(report: Report) -> Table:
-    """The primary measure of texts by length, with its interval; no rows where counts or lengths are not known."""
+def by_length(report: Report, classes: ErrorClasses) -> Table:
+    """The primary measure of texts by length, with its interval; no rows where counts or lengths are not known, or
+    parts of the texts cannot be scored."""
     columns = ("characters", "texts", report.primary, "low", "high")
     rows: list[Sequence[Cell]] = []
     if report.counts is None or report.measures is None or len(report.counts) != len(report.keys):
+        return Table("", columns, rows)
+    if report.metric in classes.means_over_labels:
         return Table("", columns, rows)
     lengths = np.array([len(text_of(key)) for key in report.keys], np.int64)
     if not len(lengths) or not lengths.any():
@@ -61,7 +65,7 @@ def by_seen(one: Study, classes: ErrorClasses, known: Collection[str]) -> Table:
     Args:
         known: the names of train.
     """
-    if not classes.counts_items:
+    if not classes.counts_items or not _adds_up(one.report):
         return _texts_by_seen(one, classes, known)
     sums = {True: [0, 0, 0], False: [0, 0, 0]}
     at = {RIGHT: 0, SPURIOUS: 1, MISSED: 2}
@@ -78,11 +82,19 @@ def by_seen(one: Study, classes: ErrorClasses, known: Collection[str]) -> Table:
     return Table("", ("names", "P", "R", "F1", "gold", "predicted"), rows)
 
 
+def _adds_up(report: Report) -> bool:
+    """Whether outcomes, each counted as one, make the score: not where one is right in part, or a name counts once."""
+    verdicts = Counter(one.verdict for one in report.outcomes)
+    right, predicted = verdicts[RIGHT], verdicts[RIGHT] + verdicts[SPURIOUS]
+    counted = {"right": right, "predicted": predicted, "gold": right + verdicts[MISSED]}
+    return all(report.values.get(name, count) == count for name, count in counted.items())
+
+
 def _texts_by_seen(one: Study, classes: ErrorClasses, known: Collection[str]) -> Table:
     report = one.report
     columns = ("names", "texts", report.primary, "low", "high")
     rows: list[Sequence[Cell]] = []
-    if report.counts is None or report.measures is None:
+    if report.counts is None or report.measures is None or report.metric in classes.means_over_labels:
         return Table("", columns, rows)
     state = np.zeros(len(report.keys), np.int64)
     for n, key in enumerate(report.keys):

@@ -50,8 +50,8 @@ def within(
     made: list[tuple[int, T]] = []
     for number in numbers[:texts]:
         one = make(number)
+        if size(one) > room:  # a long one takes no place from those behind it
+            continue
         room -= size(one)
-        if room < 0:
-            break
         made.append((number, one))
     return [one for _, one in sorted(made, key=lambda pair: pair[0])]

@@ -52,7 +52,7 @@ def sections(
     made.append(_classes(studies, classes))
     made += _parts(studies)
     made += _calibration(studies)
-    made += _lengths(studies)
+    made += _lengths(studies, classes)
     made += _seen(studies, classes, texts.known)
     made.append(texts_section(studies, classes, texts.most, found))
     return made
@@ -107,7 +107,12 @@ def _classes(studies: Sequence[Study], classes: ErrorClasses) -> Section:
         rows = [(str(row[0]), as_number(row[1]), f"{row[1]:,}") for row in counted.rows if row[1]]
         drawn = charts.bars(rows, name=f"classes-{n}", most=None, caption="errors") if rows else Markup("")
         parts.append(_named(one, studies) + drawn + table(counted))
-    return Section("classes", "Errors by class", Markup("").join(parts), "" if rows else "There is no error.")
+    return Section(
+        "classes",
+        "Errors by class",
+        Markup("").join(parts),
+        "" if any(any(one.classes) for one in studies) else "There is no error.",
+    )
 
 
 def _parts(studies: Sequence[Study]) -> list[Section]:
@@ -165,8 +170,8 @@ def _calibration(studies: Sequence[Study]) -> list[Section]:
     return [Section("calibration", "Calibration", drawn + _beside(parts), note)]
 
 
-def _lengths(studies: Sequence[Study]) -> list[Section]:
-    tables = [(one, groups.by_length(one.report)) for one in studies]
+def _lengths(studies: Sequence[Study], classes: ErrorClasses) -> list[Section]:
+    tables = [(one, groups.by_length(one.report, classes)) for one in studies]
     tables = [(one, found) for one, found in tables if len(found.rows) > 1]
     if not tables:
         return []

@@ -19,7 +19,7 @@ Chances = Mapping[Hashable, Mapping[Hashable, float]]
 """Key of a text → item → probability."""
 
 _MEANINGS = {
-    GOLD: f"gold lacks it, but both predictions have it (with p ≥ {SURE:g}, where probabilities are known)",
+    GOLD: f"gold lacks it, but both predictions have it with p ≥ {SURE:g}",
     UNANSWERED: "the text has no prediction at all",
 }
 
@@ -68,8 +68,9 @@ class Given:
 def studies(given: Sequence[Given], classes: ErrorClasses) -> list[Study]:
     """The predictions with their outcomes in classes: one, or two on the same texts.
 
-    What gold lacks but both predictions have is :data:`GOLD`'s fault, unless a model's probability of it is known and
-    below :data:`SURE`. One prediction alone proves nothing: a model that learnt well is sure of its errors too.
+    What gold lacks but both predictions have is :data:`GOLD`'s fault, where both models are known to be sure of it
+    (:data:`SURE`): models of one kind share errors. One prediction alone proves nothing: a model that learnt well is
+    sure of its errors too.
     """
     classes.study(outcome for one in given for outcome in one.report.outcomes)
     made = [_study(one, classes) for one in given]
@@ -94,11 +95,11 @@ def said_of(outcome: Outcome, classes: ErrorClasses) -> Hashable:
 
 
 def _sure_items(one: Study, classes: ErrorClasses) -> set[tuple[Hashable, Hashable]]:
-    """(key of the text, item) of what a prediction has and gold lacks, without that of which its model is not sure."""
+    """(key of the text, item) of what a prediction has and gold lacks, and of which its model is known to be sure."""
     return {
         (outcome.key, said_of(outcome, classes))
         for outcome, chance in zip(one.report.outcomes, one.chances, strict=True)
-        if outcome.verdict == SPURIOUS and (chance is None or chance >= SURE)
+        if outcome.verdict == SPURIOUS and chance is not None and chance >= SURE
     }
 
 

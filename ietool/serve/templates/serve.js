@@ -72,6 +72,9 @@
   }
 
   function chooseRun() {
+    number += 1; // an answer of another run is not drawn
+    clearTimeout(timer);
+    at("state").textContent = "";
     const chosen = run();
     const score = chosen.score ? ` · dev ${chosen.score.metric} ${chosen.score.score.toFixed(4)}` : "";
     const members = chosen.members > 1 ? ` · ${chosen.members} members` : "";
@@ -111,18 +114,21 @@
     const text = at("text").value, chosen = run();
     if (!chosen || !text.trim()) return;
     const mine = (number += 1);
+    kept = null;
+    clearTimeout(timer);
     at("send").disabled = true;
     at("state").textContent = "reading …";
     const begun = performance.now();
     try {
+      const wanted = chosen.keeps_scores ? changed() : {}, moved = Object.keys(wanted).length;
       sent = { run: chosen.name, keep: chosen.keeps_scores, view: true, ...asInput(text, chosen) };
+      if (moved) sent.decode = wanted;
       const answer = await call("predict", sent);
       if (mine !== number) return;
       kept = answer.kept;
       tell(null);
       at("state").textContent = `${Math.round(performance.now() - begun)} ms`;
-      const others = changed();
-      if (kept && Object.keys(others).length) await decode();
+      if (kept && JSON.stringify(changed()) !== JSON.stringify(wanted)) await decode();
       else draw(answer);
     } catch (problem) {
       if (mine === number) tell(problem);

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Mapping, Sequence
 from typing import Any, ClassVar
 
-from ietool.scoring.classes import MISSED, RIGHT, SPURIOUS, UNANSWERED, ErrorClasses, overlapping
+from ietool.scoring.classes import MISSED, RIGHT, SPURIOUS, UNANSWERED, ErrorClasses, Role, overlapping
 from ietool.scoring.report import Outcome
 
 BOUNDARY, ROLE, TYPE = "boundary", "wrong role", "wrong type of event"
@@ -58,6 +58,17 @@ class ArgumentClasses(ErrorClasses):
                 key = event.type, one.role, prediction.example.text[one.start : one.end]
                 best[key] = max(best.get(key, 0.0), one.probability)
         return best
+
+    def gold_spans(self, outcomes: Sequence[Outcome], text: str) -> Sequence[tuple[Role, str]]:
+        marked: list[tuple[Role, str]] = []
+        for one in outcomes:
+            if one.verdict == MISSED or (one.verdict == RIGHT and one.other is None):
+                marked += [(span, one.verdict) for span in self.spans(one, text)]
+            elif one.verdict == RIGHT and one.other is not None:  # in part: gold has another string
+                name = str(one.other["argument"])
+                if name and (at := text.find(name)) >= 0:
+                    marked.append(((str(one.other["role"]), at, at + len(name)), RIGHT))
+        return marked
 
     def key_of(self, number: int, prediction: Any) -> Hashable:
         return number, prediction.example.text

@@ -22,7 +22,8 @@ def explain_text(
         if one.score > 0:
             hit.add((one.slot, one.nearest))
             why = "exact" if one.score == 1 else f"in part: gold has {one.nearest}"
-            yield Outcome(key, gold.text, "right", why, item, spans=_spans(gold.text, one.slot, one.name))
+            other = None if one.score == 1 else _item(one.slot, one.nearest)
+            yield Outcome(key, gold.text, "right", why, item, other, _spans(gold.text, one.slot, one.name))
         else:
             why = "not in gold: " + _elsewhere(one, gold)
             yield Outcome(key, gold.text, "spurious", why, item, spans=_spans(gold.text, one.slot, one.name))

@@ -17,6 +17,7 @@ class EntityClasses(ErrorClasses):
     """Entities are told apart by what the other side, gold or the prediction, has at their place."""
 
     label_name: ClassVar[str] = "type"
+    means_over_labels = ("cluener",)
     meanings: ClassVar[Mapping[str, str]] = {
         BOUNDARY: "the other side has one of the same type that overlaps it",
         TYPE: "the other side has another type at exactly this place",
