@@ -21,7 +21,7 @@ from ietool.core.sources import Sources
 from ietool.errors import UserError
 from ietool.progress import Progress, no_progress
 from ietool.recipe import Section
-from ietool.scoring.classes import ErrorClasses
+from ietool.scoring.classes import ErrorClasses, JudgedBy
 from ietool.scoring.report import Report
 from ietool.tables import Table
 
@@ -234,21 +234,8 @@ class Task(Reads[R], ABC):
         of the scorer's own: those of ``score_options`` that the user named; ``progress`` is for what has to be made
         of them first."""
 
-    def error_classes(
-        self,
-        *,
-        files: Mapping[str, Path],
-        gold: Path | None = None,
-        examples: Sequence[Any] | None = None,
-        assets: Path | None = None,
-    ) -> ErrorClasses:
+    def error_classes(self, by: JudgedBy) -> ErrorClasses:
         """How outcomes of the task's scorers are told apart and shown, for reports; imports no torch.
-
-        Args:
-            files: those of ``class_options`` that the user named.
-            gold: the file that predictions were judged by; None: they were judged by ``examples``.
-            examples: those of a prepared folder, where it is still there.
-            assets: the folder of the run that predicted.
 
         Raises:
             UserError: a file cannot be read.

@@ -7,6 +7,7 @@ heavy imports: outcomes come from a scorer, or from what a finished run kept of 
 from __future__ import annotations
 
 from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -23,6 +24,23 @@ UNANSWERED = "no prediction"
 
 Role = tuple[str, int, int]
 """What a stretch of a text is, and its half-open place."""
+
+
+@dataclass(frozen=True)
+class JudgedBy:
+    """What predictions were judged by.
+
+    Attributes:
+        files: those of ``Task.class_options`` that the user named.
+        gold: the file of gold; None: they were judged by ``examples``.
+        examples: those of a prepared folder, where it is still there.
+        assets: the folder of the run that predicted.
+    """
+
+    files: Mapping[str, Path] = field(default_factory=dict)
+    gold: Path | None = None
+    examples: Sequence[Any] | None = None
+    assets: Path | None = None
 
 
 class ErrorClasses:

@@ -29,7 +29,7 @@ from ietool.report.html.page import page
 from ietool.runs.checks import EpochScores, read_metrics
 from ietool.runs.entry import RECIPE_FILE, open_run
 from ietool.runs.folder import DEV
-from ietool.scoring.classes import MISSED, RIGHT, SPURIOUS, ErrorClasses
+from ietool.scoring.classes import MISSED, RIGHT, SPURIOUS, ErrorClasses, JudgedBy
 from ietool.scoring.prf import PRFScore
 from ietool.scoring.report import Outcome, Report
 from ietool.workflow.score import score_files
@@ -88,7 +88,7 @@ def report_files(
     named = options or {}
     scoring = {role: path for role, path in named.items() if role not in task.class_options}
     own = {role: path for role, path in named.items() if role in task.class_options}
-    classes = task.error_classes(files=own, gold=gold)
+    classes = task.error_classes(JudgedBy(own, gold))
     given = []
     for name, result in zip(short_names(results), results, strict=True):
         report = score_files(recipe, gold, result, metric=metric, options=scoring, outcomes=True, progress=progress)
@@ -118,7 +118,7 @@ def report_runs(
             raise UserError(what, file=one.run, mend="name runs on the same data")
         if (one.examples is None) != (first.examples is None) or list(one.report.keys) != list(first.report.keys):
             raise UserError(f"has another dev set than {first.run}", file=one.run, mend="name runs on the same data")
-    classes = first.task.error_classes(files={}, examples=first.examples, assets=first.run)
+    classes = first.task.error_classes(JudgedBy(examples=first.examples, assets=first.run))
     for one in judged:
         if one.examples is None:
             _check(one.run / DEV / OUTCOMES, one.report, classes)

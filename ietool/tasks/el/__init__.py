@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from ietool.core.intake import Kept
     from ietool.core.looked import Looked
     from ietool.core.view import View
-    from ietool.scoring.classes import ErrorClasses
+    from ietool.scoring.classes import ErrorClasses, JudgedBy
     from ietool.tasks.el.data.example import Example
     from ietool.tasks.el.heads.linking import Linking
     from ietool.tasks.el.labels import MentionLabels
@@ -239,14 +239,7 @@ class ElTask(Task[ElRecipe]):
 
         return score_paths(gold, predictions, metric=metric, explain=explain, progress=progress, **options)
 
-    def error_classes(
-        self,
-        *,
-        files: Mapping[str, Path],
-        gold: Path | None = None,
-        examples: Sequence[Any] | None = None,
-        assets: Path | None = None,
-    ) -> ErrorClasses:
+    def error_classes(self, by: JudgedBy) -> ErrorClasses:
         from ietool.tasks.el.score.classes import MentionClasses
 
         return MentionClasses()

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from ietool.core.intake import Kept
     from ietool.core.looked import Looked
     from ietool.core.view import View
-    from ietool.scoring.classes import ErrorClasses
+    from ietool.scoring.classes import ErrorClasses, JudgedBy
     from ietool.tasks.event_subject.data.example import Example
     from ietool.tasks.event_subject.heads.decoder import Answered
     from ietool.tasks.event_subject.labels import SubjectLabels
@@ -189,14 +189,7 @@ class SubjectTask(Task[SubjectRecipe]):
 
         return score_paths(gold, predictions, metric=metric, explain=explain)
 
-    def error_classes(
-        self,
-        *,
-        files: Mapping[str, Path],
-        gold: Path | None = None,
-        examples: Sequence[Any] | None = None,
-        assets: Path | None = None,
-    ) -> ErrorClasses:
+    def error_classes(self, by: JudgedBy) -> ErrorClasses:
         from ietool.tasks.event_subject.score.classes import SubjectClasses
 
         return SubjectClasses()

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from ietool.core.intake import Kept
     from ietool.core.looked import Looked
     from ietool.core.view import View
-    from ietool.scoring.classes import ErrorClasses
+    from ietool.scoring.classes import ErrorClasses, JudgedBy
     from ietool.tasks.events.data.example import Example
     from ietool.tasks.events.heads.decoder import Extracted
     from ietool.tasks.events.labels import EventLabels
@@ -222,14 +222,7 @@ class EventsTask(Task[EventsRecipe]):
 
         return score_paths(gold, predictions, metric=metric, explain=explain)
 
-    def error_classes(
-        self,
-        *,
-        files: Mapping[str, Path],
-        gold: Path | None = None,
-        examples: Sequence[Any] | None = None,
-        assets: Path | None = None,
-    ) -> ErrorClasses:
+    def error_classes(self, by: JudgedBy) -> ErrorClasses:
         from ietool.tasks.events.score.classes import ArgumentClasses
 
         return ArgumentClasses()

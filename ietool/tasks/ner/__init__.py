@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from ietool.core.intake import Kept
     from ietool.core.looked import Looked
     from ietool.core.view import View
-    from ietool.scoring.classes import ErrorClasses
+    from ietool.scoring.classes import ErrorClasses, JudgedBy
     from ietool.tasks.ner.data.example import Example
     from ietool.tasks.ner.heads.decoder import Recognised
     from ietool.tasks.ner.labels import EntityLabels
@@ -229,14 +229,7 @@ class NerTask(Task[NerRecipe]):
 
         return score_paths(gold, predictions, metric=metric, explain=explain)
 
-    def error_classes(
-        self,
-        *,
-        files: Mapping[str, Path],
-        gold: Path | None = None,
-        examples: Sequence[Any] | None = None,
-        assets: Path | None = None,
-    ) -> ErrorClasses:
+    def error_classes(self, by: JudgedBy) -> ErrorClasses:
         from ietool.tasks.ner.score.classes import EntityClasses
 
         return EntityClasses()

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from ietool.core.labelled import LabelWriter
     from ietool.core.looked import Looked
     from ietool.core.view import View
-    from ietool.scoring.classes import ErrorClasses
+    from ietool.scoring.classes import ErrorClasses, JudgedBy
     from ietool.tasks.nl2sql.data.example import Example
     from ietool.tasks.nl2sql.heads.sketch.decode import Answered
 
@@ -231,14 +231,7 @@ class Nl2sqlTask(Task[Nl2sqlRecipe]):
 
         return score_paths(gold, predictions, metric=metric, tables=options.get("tables"), explain=explain)
 
-    def error_classes(
-        self,
-        *,
-        files: Mapping[str, Path],
-        gold: Path | None = None,
-        examples: Sequence[Any] | None = None,
-        assets: Path | None = None,
-    ) -> ErrorClasses:
+    def error_classes(self, by: JudgedBy) -> ErrorClasses:
         from ietool.tasks.nl2sql.score.classes import QueryClasses
 
         return QueryClasses()

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from ietool.core.intake import Kept
     from ietool.core.looked import Looked
     from ietool.core.view import View
-    from ietool.scoring.classes import ErrorClasses
+    from ietool.scoring.classes import ErrorClasses, JudgedBy
     from ietool.tasks.qa.data.question import Question
     from ietool.tasks.qa.heads.decoder import QaDecoder
     from ietool.tasks.qa.heads.voting import Answered
@@ -279,17 +279,11 @@ class QaTask(Task[QaRecipe]):
 
         return score_paths(gold, predictions, metric=metric, explain=explain, progress=progress)
 
-    def error_classes(
-        self,
-        *,
-        files: Mapping[str, Path],
-        gold: Path | None = None,
-        examples: Sequence[Any] | None = None,
-        assets: Path | None = None,
-    ) -> ErrorClasses:
+    def error_classes(self, by: JudgedBy) -> ErrorClasses:
         from ietool.tasks.qa.data.reading import load_questions
         from ietool.tasks.qa.score.classes import AnswerClasses
 
+        gold, examples = by.gold, by.examples
         if gold is not None:
             return AnswerClasses(lambda: load_questions(gold, needs_answers=False, needs_passages=False))
         return AnswerClasses(None if examples is None else lambda: examples)

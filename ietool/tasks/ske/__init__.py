@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from ietool.core.intake import Kept
     from ietool.core.looked import Looked
     from ietool.core.view import View
-    from ietool.scoring.classes import ErrorClasses
+    from ietool.scoring.classes import ErrorClasses, JudgedBy
     from ietool.tasks.ske.data.example import Example
     from ietool.tasks.ske.data.schema import Schema
     from ietool.tasks.ske.heads.assembly import Extraction
@@ -265,20 +265,13 @@ class SkeTask(Task[SkeRecipe]):
 
         return score_paths(gold, predictions, metric=metric, explain=explain, **options)
 
-    def error_classes(
-        self,
-        *,
-        files: Mapping[str, Path],
-        gold: Path | None = None,
-        examples: Sequence[Any] | None = None,
-        assets: Path | None = None,
-    ) -> ErrorClasses:
+    def error_classes(self, by: JudgedBy) -> ErrorClasses:
         from ietool.tasks.ske.data.schema import read_schema
         from ietool.tasks.ske.score.classes import TripleClasses
 
-        if "schema" in files:
-            return TripleClasses(read_schema(files["schema"]))
-        return TripleClasses(None if assets is None else _schema(assets))
+        if "schema" in by.files:
+            return TripleClasses(read_schema(by.files["schema"]))
+        return TripleClasses(None if by.assets is None else _schema(by.assets))
 
     def competition(self, source: Path, result: Path, options: Mapping[str, Path]) -> str:
         from ietool.tasks.ske.score.checking import competition_of
