@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 from ietool.scoring.report import Outcome
 
@@ -24,6 +24,9 @@ UNANSWERED = "no prediction"
 
 Role = tuple[str, int, int]
 """What a stretch of a text is, and its half-open place."""
+
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -168,3 +171,10 @@ def first_place(text: str, name: str) -> tuple[int, int] | None:
         low = text.lower()
         at = low.find(name.lower()) if len(low) == len(text) else -1
     return None if at < 0 else (at, at + len(name))
+
+
+def both_sides(values: Iterable[T], outcomes: Sequence[Outcome]) -> tuple[list[T], list[T]]:
+    """Of values beside outcomes those that gold has, and those that are predicted."""
+    told = list(zip(values, outcomes, strict=True))
+    gold = [value for value, one in told if one.verdict in (RIGHT, MISSED)]
+    return gold, [value for value, one in told if one.verdict in (RIGHT, SPURIOUS, DUPLICATE)]

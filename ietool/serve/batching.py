@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import math
-import sys
 import threading
 import time
-import traceback
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -25,6 +24,8 @@ _CHARACTERS = 40_000
 
 _FEW = 16
 """Inputs that are read at once in any case."""
+
+_LOG = logging.getLogger("ietool.serve")
 
 TOGETHER = 8
 """A batch takes so many times the texts that the model reads at once, so that it can put those of like length
@@ -77,11 +78,11 @@ def _refused(error: Exception) -> Refused:
     return Refused(500, "the model failed on this input; the server's log says why")
 
 
-def _said_of(error: BaseException) -> None:
+def _logged(error: BaseException) -> None:
     if isinstance(error, UserError):
-        print(f"error: {error}", file=sys.stderr, flush=True)
-        return
-    print("".join(traceback.format_exception(error)), file=sys.stderr, flush=True)
+        _LOG.error("error: %s", error)
+    else:
+        _LOG.error("the model failed", exc_info=error)
 
 
 class Batcher:
@@ -89,14 +90,14 @@ class Batcher:
 
     Args:
         on_start: called in the thread before the first batch.
-        on_error: told of what a model raised; default: its traceback goes to standard error.
+        on_error: told of what a model raised; default: its traceback is logged, by default on standard error.
     """
 
     def __init__(
         self,
         limits: Limits,
         on_start: Callable[[], None] = lambda: None,
-        on_error: Callable[[BaseException], None] = _said_of,
+        on_error: Callable[[BaseException], None] = _logged,
     ) -> None:
         self.limits = limits
         self.answered = 0

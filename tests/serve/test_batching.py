@@ -182,7 +182,7 @@ def test_what_a_client_asked_that_has_left_is_not_read(monkeypatch: pytest.Monke
     assert model.batches == [["first"], ["third"]]
 
 
-def test_what_memory_does_not_suffice_for_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_memory_does_not_suffice_for_is_told(caplog: pytest.LogCaptureFixture) -> None:
     model, batcher = Stub(), Batcher(Limits(window=0.0))
 
     def full(items: Sequence[Any], *, keep: bool) -> Any:
@@ -197,4 +197,4 @@ def test_what_memory_does_not_suffice_for_is_told(capsys: pytest.CaptureFixture[
     (refused,) = asyncio.run(one())
     batcher.stop()
     assert refused.status == 503 and refused.value()["error"] == "the memory does not suffice"
-    assert capsys.readouterr().err.startswith("error: the memory does not suffice")
+    assert caplog.messages[0].startswith("error: the memory does not suffice")

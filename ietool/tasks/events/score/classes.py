@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Mapping, Sequence
 from typing import Any, ClassVar
 
-from ietool.scoring.classes import MISSED, RIGHT, SPURIOUS, UNANSWERED, ErrorClasses, Role, overlapping
+from ietool.scoring.classes import MISSED, RIGHT, SPURIOUS, UNANSWERED, ErrorClasses, Role, both_sides, overlapping
 from ietool.scoring.report import Outcome
 
 BOUNDARY, ROLE, TYPE = "boundary", "wrong role", "wrong type of event"
@@ -32,8 +32,7 @@ class ArgumentClasses(ErrorClasses):
 
     def of(self, outcomes: Sequence[Outcome]) -> list[str]:
         parts = [_argument(one) for one in outcomes]
-        gold = [part for part, one in zip(parts, outcomes, strict=True) if one.verdict in (RIGHT, MISSED)]
-        found = [part for part, one in zip(parts, outcomes, strict=True) if one.verdict in (RIGHT, SPURIOUS)]
+        gold, found = both_sides(parts, outcomes)
         classes = []
         for part, one in zip(parts, outcomes, strict=True):
             if one.verdict == SPURIOUS:

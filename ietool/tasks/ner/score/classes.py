@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Mapping, Sequence
 from typing import Any, ClassVar
 
-from ietool.scoring.classes import MISSED, RIGHT, SPURIOUS, UNANSWERED, ErrorClasses
+from ietool.scoring.classes import MISSED, SPURIOUS, UNANSWERED, ErrorClasses, both_sides
 from ietool.scoring.report import Outcome
 
 BOUNDARY, TYPE, BOTH = "boundary", "type", "boundary and type"
@@ -28,8 +28,7 @@ class EntityClasses(ErrorClasses):
 
     def of(self, outcomes: Sequence[Outcome]) -> list[str]:
         places = [_place(one) for one in outcomes]
-        gold = [place for place, one in zip(places, outcomes, strict=True) if one.verdict in (RIGHT, MISSED)]
-        found = [place for place, one in zip(places, outcomes, strict=True) if one.verdict in (RIGHT, SPURIOUS)]
+        gold, found = both_sides(places, outcomes)
         classes = []
         for place, one in zip(places, outcomes, strict=True):
             if one.verdict == SPURIOUS:

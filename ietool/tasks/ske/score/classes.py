@@ -6,13 +6,13 @@ from collections.abc import Hashable, Mapping, Sequence
 from typing import Any, ClassVar
 
 from ietool.scoring.classes import (
-    DUPLICATE,
     MISSED,
     RIGHT,
     SPURIOUS,
     UNANSWERED,
     ErrorClasses,
     Role,
+    both_sides,
     first_place,
     overlapping,
 )
@@ -57,8 +57,7 @@ class TripleClasses(ErrorClasses):
 
     def of(self, outcomes: Sequence[Outcome]) -> list[str]:
         parts = [_parts(one.item) for one in outcomes]
-        gold = [p for p, one in zip(parts, outcomes, strict=True) if one.verdict in (RIGHT, MISSED)]
-        found = [p for p, one in zip(parts, outcomes, strict=True) if one.verdict in (RIGHT, SPURIOUS, DUPLICATE)]
+        gold, found = both_sides(parts, outcomes)
         classes = []
         for own, one in zip(parts, outcomes, strict=True):
             if one.verdict == SPURIOUS:
