@@ -92,8 +92,9 @@ def step_loop(
         arguments.max_steps = steps
     arguments.set_evaluate("no")
     arguments.set_save("no")
+    endless = recipe.training.model_copy(update={"patience": 0})  # without scores nothing can end it early
     return IETrainer(
-        model, arguments, data, recipe.training, TrainState(), folder,
+        model, arguments, data, endless, TrainState(), folder,
         lambda _: ({"score": 0.0}, ""), lambda row: None, no_progress,
     )  # fmt: skip
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, ClassVar, cast
 
@@ -165,6 +165,8 @@ def encoder_settings(section: DGCNNSection | PretrainedSection, reader: UnitRead
         }
     own = fetch_config(section.name)
     plain, rows = _plain(own), 0
+    if section.dropout is not None:
+        plain |= dict.fromkeys(rates_of_dropout(plain), section.dropout)
     if section.cut_vocabulary:
         kept = kept_tokens(prepared).tolist()
         rows = len(kept)
@@ -254,6 +256,17 @@ def _plain(config: PretrainedConfig) -> dict[str, Any]:
     """A configuration without what says how and where its weights were stored."""
     stored = ("dtype", "torch_dtype", "_name_or_path")
     return {key: value for key, value in config.to_dict().items() if key not in stored}
+
+
+def rates_of_dropout(settings: Mapping[str, Any]) -> list[str]:
+    """The keys of an encoder's settings that are rates of dropout, as each family of models calls them
+    (``hidden_dropout_prob``, ``attention_dropout``, ``resid_pdrop`` …); not the chance of leaving out whole layers, and
+    not what heads of its own have, which are not used here."""
+    return [
+        key
+        for key, value in settings.items()
+        if "drop" in key and "layer" not in key and "classifier" not in key and isinstance(value, float | int)
+    ]
 
 
 class _NoPooler(nn.Module):

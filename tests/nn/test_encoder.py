@@ -12,7 +12,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 from torch import nn
-from transformers import AlbertConfig, AutoModel, BertConfig, BertModel, RobertaConfig, RobertaModel
+from transformers import AlbertConfig, AutoConfig, AutoModel, BertConfig, BertModel, RobertaConfig, RobertaModel
 
 from ietool.errors import UserError
 from ietool.nn.encoder import (
@@ -24,6 +24,7 @@ from ietool.nn.encoder import (
     layers_of,
     load_encoder,
     make_encoder,
+    rates_of_dropout,
 )
 from ietool.recipe import PretrainedSection, TrainingSection
 from ietool.text.readers import write_reader
@@ -41,13 +42,13 @@ def folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     return make_encoder_folder(tmp_path_factory.mktemp("encoder") / "tiny", TEXTS, dtype=request.param, positions=40)
 
 
-def opened(folder: Path, prepared: Path, *, cut: bool = False) -> PretrainedEncoder:
+def opened(folder: Path, prepared: Path, *, cut: bool = False, dropout: float | None = None) -> PretrainedEncoder:
     """An encoder with its weights, as a model's making puts them in."""
     prepared.mkdir(exist_ok=True)
     reader = write_reader(prepared, PretrainedSection(name=str(folder)), Counter())
     assert isinstance(reader, TokenReader)
     write_kept_tokens(prepared, reader, SEEN)
-    section = PretrainedSection(name=str(folder), cut_vocabulary=cut)
+    section = PretrainedSection(name=str(folder), cut_vocabulary=cut, dropout=dropout)
     config = EncoderConfig(**encoder_settings(section, reader, prepared))
     made = make_encoder(EncoderConfig.from_dict(json.loads(config.to_json_string())))  # as config.json holds it
     load_encoder(made, section, prepared)
@@ -79,6 +80,31 @@ def test_equals_automodel(folder: Path, tmp_path: Path) -> None:
     assert torch.equal(ours(ids, inside, words, words), found)
     types = torch.ones_like(ids)
     assert not torch.allclose(ours(ids, inside, token_types=types), found)
+
+
+def test_dropout_is_as_published_unless_asked(folder: Path, tmp_path: Path) -> None:
+    ids, inside = batch(12)
+    calm, usual, strong = (opened(folder, tmp_path / "p", dropout=rate).train() for rate in (0.0, None, 0.9))
+    kept = opened(folder, tmp_path / "p")(ids, inside)
+    assert torch.equal(calm(ids, inside), kept)
+    assert not torch.allclose(usual(ids, inside), kept)
+    rates = [
+        {module.p for module in encoder.modules() if isinstance(module, nn.Dropout)}
+        for encoder in (calm, usual, strong)
+    ]
+    assert rates == [{0.0}, {0.1}, {0.9}]
+
+
+@pytest.mark.parametrize(
+    ("kind", "rates"),
+    [
+        ("bert", {"hidden_dropout_prob", "attention_probs_dropout_prob"}),
+        ("modernbert", {"attention_dropout", "embedding_dropout", "mlp_dropout"}),
+        ("gpt2", {"resid_pdrop", "embd_pdrop", "attn_pdrop", "summary_first_dropout"}),
+    ],
+)
+def test_rates_of_dropout_by_family(kind: str, rates: set[str]) -> None:
+    assert set(rates_of_dropout(AutoConfig.for_model(kind).to_dict())) == rates
 
 
 def test_padding_does_not_leak(folder: Path, tmp_path: Path) -> None:
