@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from transformers import AutoConfig, AutoModel, PretrainedConfig, PreTrainedModel
 
 from ietool.errors import UserError, reason_of
+from ietool.nn.attention import fused_is_slow
 from ietool.nn.dgcnn import DGCNNBlock
 from ietool.nn.embedding import MixedEmbedding
 from ietool.nn.padding import ask_no_gpu
@@ -110,6 +111,7 @@ class PretrainedEncoder(nn.Module):
             own.vocab_size = config.token_rows
         self.backbone: Any = self.kind.from_config(own, dtype=torch.float32, trust_remote_code=False)
         _without_pooler(self.backbone)
+        self.attention = str(self.backbone.config._attn_implementation)
         self.size = int(own.hidden_size)
         self.register_buffer("row_of", torch.zeros(full, dtype=torch.int32) if config.token_rows else None)
 
@@ -134,9 +136,16 @@ class PretrainedEncoder(nn.Module):
 
     def given(self, ids: Tensor, token_types: Tensor | None, added: Tensor | None) -> dict[str, Tensor]:
         """What the backbone is told of tokens, as :meth:`forward` takes them."""
+        self._choose_attention(ids.device)
         more = {} if token_types is None else {"token_type_ids": token_types}
         ids = self.rows(ids)
         return {"input_ids": ids, **more} if added is None else {"inputs_embeds": self.table(ids) + added, **more}
+
+    def _choose_attention(self, device: torch.device) -> None:
+        """Attention step by step where the fused one is slow, else as it was."""
+        wanted = "eager" if fused_is_slow(device) else self.attention
+        if self.backbone.config._attn_implementation != wanted:
+            self.backbone.set_attn_implementation(wanted)
 
     def rows(self, ids: Tensor) -> Tensor:
         """The rows that tokens have in a vocabulary that may be cut; of any shape."""

@@ -86,7 +86,7 @@ def test_dropout_is_as_published_unless_asked(folder: Path, tmp_path: Path) -> N
     ids, inside = batch(12)
     calm, usual, strong = (opened(folder, tmp_path / "p", dropout=rate).train() for rate in (0.0, None, 0.9))
     kept = opened(folder, tmp_path / "p")(ids, inside)
-    assert torch.equal(calm(ids, inside), kept)
+    torch.testing.assert_close(calm(ids, inside), kept)
     assert not torch.allclose(usual(ids, inside), kept)
     rates = [
         {module.p for module in encoder.modules() if isinstance(module, nn.Dropout)}
@@ -105,6 +105,20 @@ def test_dropout_is_as_published_unless_asked(folder: Path, tmp_path: Path) -> N
 )
 def test_rates_of_dropout_by_family(kind: str, rates: set[str]) -> None:
     assert set(rates_of_dropout(AutoConfig.for_model(kind).to_dict())) == rates
+
+
+def test_attention_is_fused_but_where_a_cpu_trains_in_bf16(folder: Path, tmp_path: Path) -> None:
+    encoder = opened(folder, tmp_path / "p")
+    ids, inside = batch(12)
+    seen = []
+    for grad, half in ((True, False), (True, True), (False, True), (True, False)):
+        with torch.set_grad_enabled(grad), torch.autocast("cpu", torch.bfloat16, enabled=half):
+            found = encoder(ids, inside)
+        seen.append(encoder.backbone.config._attn_implementation)
+        torch.testing.assert_close(
+            found.float(), reference(folder, ids, inside) * inside.unsqueeze(-1), rtol=0.1, atol=0.1
+        )
+    assert seen == ["sdpa", "eager", "sdpa", "sdpa"]
 
 
 def test_padding_does_not_leak(folder: Path, tmp_path: Path) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
+import torch.nn.functional as F
 from torch import nn
 
-from ietool.nn.attention import CrossAttention
+from ietool.nn.attention import CrossAttention, SelfAttention, attend, fused_is_slow
 from ietool.nn.lstm import BiLSTM
 
 
@@ -47,3 +49,33 @@ def test_cross_attention_is_softmax_of_scaled_products_inside_the_mask() -> None
             weights = torch.tensor(scores).softmax(0)
             values = torch.stack([kv[m, 6:][part] for m in (0, 1, 3)])
             torch.testing.assert_close(out[row, part], weights @ values)
+
+
+@pytest.mark.parametrize("biased", [False, True])
+def test_attention_step_by_step_is_the_fused_one(biased: bool) -> None:
+    """Training in bf16 on a CPU: values and gradients are the fused ones of fp32, as far as bf16 holds them."""
+    torch.manual_seed(0)
+    heads = [torch.randn(3, 2, 7, 8, requires_grad=True) for _ in range(3)]
+    mask = (torch.arange(7) < torch.tensor([7, 3, 1])[:, None])[:, None, None, :]
+    seen = torch.randn(3, 2, 7, 7).masked_fill(~mask, -torch.inf) if biased else mask
+    expected = F.scaled_dot_product_attention(*heads, attn_mask=seen)
+    wanted = torch.autograd.grad(expected.square().sum(), heads)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert fused_is_slow(torch.device("cpu")) and not fused_is_slow(torch.device("meta"))
+        found = attend(*heads, seen)
+        with torch.no_grad():
+            assert not fused_is_slow(torch.device("cpu"))
+    given = torch.autograd.grad(found.float().square().sum(), heads)
+    torch.testing.assert_close(found.float(), expected, rtol=0.03, atol=0.03)
+    for ours, theirs in zip(given, wanted, strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=0.1, atol=0.1)
+
+
+def test_a_row_that_sees_nothing_stays_zero_in_bf16() -> None:
+    layer, x = SelfAttention(8, heads=2, head_size=4), torch.randn(2, 5, 8)
+    mask = torch.arange(5) < torch.tensor([5, 0])[:, None]
+    with torch.autocast("cpu", torch.bfloat16):
+        out = layer(x, mask)
+    out.float().sum().backward()
+    assert not out[1].any() and torch.isfinite(out).all()
+    assert torch.isfinite(layer.qkv.weight.grad).all()  # type: ignore[arg-type]
