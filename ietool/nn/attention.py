@@ -13,9 +13,9 @@ _NEVER = torch.finfo(torch.float32).min
 def fused_is_slow(device: torch.device) -> bool:
     """Whether attention is to be computed step by step: where a CPU trains in bf16.
 
-    Torch's fused one takes its gradients there in thousands of small products, each of which is set up anew: 2 to 6 times
-    as long, so that a step of an encoder of 12 layers × 384 takes 1.6 times as long. In fp32, and without gradients, the
-    fused one is as fast or faster.
+    Torch's fused one takes its gradients there in thousands of small products, each of which is set up anew: 2 to 6
+    times as long, so that a step of an encoder of 12 layers × 384 takes 1.6 times as long. In fp32, and without
+    gradients, the fused one is as fast or faster.
     """
     return device.type == "cpu" and torch.is_grad_enabled() and torch.is_autocast_enabled("cpu")
 
