@@ -9,7 +9,8 @@ from ietool.tables import Cell, Table
 
 
 def prf_table(title: str, what: str, scores: Mapping[str, PRFScore], *, found: bool = False) -> Table:
-    """One row a name, worst F1 first; of equal ones the more frequent first.
+    """One row a name, worst F1 first; of equal ones the more frequent first. A name that neither gold nor predictions
+    hold has nothing to be right or wrong about: it stands last, without figures.
 
     Args:
         title: stands above the table.
@@ -17,10 +18,16 @@ def prf_table(title: str, what: str, scores: Mapping[str, PRFScore], *, found: b
         scores: name → counts.
         found: show gold items found apart from right predictions, which differ only under alias rules.
     """
-    order = sorted(scores.items(), key=lambda entry: (entry[1].f1, -entry[1].gold, -entry[1].predicted, entry[0]))
+
+    def place(entry: tuple[str, PRFScore]) -> tuple[bool, float, int, int, str]:
+        name, s = entry
+        return not (s.gold or s.predicted), s.f1, -s.gold, -s.predicted, name
+
+    order = sorted(scores.items(), key=place)
     columns = [what, "P", "R", "F1", "gold", "predicted", "right"]
     rows: list[list[Cell]] = []
     for name, s in order:
-        row: list[Cell] = [name, s.precision, s.recall, s.f1, s.gold, s.predicted, s.hits]
+        shares = (s.precision, s.recall, s.f1) if s.gold or s.predicted else (None, None, None)
+        row: list[Cell] = [name, *shares, s.gold, s.predicted, s.hits]
         rows.append([*row, s.found] if found else row)
     return Table(title, [*columns, "found"] if found else columns, rows)
