@@ -148,7 +148,7 @@ def _value(run: Listed, group: GroupEntry | None) -> dict[str, Any]:
 # -- as a table
 
 _COLUMNS = ("where", "best dev score", "95 %", "state", "recipe", "when", "epochs", "trained", "members", "data",
-            "differs in")  # fmt: skip
+            "differs in", "score of")  # fmt: skip
 _WHOLE = ("where", "best dev score", "95 %", "when", "trained", "data")
 """What is copied, or is one number though it has blanks in it."""
 
@@ -163,9 +163,10 @@ def _tables(groups: Groups, damaged: Sequence[DamagedRun], *, tsv: bool) -> list
             rows.append(_group_row(group, runs, tsv=tsv))
         rows += [_row(run, within=group is not None and not tsv, tsv=tsv) for run in runs]
     nothing: tuple[Cell, ...] = (None,) * (len(_COLUMNS) - 4)
+    told = {"score of"}  # behind each score, but where columns are to be computed with
     rows += [(str(run.folder), None, None, "damaged", *nothing) for run in damaged]
     empty = {n for n, name in enumerate(_COLUMNS) if name in ("members", "data") and not any(row[n] for row in rows)}
-    kept = [n for n in range(len(_COLUMNS)) if tsv or n not in empty]
+    kept = [n for n, name in enumerate(_COLUMNS) if tsv or not (n in empty or name in told)]
     shown = [tuple(row[n] for n in kept) for row in rows]
     return [Table("", tuple(_COLUMNS[n] for n in kept), shown, whole=_WHOLE)]
 
@@ -177,12 +178,12 @@ def _row(run: Listed, *, within: bool, tsv: bool) -> tuple[Cell, ...]:
 
     entry, info = run.entry, run.entry.info
     changed = ", ".join(f"{key}={value}" for key, value in info.differences.items())
-    shown = None if run.score is None else f"{run.score:.4f} {run.metric}".strip()
-    source = (info.best or {}).get("source")
-    if shown and source:  # another than dev
-        shown += f" on {source}"
-    if shown and info.overfit:
-        shown += f" on its own {info.overfit} records"
+    of, source = str(run.metric or ""), (info.best or {}).get("source")
+    if source:  # another than dev
+        of += f" on {source}"
+    if info.overfit:
+        of += f" on its own {info.overfit} records"
+    shown = None if run.score is None else f"{run.score:.4f} {of}".strip()
     epochs = f"{run.best_epoch} of {run.epochs}" if run.best_epoch is not None else str(run.epochs or "–")
     return (
         str(entry.folder),
@@ -196,6 +197,7 @@ def _row(run: Listed, *, within: bool, tsv: bool) -> tuple[Cell, ...]:
         run.members or None,
         run.data or None,
         changed or "nothing",
+        None if run.score is None else of.strip(),
     )
 
 
@@ -206,10 +208,11 @@ def _group_row(group: GroupEntry, runs: Sequence[Listed], *, tsv: bool) -> tuple
 
     info = group.info
     scores = [run.score for run in runs if run.score is not None]
-    shown = None
+    shown = of = None
     if scores:
         metric = next(run.metric for run in runs if run.score is not None)
-        shown = f"{sum(scores) / len(scores):.4f} {metric}, mean of {len(scores)}"
+        of = f"{metric}, mean of {len(scores)}"
+        shown = f"{sum(scores) / len(scores):.4f} {of}"
     what = f"{info.folds} folds" if info.folds > 1 else ""
     if len(info.seeds) > 1 or not what:
         what += f"{' × ' if what else ''}{len(info.seeds)} seed{'s' * (len(info.seeds) > 1)}"
@@ -227,6 +230,7 @@ def _group_row(group: GroupEntry, runs: Sequence[Listed], *, tsv: bool) -> tuple
         len(info.members),
         next((run.data for run in runs if run.data), None),
         None,
+        of,
     )
 
 

@@ -20,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ietool.errors import UserError
+from ietool.files.full_disk import why_unwritten
 from ietool.files.lines import OnBad
 from ietool.files.records import Rejects, SeenTexts, count_lines, digest, first_told
 from ietool.progress import Progress
@@ -71,7 +72,8 @@ def scratch_folder(folder: Path) -> Iterator[Path]:
         try:
             yield Path(name)
         except sqlite3.OperationalError as error:
-            raise OSError(errno.ENOSPC, f"scratch file: {error}") from None
+            code = errno.EIO if why_unwritten(error) is None else errno.ENOSPC
+            raise OSError(code, f"scratch file: {error}") from None
 
 
 def rejecting(rejects: Rejects | None, counts: CountsRejected) -> OnBad | None:

@@ -28,7 +28,7 @@ class Marks:
         self._db = sqlite3.connect(scratch / f"{name}.sqlite")
         self._db.executescript(
             "PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; PRAGMA cache_size=-16384;"
-            "CREATE TABLE marks (hash BLOB PRIMARY KEY, files INTEGER) WITHOUT ROWID;"
+            "CREATE TABLE marks (hash BLOB PRIMARY KEY, files BLOB) WITHOUT ROWID;"
         )
         self._held: dict[bytes, int] = {}
 
@@ -36,7 +36,7 @@ class Marks:
         """Note that a file has a string.
 
         Args:
-            file: its number, from 0 to 62.
+            file: its number, from 0 on.
 
         Returns:
             The files that had it before, this one among them, as a sum of powers of two.
@@ -45,11 +45,13 @@ class Marks:
         known = self._held.get(mark)
         if known is None:
             row = self._db.execute("SELECT files FROM marks WHERE hash = ?", (mark,)).fetchone()
-            known = 0 if row is None else row[0]
+            known = 0 if row is None else int.from_bytes(row[0], "little")
             if len(self._held) >= HELD:
                 self._held.clear()
         if not known & bit:
-            self._db.execute("INSERT OR REPLACE INTO marks VALUES (?, ?)", (mark, known | bit))
+            files = known | bit
+            kept = files.to_bytes((files.bit_length() + 7) // 8, "little")
+            self._db.execute("INSERT OR REPLACE INTO marks VALUES (?, ?)", (mark, kept))
         self._held[mark] = known | bit
         return int(known)
 

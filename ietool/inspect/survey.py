@@ -16,6 +16,7 @@ from ietool.core.contract import Task
 from ietool.core.looked import Gold, Looked
 from ietool.core.survey import Lengths
 from ietool.errors import UserError
+from ietool.files.full_disk import why_unwritten
 from ietool.files.lines import OnBad
 from ietool.files.records import SeenTexts, count_lines, digest
 from ietool.inspect.characters import CharacterSurvey
@@ -120,14 +121,15 @@ def survey(corpus: Corpus, *, drawn: int = 24, seed: int = 0, progress: Progress
         seed: of the drawing.
 
     Raises:
-        OSError: the disk is full.
+        OSError: the disk is full, or fails.
     """
     with tempfile.TemporaryDirectory(prefix="ietool-") as scratch:
         try:
             with closing(_Survey(corpus, Path(scratch), progress)) as whole:
                 return [whole.read(split, Samples(drawn, seed)) for split in corpus.splits]
         except sqlite3.OperationalError as error:
-            raise OSError(errno.ENOSPC, f"scratch file: {error}") from None
+            code = errno.EIO if why_unwritten(error) is None else errno.ENOSPC
+            raise OSError(code, f"scratch file: {error}") from None
 
 
 class _Survey:
@@ -149,7 +151,7 @@ class _Survey:
     def read(self, split: Split, samples: Samples) -> SplitSurvey:
         """Count one file."""
         found = SplitSurvey(split, samples=samples)
-        number = min(len(self.done), 62)
+        number = len(self.done)
         folder = self.scratch / str(len(self.done))
         folder.mkdir()
         seen = self._open.enter_context(closing(SeenTexts(folder)))
@@ -263,7 +265,7 @@ class _Survey:
         found.kin += bool(kin >> number & 1) and not again
         for n, (other, texts) in enumerate(self.done):
             shared = found.shared[other.split.name]
-            shared.kin += kin >> min(n, 62) & 1
+            shared.kin += kin >> n & 1
             theirs = texts.gold_of(text)
             if theirs is not None:
                 shared.same += 1

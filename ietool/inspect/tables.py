@@ -15,6 +15,9 @@ from ietool.tables import Cell, Table
 SHOWN = 12
 """Rows of a table of labels on the screen."""
 
+PAIRS = 15
+"""Pairs of files whose texts are compared in a table."""
+
 BESIDE = 4
 """Files side by side in a table."""
 
@@ -122,12 +125,17 @@ def _balance(
 def overlap_table(one: Inspected) -> Table | None:
     """What files share with earlier ones; None where there is one file."""
     names = dict(zip((s.split.name for s in one.found), short_names(one.found), strict=True))
+    pairs = [(s, other, t) for s in one.found for other, t in s.shared.items()]
+    shown = pairs
+    if len(pairs) > PAIRS:  # of a folder of many files
+        shown = sorted((p for p in pairs if p[2].same or p[2].kin), key=lambda p: -p[2].kin)[:PAIRS]
     rows: list[list[Cell]] = [
         [names[s.split.name], names[other], t.same, t.otherwise, t.kin, percent(t.kin, s.records)]
-        for s in one.found
-        for other, t in s.shared.items()
+        for s, other, t in shown
     ]
-    return Table("The same texts", ("of", "in", "same", "other labels", "kin", "% kin"), rows) if rows else None
+    note = f"{len(pairs) - len(shown):,} more pairs share less, or nothing" if len(shown) < len(pairs) else ""
+    columns = ("of", "in", "same", "other labels", "kin", "% kin")
+    return Table("The same texts", columns, rows, note=note) if pairs else None
 
 
 def names_table(one: Inspected) -> Table | None:

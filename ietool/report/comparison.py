@@ -110,8 +110,9 @@ def tables(compared: Compared, *, tsv: bool = False) -> list[Table]:
         )
     if changes.errors:
         rows = [(kind, *((x, y, y - x) if tsv else (_count(x), _count(y), f"{y - x:+,.1f}".removesuffix(".0"))))
-                for kind, x, y in changes.errors]  # fmt: skip
-        found.append(Table("Errors by kind", ("error", "A", "B", "change"), rows))
+                for kind, x, y in changes.errors[: None if tsv else MOVED]]  # fmt: skip
+        more = f"further kinds: {len(changes.errors) - MOVED:,}" if len(changes.errors) > MOVED else ""
+        found.append(Table("Errors by kind", ("error", "A", "B", "change"), rows, note=more))
     return found
 
 

@@ -62,6 +62,8 @@ def test_what_is_listed(home: Path, capsys: Capture) -> None:
     rows = [line.split("\t") for line in output_of(capsys, "runs", "--tsv").splitlines()]
     assert rows[0][:5] == ["where", "best dev score", "95 % low", "95 % high", "state"]
     assert {len(row) for row in rows} == {len(rows[0])}
+    assert rows[0][-1] == "score of" and {row[-1] for row in rows[1:]} == {"duie2", ""}
+    assert "score of" not in shown
     assert "--json and --tsv" in complaint(capsys, "runs", "--tsv", "--json")
 
 

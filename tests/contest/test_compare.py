@@ -18,6 +18,7 @@ import pytest
 from ietool import paths
 from ietool.contest.group import new_group, write_group
 from ietool.contest.tune import write_settings
+from ietool.report import comparison
 from ietool.runs.folder import update_run
 from tests.cli.conftest import complaint, output_of
 from tests.contest.conftest import Runs
@@ -177,6 +178,16 @@ def test_tables_for_programs(tmp_path: Path, capsys: Capture) -> None:
     rows = [line.split("\t") for line in shown.splitlines()]
     score = compared(capsys, a, b, "--gold", gold, "--recipe", "ske")["a"]["score"]
     assert rows[0][0].startswith("# duie2 on ") and float(rows[2][1]) == score and rows[2][-1] == str(a)
+
+
+def test_kinds_of_errors_without_end_are_cut(tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
+    sides = [*FILES["el"](tmp_path), "--recipe", "el"]
+    gold, a, b, *more = sides
+    count = len(compared(capsys, a, b, "--gold", gold, *more)["errors"])
+    assert count
+    for most in (count, count - 1):
+        monkeypatch.setattr(comparison, "MOVED", most)
+        assert ("further kinds: 1" in output_of(capsys, "compare", a, b, "--gold", gold, *more)) is (most < count)
 
 
 # -- runs

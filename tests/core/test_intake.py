@@ -293,6 +293,9 @@ def test_a_scratch_folder_is_gone_afterwards(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="scratch file") as told, scratch_folder(tmp_path) as folder:
         raise sqlite3.OperationalError("database or disk is full")
     assert told.value.errno == errno.ENOSPC and not folder.exists()
+    with pytest.raises(OSError, match="disk I/O error") as told, scratch_folder(tmp_path):
+        raise sqlite3.OperationalError("disk I/O error")  # nothing that room would mend
+    assert told.value.errno == errno.EIO
 
 
 def test_groups_are_written_when_train_is_read_to_its_end(tmp_path: Path) -> None:

@@ -17,7 +17,12 @@ from ietool.inspect.marks import Marks
 
 @settings(max_examples=25)
 @given(
-    st.lists(st.tuples(st.sampled_from(["", "a", "b", "中", "\ud800", "c", "d"]), st.integers(0, 3))), st.integers(1, 4)
+    st.lists(
+        st.tuples(
+            st.sampled_from(["", "a", "b", "中", "\ud800", "c", "d"]), st.sampled_from([0, 1, 2, 3, 62, 63, 64, 200])
+        )
+    ),
+    st.integers(1, 4),
 )
 def test_what_was_seen_before_is_what_sets_have(pairs: list[tuple[str, int]], held: int) -> None:
     seen: dict[str, set[int]] = defaultdict(set)

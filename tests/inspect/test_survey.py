@@ -19,7 +19,9 @@ from ietool import paths
 from ietool.core.intake import bare
 from ietool.inspect import survey as module
 from ietool.inspect.finding import Split, find
+from ietool.inspect.inspecting import Inspected
 from ietool.inspect.survey import SplitSurvey, survey
+from ietool.inspect.tables import overlap_table
 
 Text = tuple[str, frozenset[tuple[int, int, str]]]
 """A text and its entities, (start, the one behind the last, type)."""
@@ -173,3 +175,21 @@ def test_memory_holds_no_texts(tmp_path: Path) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("ietool.inspect.marks.HELD", 100)
         assert peak(1500) < 1.2 * peak(300) + 100_000
+
+
+def test_more_files_than_a_number_has_bits(tmp_path: Path) -> None:
+    """Each pair is told apart, and the table holds those that share most."""
+    for number in range(70):
+        text = "甲乙" if number in (3, 65, 69) else f"丙{number}"
+        (tmp_path / f"train_{number:02}.json").write_text(line(text, {(0, 1, "x")}), encoding="utf-8")
+    (corpus,) = find(tmp_path).corpora
+    found = survey(corpus)
+    assert len(found) == 70
+    places = {one.split.path.name: one for one in found}
+    same = {a: sum(shared.same for shared in one.shared.values()) for a, one in places.items()}
+    kin = {a: sum(shared.kin for shared in one.shared.values()) for a, one in places.items()}
+    assert sum(same.values()) == sum(kin.values()) == 3
+    assert {a for a, n in same.items() if n} <= {"train_03.json", "train_65.json", "train_69.json"}
+    table = overlap_table(Inspected(corpus, None, "", found, [], []))
+    assert table is not None and len(table.rows) == 3
+    assert table.note == "2,412 more pairs share less, or nothing"
