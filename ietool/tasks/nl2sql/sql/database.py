@@ -18,6 +18,9 @@ _EVERY = 100_000
 """Instructions between two looks at how many they were."""
 HELD = 1 << 20
 """Cells of the tables that are held at a time."""
+KEPT, FEW = 64, 16
+"""Answers of a table that are kept, of so many rows at most: where thresholds are sought the same queries come again
+and again."""
 
 _ALLOWED = frozenset(
     (sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_FUNCTION)
@@ -36,6 +39,7 @@ class Database:
         # Isolated from every file; shared by no other connection.
         self._db = sqlite3.connect(":memory:", check_same_thread=False, isolation_level=None)
         self._steps = 0
+        self._answers: dict[tuple[object, ...], list[tuple[Cell, ...]]] = {}
         kinds = ", ".join(f"col_{n} {'REAL' if kind == REAL else 'TEXT'}" for n, kind in enumerate(table.types))
         self._db.execute(f"CREATE TABLE cells ({kinds})")
         marks = ", ".join("?" * table.width)
@@ -54,7 +58,17 @@ class Database:
             sqlite3.Error: it does not run, may not, or takes too long.
         """
         self._steps = 0
-        return self._db.execute(statement, values).fetchall()
+        if not all(isinstance(value, str | int | float | None) for value in values):
+            return self._db.execute(statement, values).fetchall()  # refused: no value of SQLite's
+        key = (statement, *((type(value), value) for value in values))  # 1 and 1.0 are other texts
+        rows = self._answers.get(key)
+        if rows is None:
+            rows = self._db.execute(statement, values).fetchall()
+            if len(rows) <= FEW:
+                if len(self._answers) >= KEPT:
+                    del self._answers[next(iter(self._answers))]
+                self._answers[key] = rows
+        return rows
 
     def _tick(self) -> int:
         self._steps += _EVERY

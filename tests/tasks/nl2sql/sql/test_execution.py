@@ -128,6 +128,20 @@ def test_databases_are_kept_within_a_bound() -> None:
     assert len(Databases(held=1)) == 0
 
 
+def test_answers_are_kept_and_told_apart_by_the_kind_of_their_values(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(database, "KEPT", 3)
+    one = Database(Table("t", ("a",), ("text",), (("1",), ("1.0",), ("x",))))
+    asked: list[Cell] = ["1", 1, 1.0, "x", 1.0, "1", 1]
+    statement = "SELECT col_0 FROM cells WHERE col_0 == ?"
+    assert [one.run(statement, [value]) for value in asked] == [
+        [("1",)], [("1",)], [("1.0",)], [("x",)], [("1.0",)], [("1",)], [("1",)],
+    ]  # fmt: skip
+    assert len(one._answers) == 3
+    with mock.patch.object(one, "_db") as closed:
+        assert one.run(statement, [1]) == [("1",)]  # not asked again
+    closed.execute.assert_not_called()
+
+
 def test_each_thread_has_databases_of_its_own() -> None:
     here, there = database_of(FILMS), []
     thread = threading.Thread(target=lambda: there.append(database_of(FILMS)))
