@@ -77,6 +77,8 @@ def distil_cli(
         return
     if done.rejected:
         say(f"left out: {done.rejected:,} bad records")
+    if done.blank:
+        say(f"left out: {done.blank:,} blank texts")
     told = (
         f"labelled: {done.items:,} items in {done.kept:,} of {done.texts:,} texts; {done.doubtful:,} texts are doubtful"
     )

@@ -37,6 +37,7 @@ class Distilled:
         kept: of them that are in the file; ``doubtful``: left out, since too much of them is in doubt.
         items: in the file.
         unsure: items of kept texts that are left out, being less probable than was asked.
+        blank: texts that are left out, since nothing stands in them and training takes none such.
         rejected: bad records.
     """
 
@@ -47,6 +48,7 @@ class Distilled:
     doubtful: int = 0
     items: int = 0
     unsure: int = 0
+    blank: int = 0
     rejected: int = 0
 
 
@@ -109,7 +111,7 @@ def distil(
     else:
         other = soft_file(extra)
     asked: list[Any] = []
-    counts: dict[str, int] = dict.fromkeys(("texts", "kept", "doubtful", "items", "unsure", "rejected"), 0)
+    counts: dict[str, int] = dict.fromkeys(("texts", "kept", "doubtful", "items", "unsure", "blank", "rejected"), 0)
 
     def reject(error: UserError, line: str) -> None:
         assert on_bad is not None
@@ -122,7 +124,6 @@ def distil(
             yield record
 
     heard = _Listener()
-    other.unlink(missing_ok=True)  # of a call before: hard labels are not to be taken for soft ones
     with atomic_text(extra) as out, atomic_text(side) as beside:
         stream = loaded.stream(inputs(), heard)  # type: ignore[arg-type]
         for prediction in stream:
@@ -132,6 +133,9 @@ def distil(
             counts["texts"] += 1
             if counts["texts"] % _EVERY == 0:
                 progress("texts", counts["texts"], None)
+            if not labels.identity(record).strip():
+                counts["blank"] += 1
+                continue
             unsure = 0.0 if heard.found is None else labels.doubt(heard.found)
             if unsure > limit:
                 counts["doubtful"] += 1
@@ -162,5 +166,8 @@ def distil(
                 source.open(encoding="utf-8", newline="\n") as lines,
             ):
                 shutil.copyfileobj(lines, companion)
+    # Of a call before: hard labels are not to be taken for soft ones. Not sooner, or a call that fails would leave the
+    # old records without what says that they are soft.
+    other.unlink(missing_ok=True)
     progress("texts", counts["texts"], counts["texts"])
     return Distilled(extra, side, **counts)

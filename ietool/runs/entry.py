@@ -51,9 +51,11 @@ class RunEntry:
 
     @property
     def can_go_on(self) -> bool:
-        """Whether ``train --resume`` can finish it. One that has diverged would do so again."""
+        """Whether ``train --resume`` can finish it. One that has diverged would do so again; an ensemble is no
+        training."""
         data = self.info.prepared
-        return self.state in ("interrupted", "training") and bool(data) and Path(data).is_dir()
+        is_training = self.state in ("interrupted", "training") and not self.info.members
+        return is_training and bool(data) and Path(data).is_dir()
 
 
 def open_run(folder: Path, *, weights: bool = True) -> RunEntry:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -115,6 +116,26 @@ def qa_files(folder: Path) -> tuple[list[str], list[str]]:
 FILES: dict[str, Callable[[Path], tuple[list[str], list[str]]]] = {
     "ske": ske_files, "ner-crf": ner_files, "el": el_files, "qa": qa_files,
 }  # fmt: skip
+
+
+def test_a_call_that_fails_leaves_soft_labels_as_they_are(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    texts, output = tmp_path / "texts.json", tmp_path / "extra"
+    some = [
+        json.dumps({"text": e.text}, ensure_ascii=False) for e in islice(load_examples(run.parent / "test.json"), 5)
+    ]
+    texts.write_text("\n".join([some[0], '{"text": " "}', *some[1:]]) + "\n", encoding="utf-8")
+    call = ("distil", run, "--texts", texts, "--output", output)
+    done = json.loads(output_of(capsys, *call, "--soft", "--json"))
+    assert (done["texts"], done["kept"], done["blank"]) == (6, 5, 1)  # training takes no blank text
+    assert [e.text for e in load_examples(output / "extra.jsonl")] == [json.loads(line)["text"] for line in some]
+    before = {path.name: path.read_bytes() for path in output.iterdir()}
+    assert soft_file(output / "extra.jsonl").name in before
+    assert command([str(one) for one in (*call, "--doubt", "0")]) == 2
+    assert {path.name: path.read_bytes() for path in output.iterdir()} == before
+    output_of(capsys, *call)
+    assert not soft_file(output / "extra.jsonl").exists()
 
 
 @pytest.mark.parametrize("recipe", FILES)

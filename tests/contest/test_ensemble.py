@@ -16,10 +16,12 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from ietool.contest.ensemble import build
 from ietool.core.forms import reading
 from ietool.errors import UserError
 from ietool.recipe_io import load_recipe
 from ietool.registry import get_task
+from ietool.runs.entry import open_run
 from ietool.runs.folder import update_run
 from ietool.runs.info import read_info, write_info
 from ietool.runs.members import read_members, write_members
@@ -317,6 +319,31 @@ def test_an_interrupted_ensemble_goes_on(
     assert not [path.name for path in tmp_path.iterdir() if path.name.startswith(".team")]
     # What another ensemble left is of no use to this one.
     assert made["groups"][0]["weight"] == whole["groups"][0]["weight"]
+
+
+def test_an_ensemble_that_was_killed_as_it_was_written_goes_on(
+    with_dev: list[Path], tmp_path: Path, printed: Printed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = ensemble(printed, with_dev, tmp_path / "whole")
+    team, half = tmp_path / "team", tmp_path / "half"
+
+    def killed(*_: Any) -> None:
+        shutil.copytree(team, half)
+        raise MemoryError("as if the process were killed here")
+
+    from ietool.cli.app import run
+
+    with monkeypatch.context() as patch:
+        patch.setattr(build, "_keep", killed)
+        assert run([str(a) for a in ("ensemble", *with_dev, "--output", team, "--device", "cpu")]) != 0
+    shutil.move(half, team)  # what a kill would have left
+    update_run(team, process=2**22 + 1)  # none has it
+    assert open_run(team).state == "interrupted" and not open_run(team).can_go_on
+    asked: list[int] = []
+    monkeypatch.setattr(RunReaders, "reading", lambda self, number: asked.append(number))
+    made = ensemble(printed, with_dev, team)
+    assert made["figures"] == whole["figures"] and not asked
+    assert open_run(team).state == "finished"
 
 
 # -- elsewhere

@@ -24,8 +24,9 @@ from ietool.prepared import corpus_of
 from ietool.progress import Progress, no_progress
 from ietool.recipe import Recipe
 from ietool.recipe_io import save_recipe
-from ietool.runs.entry import RECIPE_FILE
+from ietool.runs.entry import RECIPE_FILE, RunEntry
 from ietool.runs.folder import DEV, check_output, create_run, update_run
+from ietool.runs.info import read_info
 from ietool.runs.members import COPIES, EnsembleInfo, reference, write_members
 from ietool.training.device import autocast, choose_device, choose_precision
 from ietool.workflow.dev_scorer import write_dev
@@ -116,6 +117,7 @@ def make_ensemble(
         UserError: the runs do not go together, or the output is taken.
     """
     check_on(on, gold)
+    overwrite = overwrite or _is_half_made(output)
     check_output(output, overwrite=overwrite)
     members = gather(runs, join)
     for note in members.notes:
@@ -174,6 +176,15 @@ def make_ensemble(
     shutil.rmtree(scratch, ignore_errors=True)
     notes = [] if trial is None else [note for one in trial.hearings for note in one.predictor.notes]
     return Made(folder, info, members.names, figures, settings, list(dict.fromkeys(notes)))
+
+
+def _is_half_made(output: Path | None) -> bool:
+    """Whether an ensemble that was killed as its folder was written stands there: it is made anew, of what its members
+    have said already."""
+    info = None if output is None else read_info(output)
+    if output is None or info is None or not info.members:
+        return False
+    return RunEntry(output, info).state == "interrupted"
 
 
 def _in_order(weights: Sequence[float], members: Gathered) -> list[float]:
