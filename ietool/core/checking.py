@@ -52,3 +52,9 @@ def control_in(text: str) -> str | None:
     if text.isprintable():  # nearly always
         return None
     return next((f"\\u{ord(char):04x}" for char in text if char in CONTROLS), None)
+
+
+def can_stand(name: str) -> bool:
+    """Whether a submission may have a name: no competition takes one of blanks, or with a control character. Models can
+    take either for a name."""
+    return bool(name.strip()) and control_in(name) is None

@@ -59,6 +59,13 @@ def test_the_best_name_of_all_its_places(rows: dict[tuple[int, int], float], ove
     assert DECODER.decode(item, candidates(above), decode) == found
 
 
+@pytest.mark.parametrize("character", [" ", "\x01"])
+def test_a_name_that_no_submission_takes_is_none(character: str) -> None:
+    item = Example(f"{character}{TEXT}", "减持")
+    found = DECODER.decode(item, candidates({(0, 1): 0.9, (1, 3): 0.6}), small_recipe().decode)
+    assert found.name == TEXT[:2]
+
+
 def test_thresholds_are_of_types_that_there_are() -> None:
     with pytest.raises(UserError, match="no type is called '减仓'"):
         SubjectDecoder(TYPES, {"减仓": 0.2})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -125,3 +126,22 @@ def test_files_are_told_from_others() -> None:
     ):  # fmt: skip
         assert not begins_events(other)
     assert not begins_events({"text": "雨", "label": {}})
+
+
+def test_what_is_predicted_on_is_told_from_others_too() -> None:
+    assert begins_events({"id": 1, "text": "雨", "type": "减持"})
+    assert not begins_events({"text": "雨", "type": "减持", "label": {}})
+    assert begins_events(["id,text,type", "甲,雨停,减持"])  # whatever ids are, names of columns tell
+    assert begins_events(["ab1,雨停,减持", "ab2,天晴,减持", "ab3,天"])
+    assert begins_events(['"1","雨停', '天晴","减持"', '"2","天', "晴"])  # a cell goes over lines, the last row is cut
+    assert not begins_events(["Hello, world, again", "Well, well, well", "x"])
+
+
+def test_each_member_of_an_archive_may_name_its_columns(tmp_path: Path) -> None:
+    path = tmp_path / "all.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        for number in (1, 2):
+            archive.writestr(f"{number}.csv", f'id,text,type,subject\n{number},"甲公司减持","减持","甲公司"\n')
+    assert [(e.id, e.type, e.subject) for e in load_examples(path)] == [
+        ("1", "减持", "甲公司"), ("2", "减持", "甲公司"),
+    ]  # fmt: skip

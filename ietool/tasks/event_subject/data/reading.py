@@ -24,7 +24,7 @@ INPUTS = '"id","text","type" a row'
 NAMES = ("id", "text", "type", "subject")
 _EMPTY = ("", NONE, "nan")
 
-_ROW = re.compile(r'("[^",]+"|\d+),')
+_ID = re.compile(r'"[^",]+",|[A-Za-z_-]*[0-9][A-Za-z0-9_-]*,')
 
 R = TypeVar("R")
 
@@ -59,8 +59,10 @@ def read_forms(
         return
     told = None if on_bad is None else Told(on_bad)
     good = False
-    for number, (file, line, raw, cells) in enumerate(read_rows(everything, told)):
-        if not number and cells[0].strip().lower() == "id":  # a row of names
+    last: str | None = None
+    for file, line, raw, cells in read_rows(everything, told):
+        begins, last = file != last, file  # each member of an archive may begin with a row of names
+        if begins and cells[0].strip().lower() == "id":
             continue
         try:
             made = row(cells, file, line)
@@ -175,15 +177,19 @@ def subject_of(value: str) -> str:
 
 
 def begins_events(begin: Mapping[str, Any] | list[str]) -> bool:
-    """Whether a file that begins so holds texts with types and subjects."""
+    """Whether a file that begins so holds texts with types, and perhaps subjects."""
     if isinstance(begin, Mapping):
-        return all(key in begin for key in ("text", "type", "subject"))
-    whole = begin[:-1] or begin  # the last line may be cut
-    # A row begins with an id, in quotes or a number: prose with commas, and what is no text, does not.
-    if not all(_ROW.match(line) and "\ufffd" not in line for line in whole):
+        return {"text", "type"} <= begin.keys() and ("subject" in begin or begin.keys() <= set(NAMES))
+    if any("\ufffd" in line for line in begin[:-1] or begin):
         return False
+    rows: list[tuple[str, Sequence[str]]] = []
+    lines = [("", number, line) for number, line in enumerate(begin, 1)]
     try:
-        rows = [cells for _, _, _, cells in read_rows([("", n, line) for n, line in enumerate(whole, 1)])]
-    except UserError:
-        return False
-    return bool(rows) and all(len(cells) in (3, 4) for cells in rows)
+        rows.extend((raw, cells) for _, _, raw, cells in read_rows(lines))
+        whole = rows[:-1] or rows  # the last one may be cut
+    except UserError:  # or is cut within quotes
+        whole = rows
+    if whole and [cell.strip().lower() for cell in whole[0][1]] in ([*NAMES[:3]], [*NAMES]):
+        return True
+    # A row begins with an id, in quotes or with a digit: prose with commas, and what is no text, does not.
+    return bool(whole) and all(len(cells) in (3, 4) and _ID.match(raw) for raw, cells in whole)

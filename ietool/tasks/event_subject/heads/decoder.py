@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ietool.core.candidates import Candidates, Floor, Layout, Parts, Rows
+from ietool.core.checking import can_stand
 from ietool.core.joining import picked
 from ietool.core.labels import LabelColumn
 from ietool.core.predicting import check_names
@@ -90,8 +91,8 @@ class SubjectDecoder:
         sums: dict[str, float] = {}
         best: dict[str, tuple[float, int, int]] = {}
         for (start, end, _), p in zip(found.rows.tolist(), found.parts[:, 0].tolist(), strict=True):
-            if p > LEAST:
-                name = item.text[start:end]
+            name = item.text[start:end]
+            if p > LEAST and can_stand(name):
                 sums[name] = sums.get(name, 0.0) + p
                 if name not in best or p > best[name][0]:
                     best[name] = (p, start, end)

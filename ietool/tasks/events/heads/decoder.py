@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ietool.core.candidates import Candidates, Floor, Layout, Parts, Rows
+from ietool.core.checking import can_stand
 from ietool.core.labels import LabelColumn
 from ietool.core.predicting import check_names, least_by_label
 from ietool.tasks.events.data.example import NOWHERE, TRIGGER, Argument, Event, Example
@@ -158,8 +159,7 @@ class EventDecoder(ABC):
         mask = [
             n
             for n in np.flatnonzero(self.kept(found, decode)).tolist()
-            # No competition takes a name of blanks, which characters of our own can be taken for.
-            if item.text[rows[n][0] : rows[n][1]].strip() and item.text[rows[n][2] : rows[n][3]].strip()
+            if can_stand(item.text[rows[n][0] : rows[n][1]]) and can_stand(item.text[rows[n][2] : rows[n][3]])
         ]
         kept = Candidates(found.rows[mask], found.parts[mask], found.whole)
         made = [self._event(item.text, nodes, probability) for nodes, probability in self.events(kept, decode)]

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ietool.core.candidates import PRODUCT, Candidates, Floor, Layout, Parts, Rows
+from ietool.core.checking import can_stand
 from ietool.core.labels import LabelColumn
 from ietool.core.predicting import check_names, least_by_label
 from ietool.files import yaml_io
@@ -120,13 +121,13 @@ class SkeDecoder(ABC):
             (a, b, label, c, d, p)
             for (a, b, label, c, d, _), p in zip(places.tolist(), probability.tolist(), strict=True)
         ]
-        if self.schema.words:
-            whole = [
-                n
-                for n, (a, b, _, c, d, _) in enumerate(rows)
-                if at_words(item.text, a, b) and at_words(item.text, c, d)
-            ]
-            rows, places = [rows[n] for n in whole], places[whole]
+        whole = [
+            n
+            for n, (a, b, _, c, d, _) in enumerate(rows)
+            if (can_stand(item.text[a:b]) and can_stand(item.text[c:d]))
+            and (not self.schema.words or (at_words(item.text, a, b) and at_words(item.text, c, d)))
+        ]
+        rows, places = [rows[n] for n in whole], places[whole]
         halves = {
             (rows[n], at)
             for n in np.flatnonzero(places[:, 5]).tolist()

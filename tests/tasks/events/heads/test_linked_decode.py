@@ -116,10 +116,11 @@ def test_arguments_may_be_shared_and_have_two_roles() -> None:
     ]
 
 
-def test_a_name_of_blanks_is_none() -> None:
+@pytest.mark.parametrize("character", [" ", "\x01", "\x00"])
+def test_a_name_that_no_submission_takes_is_none(character: str) -> None:
     spans = {(0, 1, 0): 0.9, (1, 2, 1): 0.9, (2, 4, 2): 0.9}
     links = dict.fromkeys(combinations(spans, 2), (0.9, 0.9))
-    (found,) = DECODER.decode(Example("买 丙丁"), candidates(spans, links), DECODE).events
+    (found,) = DECODER.decode(Example(f"买{character}丙丁"), candidates(spans, links), DECODE).events
     assert [a.text for a in found.arguments] == ["丙丁"]
 
 

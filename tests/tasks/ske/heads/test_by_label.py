@@ -94,6 +94,20 @@ def test_each_relation_by_its_own(assets: Path, name: str) -> None:
     assert len(sure) and not any(chosen[0]) and all(chosen[1])
 
 
+@pytest.mark.parametrize("name", ["ske", "ske-gplinker"])
+@pytest.mark.parametrize("character", [" ", "\x01"])
+def test_a_name_that_no_submission_takes_is_none(assets: Path, name: str, character: str) -> None:
+    recipe: Any = small_recipe(name=name)
+    decoder: Any = TASK.decoder(recipe, assets)
+    parts = np.full((3, len(decoder.layout.parts)), 0.9, np.float32)
+    if parts.shape[1] == 6:
+        parts[:, [2, 5]] = 0.0
+    rows = np.array([(0, 1, 0, 4, 6, 0), (1, 3, 0, 0, 1, 0), (1, 3, 0, 4, 6, 0)], np.int32)
+    text = character + TEXT
+    found = decoder.decode(Example(text), Candidates(rows, parts, np.zeros(0, np.float32)), recipe.decode)
+    assert [(t.subject.start, t.slots[0][1].start) for t in found.triples if t.subject] == [(1, 4)]
+
+
 def test_a_relation_that_there_is_not(assets: Path) -> None:
     recipe: Any = small_recipe("decode.by_label={出身地: 0.3}")
     with pytest.raises(UserError) as caught:
