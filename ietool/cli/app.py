@@ -50,10 +50,11 @@ class _Guarded(TyperGroup):
         if _is_folder_gone():  # libraries would say so in ways of their own, or end the process
             say(f"error: {_GONE}")
             raise typer.Exit(2)
+        given = list(ctx.args)
         try:
             return super().invoke(ctx)
         except UserError as error:
-            say(f"error: {error}")
+            say(f"error: {self._advised(error, str(ctx.invoked_subcommand), given)}")
             raise typer.Exit(2) from None
         except KeyboardInterrupt:
             say("\ninterrupted: files that were finished before are untouched")
@@ -69,6 +70,20 @@ class _Guarded(TyperGroup):
             traceback.print_exc()
             say("This is a bug in ietool. Please report it with the lines above and the output of: ietool env")
             raise typer.Exit(1) from None
+
+    def _advised(self, error: UserError, verb: str, given: Sequence[str]) -> UserError:
+        """Readers do not know which verb calls them: where bad records cannot be left out, or were to be and this one
+        could not, that is no advice."""
+        if not error.mend or _SKIP not in error.mend or "prepare" in error.mend:
+            return error
+        own = (
+            {name for option in self.commands[verb].params for name in option.opts} if verb in self.commands else set()
+        )
+        if _SKIP in own and _SKIP not in given:
+            return error
+        from ietool.files.records import unskippable
+
+        return unskippable(error)
 
 
 # Typer draws its help with Rich only at the price of a slow start, which no one wants to pay for a plain list.
@@ -182,6 +197,7 @@ def _say_of_machine(error: Exception) -> int | None:
     return 2
 
 
+_SKIP = "--skip-bad"
 _GONE = "the working folder is gone → change to another folder"
 
 

@@ -271,3 +271,15 @@ def test_all_bad_or_one(capsys: pytest.CaptureFixture[str]) -> None:
         path = put("t", *[bad] * count)
         for options in ((), ("--skip-bad",)):
             assert "→ mend the record\n" in preparing(capsys, "ske", path, *options)
+
+
+def test_leaving_out_is_advised_where_it_can_be_done(capsys: pytest.CaptureFixture[str]) -> None:
+    good, bad = {"text": "林满", "label": {}}, "\x00"
+    gold = put("gold.json", good, bad)
+    said = complaint(capsys, "score", "--recipe", "ner-crf", gold, gold)
+    assert "gold.json:2: has a zero byte" in said and "→ mend the record" in said and "--skip-bad" not in said
+    assert "--skip-bad" in preparing(capsys, "ner-crf", gold)
+    # Where bad records are left out already, one that cannot be is none of those.
+    asked = put("asked.json", {"question": "几年?", "table_id": "t", "sql": {}})
+    put("asked.tables.json", bad)
+    assert "--skip-bad" not in preparing(capsys, "nl2sql", asked, "--skip-bad")
