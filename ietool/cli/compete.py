@@ -26,7 +26,10 @@ def compete_cli(
     recipe: Annotated[
         list[str] | None,
         typer.Option(
-            "--recipe", "-r", metavar="NAME", help="May be repeated. Default: those of the task that need no encoder."
+            "--recipe",
+            "-r",
+            metavar="NAME|FILE",
+            help="May be repeated. Default: those of the task that need no encoder.",
         ),
     ] = None,
     overrides: SetOption = None,
@@ -64,7 +67,7 @@ def compete_cli(
         with progress_bars() as progress:
             if plan:
                 assert data is not None and hours is not None
-                _, made = plan_for(
+                made = plan_for(
                     data, hours, recipes=recipe or (), settings=overrides or (), folds=folds, device=device,
                     progress=progress,
                 )  # fmt: skip

@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 from ietool.contest import counting, folds
 from ietool.contest.compete import steps as stepping
 from ietool.contest.compete.plan import Member, Plan
+from ietool.contest.compete.recipes import keep_recipes
 from ietool.contest.compete.state import State
 from ietool.contest.compete.steps import MEMBERS, Steps
 from ietool.contest.counting import judged
@@ -118,6 +119,7 @@ def competition(work: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Member
     def steps(member: Member, hours: float) -> Steps:
         made = work / "mine"
         made.mkdir()
+        keep_recipes(made, [load_recipe(member.recipe)])
         return Steps(State(made, str(work / "data"), {}, Plan(hours, [member])), ["cpu"], said.append)
 
     said: list[str] = []

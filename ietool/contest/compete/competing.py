@@ -11,12 +11,12 @@ from typing import Any
 from ietool.contest.compete.account import write_account
 from ietool.contest.compete.ground import Ground, look
 from ietool.contest.compete.plan import Plan, Speed, make_plan
+from ietool.contest.compete.recipes import keep_recipes, kept_recipe
 from ietool.contest.compete.state import STATE, State, check_place, read_state
 from ietool.contest.compete.steps import Steps
 from ietool.errors import UserError
 from ietool.files.outputs import unpacked_name
 from ietool.progress import Progress, no_progress
-from ietool.recipe_io import load_recipe
 
 
 @dataclass(frozen=True)
@@ -45,23 +45,26 @@ def plan_for(
     folds: int | None = None,
     device: str = "auto",
     progress: Progress = no_progress,
-) -> tuple[Ground, Plan]:
+) -> Plan:
     """Look at a folder, prepare it, measure the speed of its recipes and plan.
 
     Raises:
         UserError: the folder holds no competition, or a recipe does not fit.
     """
+    return _planned(look(data, recipes, settings), data, hours, folds, device, progress)
+
+
+def _planned(ground: Ground, data: Path, hours: float, folds: int | None, device: str, progress: Progress) -> Plan:
     from ietool.contest.compete.measuring import measure
     from ietool.workflow.prepare import prepare
 
-    ground = look(data, recipes, settings)
     speeds: list[Speed] = []
     for number, recipe in enumerate(ground.recipes):
         prepared = prepare(recipe, data=data, remembered=False, progress=progress)
         progress("measure the speed", number, len(ground.recipes))
         speeds.append(measure(recipe, prepared.folder, device))
     progress("measure the speed", len(speeds), len(speeds))
-    return ground, make_plan(hours, ground.recipes, speeds, folds=folds)
+    return make_plan(hours, ground.recipes, speeds, folds=folds)
 
 
 def compete(
@@ -90,33 +93,22 @@ def compete(
     """
     if resume:
         state = read_state(output)
+        names = state.done["ground"]["recipes"]
+        ground = look(Path(state.data), [str(kept_recipe(output, name)) for name in names])
     else:
         assert data is not None
         check_place(output, inputs=[data])
+        ground = look(data, recipes, settings)  # what is wrong with it is told before there is a folder
         output.mkdir(parents=True, exist_ok=True)
-        wanted: dict[str, Any] = {
-            "recipes": list(recipes),
-            "given": list(settings),
-            "folds": folds,
-            "hours": hours,
-            "device": device,
-        }
+        wanted: dict[str, Any] = {"folds": folds, "hours": hours, "device": device}
         state = State(output, str(data.resolve()), wanted)
+        state.done["ground"] = _about(ground, keep_recipes(output, ground.recipes))
         state.save()
-    asked: dict[str, Any] = dict(state.asked)
-    place = Path(state.data)
+    asked = state.asked
     if state.plan is None:
-        ground, plan = plan_for(
-            place, float(asked["hours"]), recipes=asked["recipes"], settings=asked["given"], folds=asked["folds"],
-            device=asked["device"], progress=progress,
-        )  # fmt: skip
-        state.plan = plan
-        state.asked = asked | {"settings": {recipe.name: _acting(recipe.name, asked) for recipe in ground.recipes}}
-        state.done["ground"] = _about(ground)
+        hours = float(asked["hours"])
+        state.plan = _planned(ground, Path(state.data), hours, asked["folds"], asked["device"], progress)
         state.save()
-    else:
-        ground = look(place, asked["recipes"], asked["given"])
-    assert state.plan is not None
     on_plan(state.plan)
     steps = Steps(state, _devices(asked["device"]), on_note, progress)
     try:
@@ -146,21 +138,13 @@ def _go(state: State, ground: Ground, steps: Steps) -> Competed:
     return competed
 
 
-def _about(ground: Ground) -> dict[str, Any]:
+def _about(ground: Ground, recipes: Sequence[str]) -> dict[str, Any]:
     return {
         "task": ground.task,
         "form": ground.form,
         "files": {role: path.name for role, path in ground.sources.files.items()},
-        "recipes": [recipe.name for recipe in ground.recipes],
+        "recipes": list(recipes),
     }
-
-
-def _acting(name: str, asked: dict[str, Any]) -> list[str]:
-    from ietool.contest.compete.ground import acting
-
-    kept = acting(name, asked["given"])
-    load_recipe(name, kept)  # a wrong value is told now
-    return kept
 
 
 def _devices(device: str) -> list[str]:

@@ -28,7 +28,7 @@ class Ground:
         sources: role → file.
         test: what is to be predicted; None: the folder has none, and dev is predicted in its place.
         form: what its train file holds, in words.
-        recipes: those that fit, the most promising first.
+        recipes: those that fit, the most promising first, with their settings.
     """
 
     task: str
@@ -61,7 +61,11 @@ def look(data: Path, recipes: Sequence[str] = (), settings: Sequence[str] = ()) 
     sources = task.locate(data, needed=task.roles)
     for error in sources.ambiguous.values():
         raise error
-    chosen = [load_recipe(name, acting(name, settings)) for name in recipes or _from_scratch(task, sources)]
+    chosen: list[Recipe] = []
+    for name in recipes or _from_scratch(task, sources):
+        recipe = load_recipe(name, acting(name, settings))
+        if recipe not in chosen:  # its trainings would be the same once more
+            chosen.append(recipe)
     form = form_of(task, sources.files["train"])
     return Ground(task.name, sources, sources.files.get("test"), form, chosen)
 

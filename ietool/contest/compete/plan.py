@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from ietool.contest.compete.recipes import names_of
 from ietool.recipe import Recipe
 
 TRAINING = 0.8
@@ -52,7 +53,7 @@ class Member:
     """One training.
 
     Attributes:
-        recipe: its name or file.
+        recipe: its name in the competition.
         seed: of its training.
         folds: into how many parts train is cut, each left out once; 0: it learns from all of train.
         epochs: of its first stage.
@@ -122,6 +123,7 @@ def make_plan(hours: float, recipes: Sequence[Recipe], speeds: Sequence[Speed], 
     """
     budget = max(0.0, hours * 3600 * TRAINING - AFTER)
     notes: list[str] = []
+    names = names_of(recipes)
 
     def seconds(n: int, epochs: int, parts: int = 0) -> float:
         speed = speeds[n]
@@ -129,16 +131,15 @@ def make_plan(hours: float, recipes: Sequence[Recipe], speeds: Sequence[Speed], 
         return one * max(parts, 1)
 
     def member(n: int, seed: int, epochs: int, parts: int) -> Member:
-        recipe = recipes[n]
-        settings = small_data(recipe, speeds[n].records)
-        return Member(recipe.name, seed, parts, epochs, seconds(n, epochs, parts), settings)
+        settings = small_data(recipes[n], speeds[n].records)
+        return Member(names[n], seed, parts, epochs, seconds(n, epochs, parts), settings)
 
     wanted = [_epochs(recipe, speed) for recipe, speed in zip(recipes, speeds, strict=True)]
     able = [n for n in range(len(recipes)) if seconds(n, wanted[n]) <= budget]
     if not able:
         n = min(range(len(recipes)), key=lambda n: seconds(n, wanted[n]))
         epochs = max(1, math.floor((budget - speeds[n].start) / max(speeds[n].epoch + speeds[n].dev, 1e-9)))
-        notes.append(f"{recipes[n].name} wants {wanted[n]} epochs; {epochs} fit into the time")
+        notes.append(f"{names[n]} wants {wanted[n]} epochs; {epochs} fit into the time")
         return Plan(hours, [member(n, recipes[n].training.seed, epochs, 0)], notes)
     members: list[Member] = []
     left = budget
@@ -148,9 +149,7 @@ def make_plan(hours: float, recipes: Sequence[Recipe], speeds: Sequence[Speed], 
     if parts >= 2 and seconds(first, wanted[first], parts) <= left * (1.0 if len(able) == 1 else 0.6):
         members.append(member(first, recipes[first].training.seed, wanted[first], parts))
         left -= members[-1].seconds
-        notes.append(
-            f"{parts} folds of {recipes[first].name}: their scores of train are of models that have not seen it"
-        )
+        notes.append(f"{parts} folds of {names[first]}: their scores of train are of models that have not seen it")
     for seed in range(SEEDS):
         for n in able:
             if members and seed == 0 and n == first and members[0].folds:
@@ -162,8 +161,8 @@ def make_plan(hours: float, recipes: Sequence[Recipe], speeds: Sequence[Speed], 
     if not members:
         members.append(member(first, recipes[first].training.seed, wanted[first], 0))
     notes += [
-        f"{recipe.name} is left out: {seconds(n, wanted[n]) / 60:,.0f} minutes for one training"
-        for n, recipe in enumerate(recipes)
+        f"{name} is left out: {seconds(n, wanted[n]) / 60:,.0f} minutes for one training"
+        for n, name in enumerate(names)
         if n not in able
     ]
     return Plan(hours, members, notes)

@@ -17,7 +17,7 @@ from ietool.files.outputs import atomic_text
 from ietool.files.plain_json import load_json
 
 STATE = "compete.json"
-FORMAT = 1
+FORMAT = 2
 _EVERY = 10.0
 """Seconds of work that a kill may leave uncounted."""
 
@@ -94,7 +94,7 @@ def read_state(folder: Path) -> State:
     try:
         data = load_json(path.read_text(encoding="utf-8"))
         if data["format"] != FORMAT:
-            raise ValueError(f"format {data['format']}")
+            raise UserError("was begun by another version of ietool", file=folder, mend="choose another --output")
         plan = None if data["plan"] is None else Plan.of(data["plan"])
         return State(folder, str(data["data"]), dict(data["asked"]), plan, float(data["spent"]), dict(data["done"]))
     except FileNotFoundError:

@@ -13,6 +13,7 @@ from typing import Any
 
 from ietool.contest.compete.commands import run_verb
 from ietool.contest.compete.plan import AFTER, Member
+from ietool.contest.compete.recipes import kept_recipe
 from ietool.contest.compete.state import State
 from ietool.contest.group import is_group, open_group
 from ietool.errors import UserError
@@ -141,12 +142,12 @@ class Steps:
 
         # A training that does not end by itself is made to, when nothing would be left for the rest.
         limit = 60 * minutes + max(60.0, 0.25 * self.state.left)
-        run_verb(["train", "--recipe", member.recipe, *options], self._log(member.name), tick=tick, limit=limit)
+        recipe = kept_recipe(self.folder, member.recipe)
+        run_verb(["train", "--recipe", recipe, *options], self._log(member.name), tick=tick, limit=limit)
 
     def _settings(self, member: Member) -> list[str]:
         own = [f"training.epochs={member.epochs}", f"training.seed={member.seed}", "training.patience=0"]
-        asked = list(self.state.asked.get("settings", {}).get(member.recipe, ()))
-        return [part for setting in (*asked, *member.settings, *own) for part in ("--set", setting)]
+        return [part for setting in (*member.settings, *own) for part in ("--set", setting)]
 
     def _log(self, name: str) -> Path:
         return self.folder / LOGS / f"{name}.log"

@@ -58,4 +58,4 @@ def test_killed_it_goes_on_and_ends_with_a_submission(tmp_path: Path) -> None:
     mine = tmp_path / "mine"
     assert (mine / "submission.zip").is_file() and (mine / "result.json").is_file()
     account = (mine / "README.md").read_text("utf-8")
-    assert "What each step gained" in account and "ietool train --recipe ner-globalpointer" in account
+    assert "What each step gained" in account and "ietool train --recipe mine/recipes/ner-globalpointer.yaml" in account

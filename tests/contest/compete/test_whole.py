@@ -1,0 +1,78 @@
+"""What comes of competitions, from their files to what is handed in."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from ietool.contest.compete.competing import compete
+from ietool.contest.compete.ground import look
+from ietool.contest.compete.recipes import names_of
+from ietool.contest.compete.state import read_state
+from ietool.paths import shipped_data, shipped_recipes
+from ietool.recipe_io import load_recipe
+from tests.contest.compete.conftest import Compete
+
+
+def write_recipe(path: Path, change: str, by: str) -> Path:
+    """A file of the recipe ner-globalpointer with one line of it changed."""
+    text = shipped_recipes()["ner-globalpointer"].read_text(encoding="utf-8")
+    assert change in text
+    path.write_text(text.replace(change, by), encoding="utf-8")
+    return path
+
+
+# -- recipes
+
+
+def test_what_a_file_says_is_trained(work: Path, competed: Compete) -> None:
+    """Not the shipped recipe of its name; and two of one name have places of their own."""
+    same = write_recipe(work / "same.yaml", "size: 64", "size: 8")
+    (work / "elsewhere").mkdir()
+    other = write_recipe(work / "elsewhere" / "other.yaml", "size: 64", "size: 12")
+    competed([same, other])
+    sizes = {}
+    for run in (work / "mine" / "members").iterdir():
+        sizes[run.name] = load_recipe(run / "recipe.yaml").model.head.size  # type: ignore[attr-defined]
+    assert sizes == {"ner-globalpointer-seed-42": 8, "ner-globalpointer-2-seed-42": 12}
+
+
+def test_a_name_of_ones_own_is_trained_and_resumed_from_elsewhere(
+    work: Path, competed: Compete, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_recipe(work / "mine.yaml", "name: ner-globalpointer", "name: mine")
+
+    class Stopped(Exception):
+        pass
+
+    def stop(plan: object) -> None:
+        raise Stopped
+
+    with pytest.raises(Stopped):
+        competed(["mine.yaml"], on_plan=stop, hours=0.03)
+    os.remove("mine.yaml")
+    (work / "elsewhere").mkdir()
+    monkeypatch.chdir(work / "elsewhere")
+    done = compete(None, Path("../mine"), hours=0, resume=True)
+    assert done.run.name == "mine-seed-42" and done.submission is not None
+    recipe = load_recipe(done.run / "recipe.yaml")
+    assert recipe.name == "mine" and recipe.model.encoder.hidden_size == 16  # type: ignore[attr-defined]
+
+
+def test_recipes_of_one_name_are_told_apart() -> None:
+    recipes = [load_recipe("ner-crf").model_copy(update={"name": name}) for name in ("a", "a", "a-2", "a")]
+    assert names_of(recipes) == ["a", "a-3", "a-2", "a-4"]
+
+
+def test_one_recipe_named_twice_is_one() -> None:
+    file = str(shipped_recipes()["ner-crf"])
+    assert len(look(shipped_data("ner"), ["ner-crf", file]).recipes) == 1
+
+
+def test_a_folder_of_another_version_is_told(work: Path) -> None:
+    (work / "compete.json").write_text(json.dumps({"format": 1}), encoding="utf-8")
+    with pytest.raises(Exception, match="another version"):
+        read_state(work)
