@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ietool.contest.compete.account import write_account
-from ietool.contest.compete.ground import Ground, look
+from ietool.contest.compete.ground import Ground, competition_of, look
 from ietool.contest.compete.plan import Plan, Speed, make_plan
 from ietool.contest.compete.recipes import keep_recipes, kept_recipe
 from ietool.contest.compete.state import STATE, State, check_place, read_state
@@ -126,13 +126,13 @@ def _go(state: State, ground: Ground, steps: Steps) -> Competed:
             came["before"] = steps.facts(run)
             steps.tune(run)
             came["after"] = steps.facts(run)
-    source = ground.test or ground.sources.files.get("dev")
+    source = ground.source
     if source is None:
         raise UserError("holds no test file to predict on", file=state.data, mend="put test.json beside train")
-    ending = Path(unpacked_name(str(source).removesuffix(".gz").removesuffix(".zip"))).suffix or ".json"
-    result = steps.predict(run, source, ending)
-    options = {role: ground.sources.files[role] for role in ("schema", "kb") if role in ground.sources.files}
-    submission = steps.submit(result, source, options)
+    competition = competition_of(ground, source)
+    # Some forms are told to those who write them by the ending of the file's name.
+    result = steps.predict(run, source, Path(unpacked_name(source) if competition is None else competition.inside))
+    submission = steps.submit(result, source, ground.options, competition)
     competed = Competed(state.folder, run, result, submission)
     write_account(state, ground, competed, members)
     return competed

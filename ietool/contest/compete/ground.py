@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ietool import paths
+from ietool.contest.submit.competitions import Competition, competition_named
 from ietool.core.contract import Task
 from ietool.core.forms import TEXTS, beginning
 from ietool.core.sources import Sources
@@ -36,6 +37,16 @@ class Ground:
     test: Path | None
     form: str
     recipes: Sequence[Recipe]
+
+    @property
+    def source(self) -> Path | None:
+        """What is predicted."""
+        return self.test or self.sources.files.get("dev")
+
+    @property
+    def options(self) -> dict[str, Path]:
+        """Role → file of what a submission is checked with."""
+        return {role: self.sources.files[role] for role in ("schema", "kb") if role in self.sources.files}
 
 
 def look(data: Path, recipes: Sequence[str] = (), settings: Sequence[str] = ()) -> Ground:
@@ -140,6 +151,18 @@ def acting(name: str, settings: Sequence[str]) -> list[str]:
         if key in own or not any(key in keys(load_recipe(other)) for other in paths.shipped_recipes()):
             kept.append(setting)
     return kept
+
+
+def competition_of(ground: Ground, source: Path) -> Competition | None:
+    """Whose rules the predictions on a file will be checked by, and so what they are to look like; None where that
+    cannot be told before they are there."""
+    try:
+        # What the input leaves open the answers tell, and those of train are of the form of the predictions.
+        return competition_named(
+            get_task(ground.task).competition(source, ground.sources.files["train"], ground.options)
+        )
+    except UserError:
+        return None
 
 
 def records_of(path: Path) -> int | None:

@@ -16,6 +16,7 @@ from ietool.contest.compete.plan import AFTER, Member
 from ietool.contest.compete.recipes import kept_recipe
 from ietool.contest.compete.state import State
 from ietool.contest.group import is_group, open_group
+from ietool.contest.submit.competitions import Competition
 from ietool.errors import UserError
 from ietool.progress import Progress, no_progress
 from ietool.runs.entry import RunEntry
@@ -27,7 +28,7 @@ RESERVE = 0.1
 SLOWER = 2.0
 """How many times its reckoned time a training may take, while there is time."""
 
-MEMBERS, LOGS, TEAM, RESULT = "members", "logs", "team", "result"
+MEMBERS, LOGS, TEAM, RESULT, SUBMISSION = "members", "logs", "team", "result", "submission"
 
 
 class Steps:
@@ -170,24 +171,28 @@ class Steps:
         except UserError as error:
             self.note(f"thresholds are left as they are: {error}")
 
-    def predict(self, run: Path, source: Path, ending: str) -> Path:
-        """The predictions on a file."""
-        result = self.folder / f"{RESULT}{ending}"
+    def predict(self, run: Path, source: Path, like: Path) -> Path:
+        """The predictions on a file, in one that ends like another."""
+        result = self.folder / f"{RESULT}{like.suffix or '.json'}"
         self._run("predict", ["--run", run, source, "--output", result])
         return result
 
-    def submit(self, result: Path, source: Path, options: Mapping[str, Path]) -> Path | None:
-        """Check the predictions by the organisers' rules and pack them; None where that is refused."""
+    def submit(
+        self, result: Path, source: Path, options: Mapping[str, Path], competition: Competition | None
+    ) -> Path | None:
+        """Check the predictions by the organisers' rules, and make of them what is handed in; None where that is
+        refused."""
         further = [part for name, path in options.items() for part in (f"--{name}", path)]
-        before = {path.name for path in self.folder.iterdir()}
+        place = self.folder / f"{SUBMISSION}.zip"
+        if competition is not None:
+            place = place.with_suffix(competition.packed or Path(competition.inside).suffix)
+            further += ["--competition", competition.name]
         try:
-            self._run("submit", [result, "--input", source, "--output", self.folder / "submission.zip", *further])
+            self._run("submit", [result, "--input", source, "--output", place, *further])
         except UserError as error:
             self.note(f"the submission is not what the organisers take: {error}")
             return None
-        made = self.folder / "submission.zip"
-        fresh = [p for p in self.folder.iterdir() if p.name not in before and p.name.startswith("submission")]
-        return made if made.exists() else next(iter(fresh), None)
+        return place
 
     def _run(self, verb: str, options: Sequence[object]) -> None:
         def tick(seconds: float) -> None:

@@ -22,17 +22,16 @@ Compete = Callable[..., Competed]
 
 @pytest.fixture
 def work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A working folder with the files of NER in ``data``."""
+    """A working folder."""
     monkeypatch.setenv("IETOOL_HOME", str(tmp_path / "home"))
     monkeypatch.chdir(tmp_path)
-    write_corpus("ner", tmp_path / "data", train=12)
     return tmp_path
 
 
 @pytest.fixture
 def competed(work: Path, monkeypatch: pytest.MonkeyPatch) -> Compete:
-    """``competed(recipes, …)``: a competition on ``data`` in ``mine``, of two trainings where nothing else is said;
-    further arguments as :func:`compete` has them."""
+    """``competed(recipes, …)``: a competition on ``data`` in ``mine``, of two trainings where nothing else is said.
+    Where there is no ``data``, it is of what ships of the task; further arguments as :func:`compete` has them."""
 
     def here(arguments: list[object], log: Path, **_: Any) -> int:
         done = command_here(Path.cwd(), *arguments)
@@ -48,7 +47,9 @@ def competed(work: Path, monkeypatch: pytest.MonkeyPatch) -> Compete:
     monkeypatch.setattr(stepping, "run_verb", here)
 
     def made(recipes: list[object], *, task: str = "ner", hours: float = 0.05, **more: Any) -> Competed:
-        tiny = [*settings(task)[3::2], "training.epochs=1", *more.pop("further", ())]
+        if not (work / "data").is_dir():
+            write_corpus(task, work / "data", train=12)
+        tiny = [*settings(task)[3::2], "training.epochs=1"]
         names = [str(recipe) for recipe in recipes]
         return compete(
             work / "data", work / "mine", hours=hours, recipes=names, settings=tiny, folds=0, device="cpu", **more

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from ietool.contest.compete.state import read_state
 from ietool.paths import shipped_data, shipped_recipes
 from ietool.recipe_io import load_recipe
 from tests.contest.compete.conftest import Compete
+from tests.tasks.qa import made as qa
 
 
 def write_recipe(path: Path, change: str, by: str) -> Path:
@@ -76,3 +78,27 @@ def test_a_folder_of_another_version_is_told(work: Path) -> None:
     (work / "compete.json").write_text(json.dumps({"format": 1}), encoding="utf-8")
     with pytest.raises(Exception, match="another version"):
         read_state(work)
+
+
+# -- what is handed in
+
+
+def test_the_lines_of_sogouqa_are_handed_in_as_they_are(work: Path, competed: Compete) -> None:
+    notes: list[str] = []
+    done = competed(["qa"], task="qa", hours=0.03, on_note=notes.append)
+    assert (done.result.name, done.submission) == ("result.tsv", work / "mine" / "submission.tsv"), notes
+    assert not notes and done.submission.read_bytes() == done.result.read_bytes()
+
+
+def test_one_object_of_answers_is_handed_in_unpacked(work: Path, competed: Compete) -> None:
+    qa.dump(work / "data" / "train.json", qa.squad(24))
+    qa.dump(work / "data" / "dev.json", qa.squad(8, 50))
+    done = competed(["qa"], task="qa", hours=0.03)
+    assert (done.result.name, done.submission) == ("result.json", work / "mine" / "submission.json")
+    assert set(json.loads(done.submission.read_text("utf-8"))) == {f"s{n}" for n in range(50, 58)}
+
+
+def test_what_is_packed_has_the_name_of_its_competition(work: Path, competed: Compete) -> None:
+    done = competed(["ner-crf"], hours=0.03)
+    assert done.submission == work / "mine" / "submission.zip"
+    assert zipfile.ZipFile(done.submission).namelist() == ["cluener_predict.json"]
