@@ -27,7 +27,6 @@ from ietool.contest.compete.steps import MEMBERS, Steps
 from ietool.contest.counting import judged
 from ietool.contest.folds import begin, go_on
 from ietool.contest.group import OOF, open_group, write_group
-from ietool.errors import UserError
 from ietool.recipe_io import load_recipe
 from ietool.registry import get_task
 from ietool.runs.entry import open_run
@@ -35,6 +34,7 @@ from ietool.runs.folder import update_run
 from ietool.tasks.ner.data.example import Entity, Example
 from ietool.tasks.ner.heads.crf.model import CRFModel
 from ietool.tasks.ner.heads.decoder import FoundEntity, Recognised
+from tests.contest.compete.conftest import verb_here
 from tests.contest.corpora import settings, write_corpus
 from tests.in_process import command_here
 
@@ -42,6 +42,7 @@ from tests.in_process import command_here
 @pytest.fixture
 def work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("IETOOL_HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
     write_corpus("ner", tmp_path / "data", train=12)
     return tmp_path
 
@@ -108,13 +109,7 @@ def test_each_member_has_its_share_of_what_is_left(work: Path, monkeypatch: pyte
 def competition(work: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Member, float], Steps]:
     """The steps of a competition of some hours, whose commands run in this process."""
 
-    def here(arguments: list[object], log: Path, **_: Any) -> int:
-        done = command_here(work, *arguments)
-        if done.returncode == 2:
-            raise UserError(done.stderr)
-        return done.returncode
-
-    monkeypatch.setattr(stepping, "run_verb", here)
+    monkeypatch.setattr(stepping, "run_verb", verb_here)
 
     def steps(member: Member, hours: float) -> Steps:
         made = work / "mine"

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ietool.contest.compete.ground import Ground
 from ietool.contest.compete.state import State
 from ietool.files.outputs import atomic_text
+from ietool.runs.entry import RunEntry
 from ietool.runs.info import read_info
 from ietool.tables import between
 
@@ -65,7 +66,7 @@ def _scored(place: Path) -> str:
     best = info.best or {}
     score = f"{best['score']:.4f} ({best['metric']})" if "score" in best else "–"
     interval = best.get("interval")
-    return f"{score} | {between(interval) or '–'} | {info.state}"
+    return f"{score} | {between(interval) or '–'} | {RunEntry(place, info).state}"
 
 
 def _gains(state: State, run: Path) -> list[str]:

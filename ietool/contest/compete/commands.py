@@ -23,6 +23,10 @@ _PATIENCE = 60.0
 """Seconds that a command has to end once it was asked to."""
 
 
+class Died(UserError):
+    """A command ended otherwise than by its own will: it was killed, or met a fault of ours."""
+
+
 def run_verb(
     arguments: Sequence[object],
     log: Path,
@@ -30,8 +34,8 @@ def run_verb(
     environment: Mapping[str, str] | None = None,
     tick: Callable[[float], None] = lambda seconds: None,
     limit: float | None = None,
-) -> int:
-    """Run ``ietool ARGUMENTS`` with its output in a log; gives the exit code.
+) -> bool:
+    """Run ``ietool ARGUMENTS`` with its output in a log; gives whether it came to its end.
 
     Args:
         log: appended to.
@@ -41,10 +45,11 @@ def run_verb(
 
     Raises:
         UserError: it refused, with its own words.
+        Died: it ended in another way, unasked.
     """
     command = [sys.executable, "-m", "ietool", *map(str, arguments)]
     log.parent.mkdir(parents=True, exist_ok=True)
-    begin = time.monotonic()
+    begin, asked = time.monotonic(), False
     with log.open("ab") as out:
         out.write(f"$ ietool {shlex.join(command[3:])}\n".encode())
         out.flush()
@@ -62,14 +67,27 @@ def run_verb(
                     process.wait(1.0)
                 seconds = time.monotonic() - begin
                 tick(seconds)
-                if limit is not None and seconds > limit:
+                if limit is not None and seconds > limit and process.poll() is None:
+                    asked = True
                     _end(process)
         except BaseException:
             _end(process)
             raise
     if process.returncode == 2:
         raise UserError(_error_in(log) or f"ietool {shlex.join(command[3:])} refused; see {log}")
-    return int(process.returncode)
+    if process.returncode and not asked:
+        mend = "see the end of that log; what was begun goes on with ietool compete --resume"
+        raise Died(f"ietool {command[3]} {_ended(process.returncode)}", file=log, mend=mend)
+    return process.returncode == 0
+
+
+def _ended(code: int) -> str:
+    """How a command ended, in words."""
+    if code > 0:
+        return f"ended with exit code {code}"
+    with suppress(ValueError):
+        return f"was killed ({signal.Signals(-code).name})"
+    return f"was killed (signal {-code})"
 
 
 def _die_with_parent() -> None:

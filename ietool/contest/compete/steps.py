@@ -11,7 +11,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Any
 
-from ietool.contest.compete.commands import run_verb
+from ietool.contest.compete.commands import Died, run_verb
 from ietool.contest.compete.plan import AFTER, Member
 from ietool.contest.compete.recipes import kept_recipe
 from ietool.contest.compete.state import State
@@ -62,7 +62,7 @@ class Steps:
         assert plan is not None
         waiting = [member for member in plan.members if not self._is_finished(member)]
         free = list(self.devices)
-        running: dict[Future[None], str] = {}
+        running: dict[Future[None], tuple[Member, str]] = {}
         first: UserError | None = None
         with ThreadPoolExecutor(len(free)) as pool:
             while waiting or running:
@@ -72,16 +72,17 @@ class Steps:
                         self.note(f"{member.name} is left out: the time is over")
                         free.append(device)
                         continue
-                    running[pool.submit(self._train, member, device)] = device
+                    running[pool.submit(self._train, member, device)] = member, device
                 if not running:
                     break
                 done, _ = wait(running, return_when=FIRST_COMPLETED)
                 for future in done:
-                    free.append(running.pop(future))
+                    member, device = running.pop(future)
+                    free.append(device)
                     error = future.exception()
                     if isinstance(error, UserError):
                         first = first or error
-                        self.note(f"a member was not trained: {error}")
+                        self.note(f"{member.name} was not trained: {error}")
                     elif error is not None:
                         raise error
         able = [place for member in plan.members for place in self.usable(member)]
@@ -144,7 +145,8 @@ class Steps:
         # A training that does not end by itself is made to, when nothing would be left for the rest.
         limit = 60 * minutes + max(60.0, 0.25 * self.state.left)
         recipe = kept_recipe(self.folder, member.recipe)
-        run_verb(["train", "--recipe", recipe, *options], self._log(member.name), tick=tick, limit=limit)
+        if not run_verb(["train", "--recipe", recipe, *options], self._log(member.name), tick=tick, limit=limit):
+            self.note(f"{member.name} was stopped: it did not end in its {minutes:.1f} minutes")
 
     def _settings(self, member: Member) -> list[str]:
         own = [f"training.epochs={member.epochs}", f"training.seed={member.seed}", "training.patience=0"]
@@ -157,12 +159,16 @@ class Steps:
 
     def put_together(self, members: Sequence[Path]) -> Path:
         """The model that predicts: an ensemble of several members, or the only one."""
-        if len(members) == 1 and not is_group(members[0]):
-            return members[0]
-        team = self.folder / TEAM
-        if not (team / RUN_FILE).is_file():
-            self._run("ensemble", [*members, "--output", team])
-        return team
+        names, done = [str(place.relative_to(self.folder)) for place in members], self.state.done
+        alone = len(members) == 1 and not is_group(members[0])
+        run = members[0] if alone else self.folder / TEAM
+        if done.get("together") != names:  # further members may have come since, by --resume
+            done.pop("tune", None)
+            if not alone:
+                self._run("ensemble", [*members, "--output", run, *(["--overwrite"] if run.is_dir() else [])])
+            done["together"] = names
+            self.state.save()
+        return run
 
     def tune(self, run: Path) -> None:
         """Find thresholds on dev; what is refused leaves them as they are."""
@@ -189,19 +195,20 @@ class Steps:
             further += ["--competition", competition.name]
         try:
             self._run("submit", [result, "--input", source, "--output", place, *further])
+        except Died as error:
+            self.note(f"the submission was not checked: {error}")
         except UserError as error:
             self.note(f"the submission is not what the organisers take: {error}")
-            return None
-        return place
+        else:
+            return place
+        return None
 
     def _run(self, verb: str, options: Sequence[object]) -> None:
         def tick(seconds: float) -> None:
             self.state.tick()
             self.progress(verb, int(seconds), None)
 
-        code = run_verb([verb, *options], self._log(verb), tick=tick)
-        if code:
-            raise UserError(f"{verb} ended with exit code {code}", file=self._log(verb), mend="see the end of that log")
+        run_verb([verb, *options], self._log(verb), tick=tick)
 
     def facts(self, run: Path) -> dict[str, Any]:
         """What a run says of itself that belongs into the report."""

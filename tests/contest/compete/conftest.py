@@ -20,6 +20,17 @@ from tests.in_process import command_here
 Compete = Callable[..., Competed]
 
 
+def verb_here(arguments: list[object], log: Path, **_: Any) -> bool:
+    """:func:`ietool.contest.compete.commands.run_verb` without a process of its own, nor an end in time."""
+    done = command_here(Path.cwd(), *arguments)
+    log.parent.mkdir(exist_ok=True)
+    with log.open("a", encoding="utf-8") as out:
+        out.write(f"$ ietool {shlex.join(map(str, arguments))}\n{done.stdout}{done.stderr}")
+    if done.returncode:
+        raise UserError(done.stderr)
+    return True
+
+
 @pytest.fixture
 def work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A working folder."""
@@ -33,18 +44,9 @@ def competed(work: Path, monkeypatch: pytest.MonkeyPatch) -> Compete:
     """``competed(recipes, …)``: a competition on ``data`` in ``mine``, of two trainings where nothing else is said.
     Where there is no ``data``, it is of what ships of the task; further arguments as :func:`compete` has them."""
 
-    def here(arguments: list[object], log: Path, **_: Any) -> int:
-        done = command_here(Path.cwd(), *arguments)
-        log.parent.mkdir(exist_ok=True)
-        with log.open("a", encoding="utf-8") as out:
-            out.write(f"$ ietool {shlex.join(map(str, arguments))}\n{done.stdout}{done.stderr}")
-        if done.returncode == 2:
-            raise UserError(done.stderr)
-        return done.returncode
-
     # A training is of four epochs, since the records are few, and takes 41 seconds: two fit into the hours.
     monkeypatch.setattr(measuring, "measure", lambda *_, **__: Speed(24, 24, 10.0, 0.1, 1.0))
-    monkeypatch.setattr(stepping, "run_verb", here)
+    monkeypatch.setattr(stepping, "run_verb", verb_here)
 
     def made(recipes: list[object], *, task: str = "ner", hours: float = 0.05, **more: Any) -> Competed:
         if not (work / "data").is_dir():
