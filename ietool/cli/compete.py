@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 
 def compete_cli(
+    context: typer.Context,
     data: DataOption = None,
     hours: Annotated[
         float | None, typer.Option("--hours", metavar="N", min=0.01, help="How long it may take, all in all.")
@@ -44,13 +45,15 @@ def compete_cli(
     """From the files of a competition to a submission.
 
     Looks at the files, measures this machine, makes a plan that fits into the hours, trains, puts models together,
-    finds thresholds, predicts, checks and packs. It can be stopped at any moment, and goes on with --resume.
+    finds thresholds, predicts, checks and packs. It can be stopped at any moment, and goes on with --resume, also on
+    another --device.
     """
     from ietool.cli.progress import progress_bars
     from ietool.contest.compete.competing import compete, plan_for
 
     if resume:
         given = {"--data": data, "--hours": hours, "--recipe": recipe, "--set": overrides, "--plan": plan}
+        given["--folds"] = folds is not None
         refused = [option for option, value in given.items() if value]
         if refused:
             mend = f"leave out {' and '.join(refused)}"
@@ -84,7 +87,7 @@ def compete_cli(
                 recipes=recipe or (),
                 settings=overrides or (),
                 folds=folds,
-                device=device,
+                device=None if resume and not _is_given(context, "device") else device,
                 resume=resume,
                 on_plan=_show,
                 on_note=lambda note: say(f"note: {note}"),
@@ -98,6 +101,12 @@ def compete_cli(
     if done.submission is not None:
         say(f"submission: {done.submission}")
     say(f"what was done, and what it gained: {done.folder / 'README.md'}")
+
+
+def _is_given(context: typer.Context, option: str) -> bool:
+    """Whether the command line names an option, be it with its default."""
+    source = context.get_parameter_source(option)
+    return source is not None and source.name == "COMMANDLINE"
 
 
 def _show(plan: Plan) -> None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ietool.contest.compete.account import write_account
-from ietool.contest.compete.ground import Ground, competition_of, look
+from ietool.contest.compete.ground import Ground, check_unchanged, competition_of, look, marks_of
 from ietool.contest.compete.plan import Plan, Speed, make_plan
 from ietool.contest.compete.recipes import keep_recipes, kept_recipe
 from ietool.contest.compete.state import STATE, State, check_place, read_state
@@ -17,6 +17,7 @@ from ietool.contest.compete.steps import Steps
 from ietool.errors import UserError
 from ietool.files.outputs import unpacked_name
 from ietool.progress import Progress, no_progress
+from ietool.runs.folder import training_in
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,7 @@ def compete(
     recipes: Sequence[str] = (),
     settings: Sequence[str] = (),
     folds: int | None = None,
-    device: str = "auto",
+    device: str | None = None,
     resume: bool = False,
     on_plan: Callable[[Plan], None] = lambda plan: None,
     on_note: Callable[[str], None] = lambda note: None,
@@ -86,36 +87,57 @@ def compete(
     Args:
         data: the folder of the competition's files; with ``resume`` that which it was begun with.
         output: the folder of the competition.
+        device: None: ``auto``, with ``resume`` that which it was begun with.
         on_plan: told what will be done, before the first training.
 
     Raises:
-        UserError: bad input, or nothing could be trained.
+        UserError: bad input, the data has changed, another process is at it, or nothing could be trained.
     """
     if resume:
-        state = read_state(output)
-        names = state.done["ground"]["recipes"]
-        ground = look(Path(state.data), [str(kept_recipe(output, name)) for name in names])
+        read_state(output)  # what is no competition gets no lock either
     else:
         assert data is not None
         check_place(output, inputs=[data])
         ground = look(data, recipes, settings)  # what is wrong with it is told before there is a folder
         output.mkdir(parents=True, exist_ok=True)
-        wanted: dict[str, Any] = {"folds": folds, "hours": hours, "device": device}
-        state = State(output, str(data.resolve()), wanted)
-        state.done["ground"] = _about(ground, keep_recipes(output, ground.recipes))
-        state.save()
-    asked = state.asked
-    if state.plan is None:
-        hours = float(asked["hours"])
-        state.plan = _planned(ground, Path(state.data), hours, asked["folds"], asked["device"], progress)
-        state.save()
-    on_plan(state.plan)
-    steps = Steps(state, _devices(asked["device"]), on_note, progress)
-    try:
-        return _go(state, ground, steps)
-    finally:
-        if (output / STATE).is_file():
+    with training_in(output):
+        if resume:
+            state, ground = _again(output, device, on_note)
+        else:
+            assert data is not None
+            wanted: dict[str, Any] = {"folds": folds, "hours": hours, "device": device or "auto"}
+            state = State(output, str(data.resolve()), wanted)
+            names = keep_recipes(output, ground.recipes)
+            state.done["ground"] = _about(ground, names, marks_of(ground.sources))
             state.save()
+        asked = state.asked
+        if state.plan is None:
+            hours = float(asked["hours"])
+            state.plan = _planned(ground, Path(state.data), hours, asked["folds"], asked["device"], progress)
+            state.save()
+        on_plan(state.plan)
+        steps = Steps(state, _devices(asked["device"]), on_note, progress)
+        try:
+            return _go(state, ground, steps)
+        finally:
+            if (output / STATE).is_file():
+                state.save()
+
+
+def _again(output: Path, device: str | None, on_note: Callable[[str], None]) -> tuple[State, Ground]:
+    """A competition that was begun, with the files and recipes that it was begun with."""
+    state = read_state(output)
+    data, known = Path(state.data), state.done["ground"]
+    ground = look(data, [str(kept_recipe(output, name)) for name in known["recipes"]])
+    marks = marks_of(ground.sources)
+    check_unchanged(ground, data, known["marks"], marks)
+    if ground.test is not None and marks["test"] != known["marks"].get("test"):
+        on_note(f"{ground.test} is not what it was when the competition began: it is predicted as it is now")
+    state.done["ground"] = _about(ground, known["recipes"], marks)
+    if device is not None:
+        state.asked = {**state.asked, "device": device}
+    state.save()
+    return state, ground
 
 
 def _go(state: State, ground: Ground, steps: Steps) -> Competed:
@@ -138,11 +160,12 @@ def _go(state: State, ground: Ground, steps: Steps) -> Competed:
     return competed
 
 
-def _about(ground: Ground, recipes: Sequence[str]) -> dict[str, Any]:
+def _about(ground: Ground, recipes: Sequence[str], marks: Mapping[str, str]) -> dict[str, Any]:
     return {
         "task": ground.task,
         "form": ground.form,
         "files": {role: path.name for role, path in ground.sources.files.items()},
+        "marks": dict(marks),
         "recipes": list(recipes),
     }
 

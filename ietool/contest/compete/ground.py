@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import hashlib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,9 @@ from ietool.recipe import Recipe, pretrained_of
 from ietool.recipe_io import load_recipe
 from ietool.recipe_keys import keys_of
 from ietool.registry import TASKS, get_task
+
+PREDICTED = {"test", "test_gold"}
+"""Roles of files that no training reads."""
 
 
 @dataclass(frozen=True)
@@ -163,6 +167,36 @@ def competition_of(ground: Ground, source: Path) -> Competition | None:
         )
     except UserError:
         return None
+
+
+def marks_of(sources: Sources) -> dict[str, str]:
+    """Role → a mark of the content of its file."""
+    marks = {}
+    for role, path in sources.files.items():
+        with path.open("rb") as stream:
+            marks[role] = hashlib.file_digest(stream, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
+    return marks
+
+
+def check_unchanged(ground: Ground, data: Path, before: Mapping[str, str], now: Mapping[str, str]) -> None:
+    """Raise UserError where members that are trained have learnt from, or were scored on, other files than those that
+    lie in a folder now. What is to be predicted may change.
+
+    Args:
+        data: the folder.
+        before: the marks of its files when the competition began.
+        now: those of today.
+    """
+    for role in sorted((before.keys() | now.keys()) - PREDICTED):
+        if before.get(role) == now.get(role):
+            continue
+        if role not in now:
+            what, mend = f"has no {role} file any more", "bring it back, or begin anew with another --output"
+            raise UserError(what, file=data, mend=mend)
+        known = role in before
+        what = "has changed" if known else "has come"
+        mend = f"{'bring the old one back' if known else 'take it away'}, or begin anew with another --output"
+        raise UserError(f"{what} since the competition began", file=ground.sources.files[role], mend=mend)
 
 
 def records_of(path: Path) -> int | None:
