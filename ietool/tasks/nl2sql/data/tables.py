@@ -1,6 +1,7 @@
 """Tables on disk: read once, validated, kept one a line in a plain file, and taken from there when a question asks.
 
-Memory holds where each line begins, and the tables asked last, up to a number of cells.
+Memory holds where each line begins, and the tables asked last, up to a number of cells. A table that others hold as
+well is never read a second time.
 """
 
 from __future__ import annotations
@@ -13,17 +14,16 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, cast
+from weakref import WeakValueDictionary
 
 from ietool.errors import WHOLE, UserError
 from ietool.files.plain_json import dump_json
 from ietool.files.records import digest
 from ietool.tasks.nl2sql.data.example import Cell, Table
+from ietool.tasks.nl2sql.data.holding import HELD, cells_of
 
 TABLES_FILE = "tables.jsonl"
 """Of a prepared folder: the tables of all its questions."""
-
-HELD = 1 << 20
-"""Cells of the tables that are held in memory at a time."""
 
 
 def dump_table(table: Table) -> str:
@@ -97,7 +97,7 @@ class TableWriter:
 class Tables:
     """The tables of a file that :class:`TableWriter` wrote, by number.
 
-    The same table is the same object as long as it is held: what others keep by it lives as long.
+    The same table is the same object as long as anybody holds it: what others keep by it lives as long.
 
     Args:
         stream: the file, opened for reading; stays open.
@@ -108,6 +108,8 @@ class Tables:
         self._stream, self._name = stream, name
         self._held: OrderedDict[int, Table] = OrderedDict()
         self._cells = 0
+        # All that live, those included that only others hold: a second copy would be worked out a second time.
+        self._living: WeakValueDictionary[int, Table] = WeakValueDictionary()
         self._begins = array("q", [0])
         stream.seek(0)
         for line in stream:
@@ -134,25 +136,26 @@ class Tables:
         if table is not None:
             self._held.move_to_end(number)
             return table
+        table = self._living.get(number)
+        if table is None:
+            table = self._living[number] = self._read(number)
+        self._held[number] = table
+        self._cells += cells_of(table)
+        while self._cells > HELD and len(self._held) > 1:
+            self._cells -= cells_of(self._held.popitem(last=False)[1])
+        return table
+
+    def _read(self, number: int) -> Table:
         if not 0 <= number < len(self):
             raise UserError(f"has no table {number}", file=self._name, mend=WHOLE)
         self._stream.seek(self._begins[number])
         try:
-            table = load_table(self._stream.read(self._begins[number + 1] - self._begins[number]))
+            return load_table(self._stream.read(self._begins[number + 1] - self._begins[number]))
         except (ValueError, KeyError, TypeError):
             raise UserError("holds no table", file=self._name, line=number + 1, mend=WHOLE) from None
-        self._held[number] = table
-        self._cells += _cells(table)
-        while self._cells > HELD and len(self._held) > 1:
-            self._cells -= _cells(self._held.popitem(last=False)[1])
-        return table
 
     def __iter__(self) -> Iterator[Table]:
         return (self[number] for number in range(len(self)))
-
-
-def _cells(table: Table) -> int:
-    return max(1, len(table.rows) * table.width)
 
 
 class TableBook:
@@ -172,6 +175,9 @@ class TableBook:
 
     def __len__(self) -> int:
         return len(self._numbers)
+
+    def __contains__(self, id: str) -> bool:
+        return id in self._numbers
 
     @property
     def only(self) -> str | None:

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from rapidfuzz.fuzz import partial_ratio
 
 from ietool.tasks.nl2sql.data.example import Example
+from ietool.tasks.nl2sql.data.holding import by_table
 from ietool.tasks.nl2sql.features.marks import (
     CELLS,
     CLASS,
@@ -96,7 +97,9 @@ class Featurizer:
     def pieces(self, examples: Sequence[Example]) -> list[Piece]:
         """A piece of each example."""
         questions = self.reader.units_all([example.question for example in examples])
-        return [self._piece(*each) for each in zip(examples, questions, strict=True)]
+        order = by_table(example.table for example in examples)
+        found = {n: self._piece(examples[n], questions[n]) for n in order}
+        return [found[n] for n in range(len(examples))]
 
     def _piece(self, example: Example, units: Units) -> Piece:
         question, table = example.question, example.table

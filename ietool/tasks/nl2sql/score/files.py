@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, overload
 
 from ietool.errors import UserError
 from ietool.files.documents import Place, read_documents
@@ -14,6 +14,7 @@ from ietool.files.plain_json import json_kind
 from ietool.scoring.coverage import check_shared
 from ietool.scoring.report import Report
 from ietool.tasks.nl2sql.data.example import Query, Table
+from ietool.tasks.nl2sql.data.holding import by_table
 from ietool.tasks.nl2sql.data.reading import parse_query
 from ietool.tasks.nl2sql.data.sources import tables_beside
 from ietool.tasks.nl2sql.data.table_files import read_tables, table_id
@@ -105,19 +106,21 @@ def score_paths(
     chosen = metric or METRICS[0]
     notes: list[str] = []
     matched = _matched(asked, given, predictions, notes)
-    found = None
+    found, order = None, None
     if chosen == "tableqa":
         book, why = _book(gold, tables)
         if book is None:
             notes.append(f"{NO_TABLES}: {why}")
             chosen = "logical"
         else:
-            found = [_table_of(one, book) for one in asked]
+            found = _TablesOf([_table_of(one, book) for one in asked], book)
+            order = by_table(found.ids)
     return score(
         [one.query for one in asked],
         matched,
         tables=found,
         metric=chosen,
+        order=order,
         questions=[one.question for one in asked],
         explain=explain,
         notes=notes,
@@ -134,14 +137,35 @@ def _book(gold: str | Path, tables: str | Path | None) -> tuple[TableBook | None
     return read_tables(beside), ""
 
 
-def _table_of(asked: Asked, book: TableBook) -> Table:
+def _table_of(asked: Asked, book: TableBook) -> str:
+    """The id of the table of a question."""
     if asked.table is None:
         raise asked.place.error("table_id", "is missing", "score the logical form alone: --metric logical")
-    table = book.find(asked.table)
-    if table is None:
+    if asked.table not in book:
         mend = "name its file with --file tables=FILE, or score the logical form alone: --metric logical"
         raise asked.place.error("table_id", f"{asked.table!r} is no table of {book.path}", mend)
-    return table
+    return asked.table
+
+
+class _TablesOf(Sequence[Table]):
+    """The tables of questions, read when they are asked for: all of them may be more than memory holds."""
+
+    def __init__(self, ids: Sequence[str], book: TableBook) -> None:
+        self.ids, self._book = ids, book
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @overload
+    def __getitem__(self, number: int) -> Table: ...
+    @overload
+    def __getitem__(self, number: slice) -> _TablesOf: ...
+    def __getitem__(self, number: int | slice) -> Table | _TablesOf:
+        if isinstance(number, slice):
+            return _TablesOf(self.ids[number], self._book)
+        table = self._book.find(self.ids[number])
+        assert table is not None, "what is not in the book was told"
+        return table
 
 
 def _matched(

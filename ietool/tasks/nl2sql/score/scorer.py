@@ -11,9 +11,10 @@ import numpy as np
 
 from ietool.errors import UserError
 from ietool.scoring.intervals import bootstrap
-from ietool.scoring.report import Counts, Report
+from ietool.scoring.report import Counts, Outcome, Report
 from ietool.tables import Table as Shown
 from ietool.tasks.nl2sql.data.example import Example, Query, Table
+from ietool.tasks.nl2sql.data.holding import by_table
 from ietool.tasks.nl2sql.score.explain import explain_query
 from ietool.tasks.nl2sql.score.logical import Agreement, agreement
 from ietool.tasks.nl2sql.sql.execution import Failure, execute
@@ -42,6 +43,7 @@ def score(
     *,
     tables: Sequence[Table] | None,
     metric: str = "tableqa",
+    order: Sequence[int] | None = None,
     questions: Sequence[str] = (),
     explain: bool = False,
     notes: Sequence[str] = (),
@@ -52,8 +54,9 @@ def score(
     Args:
         gold: the queries of the questions.
         given: those predicted; None where there is none, which is wrong.
-        tables: of each question; None: not known, and only the logical form is judged.
+        tables: of each question, asked for once each; None: not known, and only the logical form is judged.
         metric: one of ``METRICS``.
+        order: the numbers of all questions, in which they are judged; the report does not depend on it.
         questions: for verdicts.
         explain: also give a verdict on each part.
         notes: remarks to pass on in the report.
@@ -74,33 +77,28 @@ def score(
         remarks.append(NO_TABLES)
     nothing = Query((), (), -1, ())
     counts = np.zeros((len(gold), 3 + len(PARTS)))
-    agreements, ran = [], []
+    keys: list[Hashable] = list(enumerate(questions)) if questions else list(range(len(gold)))
+    outcomes: dict[int, list[Outcome]] = {}
     failed = 0
-    for n, (wanted, found) in enumerate(zip(gold, given, strict=True)):
+    pairs = list(zip(gold, given, strict=True))
+    for n in range(len(pairs)) if order is None else order:
+        (wanted, found), table = pairs[n], None if tables is None else tables[n]
         parts = Agreement(*[False] * len(PARTS)) if found is None else agreement(wanted, found)
         same: bool | None = None
-        if executes and tables is not None:
-            rows = execute(found if found is not None else nothing, tables[n])
+        if executes and table is not None:
+            rows = execute(found if found is not None else nothing, table)
             failed += isinstance(rows, Failure)
-            same = found is not None and rows == execute(wanted, tables[n])
-        agreements.append(parts)
-        ran.append(same)
+            same = found is not None and rows == execute(wanted, table)
         counts[n] = (parts.whole, bool(same), 1, *parts)
+        if explain:
+            question = questions[n] if questions else ""
+            outcomes[n] = list(explain_query(keys[n], question, wanted, found, parts, same, table))
     names = ("logical", "execution", "mean") if executes else ("logical",)
     sums = counts.sum(0)
     measures = _measures if executes else _logical_measures
     values = {name: float(measures(sums)[name]) for name in (*names, *PARTS)}
     intervals = bootstrap(counts, measures, resamples=resamples)
     primary = names[-1]
-    keys: list[Hashable] = list(enumerate(questions)) if questions else list(range(len(gold)))
-    outcomes = [
-        outcome
-        for n, key in enumerate(keys if explain else ())
-        for outcome in explain_query(
-            key, questions[n] if questions else "", gold[n], given[n], agreements[n], ran[n],
-            None if tables is None else tables[n],
-        )
-    ]  # fmt: skip
     return Report(
         metric=METRICS[0] if executes else METRICS[1],
         definition=_TABLEQA if executes else _LOGICAL,
@@ -112,7 +110,7 @@ def score(
         keys=keys,
         counts=counts,
         measures=measures,
-        outcomes=outcomes,
+        outcomes=[outcome for n in sorted(outcomes) for outcome in outcomes[n]],
     )
 
 
@@ -153,10 +151,12 @@ def evaluate(
         if example.query is None:
             raise UserError("has no gold query", file=example.file, line=example.line, field="sql")
         wanted.append(example.query)
+    tables = [example.table for example in gold]
     return score(
         wanted,
         queries,
-        tables=[example.table for example in gold],
+        tables=tables,
+        order=by_table(tables),
         metric="tableqa" if metric == "auto" else metric,
         questions=[example.question for example in gold],
         explain=explain,

@@ -7,17 +7,15 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections import OrderedDict
 from collections.abc import Sequence
 
 from ietool.tasks.nl2sql.data.example import REAL, Cell, Table
+from ietool.tasks.nl2sql.data.holding import Holding
 
 STEPS = 50_000_000
 """Instructions of SQLite's machine that a query may take: some ten on each of a million rows."""
 _EVERY = 100_000
 """Instructions between two looks at how many they were."""
-HELD = 1 << 20
-"""Cells of the tables that are held at a time."""
 KEPT, FEW = 64, 16
 """Answers of a table that are kept, of so many rows at most: where thresholds are sought the same queries come again
 and again."""
@@ -26,6 +24,18 @@ _ALLOWED = frozenset(
     (sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_FUNCTION)
 )  # no write, no pragma, no attach
 _FUNCTIONS = frozenset(("avg", "max", "min", "count", "sum"))
+
+
+class _Clock:
+    """Counts the instructions of a statement. Apart from the database, which would hold itself by it, and whose memory
+    would be given back only by and by."""
+
+    def __init__(self) -> None:
+        self.steps = 0
+
+    def __call__(self) -> int:
+        self.steps += _EVERY
+        return int(self.steps > STEPS)
 
 
 class Database:
@@ -38,7 +48,7 @@ class Database:
     def __init__(self, table: Table) -> None:
         # Isolated from every file; shared by no other connection.
         self._db = sqlite3.connect(":memory:", check_same_thread=False, isolation_level=None)
-        self._steps = 0
+        self._clock = _Clock()
         self._answers: dict[tuple[object, ...], list[tuple[Cell, ...]]] = {}
         kinds = ", ".join(f"col_{n} {'REAL' if kind == REAL else 'TEXT'}" for n, kind in enumerate(table.types))
         self._db.execute(f"CREATE TABLE cells ({kinds})")
@@ -49,7 +59,7 @@ class Database:
         self._db.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 0)
         self._db.execute("PRAGMA query_only = 1")
         self._db.set_authorizer(_authorised)
-        self._db.set_progress_handler(self._tick, _EVERY)
+        self._db.set_progress_handler(self._clock, _EVERY)
 
     def run(self, statement: str, values: Sequence[Cell]) -> list[tuple[Cell, ...]]:
         """The rows of a statement with its values bound.
@@ -57,7 +67,7 @@ class Database:
         Raises:
             sqlite3.Error: it does not run, may not, or takes too long.
         """
-        self._steps = 0
+        self._clock.steps = 0
         if not all(isinstance(value, str | int | float | None) for value in values):
             return self._db.execute(statement, values).fetchall()  # refused: no value of SQLite's
         key = (statement, *((type(value), value) for value in values))  # 1 and 1.0 are other texts
@@ -70,13 +80,9 @@ class Database:
                 self._answers[key] = rows
         return rows
 
-    def _tick(self) -> int:
-        self._steps += _EVERY
-        return int(self._steps > STEPS)
-
-    def close(self) -> None:
-        """Give its memory back."""
-        self._db.close()
+    def __del__(self) -> None:
+        if hasattr(self, "_db"):
+            self._db.close()
 
 
 def _authorised(action: int, first: str | None, second: str | None, database: str | None, trigger: str | None) -> int:
@@ -85,42 +91,12 @@ def _authorised(action: int, first: str | None, second: str | None, database: st
     return sqlite3.SQLITE_OK
 
 
-class Databases:
-    """The databases of the tables that were asked last; of each thread its own."""
-
-    def __init__(self, held: int = HELD) -> None:
-        self._most = held
-        self._held: OrderedDict[Table, Database] = OrderedDict()
-        self._cells = 0
-
-    def of(self, table: Table) -> Database:
-        """That of a table, made where there is none."""
-        database = self._held.get(table)
-        if database is not None:
-            self._held.move_to_end(table)
-            return database
-        database = self._held[table] = Database(table)
-        self._cells += _cells(table)
-        while self._cells > self._most and len(self._held) > 1:
-            other, old = self._held.popitem(last=False)
-            old.close()
-            self._cells -= _cells(other)
-        return database
-
-    def __len__(self) -> int:
-        return len(self._held)
-
-
-def _cells(table: Table) -> int:
-    return max(64, len(table.rows) * table.width)  # a small database has its cost as well
-
-
 _OF_THREAD = threading.local()
 
 
 def database_of(table: Table) -> Database:
-    """The database of a table, kept for this thread."""
-    known: Databases | None = getattr(_OF_THREAD, "databases", None)
+    """The database of a table, of each thread its own."""
+    known: Holding[Database] | None = getattr(_OF_THREAD, "databases", None)
     if known is None:
-        known = _OF_THREAD.databases = Databases()
+        known = _OF_THREAD.databases = Holding(Database)
     return known.of(table)

@@ -7,12 +7,12 @@ import re
 from collections import defaultdict
 from collections.abc import Sequence
 from functools import cached_property
-from weakref import WeakKeyDictionary
 
 import numpy as np
 import numpy.typing as npt
 
 from ietool.tasks.nl2sql.data.example import REAL, Table
+from ietool.tasks.nl2sql.data.holding import Holding
 from ietool.tasks.nl2sql.values.dates import Date, whole_date
 from ietool.tasks.nl2sql.values.numbers import narrow, plain, whole_number
 from ietool.tasks.nl2sql.values.units import Cells, numbers_of
@@ -151,12 +151,9 @@ class Columns:
         self.alike = Alike([column for column in self.columns if not column.real])
 
 
-_KNOWN: WeakKeyDictionary[Table, Columns] = WeakKeyDictionary()
+_KNOWN = Holding(Columns)
 
 
 def columns_of(table: Table) -> Columns:
-    """The columns of a table; worked out once, and kept as long as the table is."""
-    found = _KNOWN.get(table)
-    if found is None:
-        found = _KNOWN[table] = Columns(table)
-    return found
+    """The columns of a table; worked out once, and kept as long as the table is among those asked last."""
+    return _KNOWN.of(table)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import sqlite3
+import weakref
 from pathlib import Path
 from typing import Any
 
@@ -131,11 +133,20 @@ def test_memory_holds_so_many_cells(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(tables_room, "HELD", 100)
     with TableWriter(tmp_path / "tables.jsonl") as writer:
         for n in range(10):
-            writer.add(table([("x",)] * 30, ("a",), id=str(n)))
+            writer.add(table([("x",)] * 70, ("a",), id=str(n)))
     found = Tables.open(tmp_path)
-    first = found[0]
-    assert found[0] is first and [one.id for one in found] == [str(n) for n in range(10)]
-    assert found[0] is not first and found[9] is found[9]
+    first, other = weakref.ref(found[0]), weakref.ref(found[9])
+    gc.collect()
+    assert first() is None and other() is found[9]
+    assert [one.id for one in found] == [str(n) for n in range(10)]
+
+
+def test_a_table_that_others_hold_is_not_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tables_room, "HELD", 100)
+    path = write_lines(tmp_path / "t.json", [record_of(table([("x",)] * 70, ("a",), id=str(n))) for n in range(5)])
+    book = read_tables(path)
+    held = [book.find(str(n % 5)) for n in range(20)]  # as the questions of a pool have them, one after another
+    assert len(set(held)) == 5
 
 
 def test_a_damaged_file_of_tables_is_told(tmp_path: Path) -> None:

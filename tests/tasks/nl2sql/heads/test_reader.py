@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,9 @@ import torch
 
 from ietool.core.candidates import PRODUCT, Candidates, Floor, union
 from ietool.tasks.nl2sql.data.example import EQUAL, REAL, TEXT, Example
+from ietool.tasks.nl2sql.data.holding import cells_of
 from ietool.tasks.nl2sql.features.values import values_by_form, values_of
+from ietool.tasks.nl2sql.heads.sketch import reader as reader_room
 from ietool.tasks.nl2sql.heads.sketch.batches import inputs_of, item_of
 from ietool.tasks.nl2sql.heads.sketch.decode import COMPARE, LAYOUT, SELECT, open_decoder
 from ietool.tasks.nl2sql.heads.sketch.model import SketchModel
@@ -91,6 +94,25 @@ def test_what_is_said_is_what_the_classifiers_say(made: Made) -> None:
             span for span in spans if piece.units.span_of(*span) is not None
         }
     assert tagged
+
+
+def test_a_pool_holds_so_many_cells(made: Made, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Questions that each bring a table of their own."""
+    monkeypatch.setattr(reader_room, "POOL_CELLS", 2 * max(cells_of(one.table) for one in SOME))
+    own = [replace(one, table=replace(one.table, id=str(n))) for n, one in enumerate(SOME)]
+    asked = 0
+
+    def stream() -> Iterator[Example]:
+        nonlocal asked
+        for one in own:
+            asked += 1
+            yield one
+
+    ahead = []
+    for n, (item, found) in enumerate(reader_of(made, batch_size=9).propose(stream(), floor=ALL)):
+        ahead.append(asked - n)
+        assert item is own[n] and found.rows.tolist() == proposed(made)[n].rows.tolist()
+    assert len(ahead) == len(SOME) and max(ahead) < len(SOME)
 
 
 @pytest.mark.parametrize("floor", [Floor(0.05), Floor(parts={PRODUCT: 0.02}), Floor(parts={"place": 0.3})])

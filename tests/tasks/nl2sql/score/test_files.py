@@ -5,13 +5,17 @@ from __future__ import annotations
 import json
 from pathlib import Path
 from typing import Any
+from weakref import WeakSet
 
 import pytest
 
 from ietool.errors import UserError
+from ietool.tasks.nl2sql.data import tables as tables_room
+from ietool.tasks.nl2sql.data.example import Table
+from ietool.tasks.nl2sql.data.tables import load_table
 from ietool.tasks.nl2sql.score.files import score_paths
 from tests.cli.conftest import Ietool
-from tests.tasks.nl2sql.invented import QUESTIONS, query, write_corpus, write_lines
+from tests.tasks.nl2sql.invented import QUESTIONS, query, record_of, table, write_corpus, write_lines
 
 
 def test_score_on_the_command_line(ietool: Ietool, tmp_path: Path) -> None:
@@ -98,6 +102,31 @@ def test_a_table_that_gold_names_must_be_there(ietool: Ietool, tmp_path: Path) -
     done = ietool("score", "--recipe", "nl2sql", gold, given_)
     assert done.returncode == 2 and "val.json:4: table_id: 'no' is no table of" in done.stderr
     assert ietool("score", "--recipe", "nl2sql", gold, given_, "--metric", "logical").returncode == 0
+
+
+def test_each_table_is_read_once_and_not_held(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Questions of many tables, one after another in turn: what memory holds does not grow with them."""
+    monkeypatch.setattr(tables_room, "HELD", 150)
+    tables = [table([(f"甲{n}",)] * 100, ("名",), id=str(n)) for n in range(5)]
+    questions = [
+        {"table_id": str(n % 5), "question": f"问{n}", "sql": query((0, 2, f"甲{n % 5}")).plain} for n in range(20)
+    ]
+    gold = write_corpus(tmp_path / "data", questions=questions)
+    named = write_lines(tmp_path / "tables.json", map(record_of, tables))
+    living, most, read = WeakSet[Table](), 0, 0
+
+    def load(line: bytes) -> Table:
+        nonlocal most, read
+        found = load_table(line)
+        living.add(found)
+        most, read = max(most, len(living)), read + 1
+        return found
+
+    monkeypatch.setattr(tables_room, "load_table", load)
+    report = score_paths(gold, gold, tables=named, explain=True)
+    assert read == 5 and most <= 3 and report.values["mean"] == 1.0
+    told = [outcome.text for outcome in report.outcomes if outcome.item["part"] == "query"]
+    assert told == [f"问{n}" for n in range(20)]  # in the order of the file
 
 
 def test_swapped_files_are_told(ietool: Ietool, tmp_path: Path) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import random
 import sqlite3
 import threading
+import weakref
 from collections.abc import Sequence
 from pathlib import Path
 from unittest import mock
@@ -14,9 +16,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ietool.tasks.nl2sql.data.example import Cell, Condition, Query, Table
+from ietool.tasks.nl2sql.data.holding import Holding
 from ietool.tasks.nl2sql.sql import database
 from ietool.tasks.nl2sql.sql.choosing import first_that_returns
-from ietool.tasks.nl2sql.sql.database import Database, Databases, database_of
+from ietool.tasks.nl2sql.sql.database import Database, database_of
 from ietool.tasks.nl2sql.sql.execution import Failure, Rows, execute, returns_something
 from tests.tasks.nl2sql.invented import FILMS, query, table
 
@@ -115,17 +118,18 @@ def test_an_empty_table_gives_nothing() -> None:
     assert execute(asked, empty) == [(None,)] and not returns_something(execute(asked, empty), asked)
 
 
-def test_databases_are_kept_within_a_bound() -> None:
-    tables = [table([(str(n),)] * 100, ("a",), id=str(n)) for n in range(5)]
-    kept = Databases(held=250)
-    first = kept.of(tables[0])
-    assert kept.of(tables[0]) is first
-    for one in tables[1:]:
-        kept.of(one)
-    assert len(kept) == 2 and kept.of(tables[0]) is not first
-    with pytest.raises(sqlite3.ProgrammingError):
-        first.run("SELECT COUNT(*) FROM cells", ())  # closed
-    assert len(Databases(held=1)) == 0
+def test_a_database_that_is_no_longer_held_gives_its_memory_back() -> None:
+    gc.disable()  # at once, not when rubbish is collected
+    try:
+        kept = Holding(Database, 250)
+        tables = [table([("x",)] * 100, ("a",), id=str(n)) for n in range(4)]
+        first = weakref.ref(kept.of(tables[0]))
+        assert first() is kept.of(tables[0])
+        for one in tables[1:]:
+            kept.of(one)
+        assert len(kept) == 2 and first() is None
+    finally:
+        gc.enable()
 
 
 def test_answers_are_kept_and_told_apart_by_the_kind_of_their_values(monkeypatch: pytest.MonkeyPatch) -> None:

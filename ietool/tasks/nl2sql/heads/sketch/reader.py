@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from itertools import pairwise
+from itertools import groupby, pairwise
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +17,8 @@ from ietool.core.fit import check_fit
 from ietool.core.pools import Reading, read_in_pools
 from ietool.nn.choice import log_partition
 from ietool.nn.transfer import Asked, ahead_on, sent
-from ietool.tasks.nl2sql.data.example import Example
+from ietool.tasks.nl2sql.data.example import Example, Table
+from ietool.tasks.nl2sql.data.holding import by_table, cells_of
 from ietool.tasks.nl2sql.features.featurizer import Featurizer, Piece
 from ietool.tasks.nl2sql.features.stretches import NO_OPERATOR, NOT_SELECTED, stretches_of
 from ietool.tasks.nl2sql.features.values import Span
@@ -29,6 +30,9 @@ from ietool.text.windows import batches
 
 POOL_CHARACTERS = 1 << 16
 """Questions of so many characters are turned into units at once."""
+
+POOL_CELLS = 1 << 22
+"""And questions whose tables have so many cells together, each table once."""
 
 MOST = 1024
 """Rows of a question, at most."""
@@ -58,6 +62,9 @@ class _Given(NamedTuple):
     @property
     def text(self) -> str:
         return self.example.question
+
+
+_Question = TypeVar("_Question", Example, _Given)
 
 
 class _Wanted(NamedTuple):
@@ -136,7 +143,7 @@ class SketchReader:
         return read_in_pools(
             inputs, cut, lambda wanted: len(wanted.piece), self._read,
             batch_size=self.batch_size, pool=self.pool, ahead=ahead_on(self.model.device),
-            chunk=lambda stream, limit: batches(stream, POOL_CHARACTERS, limit),
+            chunk=_chunks,
         )  # fmt: skip
 
     def _note(self, said: Said) -> None:
@@ -156,10 +163,10 @@ class SketchReader:
         asked = Asked(said)
         yield
         connector, aggregate, operator = asked.wait()
-        found = [
-            stretches_of(one.piece, _spans(one.piece, operator[n]) if one.spans is None else one.spans)
-            for n, one in enumerate(wanted)
-        ]
+        spans = [_spans(one.piece, operator[n]) if one.spans is None else one.spans for n, one in enumerate(wanted)]
+        order = by_table(piece.example.table for piece in pieces)
+        by_number = {n: stretches_of(pieces[n], spans[n]) for n in order}
+        found = [by_number[n] for n in range(len(pieces))]
         counts = [len(each["values"]) for each in found]
         place = np.zeros(0, np.float32)
         if sum(counts):
@@ -186,6 +193,26 @@ class SketchReader:
         highest = float(aggregate[:, :NOT_SELECTED].max(initial=0.0))
         self.highest_probability = max(self.highest_probability, min(highest, 1.0))
         return Said(piece, connector, aggregate, stretches, means.astype(np.float32), place)
+
+
+def _chunks(stream: Iterable[_Question], limit: int) -> Iterator[list[_Question]]:
+    """Questions that are cut at once: as many as there is room for, for their characters and for their tables."""
+    tables: set[Table] = set()
+    cells = group = 0
+
+    def group_of(one: _Question) -> int:
+        nonlocal cells, group
+        table = one.example.table if isinstance(one, _Given) else one.table
+        if table not in tables:
+            cells += cells_of(table)
+            if cells > POOL_CELLS:
+                tables.clear()
+                cells, group = cells_of(table), group + 1
+            tables.add(table)
+        return group
+
+    for _, some in groupby(stream, group_of):
+        yield from batches(some, POOL_CHARACTERS, limit)
 
 
 def _spans(piece: Piece, operator: Floats) -> list[Span]:
