@@ -6,7 +6,6 @@ here.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Hashable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +15,7 @@ from ietool.errors import UserError
 from ietool.files.lines import parse_json, read_lines
 from ietool.files.plain_json import json_kind
 from ietool.scoring.coverage import check_shared
+from ietool.scoring.occurrences import numbered, numbered_as
 from ietool.scoring.report import coverage_notes
 from ietool.tasks.events.data.forms.duee import aliases_of
 from ietool.tasks.events.data.forms.fewfc import TRIGGER_ROLE
@@ -36,8 +36,8 @@ class Scored:
     def paired(self, given: Scored) -> tuple[list[Hashable], list[tuple[Told, Told | None]], list[str]]:
         """Keys of this file's texts, each text with its prediction (None without one), and remarks.
 
-        By ``id`` where all records of both have one, else by text; of what stands several times the last line wins in
-        predictions, and in gold the first text is the first prediction's.
+        By ``id`` where all records of both have one, else by text; of what stands several times the first of gold goes
+        with the first prediction. Where predictions have an id more often than gold, the last ones count.
 
         Raises:
             UserError: the files cannot be held against one another.
@@ -46,9 +46,11 @@ class Scored:
         if not by_id and any(record[1] is None for record in (*self.told, *given.told)):
             without = next(one for one in (self, given) if any(record[1] is None for record in one.told))
             raise UserError("has records without a text, and ids are not in both files", file=without.path, mend=FORMAT)
-        mine, others = self._keys(by_id), given._keys(by_id)
+        names, given_names = self._names(by_id), given._names(by_id)
+        mine = numbered(names)
+        others = numbered_as(names, given_names) if by_id else numbered(given_names)
         notes = []
-        found = dict(zip(others, (told for _, _, told in given.told), strict=True))
+        found = {key: told for key, (_, _, told) in zip(others, given.told, strict=True) if key[1] >= 0}
         if repeated := len(others) - len(found):
             notes.append(f"predictions: {repeated:,} lines have an id that stands again further down; the last wins")
         check_shared(len(set(mine)), len(found), len(found.keys() & set(mine)), file=given.path)
@@ -57,15 +59,8 @@ class Scored:
         pairs = [(told, found.get(key)) for key, (_, _, told) in zip(mine, self.told, strict=True)]
         return keys, pairs, notes
 
-    def _keys(self, by_id: bool) -> list[Hashable]:
-        if by_id:
-            return [identity for identity, _, _ in self.told]
-        seen: Counter[str | None] = Counter()
-        found: list[Hashable] = []
-        for _, text, _ in self.told:
-            found.append((text, seen[text]))
-            seen[text] += 1
-        return found
+    def _names(self, by_id: bool) -> list[str | None]:
+        return [identity if by_id else text for identity, text, _ in self.told]
 
 
 def read_for_scoring(path: str | Path) -> Scored:

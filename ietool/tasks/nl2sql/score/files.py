@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, overload
@@ -12,6 +12,7 @@ from ietool.files.documents import Place, read_documents
 from ietool.files.lines import SKIP
 from ietool.files.plain_json import json_kind
 from ietool.scoring.coverage import check_shared
+from ietool.scoring.occurrences import numbered, numbered_as
 from ietool.scoring.report import Report
 from ietool.tasks.nl2sql.data.example import Query, Table
 from ietool.tasks.nl2sql.data.holding import by_table
@@ -87,7 +88,8 @@ def score_paths(
 ) -> Report:
     """The score of a submission file: as :func:`ietool.tasks.nl2sql.score.scorer.score`, on files plain or packed.
 
-    Questions and queries are held against one another by ``id`` where all have one, else line by line.
+    Questions and queries are held against one another by ``id`` where all have one (of one that stands several times
+    the first with the first), else line by line.
 
     Args:
         tables: the file of tables; default: the one beside gold, if there is one.
@@ -177,12 +179,13 @@ def _matched(
         return [None] * len(asked)
     ids = [one.id for one in asked]
     if None not in ids and all(id is not None for id, _ in given):
-        found: dict[Hashable, Query] = dict(given)
+        wanted, others = numbered(ids), numbered_as(ids, [id for id, _ in given])
+        found = {key: query for key, (_, query) in zip(others, given, strict=True) if key[1] >= 0}
         if repeated := len(given) - len(found):
             notes.append(f"predictions: {repeated:,} lines have an id that stands again further down; the last wins")
-        known = set(ids)
-        check_shared(len(known), len(found), len(found.keys() & known), file=path, what="questions")
-        matched = [found.get(id) for id in ids]
+        shared = len(found.keys() & set(wanted))
+        check_shared(len(wanted), len(found), shared, file=path, what="questions")
+        matched = [found.get(key) for key in wanted]
         if unanswered := sum(query is None for query in matched):
             notes.append(f"{unanswered:,} of {len(asked):,} questions have no prediction and count as wrong")
         return matched

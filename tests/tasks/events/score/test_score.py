@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ietool.errors import UserError
+from ietool.scoring.report import Report
 from ietool.tasks.events.data.example import Argument, Event
 from ietool.tasks.events.score.judge import Told, character_f1, told_of
 from ietool.tasks.events.score.scorer import score, score_paths
@@ -165,6 +166,24 @@ def test_submissions_are_found_by_id_or_by_text(tmp_path: Path) -> None:
         score_paths(gold, given({"id": "other"}))
     with pytest.raises(UserError, match=r"arguments\[0\].role: is missing"):
         score_paths(gold, given({"id": "x", "event_list": [{"event_type": "收购", "arguments": [{"argument": "甲"}]}]}))
+
+
+def test_an_id_that_stands_several_times(tmp_path: Path) -> None:
+    """The first of gold goes with the first of the predictions; where these have it more often the last ones count."""
+    rows = [row(one) | {"id": "7"} for one in examples(6, "dev")]
+
+    def scored(gold: list[dict[str, Any]], given: list[dict[str, Any]]) -> Report:
+        for name, some in (("gold", gold), ("out", given)):
+            lines = "".join(json.dumps(one, ensure_ascii=False) + "\n" for one in some)
+            (tmp_path / f"{name}.json").write_text(lines, encoding="utf-8")
+        return score_paths(tmp_path / "gold.json", tmp_path / "out.json")
+
+    whole = scored(rows, rows)
+    assert whole.values["f1"] == 1.0 and not whole.notes
+    few = scored(rows, rows[:4])
+    assert few.values["precision"] == 1.0 and "2 of 6 gold texts have no prediction" in " ".join(few.notes)
+    again = scored(rows[5:], rows)
+    assert again.values["f1"] == 1.0 and "5 lines have an id that stands again" in " ".join(again.notes)
 
 
 def test_an_empty_submission_scores_zero(tmp_path: Path) -> None:

@@ -55,9 +55,21 @@ def test_queries_go_by_id_where_all_have_one(tmp_path: Path) -> None:
     assert part.values["mean"] == pytest.approx(2 / 3) and "1 of 3 questions have no prediction" in " ".join(part.notes)
     again = score_paths(gold, write_lines(tmp_path / "c.json", [*records, records[0]]))
     assert "the last wins" in " ".join(again.notes)
+    wrong = {"id": 0} | query((0, 2, "x")).plain
+    assert score_paths(gold, write_lines(tmp_path / "e.json", [wrong, *records])).values["mean"] == 1.0
     other = write_lines(tmp_path / "d.json", [record | {"id": f"x{n}"} for n, record in enumerate(records)])
     with pytest.raises(UserError, match="none is in both"):
         score_paths(gold, other)
+
+
+def test_an_id_that_stands_several_times(tmp_path: Path) -> None:
+    """The first of gold goes with the first of the predictions."""
+    gold = write_corpus(tmp_path / "data", questions=[one | {"id": 7} for one in QUESTIONS])
+    records = [{"id": 7} | dict(one["sql"]) for one in QUESTIONS]
+    report = score_paths(gold, write_lines(tmp_path / "a.json", records))
+    assert report.values["mean"] == 1.0 and not report.notes
+    part = score_paths(gold, write_lines(tmp_path / "b.json", records[:2]))
+    assert part.values["mean"] == pytest.approx(2 / 3) and "1 of 3 questions have no prediction" in " ".join(part.notes)
 
 
 def test_gold_itself_and_a_list_are_predictions(tmp_path: Path) -> None:
