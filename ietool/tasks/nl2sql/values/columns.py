@@ -4,8 +4,10 @@ characters that they consist of, the numbers and dates that they say."""
 from __future__ import annotations
 
 import re
+import sqlite3
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from contextlib import closing
 from functools import cached_property
 
 import numpy as np
@@ -38,17 +40,25 @@ class Column:
         number: of the column.
         real: whether it holds numbers.
         header: its name.
-        cells: of a column of texts, as texts; empty ones are left out.
-        normals: the same, as texts are compared.
+        cells: of a column of texts, as a query has them; of numbers what SQLite holds for them; empty ones left out.
+        normals: the same, as questions write them and as texts are compared; of numbers without needless zeros.
     """
 
     def __init__(self, table: Table, number: int) -> None:
         self.number, self.header = number, table.header[number]
         self.real = table.types[number] == REAL
         self._raw = [cell for cell in table.column(number) if cell is not None]
-        texts = () if self.real else (cell if isinstance(cell, str) else plain(cell) for cell in self._raw)
-        self.cells = [cell for cell in dict.fromkeys(texts) if cell.strip()]
-        self.normals = [normal(cell) for cell in self.cells]
+        numbers = () if self.real else [cell for cell in self._raw if isinstance(cell, float)]
+        stored = _stored(numbers) if numbers else {}
+        written: dict[str, str] = {}
+        for cell in () if self.real else self._raw:
+            if isinstance(cell, str):
+                written[cell] = cell
+            else:
+                written.setdefault(stored[cell] if isinstance(cell, float) else str(cell), plain(cell))
+        self.cells = [cell for cell in written if cell.strip()]
+        self._written = [written[cell] for cell in self.cells]
+        self.normals = [normal(cell) for cell in self._written]
 
     @cached_property
     def numbers(self) -> Cells:
@@ -58,7 +68,7 @@ class Column:
     @cached_property
     def dates(self) -> list[tuple[int, Date]]:
         """(index, date) of the cells that are one."""
-        found = ((n, whole_date(self.cells[n])) for n in self._counting)
+        found = ((n, whole_date(self._written[n])) for n in self._counting)
         return [(n, date) for n, date in found if date is not None]
 
     @cached_property
@@ -66,7 +76,7 @@ class Column:
         """Number, as a query has it → indices of the cells that are this number, whatever unit stands behind it."""
         found = defaultdict(list)
         for n in self._counting:
-            if (value := whole_number(self.cells[n])) is not None:
+            if (value := whole_number(self._written[n])) is not None:
                 found[plain(value)].append(n)
         return dict(found)
 
@@ -78,7 +88,14 @@ class Column:
     @cached_property
     def _counting(self) -> list[int]:
         """Indices of the cells that begin as numbers and dates do."""
-        return [n for n, cell in enumerate(self.cells) if len(cell) <= _COUNTING and _BEGINS.match(cell)]
+        return [n for n, cell in enumerate(self._written) if len(cell) <= _COUNTING and _BEGINS.match(cell)]
+
+
+def _stored(numbers: Iterable[float]) -> dict[float, str]:
+    """What a column of texts holds for numbers that are put into it: 2008.0 for 2008.0, 1.0e+20 for 1e20. Asked of
+    SQLite itself, whose versions differ."""
+    with closing(sqlite3.connect(":memory:")) as db:
+        return {number: db.execute("SELECT CAST(? AS TEXT)", (number,)).fetchone()[0] for number in set(numbers)}
 
 
 class Alike:

@@ -12,12 +12,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ietool.tasks.nl2sql.data.example import Table
+from ietool.tasks.nl2sql.sql.execution import execute
 from ietool.tasks.nl2sql.values.columns import Alike, Column, columns_of
 from ietool.tasks.nl2sql.values.correcting import correct
 from ietool.tasks.nl2sql.values.finding import Mention, find_all, find_values
 from ietool.tasks.nl2sql.values.numbers import find_numbers
 from ietool.tasks.nl2sql.values.units import meant, numbers_of, unit_of
-from tests.tasks.nl2sql.invented import FILMS, table
+from tests.tasks.nl2sql.invented import FILMS, query, table
 
 
 def found(question: str, asked: Table = FILMS, column: int | None = None) -> list[Mention]:
@@ -68,6 +69,27 @@ def test_years() -> None:
     assert found("15年的书", short, 1)[0].value == "15"
     texts = table([("2008年",), ("2015年",)], ("年份",))
     assert {one.value for one in found("08年的", texts)} == {"2008年"}
+
+
+def test_numbers_in_a_column_of_texts_are_what_sqlite_holds_for_them() -> None:
+    mixed = table([("甲", 2008.0), ("乙", 2011), ("丙", "2012年")], ("书", "年份"))
+    for question, value, name in (
+        ("2008年的书", "2008.0", "甲"),
+        ("二零一一年的书", "2011", "乙"),
+        ("12年的", "2012年", "丙"),
+    ):
+        assert {one.value for one in found(question, mixed, 1)} == {value}
+        assert execute(query((1, 2, value)), mixed) == [(name,)]
+    assert correct("2008", mixed, 1, 2)[0] == ("2008.0", 1.0)
+
+
+@settings(max_examples=80, deadline=None)
+@given(st.floats(allow_nan=False, allow_infinity=False), st.integers(-(2**63), 2**63 - 1))
+def test_any_number_in_a_column_of_texts_can_be_asked_for(real: float, whole: int) -> None:
+    asked = table([("甲", real), ("乙", whole)], ("名", "数"))
+    for name, value in zip("甲乙", columns_of(asked).columns[1].cells, strict=False):
+        rows = execute(query((1, 2, value)), asked)
+        assert isinstance(rows, list) and (name,) in rows
 
 
 def test_dates_are_those_of_the_table() -> None:
