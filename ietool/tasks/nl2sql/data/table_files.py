@@ -63,6 +63,9 @@ def parse_table(record: Any, place: Place) -> Table:
         what = "is empty" if header == [] else f"is {json_kind(header)}" if not isinstance(header, list) else "holds"
         what += " what is no string" if what == "holds" else ""
         raise place.error("header", f"{what}, a list of names is needed", _MEND)
+    if len(header) > MOST_COLUMNS:
+        what = f"has {len(header):,} columns, and SQLite holds no table of more than {MOST_COLUMNS:,}"
+        raise place.error("header", what, "leave out columns that nobody asks, and number those of the queries anew")
     rows = _rows(record["rows"], len(header), place)
     types = record.get("types")
     if types is None:
@@ -107,6 +110,8 @@ def _rows(rows: Any, width: int, place: Place) -> tuple[tuple[Cell, ...], ...]:
     return tuple(tuple(map(_plain, row)) for row in rows)
 
 
+MOST_COLUMNS = 2000
+"""SQLite's own bound, unless it is built with another: on a wider table no query could be run."""
 _CELLS = frozenset((str, int, float, type(None)))
 _LARGEST = 1 << 63
 """SQLite holds no larger integers."""

@@ -9,6 +9,7 @@ import sqlite3
 import threading
 from collections.abc import Sequence
 
+from ietool.errors import UserError, reason_of
 from ietool.tasks.nl2sql.data.example import REAL, Cell, Table
 from ietool.tasks.nl2sql.data.holding import Holding
 
@@ -43,6 +44,9 @@ class Database:
 
     Args:
         table: is copied.
+
+    Raises:
+        UserError: SQLite cannot hold it.
     """
 
     def __init__(self, table: Table) -> None:
@@ -50,16 +54,22 @@ class Database:
         self._db = sqlite3.connect(":memory:", check_same_thread=False, isolation_level=None)
         self._clock = _Clock()
         self._answers: dict[tuple[object, ...], list[tuple[Cell, ...]]] = {}
+        try:
+            self._fill(table)
+        except (sqlite3.Error, UnicodeEncodeError, OverflowError) as error:
+            raise UserError(f"SQLite cannot hold the table {table.id!r} ({reason_of(error)})", mend="mend it") from None
+        self._db.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 0)
+        self._db.execute("PRAGMA query_only = 1")
+        self._db.set_authorizer(_authorised)
+        self._db.set_progress_handler(self._clock, _EVERY)
+
+    def _fill(self, table: Table) -> None:
         kinds = ", ".join(f"col_{n} {'REAL' if kind == REAL else 'TEXT'}" for n, kind in enumerate(table.types))
         self._db.execute(f"CREATE TABLE cells ({kinds})")
         marks = ", ".join("?" * table.width)
         self._db.execute("BEGIN")
         self._db.executemany(f"INSERT INTO cells VALUES ({marks})", table.rows)
         self._db.execute("COMMIT")
-        self._db.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 0)
-        self._db.execute("PRAGMA query_only = 1")
-        self._db.set_authorizer(_authorised)
-        self._db.set_progress_handler(self._clock, _EVERY)
 
     def run(self, statement: str, values: Sequence[Cell]) -> list[tuple[Cell, ...]]:
         """The rows of a statement with its values bound.

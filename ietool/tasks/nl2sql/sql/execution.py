@@ -33,14 +33,18 @@ def execute(query: Query, table: Table) -> Rows | Failure:
     condition; one condition with a connector runs. Values are compared as SQLite does with the type of the column: a
     number written as text is a number in a column of numbers. A column that is selected twice with one aggregate comes
     once.
+
+    Raises:
+        UserError: the table cannot be run on at all.
     """
     if not query.connector and len(query.conditions) > 1:
         return Failure(CONNECTOR)
     if not query.select or not query.aggregates or not query.conditions:
         return Failure(EMPTY)
+    database = database_of(table)  # what fails here is not the query's
     try:
         statement = _statement(query, table.width)
-        rows = database_of(table).run(statement, [condition.value for condition in query.conditions])
+        rows = database.run(statement, [condition.value for condition in query.conditions])
     except (sqlite3.Error, LookupError, UnicodeEncodeError, OverflowError, MemoryError):
         return Failure(ERROR)
     return [tuple(sorted(row, key=str)) for row in rows]

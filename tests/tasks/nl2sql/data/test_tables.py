@@ -15,9 +15,10 @@ from hypothesis import strategies as st
 from ietool.errors import UserError
 from ietool.tasks.nl2sql.data import tables as tables_room
 from ietool.tasks.nl2sql.data.reading import load_examples
-from ietool.tasks.nl2sql.data.table_files import read_tables
+from ietool.tasks.nl2sql.data.table_files import MOST_COLUMNS, read_tables
 from ietool.tasks.nl2sql.data.tables import Tables, TableWriter, dump_table, load_table
-from tests.tasks.nl2sql.invented import FILMS, record_of, same, table, write_corpus, write_lines
+from ietool.tasks.nl2sql.sql.execution import execute
+from tests.tasks.nl2sql.invented import FILMS, query, record_of, same, table, write_corpus, write_lines
 
 # -- bad tables
 
@@ -30,6 +31,7 @@ from tests.tasks.nl2sql.invented import FILMS, record_of, same, table, write_cor
         ({"header": ...}, "header: is missing"), ({"header": []}, "header: is empty, a list of names is needed"),
         ({"header": "x"}, "header: is a string"),
         ({"header": ["a", 1, "c", "d", "e"]}, "header: holds what is no string"),
+        ({"header": ["a"] * 2001, "rows": []}, "header: has 2,001 columns, and SQLite holds no"),
         ({"types": ["text"]}, "types: has 1 entries, and the header 5 columns"),
         ({"types": "text"}, "types: is a string"),
         ({"types": ["text", "text", "real", "number", "text"]}, "types[3]: is none of text, real"),
@@ -80,6 +82,12 @@ def test_what_tables_may_have(tmp_path: Path) -> None:
     assert found.width == 3 and found.column(2) == [1, 1e30, -2.5]
     nothing = read_tables(write_lines(tmp_path / "e.json", [record | {"rows": []}])).find("t")
     assert nothing is not None and nothing.rows == () and nothing.types == ("text", "text", "text")
+
+
+def test_the_widest_table_can_be_asked(tmp_path: Path) -> None:
+    record = {"id": "w", "header": ["a"] * MOST_COLUMNS, "rows": [[f"v{n}" for n in range(MOST_COLUMNS)]]}
+    found = read_tables(write_lines(tmp_path / "t.json", [record])).find("w")
+    assert found is not None and execute(query((1, 2, "v1"), select={1999: 0}), found) == [("v1999",)]
 
 
 # -- databases

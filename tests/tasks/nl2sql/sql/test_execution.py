@@ -15,8 +15,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ietool.errors import UserError
 from ietool.tasks.nl2sql.data.example import Cell, Condition, Query, Table
 from ietool.tasks.nl2sql.data.holding import Holding
+from ietool.tasks.nl2sql.score.scorer import score
 from ietool.tasks.nl2sql.sql import database
 from ietool.tasks.nl2sql.sql.choosing import first_that_returns
 from ietool.tasks.nl2sql.sql.database import Database, database_of
@@ -65,6 +67,15 @@ def test_rows(asked: Query, rows: Rows) -> None:
 )
 def test_what_does_not_run_says_why(asked: Query, reason: str) -> None:
     assert execute(asked, FILMS) == Failure(reason)
+
+
+def test_a_table_that_cannot_be_held_is_not_the_fault_of_the_query() -> None:
+    """Else the wrong query would fail as gold does, and be right."""
+    wide = table([], ["a"] * 2001)
+    with pytest.raises(UserError, match=r"SQLite cannot hold the table 't' \(too many columns on cells\)"):
+        execute(query((1, 2, "v1")), wide)
+    with pytest.raises(UserError, match="cannot hold"):
+        score([query((1, 2, "v1"))], [query((0, 2, "x"))], tables=[wide], resamples=0)
 
 
 def test_a_column_that_is_selected_twice_comes_once() -> None:
