@@ -25,7 +25,9 @@ _LONGEST = 200
 """Characters of a cell that is looked for; longer ones are texts."""
 _COUNTING = 32
 """Characters of a cell that may be a number or a date."""
-_BEGINS = re.compile(r"\s*[-－负百千]?[\d零〇一二两三四五六七八九十半]|百分之|千分之")
+_BEGINS = re.compile(
+    r"\s*(?:[-－负百千.．]?[\d零〇一二两三四五六七八九十半]|[-－负]?(?:百分|千分之)|[-－负][.．]|[百千]?[万亿])"
+)
 
 
 def normal(text: str) -> str:

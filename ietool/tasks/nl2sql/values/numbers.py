@@ -1,13 +1,14 @@
-"""Numbers as questions and cells write them: 一百二十万, 1,200, 3.5亿, 百分之二十, 20%, 三成, 零八年, 两倍.
+"""Numbers as questions and cells write them: 一百二十万, 1,200, 3.5亿, 两百多万, 三个亿, 过亿, 百分之二十, 20%, 三成,
+零八年, 两倍.
 
 Libraries turn a whole string into a number; here numbers are found within a text, each with its stretch, full-width
-ones too, and in words that they refuse (一万五 is 15,000, 零八 is 08).
+ones too, and in words that they refuse (一万五 is 15,000, 零八 is 08). What is said to be more (两百多万) is its least.
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import lru_cache
 
@@ -24,22 +25,38 @@ _LONGEST = 40
 # One character for one, so that no offset moves.
 _NARROW = str.maketrans("０１２３４５６７８９．，％－＋", "0123456789.,%-+")
 
-_ARABIC = r"\d+(?:\.\d+)?[eE][+-]?\d{1,3}(?![0-9A-Za-z])|\d{1,3}(?:,\d{3})+(?:\.\d+)?(?![\d])|\d+(?:\.\d+)?"
+_ARABIC = (
+    r"\d+(?:\.\d+)?[eE][+-]?\d{1,3}(?![0-9A-Za-z])|\d{1,3}(?:,\d{3})+(?:\.\d+)?(?![\d])|\d+(?:\.\d+)?"
+    r"|(?:^|(?<=[\s于为是到至过超达约负之(（<>=~～:：、,-]))\.\d+"  # 《默读.2018》 is a name and a year
+)
 _WORD = "".join(_VALUES)
 _WORDS = f"[{_WORD}{''.join(SCALES)}]"
 # Words that only begin as a number does.
 _ONE_OF_WORDS = "一(?=[些般样共直定起下向旦边方切致同])"
+# 万 and 亿 behind a number's words, unless names begin with them: 三个亿, but 三个亿达的楼盘.
+_FAR = "(?:万?亿(?![达利阳城纬滋帆嘉晶航])|万(?![达科华国宝象豪能物维润泰丰隆盛兴年代亿]))"
+# 百万 and 亿 alone are words; as something that is reached or passed they count one.
+_PASSED = "(?:(?<=[过超破上逾达近])|(?<=[过超破上达]了))"
+_BARE = f"{_PASSED}[百千]?{_FAR}|(?<=[到足于])[百千]{_FAR}|(?<![几数])[百千]?{_FAR}(?=[元块人]?以[上下内外])"
+_MINUS = rf"负|(?<![0-9A-Za-z.%元块人个年月日号{_WORD}{''.join(SCALES)}-])-(?=[\d百千.])"
 _NUMBER = re.compile(
-    rf"(?P<of>百分之|千分之)?"
-    rf"(?P<minus>负|(?<![0-9A-Za-z.%-])-(?=\d))?"
+    rf"(?P<minus>{_MINUS})?"
+    rf"(?:(?P<full>百分之?百(?!{_WORDS}))"
+    rf"|(?:(?P<of>百分之|千分之)(?P<below>负|-(?=\d))?)?"
     rf"(?:(?P<arabic>{_ARABIC})(?P<scale>[ ]?[十百千]?(?:万亿|[万亿])|[十百千])?"
     rf"(?P<chain>(?:\d{{1,4}}(?:[十百千]?万|[十百千])){{0,3}})(?P<rest>\d(?![\d.%万亿千百]))?"
+    rf"|(?P<bare>{_BARE})"
     rf"|(?!{_ONE_OF_WORDS})(?P<words>{_WORDS}+)(?:点(?P<decimals>[{_WORD}]+)(?P<behind>万亿|[万亿])?)?"
     rf"|(?P<half>半)|(?P<sign>[正负](?:值|数|增长)|(?<=[为是])[正负](?=[的，,。？?]|$)))"
-    rf"(?P<after>%|‰|成(?![都为立交员功绩果本人就熟长])|年(?!级|龄|代))?"
+    rf"(?P<more>(?:[多几来余]个?|个){_FAR})?"
+    rf"(?P<after>%|‰|成(?![都为立交员功绩果本人就熟长])|年(?!级|龄|代))?)"
 )
+_RANGE = re.compile(r" ?(?:到|至|-|~|～|—{1,2}|–) ?")
 
 _PARTS = re.compile(r"(\d+)(\D+)")
+
+_THOUSANDTHS = "千分之"
+_PERCENTS = ("%", "‰", "成")
 
 PLAIN, PERCENT, YEAR = "plain", "percent", "year"
 
@@ -52,8 +69,10 @@ class Number:
         start, end: its stretch, half-open, with what belongs to it (``%``, ``百分之``, 年).
         value: what it says; of a percentage the number before the sign, 20 of 20%.
         kind: ``plain``, ``percent``, or ``year`` (four digits, or two of which the century is guessed, before 年).
-        head: the number before the scale, 3.5 of 3.5亿; None where it is written in words or has none.
+        head: the number before the scale, 3.5 of 3.5亿, 3 of 三个亿; None where it is said in one, or there is none.
         scale: that scale, 10^8; 1 without.
+
+    Of 100到200万 the first has the scale of the second: its head is what is written.
     """
 
     start: int
@@ -72,14 +91,53 @@ def narrow(text: str) -> str:
 @lru_cache(1 << 12)
 def find_numbers(text: str) -> tuple[Number, ...]:
     """The numbers of a text, from left to right."""
-    matches = _NUMBER.finditer(narrow(text))
+    text = narrow(text)
+    matches = _NUMBER.finditer(text)
     numbers = (_number(match) for match in matches if match.end() - match.start() <= _LONGEST)
-    return tuple(number for number in numbers if number is not None)
+    found: list[Number] = []
+    for number in numbers:
+        if number is None:
+            continue
+        if found and _RANGE.fullmatch(text, found[-1].end, number.start):
+            found[-1], number = _range(found[-1], number, text)
+        found.append(number)
+    return tuple(found)
+
+
+def _range(low: Number, high: Number, text: str) -> tuple[Number, Number]:
+    """Both borders of a range, of which one may say scale or sign of percent for the other too: 3~5万, 三到五百万,
+    5-10%, 百分之三到五."""
+    if low.kind == PLAIN and low.scale == 1 and high.kind == PLAIN:
+        said = text[high.start : high.end]
+        scales = said[len(said.rstrip("".join(SCALES))) :]
+        for begin in range(len(scales)):  # 三到五百万 is of 百万, 一百到二百万 of 万
+            scale = _scale(scales[begin:])
+            if low.value and low.value * scale < high.value:
+                return replace(low, value=low.value * scale, head=low.value, scale=scale), high
+    elif low.kind == PLAIN and high.kind == PERCENT and low.scale == 1:
+        value = _percent(low.value, text[high.end - 1])
+        if value < high.value and text[high.end - 1] in _PERCENTS:
+            return replace(low, value=value, kind=PERCENT), high
+    elif low.kind == PERCENT and high.kind == PLAIN and high.scale == 1 and text[low.end - 1] not in _PERCENTS:
+        value = _percent(high.value, "‰" if _THOUSANDTHS in text[low.start : low.end] else "")
+        if value > low.value:
+            return low, replace(high, value=value, kind=PERCENT)
+    return low, high
+
+
+def _percent(value: Decimal, sign: str) -> Decimal:
+    """The percentage that a number before a sign says."""
+    return value / 10 if sign == "‰" else value * 10 if sign == "成" else value
 
 
 def _number(match: re.Match[str]) -> Number | None:
     start, end = match.span()
     head, scale, digits = None, 1, ""
+    if match["full"] is not None:
+        return Number(start, end, Decimal(-100 if match["minus"] else 100), PERCENT)
+    if match["bare"] is not None:
+        scale = _scale(match["bare"])
+        return Number(start, match.end("bare"), Decimal(scale), PLAIN, None, scale)
     if match["arabic"] is not None:
         digits = match["arabic"]
         value = Decimal(digits.replace(",", ""))
@@ -118,12 +176,15 @@ def _number(match: re.Match[str]) -> Number | None:
             if match["behind"]:
                 head, scale = value, _scale(match["behind"])
                 value *= scale
-    if match["minus"]:
+    if match["more"] and end == match.end():
+        head, scale = value, _scale(match["more"].lstrip("多几来余个"))
+        value *= scale
+    if match["minus"] or match["below"]:
         value, head = -value, None if head is None else -head
     after = match["after"] if end == match.end() else None
-    if match["of"] or after in ("%", "‰", "成"):
-        value = value / 10 if match["of"] == "千分之" or after == "‰" else value * 10 if after == "成" else value
-        return Number(start, end, value, PERCENT)
+    if match["of"] or after in _PERCENTS:
+        sign = "‰" if match["of"] == _THOUSANDTHS else after or ""
+        return Number(start, end, _percent(value, sign), PERCENT)
     if after == "年":
         year = _year(digits, value)
         if year is not None:

@@ -77,6 +77,37 @@ in_words = _of_the_corpus()
         ("1万亿", [("1万亿", "1000000000000")]),
         ("两千万", [("两千万", "20000000")]),
         ("壹佰贰拾", [("壹佰贰拾", "120")]),
+        ("过三个亿的", [("三个亿", "300000000")]),
+        ("2.5个亿", [("2.5个亿", "250000000")]),
+        ("半个亿", [("半个亿", "50000000")]),
+        ("两百多万", [("两百多万", "2000000")]),
+        ("二十多万人", [("二十多万", "200000")]),
+        ("十几万", [("十几万", "100000")]),
+        ("20来万", [("20来万", "200000")]),
+        ("500余亿", [("500余亿", "50000000000")]),
+        ("三万多亿", [("三万多亿", "3000000000000")]),
+        ("两百多元", [("两百", "200")]),
+        ("20多年", [("20", "20")]),
+        ("三个亿达和3个万科的楼盘", [("三", "3"), ("3", "3")]),
+        ("票房过亿的", [("亿", "100000000")]),
+        ("超过千万", [("千万", "10000000")]),
+        ("上百万", [("百万", "1000000")]),
+        ("破百亿", [("百亿", "10000000000")]),
+        ("超了万亿", [("万亿", "1000000000000")]),
+        ("百万以上", [("百万", "1000000")]),
+        ("不到千万元", [("千万", "10000000")]),
+        ("超过亿达的百万富翁和几百万以上", []),
+        ("上百家过千", []),
+        ("属于万开州区", []),
+        ("默读.2018这本书", [("2018", "2018")]),
+        ("百分之百", [("百分之百", "100")]),
+        ("百分之一百", [("百分之一百", "100")]),
+        ("负百分之五", [("负百分之五", "-5")]),
+        ("百分之负五", [("百分之负五", "-5")]),
+        ("低于-百分之5", [("-百分之5", "-5")]),
+        ("低于-.5", [("-.5", "-0.5")]),
+        (".5", [(".5", "0.5")]),
+        ("1.2.3", [("1.2", "1.2"), ("3", "3")]),
         ("成都的一些百姓千方百计", []),
         ("万达百货", []),
         ("", []),
@@ -84,6 +115,31 @@ in_words = _of_the_corpus()
 )
 def test_numbers_are_found_with_their_stretch(text: str, found: list[tuple[str, str]]) -> None:
     assert [(text[one.start : one.end], plain(one.value)) for one in find_numbers(text)] == found
+
+
+@pytest.mark.parametrize(
+    ("text", "values"),
+    [
+        ("100到200万", ["1000000", "2000000"]), ("3~5万", ["30000", "50000"]), ("3至5亿", ["300000000", "500000000"]),
+        ("1.5-2.5亿", ["150000000", "250000000"]), ("五到十亿", ["500000000", "1000000000"]),
+        ("三到五百万", ["3000000", "5000000"]), ("一百到二百万", ["1000000", "2000000"]),
+        ("-5到5万", ["-50000", "50000"]), ("3到5%", ["3", "5"]), ("三到五成", ["30", "50"]),
+        ("千分之三到五", ["0.3", "0.5"]),
+        # The first is no less, or has a scale of its own.
+        ("2019-3万", ["2019", "30000"]), ("5-5万", ["5", "50000"]), ("五千到一万", ["5000", "10000"]),
+        ("1亿到2亿", ["100000000", "200000000"]), ("10万-20万", ["100000", "200000"]),
+        ("100元-200元", ["100", "200"]), ("3和5万", ["3", "50000"]),
+    ],
+)  # fmt: skip
+def test_borders_of_a_range_share_what_the_second_says(text: str, values: list[str]) -> None:
+    assert [plain(one.value) for one in find_numbers(text)] == values
+
+
+def test_what_is_written_of_a_range_is_kept() -> None:
+    low, high = find_numbers("100到200万")
+    assert (low.start, low.end, low.head, low.scale) == (0, 3, 100, 10**4) and high.head == 200
+    percent, other = find_numbers("百分之三到五")
+    assert percent.kind == other.kind == "percent" and other.value == 5
 
 
 def test_the_head_is_what_stands_before_the_scale() -> None:
@@ -116,8 +172,29 @@ def test_digits_in_a_question_are_that_number(value: Decimal, scale: str, full: 
     assert found.value == value * {"": 1, "万": 10**4, "亿": 10**8}[scale]
 
 
-@settings(max_examples=150, deadline=None)
-@given(st.text(alphabet="零一二两三十百千万亿点半负0123456789.,%％年成-到个百分之", max_size=14))
+_FAR = {"万": 10**4, "亿": 10**8, "万亿": 10**12}
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.integers(1, 9999), st.booleans(), st.sampled_from(["多", "来", "余", "个", "多个"]), st.sampled_from([*_FAR]))
+def test_a_number_of_a_scale_behind_it_is_so_many_of_that(number: int, words: bool, between: str, scale: str) -> None:
+    text = (in_words(number) if words else str(number)) + between + scale
+    (found,) = find_numbers(f"超过{text}的")
+    assert found.value == number * _FAR[scale] and (found.start, found.end) == (2, 2 + len(text))
+    assert (found.head, found.scale) == (number, _FAR[scale])
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    st.integers(1, 9998), st.integers(1, 9999), st.sampled_from(["到", "至", "-", "~", "～"]), st.sampled_from([*_FAR])
+)
+def test_the_first_of_a_range_has_the_scale_of_the_second(low: int, more: int, to: str, scale: str) -> None:
+    first, second = find_numbers(f"在{low}{to}{low + more}{scale}之间")
+    assert (first.value, second.value) == (low * _FAR[scale], (low + more) * _FAR[scale]) and first.head == low
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.text(alphabet="零一二两三十百千万亿点半负0123456789.,%％年成-到个百分之多几来余~过超上以", max_size=14))
 def test_whatever_stands_there_stretches_lie_apart(text: str) -> None:
     last = 0
     for one in find_numbers(text):
@@ -137,7 +214,8 @@ def test_numbers_are_written_without_exponent_and_needless_zeros(value: float | 
 @pytest.mark.parametrize(
     ("text", "value"),
     [("120万", "1200000"), ("3.5 亿元", "350000000"), ("12%", "12"), ("5平方米", "5"), ("第3名", None), ("3-5", None),
-     ("2个3", None), ("很多", None), ("12号线", "12")],
+     ("2个3", None), ("很多", None), ("12号线", "12"),
+     ("20多万", "200000"), ("负百分之五", "-5"), (".5", "0.5"), ("100到200万", None)],
 )  # fmt: skip
 def test_a_cell_may_be_a_number_with_its_unit(text: str, value: str | None) -> None:
     found = whole_number(text)
