@@ -19,6 +19,7 @@ from ietool.errors import UserError
 from ietool.files.lines import parse_json, read_lines
 from ietool.files.plain_json import json_kind
 from ietool.scoring.coverage import check_shared
+from ietool.scoring.occurrences import numbered, numbered_as
 from ietool.tasks.ner.data.example import Entity
 from ietool.tasks.ner.data.forms.cluener import read_label
 from ietool.tasks.ner.data.forms.cmeee import read_line
@@ -126,23 +127,24 @@ def pair_up(gold: Scored, given: Scored) -> tuple[list[Pair], list[str]]:
 
 def _pair_records(gold: Scored, given: Scored) -> tuple[list[Pair], list[str]]:
     notes = []
-    keys: list[Hashable]
-    others: list[Hashable]
+    keys: Sequence[tuple[Hashable, int]]
+    others: Sequence[tuple[Hashable, int]]
     if given.records and all(r[0] is not None for r in (*gold.records, *given.records)):
-        keys, others = [str(r[0]) for r in gold.records], [str(r[0]) for r in given.records]
-        if repeated := len(others) - len(set(others)):
+        names, given_names = [str(r[0]) for r in gold.records], [str(r[0]) for r in given.records]
+        keys, others = numbered(names), numbered_as(names, given_names)
+        if repeated := sum(number < 0 for _, number in others):
             notes.append(f"predictions: {repeated:,} lines have an id that stands again further down; the last wins")
     elif all(r[1] is not None for r in (*gold.records, *given.records)):
-        keys, others = _numbered([r[1] for r in gold.records]), _numbered([r[1] for r in given.records])
+        keys, others = numbered([r[1] for r in gold.records]), numbered([r[1] for r in given.records])
     elif len(gold.records) == len(given.records):
-        keys, others = list(range(len(gold.records))), list(range(len(given.records)))
+        keys, others = numbered(range(len(gold.records))), numbered(range(len(given.records)))
         notes.append("gold has no id and predictions no text: they are held against one another line by line")
     else:
         raise UserError(
             f"has {len(given.records):,} lines without a text, and gold {len(gold.records):,} lines without an id",
             file=given.path, mend='write {"text": …, "label": {…}} a line, or one line for every line of gold',
         )  # fmt: skip
-    found = {key: record[2] for key, record in zip(others, given.records, strict=True)}
+    found = {key: record[2] for key, record in zip(others, given.records, strict=True) if key[1] >= 0}
     check_shared(len(set(keys)), len(found), len(found.keys() & set(keys)), file=given.path)
     pairs = [
         Pair(record[1] if record[1] is not None else str(record[0]), record[2], found.get(key))
@@ -154,16 +156,6 @@ def _pair_records(gold: Scored, given: Scored) -> tuple[list[Pair], list[str]]:
     if extra:
         notes.append(f"{extra:,} predicted texts are not in gold and cost nothing")
     return pairs, notes
-
-
-def _numbered(texts: Sequence[str | None]) -> list[Hashable]:
-    """Texts with how often each came before."""
-    seen: Counter[str | None] = Counter()
-    found: list[Hashable] = []
-    for text in texts:
-        found.append((text, seen[text]))
-        seen[text] += 1
-    return found
 
 
 def _pair_sentences(gold: Scored, given: Scored) -> tuple[list[Pair], list[str]]:

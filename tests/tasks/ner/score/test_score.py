@@ -215,6 +215,17 @@ def test_json_goes_by_id_by_text_or_line_by_line(tmp_path: Path) -> None:
     assert any("1 lines have an id that stands again" in n for n in more.notes)
 
 
+def test_records_that_share_an_id_each_have_their_own_prediction(tmp_path: Path) -> None:
+    """As where a zip of several files counts from 0 in each."""
+    rows = [{"id": n % 2, "label": label} for n, label in enumerate((LIN, {}, {}, LIN))]
+    gold = records(tmp_path / "gold", *rows)
+    same = score_paths(gold, records(tmp_path / "found", *rows))
+    assert values(same) == (1.0, 1.0, 1.0) and (same.values["gold"], same.notes) == (2, [])
+    other = score_paths(gold, records(tmp_path / "found", *rows[:1], *rows[:3]))  # the last of what is too much
+    assert (other.values["right"], other.values["predicted"]) == (1, 1)
+    assert any("1 lines have an id that stands again" in note for note in other.notes)
+
+
 def test_a_span_outside_the_text_is_merely_wrong(tmp_path: Path) -> None:
     gold = records(tmp_path / "gold", {"text": "林满在", "label": LIN})
     found = records(tmp_path / "found", {"text": "林满在", "label": {"人物": {"林满": [[0, 1], [7, 8]]}}})
