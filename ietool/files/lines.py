@@ -101,15 +101,18 @@ class _Bounded(io.RawIOBase):
         return len(piece)
 
 
-def parse_json(line: str, file: str, number: int) -> dict[str, Any]:
+def parse_json(line: str, file: str, number: int, *, once: bool = False) -> dict[str, Any]:
     """One JSON object from one line, whose strings can be written again.
+
+    Args:
+        once: refuse an object that has a key twice.
 
     Raises:
         UserError: naming file and line, when the line is cut, is not JSON, is no object, or holds what cannot be
             handled: half of a surrogate pair, a number of thousands of digits, hundreds of levels.
     """
     try:
-        record = load_json(line)
+        record = load_json(line, once=once)
         # Only an escape can bring a lone surrogate into a string; it would fail when it is written, hours later.
         if "\\ud" in line or "\\uD" in line:
             json.dumps(record, ensure_ascii=False).encode()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections import Counter
 from typing import Any
 
 from ietool.errors import cut
@@ -24,6 +25,10 @@ def json_kind(value: Any) -> str:
     return _KINDS[type(value)]
 
 
+class RepeatedKey(ValueError):
+    """A key that an object has twice: which of its values holds, readers do not agree on."""
+
+
 class UnknownNumber(ValueError):
     """NaN or an infinite number, which JSON does not have."""
 
@@ -39,17 +44,30 @@ def _finite(digits: str) -> float:
     return value
 
 
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        counted = Counter(key for key, _ in pairs)
+        raise RepeatedKey(next(key for key, count in counted.items() if count > 1))
+    return found
+
+
 DECODER = json.JSONDecoder(parse_constant=_constant, parse_float=_finite)
+_STRICT = json.JSONDecoder(parse_constant=_constant, parse_float=_finite, object_pairs_hook=_once)
 
 
-def load_json(text: str) -> Any:
+def load_json(text: str, *, once: bool = False) -> Any:
     """The value of a JSON text.
 
+    Args:
+        once: whether an object may have a key but once; else the last value holds.
+
     Raises:
+        RepeatedKey: with ``once``, of a key that stands again in its object.
         UnknownNumber: NaN, Infinity or a number beyond all bounds stands in it.
         ValueError, RecursionError: as :func:`json.loads`.
     """
-    return DECODER.decode(text)
+    return (_STRICT if once else DECODER).decode(text)
 
 
 def dump_json(value: Any, **options: Any) -> str:
@@ -77,6 +95,8 @@ def what_is_wrong(line: str, error: ValueError | RecursionError) -> tuple[str, s
         error: what :func:`load_json` raised.
     """
     text = line.strip()
+    if isinstance(error, RepeatedKey):
+        return f"has the key {cut(str(error), 20)!r} twice in one object", "keep one of them"
     if isinstance(error, UnknownNumber):
         return f"has the number {cut(str(error), 20)}, which JSON does not know", "write null, or leave the field out"
     if text in ("[", "{", "[{"):

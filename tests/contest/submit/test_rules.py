@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from ietool.contest.submit.competitions import COMPETITIONS
 from ietool.contest.submit.submitting import Submitted, submit
 from ietool.tasks.el.kb.knowledge_base import compile_kb
-from tests.contest.submit.made import CASES, EVERYWHERE, IDS, OWN, Case, dump, put
+from tests.contest.submit.changes import EVERYWHERE, OWN
+from tests.contest.submit.made import CASES, IDS, Case, dump, put
 
 NAMES = tuple(one.name for one in COMPETITIONS)
 

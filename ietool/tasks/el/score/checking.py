@@ -106,7 +106,7 @@ class _Lines:
         for file, number, line in read_lines(check.result, self._answers.reject):
             place = Place(file, number)
             try:
-                text_id, text, data = text_and_mentions(parse_json(line, file, number), file, number)
+                text_id, text, data = text_and_mentions(parse_json(line, file, number, once=True), file, number)
             except UserError as error:
                 self._answers.reject(error, line)
                 continue

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ietool.errors import UserError
-from ietool.files.lines import OnBad, parse_json, read_lines
+from ietool.files.lines import parse_json, read_lines
 from ietool.files.records import not_a
 from ietool.scoring.coverage import check_shared
 from ietool.tasks.event_subject.data.example import Example
@@ -32,13 +32,13 @@ def read_gold(path: str | Path) -> list[Example]:
     return list(load_examples(path))
 
 
-def read_predictions(path: str | Path, on_bad: OnBad | None = None) -> Iterator[Predicted]:
+def read_predictions(path: str | Path) -> Iterator[Predicted]:
     """Stream the records of a submission, CSV or JSON Lines.
 
     Raises:
-        UserError: naming file, line and field of what is none; with ``on_bad`` only if nothing can be read.
+        UserError: naming file, line and field of what is none.
     """
-    return read_forms(read_lines(path, on_bad), _of_row, _of_json, on_bad)
+    return read_forms(read_lines(path), _of_row, _of_json, None)
 
 
 def _of_row(cells: Sequence[str], file: str, line: int) -> Predicted:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -9,16 +11,18 @@ from ietool.core.answers import Answers
 from ietool.core.checking import Check, Place, control_in
 from ietool.errors import UserError
 from ietool.files.lines import parse_json, read_lines
-from ietool.tasks.events.data.forms import fewfc
+from ietool.tasks.events.data.forms import duee, fewfc
 from ietool.tasks.events.data.forms.fields import Fields
-from ietool.tasks.events.data.forms.recognise import FEWFC, form_of
+from ietool.tasks.events.data.forms.recognise import DUEE, FEWFC, form_of
 from ietool.tasks.events.data.reading import read_inputs
 from ietool.tasks.events.data.schema import Schema, read_schema
 from ietool.tasks.events.score.files import FORMAT, read_answer
+from ietool.tasks.events.score.judge import Slot, Told
 
 DUEE1, FEWFC_ = "duee1", "fewfc"
 """The competitions."""
 
+_FORMAT = 'write {"id": …, "events": [{"type": …, "mentions": [{"word": …, "span": [start, end], "role": …}]}]} a line'
 _SCHEMA = "take it out, or name the schema that belongs to the data: --schema FILE"
 
 
@@ -52,7 +56,7 @@ def check(check: Check) -> None:
         answers.finish()
     finally:
         answers.close()
-    check.rules += [f"each of {answers.asked:,} texts answered once", "arguments stand in their texts"]
+    check.rules += [f"each of {answers.asked:,} texts answered once", "triggers and arguments stand in their texts"]
     if schema is None:
         check.notes.append("no schema is named or lies beside the input: types and roles are not checked")
     else:
@@ -63,9 +67,8 @@ def _check_lines(check: Check, answers: Answers, schema: Schema | None, by_id: b
     for file, number, line in read_lines(check.result, answers.reject):
         place = Place(file, number)
         try:
-            record = parse_json(line, file, number)
-            if (form_of(record) == FEWFC) != (check.competition == FEWFC_) and "event_list" not in record:
-                raise place.error("event_list", "is missing", FORMAT)
+            record = parse_json(line, file, number, once=True)
+            _check_form(record, check.competition, place)
             identity, text, told = read_answer(record, Fields(file, number))
             name, value = ("id", identity) if by_id else ("text", text)
             if value is None:
@@ -84,10 +87,16 @@ def _check_lines(check: Check, answers: Answers, schema: Schema | None, by_id: b
         elif fault := _span_fault(record, asked, file, number):
             check.tell(fault)
         else:
-            for slot, names in told.arguments.items():
-                for one in names:
-                    if fault := _fault(slot, one, asked, schema, place):
-                        check.tell(fault)
+            for fault in _faults(record, told, asked, schema, place):
+                check.tell(fault)
+
+
+def _check_form(record: dict[str, Any], competition: str, place: Place) -> None:
+    """Raise UserError for a record of the other competition's form."""
+    key, form, mend = (fewfc.EVENTS, FEWFC, _FORMAT) if competition == FEWFC_ else (duee.EVENTS, DUEE, FORMAT)
+    if form_of(record) != form or key not in record:
+        what = "stands beside fields of DuEE 1.0" if key in record else "is missing"
+        raise place.error(key, what, mend)
 
 
 def _span_fault(record: dict[str, Any], text: str, file: str, number: int) -> UserError | None:
@@ -101,15 +110,30 @@ def _span_fault(record: dict[str, Any], text: str, file: str, number: int) -> Us
     return None
 
 
-def _fault(slot: tuple[str, str], name: str, text: str, schema: Schema | None, place: Place) -> UserError | None:
-    """The first thing that is wrong with an argument of the right form."""
-    at = f"{slot[0]}.{slot[1]}"
+def _faults(record: dict[str, Any], told: Told, text: str, schema: Schema | None, place: Place) -> Iterator[UserError]:
+    """What is wrong with the events of a record of the right form."""
+    unknown = {}
+    if schema is not None:  # of events without arguments too
+        events, key = (fewfc.EVENTS, "type") if form_of(record) == FEWFC else (duee.EVENTS, "event_type")
+        kinds = dict.fromkeys(event[key] for event in record[events])
+        unknown = {kind: what for kind in kinds if (what := schema.fault(kind))}
+    for kind, what in unknown.items():
+        yield place.error(kind, what, _SCHEMA)
+    triggers = (((kind, ""), name) for kind, name in sorted(told.triggers))
+    for slot, name in chain(triggers, ((slot, name) for slot, names in told.arguments.items() for name in names)):
+        if slot[0] not in unknown and (fault := _fault(slot, name, text, schema, place)):
+            yield fault
+
+
+def _fault(slot: Slot, name: str, text: str, schema: Schema | None, place: Place) -> UserError | None:
+    """The first thing that is wrong with an argument of the right form, or with a trigger, whose role is empty."""
+    at, what = (f"{slot[0]}.{slot[1]}", "argument") if slot[1] else (f"{slot[0]}.trigger", "trigger")
     if not name.strip():
-        return place.error(at, "is an empty argument", "leave it out")
+        return place.error(at, f"is an empty {what}", "leave it out")
     if code := control_in(name):
         return place.error(at, f"has a control character ({code})", "take it out")
-    if schema is not None and (what := schema.fault(*slot)):
-        return place.error(at, what, _SCHEMA)
+    if schema is not None and (wrong := schema.fault(*slot)):
+        return place.error(at, wrong, _SCHEMA)
     if name not in text:
         return place.error(at, f"{name[:40]!r} does not stand in the text", "predict on the input file itself")
     return None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from ietool.core.checking import Check, Place
 from ietool.errors import UserError
 from ietool.files.lines import parse_json, read_lines
 from ietool.tasks.ner.data.example import Entity
-from ietool.tasks.ner.data.forms.cluener import check_span, read_label
+from ietool.tasks.ner.data.forms.cluener import check_span, stated
 from ietool.tasks.ner.data.forms.cmeee import check_inside, read_line
 from ietool.tasks.ner.data.forms.recognise import CLUENER, CMEEE, told
 from ietool.tasks.ner.data.forms.tokens import Sentence, SentenceReader, split_tags
@@ -84,11 +84,11 @@ def _records(check: Check, answers: Answers, types: Collection[str]) -> None:
     for file, number, line in read_lines(check.result, answers.reject):
         place = Place(file, number)
         try:
-            record = parse_json(line, file, number)
+            record = parse_json(line, file, number, once=True)
             key = _key(record, bool(by_id), place)
             if "label" not in record:
                 raise place.error("label", "is missing", _FORMAT)
-            entities = read_label(record["label"], file, number)
+            entities = list(stated(record["label"], file, number))
         except UserError as error:
             answers.reject(error, line)
             continue
@@ -100,10 +100,9 @@ def _records(check: Check, answers: Answers, types: Collection[str]) -> None:
         if "text" in record and record["text"] != text:
             check.tell(place.error("text", f"is not that of the id in {check.source}", "leave the text out"))
             continue
-        for entity, name in entities.items():
-            if fault := _span_fault(entity, name, text, types, place):
-                check.tell(fault)
-    check.rules.append("spans hold their names")
+        for fault in _label_faults(record["label"], entities, text, types, place):
+            check.tell(fault)
+    check.rules.append("spans hold their names, each once")
 
 
 def _key(record: dict[str, Any], by_id: bool, place: Place) -> dict[str, str]:
@@ -115,14 +114,26 @@ def _key(record: dict[str, Any], by_id: bool, place: Place) -> dict[str, str]:
     return {name: str(value)}
 
 
-def _span_fault(entity: Entity, name: str, text: str, types: Collection[str], place: Place) -> UserError | None:
-    if entity.type not in types:
-        return place.error(f"label.{entity.type}", "is no type of the competition", _TYPE)
-    try:
-        check_span(entity, name, text, place.file, place.line or 0)
-    except UserError as error:
-        return error
-    return None
+def _label_faults(
+    label: Mapping[str, Any], entities: Iterable[tuple[Entity, str]], text: str, types: Collection[str], place: Place
+) -> Iterator[UserError]:
+    """What is wrong with a label of the right form, whose entities come as they stand there."""
+    for kind in label:  # also one that has no names
+        if kind not in types:
+            yield place.error(f"label.{kind}", "is no type of the competition", _TYPE)
+    seen = set[Entity]()
+    for entity, name in entities:
+        if entity.type not in types:
+            continue
+        try:
+            check_span(entity, name, text, place.file, place.line or 0)
+        except UserError as error:
+            yield error
+            continue
+        if entity in seen:
+            span = f"[{entity.start}, {entity.end - 1}]"
+            yield place.error(f"label.{entity.type}.{name}", f"the span {span} stands twice", "write it once")
+        seen.add(entity)
 
 
 # -- texts with spans behind them

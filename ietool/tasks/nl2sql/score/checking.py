@@ -54,7 +54,7 @@ def _lines(check: Check, answers: Answers, by_id: bool) -> None:
         number += 1
         place = Place(file, line_number)
         try:
-            record = parse_json(line, file, line_number)
+            record = parse_json(line, file, line_number, once=True)
             if "sel" not in record:
                 raise place.error("sel", "is missing", _FORMAT)
             own = identity(record, place)

@@ -107,7 +107,7 @@ def _records(check: Check, answers: Answers) -> None:
     for file, number, line in read_lines(check.result, answers.reject):
         place = Place(file, number)
         try:
-            record = parse_json(line, file, number)
+            record = parse_json(line, file, number, once=True)
             identity = record.get("question_id")
             if isinstance(identity, bool) or not isinstance(identity, str | int):
                 raise place.error("question_id", not_a(record, "question_id", "an id"), mend)

@@ -72,7 +72,7 @@ def _check_lines(check: Check, answers: Answers, schema: Schema | None) -> None:
     for file, number, line in read_lines(check.result, answers.reject):
         place = Place(file, number)
         try:
-            text, spo_list = text_and_triples(parse_json(line, file, number), file, number)
+            text, spo_list = text_and_triples(parse_json(line, file, number, once=True), file, number)
         except UserError as error:
             answers.reject(error, line)
             continue

@@ -62,6 +62,9 @@ def argument(event_type: str, role: str, name: Any) -> list[dict[str, Any]]:
     ("events", "fault"),
     [
         (argument("收够", "收购方", "甲"), "is no type of"),
+        ([{"event_type": "收够", "arguments": []}], "收够: '收够' is no type of"),
+        ([{"event_type": "收购", "trigger": "龘龘", "arguments": []}], "收购.trigger: '龘龘' does not stand"),
+        ([{"event_type": "收够", "trigger": SOME[1].text[:1], "arguments": []}], "收够: '收够' is no type of"),
         (argument("收购", "收购人", "甲"), "'收购人' is no role of '收购'"),
         (argument("收购", "收购方", "龘龘龘"), "收购.收购方: '龘龘龘' does not stand in the text"),
         (argument("收购", "收购方", " "), "收购.收购方: is an empty argument"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from ietool.errors import UserError
@@ -76,13 +76,21 @@ def read_label(label: Any, file: str, number: int) -> dict[Entity, str]:
     Raises:
         UserError: it is not of the form.
     """
+    return dict(stated(label, file, number))
+
+
+def stated(label: Any, file: str, number: int) -> Iterator[tuple[Entity, str]]:
+    """The same as it stands there: an entity may come several times.
+
+    Raises:
+        UserError: it is not of the form.
+    """
 
     def fail(field: str, message: str) -> UserError:
         return UserError(message, file=file, line=number, field=field, mend=SKIP)
 
     if not isinstance(label, dict):
         raise fail("label", f"is {json_kind(label)}, an object is needed")
-    found: dict[Entity, str] = {}
     for kind, names in label.items():
         if not kind.strip():
             raise fail("label", "has a type without a name")
@@ -97,8 +105,7 @@ def read_label(label: Any, file: str, number: int) -> dict[Entity, str]:
                 whole = isinstance(span, list) and len(span) == 2 and all(type(n) is int for n in span)
                 if not whole or not 0 <= span[0] <= span[1]:
                     raise fail(at, f"{json.dumps(span, ensure_ascii=False)[:60]} is no span [start, last]")
-                found[Entity(span[0], span[1] + 1, kind)] = name
-    return found
+                yield Entity(span[0], span[1] + 1, kind), name
 
 
 def label_of(text: str, entities: Iterable[Entity]) -> Mapping[str, Mapping[str, list[list[int]]]]:
