@@ -42,6 +42,9 @@ def clean_cli(
         Path | None,
         typer.Option("--apply", metavar="FILE", help="Write the new training file with what is ticked in this review."),
     ] = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace a review at DIR also where it was ticked or mended by hand.")
+    ] = False,
     device: DeviceOption = "auto",
     json: JsonOption = False,
 ) -> None:
@@ -59,14 +62,14 @@ def clean_cli(
 
     given = {"add": add, "drop": drop, "agree": agree}
     chosen = {name: value for name, value in given.items() if value is not None}
-    if apply is not None and chosen:
-        first = next(iter(chosen))
+    if apply is not None and (chosen or overwrite):
+        first = next(iter(chosen), "overwrite")
         raise UserError("is for making a review", field=f"--{first}", mend="leave it out: what is ticked counts")
     done: Reviewed | Cleaned
     try:
         with progress_bars() as progress:
             if apply is None:
-                done = review(group, output, Limits(**chosen), device=device, progress=progress)
+                done = review(group, output, Limits(**chosen), device=device, overwrite=overwrite, progress=progress)
             else:
                 done = apply_review(group, apply, output, progress=progress)
     except KeyboardInterrupt:

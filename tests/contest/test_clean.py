@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from random import Random
@@ -166,6 +167,24 @@ def test_a_damaged_review_is_told(
     error = complaint(capsys, "clean", group, "--output", tmp_path / "out", "--apply", table)
     assert f"{table}:{at + 2}: {said}" in error
     assert not (tmp_path / "out" / "train.jsonl").exists()
+
+
+def test_a_review_that_was_ticked_by_hand_is_kept(
+    group: Path, review: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = shutil.copytree(review.parent, tmp_path / "cleaned")
+    table, again = folder / "review.tsv", ("clean", group, "--output", folder, "--add", "0.9")
+    output_of(capsys, *again)  # as it was written: other limits take its place
+    mine = table.read_bytes() + b"\n"
+    table.write_bytes(mine)
+    assert f"{table}: was changed since it was written" in complaint(capsys, *again)
+    (folder / "clean.json").unlink()  # and one of which nothing is known
+    assert "→ choose another --output; --overwrite gives up" in complaint(capsys, *again)
+    assert table.read_bytes() == mine
+    output_of(capsys, *again, "--overwrite")
+    assert table.read_bytes() == mine[:-1]
+    error = complaint(capsys, "clean", group, "--output", folder, "--apply", table, "--overwrite")
+    assert "--overwrite: is for making a review" in error
 
 
 def test_a_missing_column_and_a_changed_file_are_told(

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,9 +21,9 @@ from ietool.core.candidates import Candidates
 from ietool.core.contract import Task
 from ietool.core.intake import GROUPS
 from ietool.core.labelled import Edits, Labels
-from ietool.errors import UserError
+from ietool.errors import UserError, cause
 from ietool.files.outputs import atomic_text, check_folder
-from ietool.files.plain_json import dump_json
+from ietool.files.plain_json import dump_json, load_json
 from ietool.progress import Progress, no_progress
 from ietool.recipe import Recipe
 from ietool.recipe_io import load_recipe
@@ -112,20 +113,29 @@ class _Source:
 
 
 def review(
-    group: Path, output: Path, limits: Limits | None = None, *, device: str = "auto", progress: Progress = no_progress
+    group: Path,
+    output: Path,
+    limits: Limits | None = None,
+    *,
+    device: str = "auto",
+    overwrite: bool = False,
+    progress: Progress = no_progress,
 ) -> Reviewed:
     """Write the review of a group's training file.
 
     Args:
         output: the folder of the review; made if it is not there.
+        overwrite: replace a review there also where someone has changed it.
 
     Raises:
-        UserError: it is no finished group of folds, its scores are those of something else, or the task has no labels
-            that are looked at one by one.
+        UserError: it is no finished group of folds, its scores are those of something else, the task has no labels
+            that are looked at one by one, or a review is there that was ticked by hand.
     """
     limits = limits or Limits()
     source = _Source(group)
     check_folder_of(output, source)
+    if not overwrite:
+        _check_untouched(output)
     found = open_scores(group / OOF, recipe=source.recipe, source=source.train)
     labels, task = source.labels, source.task
     asked = _Members(source)
@@ -154,9 +164,32 @@ def review(
     progress("compare", records, records)
     about = {"group": str(group.resolve()), "task": task.name, "model": found.about["model"], "limits": asdict(limits)}
     with atomic_text(output / ABOUT) as out:
-        out.write(dump_json({**about, "input": found.about["input"]}, indent=1) + "\n")
+        about |= {"input": found.about["input"], "review": _sha256(output / REVIEW)}
+        out.write(dump_json(about, indent=1) + "\n")
     kinds = {kind: (n, ticked[kind]) for kind, n in every.most_common()}
     return Reviewed(output / REVIEW, records - elsewhere, items, kinds, elsewhere)
+
+
+def _check_untouched(output: Path) -> None:
+    """Raise UserError where a review stands that is not as it was written: hours of someone may be in it."""
+    table = output / REVIEW
+    if not table.exists():
+        return
+    written = None
+    with suppress(OSError, ValueError, RecursionError):
+        about = load_json((output / ABOUT).read_text("utf-8"))
+        written = about.get("review") if isinstance(about, dict) else None
+    if written != _sha256(table):
+        mend = "choose another --output; --overwrite gives up what was ticked and mended there"
+        raise UserError("was changed since it was written, and would be replaced", file=table, mend=mend)
+
+
+def _sha256(path: Path) -> str:
+    try:
+        with path.open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+    except OSError as error:
+        raise UserError(f"cannot be read ({cause(error)})", file=path, mend="check the path") from None
 
 
 def check_folder_of(output: Path, source: _Source) -> None:
