@@ -12,7 +12,8 @@ from ietool.cli.common import examples, interrupted, print_json, say
 from ietool.cli.options import DeviceOption, JsonOption
 
 if TYPE_CHECKING:
-    from ietool.contest.clean.cleaning import Cleaned, Reviewed
+    from ietool.contest.clean.applying import Cleaned
+    from ietool.contest.clean.cleaning import Reviewed
 
 
 def clean_cli(
@@ -55,7 +56,7 @@ def clean_cli(
     file itself is never changed.
     """
     from ietool.cli.progress import progress_bars
-    from ietool.contest.clean.cleaning import apply as apply_review
+    from ietool.contest.clean.applying import apply as apply_review
     from ietool.contest.clean.cleaning import review
     from ietool.contest.clean.suggest import Limits
     from ietool.errors import UserError
@@ -102,6 +103,9 @@ def _tell_cleaned(done: Cleaned, group: Path) -> None:
 
     told = ", ".join(f"{done.changes.get(name, 0):,} {name}" for name in ("added", "dropped", "replaced"))
     say(f"changed: {told} in {done.texts:,} texts; each with its reason: {done.provenance}")
+    if done.left_out:
+        lines = "line that cannot" if done.left_out == 1 else "lines that cannot"
+        say(f"left out: {done.left_out:,} {lines} be read, as --skip-bad did when the file was prepared")
     files = {"train": done.train, **done.files}
     options = [option_of(role).replace("FILE", shlex.quote(str(path))) for role, path in files.items()]
     say(f"train with: ietool train --recipe {shlex.quote(str(group / RECIPE_FILE))} {' '.join(options)}")

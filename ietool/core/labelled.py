@@ -16,6 +16,7 @@ import numpy as np
 
 from ietool.core.candidates import Candidates, Layout
 from ietool.errors import UserError
+from ietool.files.lines import OnBad
 
 E = TypeVar("E")
 I = TypeVar("I")  # noqa: E741
@@ -37,6 +38,10 @@ class Edits(Generic[I]):
     without: list[I] = field(default_factory=list)
     added: list[I] = field(default_factory=list)
     seen: int = 0
+
+
+def leave(error: UserError, line: str) -> None:
+    """For those who read train again: what is bad was told of, or left out, when the file was prepared."""
 
 
 class LabelWriter(ABC, Generic[E, I]):
@@ -166,9 +171,10 @@ class Labels(LabelWriter[E, I]):
         return lambda record: True
 
     @abstractmethod
-    def edited(self, source: Path, edits: Mapping[str, Edits[I]]) -> Iterator[str]:
+    def edited(self, source: Path, edits: Mapping[str, Edits[I]], on_bad: OnBad = leave) -> Iterator[str]:
         """A training file in pieces, with the items of some records changed (:meth:`same` → edits) and all else as it
-        stands; counts in ``edits`` the records that were changed alike."""
+        stands; counts in ``edits`` the records that were changed alike, and tells ``on_bad`` of what is left out since
+        it cannot be read."""
 
 
 def changed(items: Iterable[I], edits: Edits[I], key: Any) -> list[I]:

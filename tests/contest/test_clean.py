@@ -129,6 +129,21 @@ def test_a_review_is_applied(group: Path, review: Path, capsys: pytest.CaptureFi
     assert all(after[text] == line for text, line in lines.items() if new[text] == old[text])
 
 
+def test_lines_that_cannot_be_read_are_counted(
+    group: Path, review: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """They were left out by --skip-bad when the folds were prepared."""
+    train = group.parent / "train.json"
+    before = train.read_bytes()
+    train.write_bytes(before + "云".encode("gb18030") + b"\n")
+    try:
+        assert command(["clean", str(group), "--output", str(tmp_path / "out"), "--apply", str(review)]) == 0
+    finally:
+        train.write_bytes(before)
+    assert "left out: 1 line that cannot be read, as --skip-bad did" in capsys.readouterr().err
+    assert len(list(load_examples(tmp_path / "out" / "train.jsonl"))) == 150
+
+
 def test_what_a_person_ticks_counts(group: Path, review: Path, tmp_path: Path) -> None:
     """Also in UTF-16, as spreadsheets save it, and with an item that was mended by hand."""
     changed = rows(review)

@@ -22,6 +22,7 @@ from ietool.tasks.el.data.reading import load_examples
 from ietool.tasks.el.heads.linking import LinkedMention, Linking
 from ietool.tasks.el.labels import MentionLabels
 from ietool.workflow.predict import Loaded
+from tests.contest.unread import check_left_out
 from tests.tasks.el import made
 
 Runs = Callable[..., Path]
@@ -69,6 +70,12 @@ def test_gold_has_the_share_that_it_has_when_it_is_proposed(trained: Runs) -> No
     assert labels.asked(strange, said, strange.mentions) == [True]
     lost = replace(first, mentions=(Mention("云朵", first.text.index("云朵"), "unknown"),))
     assert labels.rows(lost) == [] and labels.asked(lost, asked(labels, lost), lost.mentions) == [False]
+
+
+def test_a_line_that_is_no_utf8_is_left_out_and_told(trained: Runs, tmp_path: Path) -> None:
+    labels = labels_of(run := trained("el"))
+    some = list(load_examples(run.parent / "train.json"))[:3]
+    check_left_out(labels, tmp_path / "train.json", [labels.written(e, e.mentions) for e in some])
 
 
 def test_where_nils_are_not_learnt_silence_agrees_with_them(trained: Runs) -> None:

@@ -20,6 +20,7 @@ from ietool.tasks.ske.data.example import Triple
 from ietool.tasks.ske.data.reading import load_examples as load_texts
 from ietool.tasks.ske.data.schema import Schema
 from ietool.tasks.ske.labels import TripleLabels
+from tests.contest.unread import check_left_out
 from tests.tasks.ner.made import examples, write_tags
 
 LAYOUT = Layout(("start", "end", "type"), ("probability",), ("probability",))
@@ -89,3 +90,12 @@ def test_the_rest_of_a_changed_record_stays(tmp_path: Path) -> None:
     after = "".join(TripleLabels(tmp_path, LAYOUT).edited(source, edits)).splitlines()
     assert json.loads(after[0]) == {**first, "spo_list": [spo]}
     assert after[1] == source.read_text("utf-8").splitlines()[1]
+
+
+@pytest.mark.parametrize("form", ["cluener", "cmeee", "bio", "ske"])
+def test_a_line_that_is_no_utf8_is_left_out_and_told(tmp_path: Path, form: str) -> None:
+    """As --skip-bad leaves it out when the file is prepared."""
+    (tmp_path / "schema.json").write_text(Schema("duie2", {"成员": ("@value",)}).to_json(), "utf-8")
+    labels = TripleLabels(tmp_path, LAYOUT) if form == "ske" else labels_of(tmp_path, form)
+    lines = [labels.written((Text if form == "ske" else Example)(text), []) for text in ("云山", "林满")]  # type: ignore[arg-type]
+    check_left_out(labels, tmp_path / "train", lines)

@@ -2,5 +2,6 @@
 
 suggest.py   what is missing, doubtful or wrong in one record
 review.py    the table that is looked at and ticked
-cleaning.py  a group → the review; a review → a new training file
+cleaning.py  a group → the review
+applying.py  a review → a new training file
 """

@@ -1,26 +1,26 @@
-"""From a group of folds to a review, and from a review to a new training file."""
+"""From a group of folds to a review."""
 
 from __future__ import annotations
 
 import hashlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, suppress
-from dataclasses import asdict, dataclass, field
+from contextlib import suppress
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ietool.contest.clean.gold_scores import joined, score_gold
-from ietool.contest.clean.review import ReviewRow, ReviewWriter, mark_of, read_review, scores_of
+from ietool.contest.clean.review import ReviewWriter, mark_of
 from ietool.contest.clean.suggest import Limits, Suggestion, suggestions
 from ietool.contest.group import OOF, GroupEntry, open_group, read_assignment, resume_group
 from ietool.core.candidate_files import read_candidates
 from ietool.core.candidates import Candidates
 from ietool.core.contract import Task
 from ietool.core.intake import GROUPS
-from ietool.core.labelled import Edits, Labels
+from ietool.core.labelled import Labels
 from ietool.errors import UserError, cause
 from ietool.files.outputs import atomic_text, check_folder
 from ietool.files.plain_json import dump_json, load_json
@@ -31,7 +31,7 @@ from ietool.registry import get_task
 from ietool.runs.entry import RECIPE_FILE
 from ietool.workflow.scores import open_scores
 
-REVIEW, PROVENANCE, ABOUT, GOLD = "review.tsv", "provenance.jsonl", "clean.json", "gold"
+REVIEW, ABOUT, GOLD = "review.tsv", "clean.json", "gold"
 _EVERY = 64
 
 
@@ -54,26 +54,7 @@ class Reviewed:
     elsewhere: int = 0
 
 
-@dataclass(frozen=True)
-class Cleaned:
-    """What came of a review.
-
-    Attributes:
-        train: the new training file.
-        provenance: a line a change.
-        changes: ``added``, ``dropped`` and ``replaced`` items.
-        texts: that were changed.
-        files: the others that the group was prepared from, by role; of train's further halves the new ones.
-    """
-
-    train: Path
-    provenance: Path
-    changes: dict[str, int]
-    texts: int
-    files: dict[str, Path] = field(default_factory=dict)
-
-
-class _Source:
+class Source:
     """A finished group of folds: what all of train is, and what was said of it."""
 
     def __init__(self, folder: Path) -> None:
@@ -132,7 +113,7 @@ def review(
             that are looked at one by one, or a review is there that was ticked by hand.
     """
     limits = limits or Limits()
-    source = _Source(group)
+    source = Source(group)
     check_folder_of(output, source)
     if not overwrite:
         _check_untouched(output)
@@ -192,7 +173,7 @@ def _sha256(path: Path) -> str:
         raise UserError(f"cannot be read ({cause(error)})", file=path, mend="check the path") from None
 
 
-def check_folder_of(output: Path, source: _Source) -> None:
+def check_folder_of(output: Path, source: Source) -> None:
     """Raise UserError where the output would lie in what is read."""
     if output.is_file():
         raise UserError("is a file, a folder is needed", file=output, mend="choose another --output")
@@ -204,7 +185,7 @@ def check_folder_of(output: Path, source: _Source) -> None:
 class _Members:
     """What each member says of the records of its fold: for who finds what."""
 
-    def __init__(self, source: _Source) -> None:
+    def __init__(self, source: Source) -> None:
         info, folder = source.entry.info, source.folder
         groups = np.load(source.prepared / GROUPS, allow_pickle=False)
         self.folds: list[int] = read_assignment(folder, info, groups).tolist()
@@ -240,90 +221,3 @@ def _write(writer: ReviewWriter, one: Suggestion, record: Any, labels: Labels[An
         places=places,
         mark=mark_of(labels.same(record)),
     )
-
-
-def apply(group: Path, table: Path, output: Path, *, progress: Progress = no_progress) -> Cleaned:
-    """Write a new training file with what a review accepts, and where each change comes from.
-
-    Raises:
-        UserError: the review is damaged, or of another training file; nothing is written then.
-    """
-    source = _Source(group)
-    check_folder_of(output, source)
-    labels = source.labels
-    rows = [row for row in read_review(table) if row.accepted]
-    edits, log = _edits(source, table, rows)
-    output.mkdir(parents=True, exist_ok=True)
-    made = {role: output / name for role, name in source.outputs.items()}
-    number = 0
-    with ExitStack() as whole:
-        for role, path in made.items():
-            out = whole.enter_context(atomic_text(path))
-            for piece in labels.edited(source.files[role], edits):
-                out.write(piece)
-                number += 1
-                if number % _EVERY == 0:
-                    progress("write", number, None)
-        gone = next((text for text, edit in edits.items() if not edit.seen), None)
-        if gone is not None:
-            message = f"has changed since the folds were cut: it lacks the text {gone[:40]!r}"
-            raise UserError(message, file=source.file, mend="bring the file back, or train the folds anew")
-    model = read_candidates(group / OOF).about["model"]
-    with atomic_text(output / PROVENANCE) as out:
-        for entry in log:
-            out.write(dump_json({**entry, "group": group.name, "model": model}) + "\n")
-    changes = Counter(entry["change"] for entry in log)
-    files = {**source.files, **made}
-    train = files.pop("train")
-    return Cleaned(train, output / PROVENANCE, dict(changes), len(edits), files)
-
-
-def _edits(
-    source: _Source, table: Path, rows: Sequence[ReviewRow]
-) -> tuple[dict[str, Edits[Any]], list[dict[str, Any]]]:
-    """What stands for a record → edits, and the log, of the accepted rows of a review."""
-    labels = source.labels
-    by_record: dict[int, list[ReviewRow]] = {}
-    for row in rows:
-        by_record.setdefault(row.record, []).append(row)
-    edits: dict[str, Edits[Any]] = {}
-    log = []
-    wanted, count = sorted(by_record), sum(1 for _ in source.train.open("rb"))
-    kept = source.task.kept(source.prepared)
-    beyond = next((number for number in wanted if number >= count), None)
-    if beyond is not None:
-        row = by_record[beyond][0]
-        raise _damaged(table, row, "record", f"there are {count:,} records")
-    for number, record in zip(wanted, kept.read(source.train, wanted), strict=True):
-        same = labels.same(record)
-        gold = {labels.key(item) for item in labels.gold(record)}
-        edit = edits.setdefault(same, Edits())
-        for row in by_record[number]:
-            if row.text_mark != mark_of(same):
-                raise _damaged(table, row, "mark", f"record {number + 1} has another text")
-            old, new = (
-                None if plain is None else _item(labels, record, plain, table, row, name)
-                for name, plain in (("gold", row.gold), ("proposed", row.proposed))
-            )
-            if old is not None and labels.key(old) not in gold:
-                raise _damaged(table, row, "gold", f"record {number + 1} has no such {labels.item}")
-            edit.without += [] if old is None else [old]
-            edit.added += [] if new is None else [new]
-            change = "added" if old is None else "dropped" if new is None else "replaced"
-            entry = {"record": number + 1, "text": labels.identity(record), "change": change}
-            entry |= {"kind": row.kind, "line": row.line}
-            entry |= {"gold": row.gold, "proposed": row.proposed, **scores_of(row), "votes": row.votes}
-            log.append(entry)
-    return edits, log
-
-
-def _item(labels: Labels[Any, Any], record: Any, plain: Any, table: Path, row: ReviewRow, name: str) -> Any:
-    try:
-        return labels.item_of(record, plain)
-    except ValueError as error:
-        raise _damaged(table, row, name, str(error)) from None
-
-
-def _damaged(table: Path, row: ReviewRow, field_: str, message: str) -> UserError:
-    mend = "mend the cell, or make the review anew: leave out --apply"
-    return UserError(message, file=table, line=row.line, field=field_, mend=mend)

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from ietool.core.candidates import Candidates
-from ietool.core.labelled import BOUNDARY, ENTITY, Edits, Labels, changed
+from ietool.core.labelled import BOUNDARY, ENTITY, Edits, Labels, changed, leave
 from ietool.errors import UserError
-from ietool.files.lines import read_lines
+from ietool.files.lines import OnBad, read_lines
 from ietool.tasks.el.data.example import Example, Mention
 from ietool.tasks.el.data.reading import read_examples
 from ietool.tasks.el.heads.decoder import LinkDecoder, none_row
@@ -126,9 +126,9 @@ class MentionLabels(Labels[Example, Mention]):
     def written(self, record: Example, items: Sequence[Mention]) -> str:
         return format_line(record.text_id, record.text, items) + "\n"
 
-    def edited(self, source: Path, edits: Mapping[str, Edits[Mention]]) -> Iterator[str]:
+    def edited(self, source: Path, edits: Mapping[str, Edits[Mention]], on_bad: OnBad = leave) -> Iterator[str]:
         """Line by line; what a changed record has besides is kept."""
-        for _, _, line in read_lines(source):
+        for _, _, line in read_lines(source, on_bad):
             yield self._edited(line, edits) + "\n"
 
     def _edited(self, line: str, edits: Mapping[str, Edits[Mention]]) -> str:

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from ietool.core.candidates import Candidates
-from ietool.core.labelled import BOUNDARY, ENTITY, Edits, Labels, changed
+from ietool.core.labelled import BOUNDARY, ENTITY, Edits, Labels, changed, leave
 from ietool.errors import UserError
 from ietool.files.csv_rows import format_row, read_rows
-from ietool.files.lines import read_lines
+from ietool.files.lines import OnBad, read_lines
 from ietool.tasks.event_subject.data.example import NONE, Example, occurrences
 from ietool.tasks.event_subject.data.reading import example_of_json, example_of_row, is_json
 from ietool.tasks.event_subject.features.featurizer import load_types
@@ -89,15 +89,14 @@ class SubjectLabels(Labels[Example, str]):
     def written(self, record: Example, items: Sequence[str]) -> str:
         return format_row([record.id, record.text, record.type, items[0] if items else NONE]) + "\n"
 
-    def edited(self, source: Path, edits: Mapping[str, Edits[str]]) -> Iterator[str]:
+    def edited(self, source: Path, edits: Mapping[str, Edits[str]], on_bad: OnBad = leave) -> Iterator[str]:
         """Row by row, in the form of the file. A record has one subject: where several come, the first."""
-        lines = read_lines(source, _leave)
-        first = next(lines, None)
+        first = next(read_lines(source, leave), None)
         if first is not None and is_json(first[2]):
-            for file, number, line in read_lines(source, _leave):
+            for file, number, line in read_lines(source, on_bad):
                 yield self._json(line, file, number, edits) + "\n"
             return
-        for file, number, raw, cells in read_rows(read_lines(source, _leave), _leave):
+        for file, number, raw, cells in read_rows(read_lines(source, on_bad), on_bad):
             try:
                 example = example_of_row(cells, file, number)
             except UserError:  # which preparing told of or left out
@@ -132,7 +131,3 @@ class SubjectLabels(Labels[Example, str]):
         added = [item for item in kept if item not in self.gold(example)]
         subject = next(iter([*added, *kept]), "")
         return None if subject == example.subject else subject
-
-
-def _leave(error: UserError, line: str) -> None:
-    """Bad records were told of, or left out, when the file was prepared."""

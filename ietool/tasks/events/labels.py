@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 
 from ietool.core.candidates import Candidates
-from ietool.core.labelled import BOUNDARY, TYPE, Edits
+from ietool.core.labelled import BOUNDARY, TYPE, Edits, leave
 from ietool.core.labelled import Labels as AnyLabels
 from ietool.errors import UserError
-from ietool.files.lines import read_lines
+from ietool.files.lines import OnBad, read_lines
 from ietool.tasks.events.data.example import NOWHERE, TRIGGER, Argument, Event, Example, Part, parts_of
 from ietool.tasks.events.data.forms import duee, fewfc
 from ietool.tasks.events.data.forms.recognise import FEWFC
@@ -112,9 +112,9 @@ class EventLabels(AnyLabels[Example, Part]):
         events = _events((), items, ())
         return json.dumps({**line, duee.EVENTS: duee.gold_list(record.text, events)}, ensure_ascii=False) + "\n"
 
-    def edited(self, source: Path, edits: Mapping[str, Edits[Part]]) -> Iterator[str]:
+    def edited(self, source: Path, edits: Mapping[str, Edits[Part]], on_bad: OnBad = leave) -> Iterator[str]:
         """Line by line; what a changed record has besides its events is kept."""
-        for file, number, line in read_lines(source):
+        for file, number, line in read_lines(source, on_bad):
             yield self._record(line, file, number, edits) + "\n"
 
     def _record(self, line: str, file: str, number: int, edits: Mapping[str, Edits[Part]]) -> str:

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from ietool.core.candidates import Candidates
-from ietool.core.labelled import BOUNDARY, TYPE, Edits, changed
+from ietool.core.labelled import BOUNDARY, TYPE, Edits, changed, leave
 from ietool.core.labelled import Labels as AnyLabels
 from ietool.errors import UserError
-from ietool.files.lines import read_lines
+from ietool.files.lines import OnBad, read_lines
 from ietool.tasks.ner.data.example import Entity, Example, flatten
 from ietool.tasks.ner.data.forms.cluener import label_of, parse_record
 from ietool.tasks.ner.data.forms.cmeee import format_line, parse_line
@@ -108,14 +108,14 @@ class EntityLabels(AnyLabels[Example, Entity]):
     def _sentence(self, record: Example, items: Sequence[Entity]) -> str:
         return format_sentence(record, flatten(items), SCHEMES[self.labels.form], self.labels.separator)
 
-    def edited(self, source: Path, edits: Mapping[str, Edits[Entity]]) -> Iterator[str]:
+    def edited(self, source: Path, edits: Mapping[str, Edits[Entity]], on_bad: OnBad = leave) -> Iterator[str]:
         """Record by record; what a changed one has besides is kept, and so are the tags of the others."""
         if self.labels.form in RECORDS:
-            for file, number, line in read_lines(source):
+            for file, number, line in read_lines(source, on_bad):
                 yield self._record(line, file, number, edits) + "\n"
             return
         scheme, separator = SCHEMES[self.labels.form], self.labels.separator
-        for sentence in SentenceReader(on_bad=_leave).read(read_lines(source, _leave)):
+        for sentence in SentenceReader(on_bad=leave).read(read_lines(source, on_bad)):
             try:
                 example = make_example(sentence, scheme)
             except UserError:
@@ -144,7 +144,3 @@ class EntityLabels(AnyLabels[Example, Entity]):
             return format_line(example.text, entities)
         label = label_of(example.text, entities)
         return json.dumps({**json.loads(line), "label": label}, ensure_ascii=False)
-
-
-def _leave(error: UserError, line: str) -> None:
-    """Bad sentences were told of, or left out, when the file was prepared."""

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from ietool.core.candidates import Candidates, Layout
-from ietool.core.labelled import TYPE, Edits, Labels, changed
+from ietool.core.labelled import TYPE, Edits, Labels, changed, leave
 from ietool.errors import UserError
 from ietool.files.documents import Place, read_documents
+from ietool.files.lines import OnBad
 from ietool.files.plain_json import dump_json
 from ietool.tasks.nl2sql.data.example import Example, Query
 from ietool.tasks.nl2sql.data.reading import parse_query
@@ -88,9 +89,9 @@ class QueryLabels(Labels[Example, Query]):
             self._tables[0].flush()
             yield ".tables.jsonl", Path(self._tables[1].name)
 
-    def edited(self, source: Path, edits: Mapping[str, Edits[Query]]) -> Iterator[str]:
+    def edited(self, source: Path, edits: Mapping[str, Edits[Query]], on_bad: OnBad = leave) -> Iterator[str]:
         """A record a line; what a changed one has besides is kept."""
-        for place, record in read_documents(source, _leave):
+        for place, record in read_documents(source, on_bad):
             yield dump_json(self._edited(record, place, edits)) + "\n"
 
     def _edited(self, record: Any, place: Place, edits: Mapping[str, Edits[Query]]) -> Any:
@@ -118,7 +119,3 @@ class QueryLabels(Labels[Example, Query]):
             key = (part, column) if part == SELECT else (part, start, end)
             best[key] = max(best.get(key, 0.0), p)
         return open_ + sum(min(p, 1.0 - p) for p in best.values())
-
-
-def _leave(error: UserError, line: str) -> None:
-    """Bad records were told of, or left out, when the file was prepared."""

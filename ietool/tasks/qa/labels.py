@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from ietool.core.candidates import Candidates, Parts
-from ietool.core.labelled import ANSWER, BOUNDARY, Edits, Labels
+from ietool.core.labelled import ANSWER, BOUNDARY, Edits, Labels, leave
 from ietool.core.sources import Sources
-from ietool.errors import UserError
+from ietool.files.lines import OnBad
 from ietool.files.outputs import unpacked_name
 from ietool.files.plain_json import dump_json
 from ietool.tasks.qa.data.answers import (
@@ -243,14 +243,10 @@ class AnswerLabels(Labels[Question, Answer]):
         if not self.recipe.data.more:
             return lambda record: True
         form = None if self.recipe.data.form == "auto" else self.recipe.data.form
-        marks = {hash(mark_of(q)) for file in files for q in load_questions(file, _leave, form=form)}
+        marks = {hash(mark_of(q)) for file in files for q in load_questions(file, leave, form=form)}
         return lambda record: hash(mark_of(record)) in marks
 
-    def edited(self, source: Path, edits: Mapping[str, Edits[Answer]]) -> Iterator[str]:
+    def edited(self, source: Path, edits: Mapping[str, Edits[Answer]], on_bad: OnBad = leave) -> Iterator[str]:
         """Record by record; what a changed one has besides is kept."""
         form = "" if self.recipe.data.form == "auto" else self.recipe.data.form
-        return rewritten(source, AnswerChange(edits, form))
-
-
-def _leave(error: UserError, line: str) -> None:
-    """Bad questions were told of, or left out, when the file was prepared."""
+        return rewritten(source, AnswerChange(edits, form), on_bad)

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from ietool.core.candidates import Candidates
-from ietool.core.labelled import BOUNDARY, ENTITY, TYPE, Edits, Labels, changed
+from ietool.core.labelled import BOUNDARY, ENTITY, TYPE, Edits, Labels, changed, leave
 from ietool.errors import UserError
+from ietool.files.lines import OnBad
 from ietool.tasks.ske.data.example import VALUE, Example, Triple
 from ietool.tasks.ske.data.reading import read_examples
 from ietool.tasks.ske.data.schema import WEBNLG, Schema
@@ -128,9 +129,9 @@ class TripleLabels(Labels[Example, Triple]):
     def written(self, record: Example, items: Sequence[Triple]) -> str:
         return format_line(record.text, items, self.schema) + "\n"
 
-    def edited(self, source: Path, edits: Mapping[str, Edits[Triple]]) -> Iterator[str]:
+    def edited(self, source: Path, edits: Mapping[str, Edits[Triple]], on_bad: OnBad = leave) -> Iterator[str]:
         """Line by line; what a changed record has besides, and the types of triples that stay, are kept."""
-        for _, _, line in open_records(source):
+        for _, _, line in open_records(source, on_bad):
             yield self._edited(line, edits) + "\n"
 
     def _edited(self, line: str, edits: Mapping[str, Edits[Triple]]) -> str:

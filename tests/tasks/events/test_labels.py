@@ -17,6 +17,7 @@ from ietool.tasks.events.data.schema import Schema, SchemaBuilder
 from ietool.tasks.events.features.featurizer import Labels
 from ietool.tasks.events.heads.linked.decode import LAYOUT
 from ietool.tasks.events.labels import EventLabels
+from tests.contest.unread import check_left_out
 from tests.tasks.events.made import event, examples, write_json
 
 TEXT = "甲公司收购乙公司，丙公司裁员"
@@ -87,6 +88,10 @@ def test_what_is_written_is_read_again(labels: EventLabels, tmp_path: Path) -> N
     for one, other in zip(some, again, strict=True):
         assert set(labels.gold(one)) == set(labels.gold(other)) and one.id == other.id
     assert json.loads(labels.written(RECORD, [BUYER]))["event_list"] == []
+
+
+def test_a_line_that_is_no_utf8_is_left_out_and_told(labels: EventLabels, tmp_path: Path) -> None:
+    check_left_out(labels, tmp_path / "train.json", [labels.written(e, labels.gold(e)) for e in examples(3)])
 
 
 def test_single_parts_of_a_file_are_changed(labels: EventLabels, tmp_path: Path) -> None:

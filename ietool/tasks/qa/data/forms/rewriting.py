@@ -13,7 +13,7 @@ from typing import Any
 from ietool.errors import UserError
 from ietool.files.documents import open_documents, told
 from ietool.files.json_stream import JsonStream, read_text
-from ietool.files.lines import decode_lines
+from ietool.files.lines import OnBad, decode_lines
 from ietool.files.plain_json import dump_json, load_json
 from ietool.tasks.qa.data.forms.documents import SQUAD
 
@@ -21,7 +21,7 @@ Change = Callable[[Any], Any]
 """A record → the one that stands in its place: the same where nothing changes."""
 
 
-def rewritten(source: Path, change: Change) -> Iterator[str]:
+def rewritten(source: Path, change: Change, on_bad: OnBad) -> Iterator[str]:
     """A file in pieces, each record of which was given to ``change``: a line, a value of a list, a paragraph of a SQuAD
     document.
 
@@ -35,14 +35,14 @@ def rewritten(source: Path, change: Change) -> Iterator[str]:
             what = "holds several JSON documents, which are no training file together"
             raise UserError(what, file=source, mend="unpack it, and train folds on one of them")
         if layout == "lines":
-            yield from _lines(name, stream, change)
+            yield from _lines(name, stream, change, on_bad)
         elif layout:
             write = {"list": _list, "objects": _objects, "document": _squad}[layout]
             yield from told(name, write(JsonStream(read_text(stream)), change))
 
 
-def _lines(name: str, stream: Any, change: Change) -> Iterator[str]:
-    for _, _, line in decode_lines(name, stream, _leave):
+def _lines(name: str, stream: Any, change: Change, on_bad: OnBad) -> Iterator[str]:
+    for _, _, line in decode_lines(name, stream, on_bad):
         try:
             record = load_json(line)
         except (ValueError, RecursionError):
@@ -50,10 +50,6 @@ def _lines(name: str, stream: Any, change: Change) -> Iterator[str]:
             continue
         after = change(record)
         yield (line if after is record else dump_json(after)) + "\n"
-
-
-def _leave(error: UserError, line: str) -> None:
-    """Lines that cannot be read were told of, or left out, when the file was prepared."""
 
 
 def _list(document: JsonStream, change: Change) -> Iterator[str]:
