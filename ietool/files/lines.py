@@ -30,8 +30,9 @@ OnBad = Callable[[UserError, str], None]
 """Told of each bad line: what is wrong with it, and the line as far as it can be read."""
 
 
-def read_lines(path: str | Path, on_bad: OnBad | None = None) -> Iterator[tuple[str, int, str]]:
-    """Stream the non-blank lines of a UTF-8 file as (file name, 1-based line number, line without its end).
+def read_lines(path: str | Path, on_bad: OnBad | None = None, *, blank: bool = False) -> Iterator[Line]:
+    """Stream the lines of a UTF-8 file as (file name, 1-based line number, line without its end), those that are blank
+    only with ``blank``.
 
     A byte order mark and CRLF are taken off. ``-`` is standard input. Every member of a zip is read, one after another.
     Lines that are not UTF-8 go to ``on_bad`` where it is given.
@@ -41,16 +42,16 @@ def read_lines(path: str | Path, on_bad: OnBad | None = None) -> Iterator[tuple[
     """
     with damage_told(path):
         for name, stream in open_members(path):
-            yield from decode_lines(name, stream, on_bad)
+            yield from decode_lines(name, stream, on_bad, blank=blank)
 
 
-def decode_lines(name: str, stream: BinaryIO, on_bad: OnBad | None = None) -> Iterator[tuple[str, int, str]]:
+def decode_lines(name: str, stream: BinaryIO, on_bad: OnBad | None = None, *, blank: bool = False) -> Iterator[Line]:
     """The lines of a stream, as :func:`read_lines` gives them."""
     number = 0
     try:
         # Split on \n only: U+2028, U+0085 and the like occur inside the JSON strings of real corpora.
         for number, raw in enumerate(io.BufferedReader(_Bounded(stream), 1 << 16), 1):
-            if raw == b"\n":  # quickly: an archive of a few bytes can hold millions
+            if raw == b"\n" and not blank:  # quickly: an archive of a few bytes can hold millions
                 continue
             if number == 1:
                 check_narrow(raw, name)
@@ -70,7 +71,7 @@ def decode_lines(name: str, stream: BinaryIO, on_bad: OnBad | None = None) -> It
                     raise bad
                 on_bad(bad, line)
                 continue
-            if line.strip():
+            if blank or line.strip():
                 yield name, number, line
     except _Endless:
         mend = "divide it into lines; is it a text file?"

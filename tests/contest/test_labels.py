@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -74,6 +75,38 @@ def test_sentences_without_an_edit_stay(tmp_path: Path) -> None:
     wanted = {Entity(0, 1, "地点"), *one.entities[1:]}
     assert [set(e.entities) for e in read] == [wanted if n == 4 else set(e.entities) for n, e in enumerate(some)]
     assert edits[one.text].seen == 1
+
+
+@pytest.mark.parametrize("numbered", [False, True])
+def test_of_tokens_only_the_tags_of_a_changed_sentence_are_written_again(tmp_path: Path, numbered: bool) -> None:
+    """Kept are blank lines, what begins a document, bad sentences, tabs, and the places of characters in words."""
+    one, two = ("云0\tB-人物\n山1\tI-人物\n来0\tO \n", "林0 B-地点\n满1 I-地点\n") if numbered else (
+        "云\tB-人物\n山\tI-人物\n来\tO \n", "-DOCSTART-\tO\n林 B-地点\n满 I-地点\n"
+    )  # fmt: skip
+    bad, last = "满0 X-坏\n", "满\tO\n" if not numbered else "满0\tO\n"
+    text = f"{one}\n\n{two}\n{bad}\n{bad}云 B-人物 B-人物\n   \n\n{last}"
+    train = tmp_path / "train.txt"
+    train.write_text(text, "utf-8")
+    labels = labels_of(tmp_path, "bio")
+    assert "".join(labels.edited(train, {})) == text
+    edits = {"云山来": Edits([Entity(0, 2, "人物")], [Entity(1, 3, "地点")]), "满": Edits([], [Entity(0, 1, "人物")])}
+    wanted = one.replace("B-人物", "O").replace("I-人物", "B-地点").replace("O \n", "I-地点 \n")
+    after = "".join(labels.edited(train, edits))
+    assert after == text.replace(one, wanted).replace(last, last.replace("O", "B-人物"))
+    assert [edit.seen for edit in edits.values()] == [1, 1]
+
+
+def test_what_is_left_of_a_sentence_that_cannot_be_read_is_none(tmp_path: Path) -> None:
+    train, told = tmp_path / "train.txt", list[str]()
+    bad = "云 ".encode("gb18030")
+    train.write_bytes(b"\n".join([bad, "山 O".encode(), bad, b"", "林 O".encode(), b"", "满 O".encode(), bad, b""]))
+    pieces = labels_of(tmp_path, "bio").edited(train, {}, lambda error, line: told.append(str(error.line)))
+    assert "".join(pieces) == "\n林 O\n\n" and told == ["1", "3", "8"]
+    with zipfile.ZipFile(tmp_path / "train.zip", "w") as archive:  # of members without blank lines behind them
+        for name, content in (("a", "山 O\n".encode()), ("b", bad + "\n云 O\n".encode()), ("c", "林 O\n".encode())):
+            archive.writestr(name, content)
+    pieces = labels_of(tmp_path, "bio").edited(tmp_path / "train.zip", {})
+    assert "".join(pieces) == "山 O\n\n\n林 O\n"
 
 
 def test_the_rest_of_a_changed_record_stays(tmp_path: Path) -> None:

@@ -15,6 +15,6 @@ def check_left_out(labels: Labels[Any, Any], path: Path, records: Sequence[str])
     path.write_bytes(records[0].encode() + "云".encode("gb18030") + b"\n\n" + "".join(records[1:]).encode())
     told: list[UserError] = []
     pieces = labels.edited(path, {}, lambda error, line: told.append(error))
-    assert "".join(pieces).replace("\n\n", "\n") == "".join(records).replace("\n\n", "\n")
+    assert "".join(pieces).split() == "".join(records).split()
     (error,) = told
     assert "is not UTF-8" in str(error)

@@ -96,7 +96,10 @@ class SubjectLabels(Labels[Example, str]):
             for file, number, line in read_lines(source, on_bad):
                 yield self._json(line, file, number, edits) + "\n"
             return
-        for file, number, raw, cells in read_rows(read_lines(source, on_bad), on_bad):
+        broken: list[str] = []  # rows that are none, before the one at hand: they stay too
+        for file, number, raw, cells in read_rows(read_lines(source, on_bad), lambda error, row: broken.append(row)):
+            yield from (f"{row}\n" for row in broken)
+            broken.clear()
             try:
                 example = example_of_row(cells, file, number)
             except UserError:  # which preparing told of or left out
@@ -107,6 +110,7 @@ class SubjectLabels(Labels[Example, str]):
                 yield raw + "\n"
             else:
                 yield format_row([*cells[:3], subject or NONE]) + "\n"
+        yield from (f"{row}\n" for row in broken)
 
     def _json(self, line: str, file: str, number: int, edits: Mapping[str, Edits[str]]) -> str:
         try:

@@ -13,11 +13,12 @@ from ietool.core.labelled import BOUNDARY, TYPE, Edits, changed, leave
 from ietool.core.labelled import Labels as AnyLabels
 from ietool.errors import UserError
 from ietool.files.lines import OnBad, read_lines
-from ietool.tasks.ner.data.example import Entity, Example, flatten
+from ietool.tasks.ner.data.example import Entity, Example, flatten, token_spans
 from ietool.tasks.ner.data.forms.cluener import label_of, parse_record
 from ietool.tasks.ner.data.forms.cmeee import format_line, parse_line
 from ietool.tasks.ner.data.forms.recognise import CLUENER, CMEEE, RECORDS
-from ietool.tasks.ner.data.forms.tokens import SentenceReader, format_sentence, make_example
+from ietool.tasks.ner.data.forms.retagging import retagged
+from ietool.tasks.ner.data.forms.tokens import Sentence, format_sentence, make_example
 from ietool.tasks.ner.data.schemes import SCHEMES
 from ietool.tasks.ner.features.featurizer import Labels
 from ietool.tasks.ner.heads.decoder import Recognised
@@ -109,25 +110,26 @@ class EntityLabels(AnyLabels[Example, Entity]):
         return format_sentence(record, flatten(items), SCHEMES[self.labels.form], self.labels.separator)
 
     def edited(self, source: Path, edits: Mapping[str, Edits[Entity]], on_bad: OnBad = leave) -> Iterator[str]:
-        """Record by record; what a changed one has besides is kept, and so are the tags of the others."""
+        """Record by record; what a changed one has besides is kept, and of tokens all but their tags."""
         if self.labels.form in RECORDS:
             for file, number, line in read_lines(source, on_bad):
                 yield self._record(line, file, number, edits) + "\n"
             return
-        scheme, separator = SCHEMES[self.labels.form], self.labels.separator
-        for sentence in SentenceReader(on_bad=leave).read(read_lines(source, on_bad)):
-            try:
-                example = make_example(sentence, scheme)
-            except UserError:
-                example = Example("")
-            edit = edits.get(example.text) if example.text else None
-            if edit is None:
-                for token, tag in zip(sentence.tokens, sentence.tags, strict=True):
-                    yield f"{token}{chr(9) if ' ' in token else separator}{tag}\n"
-                yield "\n"
-            else:
-                edit.seen += 1
-                yield self._sentence(example, changed(example.entities, edit, self.key))
+        yield from retagged(source, lambda sentence: self._tags(sentence, edits), on_bad)
+
+    def _tags(self, sentence: Sentence, edits: Mapping[str, Edits[Entity]]) -> Sequence[str] | None:
+        """The tags of a sentence whose entities change."""
+        scheme = SCHEMES[self.labels.form]
+        try:
+            example = make_example(sentence, scheme)
+        except UserError:  # which preparing told of or left out
+            return None
+        edit = edits.get(example.text)
+        if edit is None:
+            return None
+        edit.seen += 1
+        entities = flatten(changed(example.entities, edit, self.key))
+        return scheme.tags(token_spans(example, entities), len(sentence.tokens))
 
     def _record(self, line: str, file: str, number: int, edits: Mapping[str, Edits[Entity]]) -> str:
         spans = self.labels.form == CMEEE

@@ -71,12 +71,14 @@ def test_changed_records_alone_change(labels: SubjectLabels, tmp_path: Path, for
             "bad,row",
             f'"8","{TEXT}","减持","乙"',
             f'"9","{TEXT}","亏损","乙"',
+            '"10"x,"甲","亏损","乙"',  # is no row of CSV
         ]
         wanted = [
             f'"7","{TEXT}","亏损","甲科技"',
             rows[1],
             f'"8","{TEXT}","减持","NaN"',
             f'"9","{TEXT}","亏损","甲科技"',
+            rows[4],
         ]
     else:
         lines = [{"id": 7, "text": TEXT, "type": "亏损", "subject": "甲", "more": 1}, {"bad": 1},
