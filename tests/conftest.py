@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import signal
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import settings
@@ -32,3 +33,11 @@ def pytest_collection_finish() -> None:
     """What was imported stays: every full collection, and each training asks for some, would look through all of it."""
     gc.collect()
     gc.freeze()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_bf16_by_itself() -> Iterator[None]:
+    """``precision: auto`` is fp32 in tests: some CPUs are faster in bf16, and what is compared would differ by them."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("ietool.training.device.cpu_bf16_gain", lambda: 1.0)
+        yield

@@ -56,7 +56,9 @@ def test_keys_go_by_kind() -> None:
             "gate_dropout", "part_of_speech",
         )
     }  # fmt: skip
-    assert keys(pretrained) - keys(characters) == {"model.encoder.name", "model.encoder.cut_vocabulary"}
+    assert keys(pretrained) - keys(characters) == {
+        "model.encoder.name", "model.encoder.cut_vocabulary", "model.encoder.dropout",
+    }  # fmt: skip
     crf, pointer = (keys(load_recipe(name)) for name in HEADS.values())
     assert crf - pointer == {"model.head.tags", "model.head.transition_scale"}
     assert pointer - crf == {"model.head.size"}
@@ -169,7 +171,7 @@ def test_a_key_of_another_head_tells_with_which_it_acts() -> None:
 def test_a_key_of_another_encoder_tells_with_which_it_acts() -> None:
     assert told("model.encoder=folder", "model.encoder.hidden_size=8") == (
         "--set model.encoder.hidden_size: there is no such key → it acts with model.encoder.kind=characters; "
-        "model.encoder has: kind, name, cut_vocabulary"
+        "model.encoder has: kind, name, cut_vocabulary, dropout"
     )
     assert "it acts with model.encoder.kind=pretrained" in told("model.encoder.cut_vocabulary=true")
     assert told("model.encoder.kind=pretrained") == "--set model.encoder.name: is missing → add the key"

@@ -48,7 +48,7 @@ def test_a_flat_recipe_of_head_cross(tmp_path: Path) -> None:
     recipe = load_recipe(path)
     assert isinstance(recipe, CrossRecipe)
     assert recipe.model.model_dump() == {
-        "encoder": {"kind": "pretrained", "name": "a/folder", "cut_vocabulary": True},
+        "encoder": {"kind": "pretrained", "name": "a/folder", "cut_vocabulary": True, "dropout": None},
         "head": {
             "kind": "cross", "size": 48, "dropout": 0.25, "habits": False, "borders": False, "query": 32,
             "description": 40, "description_choice": "front", "ranked": "every",

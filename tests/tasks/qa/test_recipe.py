@@ -71,7 +71,7 @@ def test_a_flat_recipe_of_the_reader(tmp_path: Path) -> None:
 )
 def test_a_flat_recipe_on_a_pretrained_encoder(head: str, own: dict[str, Any], tmp_path: Path) -> None:
     recipe = flat(tmp_path, head)
-    encoder = {"kind": "pretrained", "name": "somebody/a-model", "cut_vocabulary": True}
+    encoder = {"kind": "pretrained", "name": "somebody/a-model", "cut_vocabulary": True, "dropout": None}
     assert recipe.model.model_dump() == {"encoder": encoder, "head": own}
     assert recipe.sampling.model_dump() == {"negatives": 0.2, "shortest": 0.6, "mined": None}
     assert hasattr(recipe.decode, "start") == (head == "span") and recipe.decode.longest == 12

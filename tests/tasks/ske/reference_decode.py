@@ -7,6 +7,7 @@ windows and the assembly of triples.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -40,6 +41,9 @@ class ReferencePredictor:
                 for s0, s1, label, o0, o1, p in self.sentence(features):
                     (a, b), (c, d) = features.units.text_span(s0, s1), features.units.text_span(o0, o1)
                     row = (a + begin, b + begin, label, c + begin, d + begin, p)
+                    names = [example.text[x:y] for x, y in (row[:2], row[3:5])]
+                    if not all(map(str.strip, names)) or re.search(r"[^\t\n\r\x20-\U0010ffff]", "".join(names)):
+                        continue  # no submission takes a name of blanks, or with a control character
                     found.append(row)
                     if (a == 0 and begin > 0) or (begin + b == stop and stop < len(example.text)):
                         halves.append((row, 0))

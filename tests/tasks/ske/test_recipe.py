@@ -74,7 +74,7 @@ def test_a_flat_recipe_of_each_head(tmp_path: Path) -> None:
     assert link.decode.model_dump() == own | {"by_label": {}}
     pretrained = flat(tmp_path, head="gplinker", encoder="some/encoder", cut_vocabulary=True)
     assert pretrained.model.encoder.model_dump() == {
-        "kind": "pretrained", "name": "some/encoder", "cut_vocabulary": True
+        "kind": "pretrained", "name": "some/encoder", "cut_vocabulary": True, "dropout": None,
     }  # fmt: skip
 
 
@@ -110,7 +110,9 @@ def test_kinds_take_along_what_both_know() -> None:
     recipe = load_recipe("ske", ["model.head=gplinker", "model.encoder=a/folder", "model.head.dropout=0.3"])
     assert isinstance(recipe, LinkRecipe)
     assert recipe.model.head == LinkSection(dropout=0.3) and recipe.decode.rules == "ske"
-    assert recipe.model.encoder.model_dump() == {"kind": "pretrained", "name": "a/folder", "cut_vocabulary": False}
+    assert recipe.model.encoder.model_dump() == {
+        "kind": "pretrained", "name": "a/folder", "cut_vocabulary": False, "dropout": None,
+    }  # fmt: skip
     back = load_recipe("ske-cascade", ["model.encoder=dgcnn"])
     assert back.model.encoder == load_recipe("ske").model.encoder  # type: ignore[attr-defined]
     assert load_recipe("ske-cascade", ["model.encoder.kind=characters"]) == back
