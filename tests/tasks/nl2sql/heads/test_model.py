@@ -51,9 +51,12 @@ def literal_losses(model: SketchModel, item: dict[str, Any]) -> list[Any]:
     for place, unit, kind in item["links"].tolist():
         linked[1 + place, unit, kind] = 1
     there, back = linked @ model.linked[0].T, linked @ model.linked[1].T
+    symbols = [h[at] for at in cuts[:-1]]
+    if model.config.means:
+        symbols = [one + h[at:end].mean(0) for one, at, end in zip(symbols, cuts[:-1], cuts[1:], strict=True)]
     classes = [
-        h[at] + model.from_question(attended(h[at], list(h[: cuts[1]]), model.over_question, there[n]))
-        for n, at in enumerate(cuts[:-1])
+        one + model.from_question(attended(one, list(h[: cuts[1]]), model.over_question, there[n]))
+        for n, one in enumerate(symbols)
     ]
     units = [h[n] + model.from_columns(attended(h[n], classes, model.over_columns, back[:, n])) for n in range(cuts[1])]
     whole, *columns = classes
@@ -85,6 +88,7 @@ def literal_losses(model: SketchModel, item: dict[str, Any]) -> list[Any]:
 def test_losses_are_those_of_a_literal_reading(made: tuple[Prepared, Any]) -> None:
     prepared, recipe = made
     model = loud_model(recipe, prepared.folder)
+    assert model.config.means is (recipe.model.encoder.kind == "pretrained")
     data = SketchTrainingSet(recipe, prepared.folder)
     items = [data[n] for n in range(4)]
     with torch.no_grad():

@@ -18,6 +18,7 @@ from ietool.nn.attention import CrossAttention
 from ietool.nn.choice import listwise_loss, log_partition
 from ietool.nn.encoder import EncoderConfig, encoder_settings, load_encoder, make_encoder
 from ietool.nn.pooling import span_vectors
+from ietool.recipe import PretrainedSection
 from ietool.tasks.nl2sql.data.example import CONNECTORS
 from ietool.tasks.nl2sql.features.marks import BITS, CELLS, TEXTS
 from ietool.tasks.nl2sql.features.stretches import FEATURES, NO_OPERATOR, NOT_SELECTED
@@ -33,12 +34,14 @@ LINKED = 2.0
 
 
 class SketchConfig(EncoderConfig):
-    """Sizes of :class:`SketchModel`; ``head_size``: of the layers in which columns and values meet."""
+    """Sizes of :class:`SketchModel`; ``head_size``: of the layers in which columns and values meet; ``means``: whether
+    the mean of its units stands for a question or header beside its class symbol. A pretrained encoder has learnt to
+    say the same of all class symbols of its input, and takes long to learn otherwise."""
 
     model_type = "ietool-nl2sql-sketch"
 
-    def __init__(self, head_size: int = 128, head_dropout: float = 0.1, **kwargs: Any) -> None:
-        self.head_size, self.head_dropout = head_size, head_dropout
+    def __init__(self, head_size: int = 128, head_dropout: float = 0.1, means: bool = False, **kwargs: Any) -> None:
+        self.head_size, self.head_dropout, self.means = head_size, head_dropout, means
         super().__init__(**kwargs)
 
 
@@ -112,6 +115,8 @@ class SketchModel(PreTrainedModel):
         own = torch.arange(symbols.shape[1], device=ids.device) <= columns[:, None]
         at = torch.arange(len(ids), device=ids.device)[:, None]
         classes = h[at, symbols]
+        if self.config.means:
+            classes = classes + _means(h, symbols, lengths, columns) * own.unsqueeze(-1)
         said = (links.unsqueeze(-1) >> shifts[: self.linked.shape[-1]] & 1).to(h.dtype)
         to_units, to_columns = (said @ self.linked.to(h.dtype).transpose(1, 2).unsqueeze(1).unsqueeze(1)).unbind(0)
         looked = classes + self.from_question(self.over_question(classes, h, asked, to_units.permute(0, 3, 1, 2)))
@@ -183,6 +188,17 @@ class SketchModel(PreTrainedModel):
         return total / len(first["connector"])
 
 
+def _means(h: Tensor, symbols: Tensor, lengths: Tensor, columns: Tensor) -> Tensor:
+    """(B, 1 + C, H): the mean of what the encoder says of a question, or of each header, its class symbol included;
+    anything beyond the columns that there are."""
+    last = torch.arange(symbols.shape[1], device=h.device) == columns[:, None]
+    ends = torch.where(last, lengths[:, None], symbols.roll(-1, 1))
+    sums = F.pad(h.float().cumsum(1), (0, 0, 1, 0))
+    at = torch.arange(len(h), device=h.device)[:, None]
+    means: Tensor = (sums[at, ends] - sums[at, symbols]) / (ends - symbols).clamp(min=1).unsqueeze(-1)
+    return means.to(h.dtype)
+
+
 def _summed(logits: Tensor, targets: Tensor) -> Tensor:
     """Cross-entropy over (B, n, classes), summed; −1 counts nothing."""
     return F.cross_entropy(logits.float().flatten(0, 1), targets.flatten(), ignore_index=-1, reduction="sum")
@@ -193,6 +209,7 @@ def build(recipe: SketchRecipe, prepared: Path) -> SketchModel:
     UserError if the encoder cannot be had."""
     head, encoder = recipe.model.head, recipe.model.encoder
     settings = encoder_settings(encoder, open_reader(prepared), prepared)
-    model = SketchModel(SketchConfig(head_size=head.size, head_dropout=head.dropout, **settings))
+    means = isinstance(encoder, PretrainedSection)
+    model = SketchModel(SketchConfig(head_size=head.size, head_dropout=head.dropout, means=means, **settings))
     load_encoder(model.encoder, encoder, prepared)
     return model
