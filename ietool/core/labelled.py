@@ -10,7 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 import numpy as np
 
@@ -20,6 +20,14 @@ from ietool.files.lines import OnBad
 
 E = TypeVar("E")
 I = TypeVar("I")  # noqa: E741
+
+
+class _Texted(Protocol):
+    @property
+    def text(self) -> str: ...
+
+
+T = TypeVar("T", bound=_Texted)
 
 BOUNDARY, ENTITY, TYPE, ANSWER = "wrong boundary", "wrong entity", "wrong type", "wrong answer"
 """What one item has wrong, if another is what was meant."""
@@ -42,6 +50,25 @@ class Edits(Generic[I]):
 
 def leave(error: UserError, line: str) -> None:
     """For those who read train again: what is bad was told of, or left out, when the file was prepared."""
+
+
+def edit_of(read: Callable[[], T], edits: Mapping[str, Edits[I]]) -> tuple[T, Edits[I]] | None:
+    """A record with what becomes of its items; None where it stays as it is: it has no edits, or is a bad one, which
+    preparing told of or left out.
+
+    Args:
+        read: makes the record, or raises UserError.
+        edits: by text.
+    """
+    try:
+        record = read()
+    except UserError:
+        return None
+    edit = edits.get(record.text)
+    if edit is None:
+        return None
+    edit.seen += 1
+    return record, edit
 
 
 class LabelWriter(ABC, Generic[E, I]):

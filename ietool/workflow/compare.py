@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections import Counter
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -25,6 +24,7 @@ from ietool.runs.entry import RECIPE_FILE, RunEntry, open_run, resume_command
 from ietool.runs.folder import DEV
 from ietool.scoring.changes import Changes, changes_of
 from ietool.scoring.classes import SPURIOUS
+from ietool.scoring.occurrences import numbered
 from ietool.scoring.paired import RESAMPLES, Floats, Ints, Paired, paired, sign_test
 from ietool.scoring.report import Counts, Outcome, Report
 from ietool.workflow.score import score_files
@@ -290,7 +290,7 @@ def _compared(
 def _aligned(reports: Sequence[Report]) -> tuple[list[Hashable], list[Counts]]:
     """The texts of all reports, and the counts of each beside them: zeros for texts that only others count, as some
     variants do with predictions on texts that gold lacks."""
-    numbered = [_numbered(report.keys) for report in reports]
+    names = [numbered(report.keys) for report in reports]
     counts = []
     for report in reports:
         if report.counts is None or report.measures is None:
@@ -300,25 +300,15 @@ def _aligned(reports: Sequence[Report]) -> tuple[list[Hashable], list[Counts]]:
         raise UserError(
             f"{reports[0].metric} counts what is compared in different columns", mend="use another --metric"
         )
-    if all(keys == numbered[0] for keys in numbered):
-        return [key for key, _ in numbered[0]], counts
-    place = {key: n for n, key in enumerate(dict.fromkeys(key for keys in numbered for key in keys))}
+    if all(keys == names[0] for keys in names):
+        return [key for key, _ in names[0]], counts
+    place = {key: n for n, key in enumerate(dict.fromkeys(key for keys in names for key in keys))}
     aligned = []
-    for keys, own in zip(numbered, counts, strict=True):
+    for keys, own in zip(names, counts, strict=True):
         rows = np.zeros((len(place), own.shape[1]))
         rows[[place[key] for key in keys]] = own
         aligned.append(rows)
     return [key for key, _ in place], aligned
-
-
-def _numbered(keys: Iterable[Hashable]) -> list[tuple[Hashable, int]]:
-    """Keys with how often each stood before, so that none is there twice."""
-    seen: Counter[Hashable] = Counter()
-    found = []
-    for key in keys:
-        found.append((key, seen[key]))
-        seen[key] += 1
-    return found
 
 
 def _text_of(key: Hashable) -> str:

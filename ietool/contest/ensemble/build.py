@@ -181,10 +181,9 @@ def make_ensemble(
 def _is_half_made(output: Path | None) -> bool:
     """Whether an ensemble that was killed as its folder was written stands there: it is made anew, of what its members
     have said already."""
-    info = None if output is None else read_info(output)
-    if output is None or info is None or not info.members:
+    if output is None or (info := read_info(output)) is None:
         return False
-    return RunEntry(output, info).state == "interrupted"
+    return bool(info.members) and RunEntry(output, info).state == "interrupted"
 
 
 def _in_order(weights: Sequence[float], members: Gathered) -> list[float]:

@@ -11,9 +11,8 @@ from typing import Any
 import numpy as np
 
 from ietool.core.candidates import Candidates
-from ietool.core.labelled import BOUNDARY, TYPE, Edits, leave
+from ietool.core.labelled import BOUNDARY, TYPE, Edits, edit_of, leave
 from ietool.core.labelled import Labels as AnyLabels
-from ietool.errors import UserError
 from ietool.files.lines import OnBad, read_lines
 from ietool.tasks.events.data.example import NOWHERE, TRIGGER, Argument, Event, Example, Part, parts_of
 from ietool.tasks.events.data.forms import duee, fewfc
@@ -118,14 +117,10 @@ class EventLabels(AnyLabels[Example, Part]):
             yield self._record(line, file, number, edits) + "\n"
 
     def _record(self, line: str, file: str, number: int, edits: Mapping[str, Edits[Part]]) -> str:
-        try:
-            example = parse_record(line, file, number)
-        except UserError:  # which preparing told of or left out
+        found = edit_of(lambda: parse_record(line, file, number), edits)
+        if found is None:
             return line
-        edit = edits.get(example.text)
-        if edit is None:
-            return line
-        edit.seen += 1
+        example, edit = found
         events = _events(example.events, edit.added, edit.without)
         if example.form == FEWFC:
             return json.dumps(

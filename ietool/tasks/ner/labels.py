@@ -9,9 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from ietool.core.candidates import Candidates
-from ietool.core.labelled import BOUNDARY, TYPE, Edits, changed, leave
+from ietool.core.labelled import BOUNDARY, TYPE, Edits, changed, edit_of, leave
 from ietool.core.labelled import Labels as AnyLabels
-from ietool.errors import UserError
 from ietool.files.lines import OnBad, read_lines
 from ietool.tasks.ner.data.example import Entity, Example, flatten, token_spans
 from ietool.tasks.ner.data.forms.cluener import label_of, parse_record
@@ -120,27 +119,19 @@ class EntityLabels(AnyLabels[Example, Entity]):
     def _tags(self, sentence: Sentence, edits: Mapping[str, Edits[Entity]]) -> Sequence[str] | None:
         """The tags of a sentence whose entities change."""
         scheme = SCHEMES[self.labels.form]
-        try:
-            example = make_example(sentence, scheme)
-        except UserError:  # which preparing told of or left out
+        found = edit_of(lambda: make_example(sentence, scheme), edits)
+        if found is None:
             return None
-        edit = edits.get(example.text)
-        if edit is None:
-            return None
-        edit.seen += 1
+        example, edit = found
         entities = flatten(changed(example.entities, edit, self.key))
         return scheme.tags(token_spans(example, entities), len(sentence.tokens))
 
     def _record(self, line: str, file: str, number: int, edits: Mapping[str, Edits[Entity]]) -> str:
         spans = self.labels.form == CMEEE
-        try:
-            example = (parse_line if spans else parse_record)(line, file, number)
-        except UserError:  # which preparing told of or left out
+        found = edit_of(lambda: (parse_line if spans else parse_record)(line, file, number), edits)
+        if found is None:
             return line
-        edit = edits.get(example.text)
-        if edit is None:
-            return line
-        edit.seen += 1
+        example, edit = found
         entities = changed(example.entities, edit, self.key)
         if spans:
             return format_line(example.text, entities)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ from ietool.errors import UserError
 from ietool.files.lines import parse_json, read_lines
 from ietool.files.records import not_a
 from ietool.scoring.coverage import check_shared
+from ietool.scoring.occurrences import numbered
 from ietool.tasks.event_subject.data.example import Example
 from ietool.tasks.event_subject.data.reading import load_examples, read_forms, subject_of
 
@@ -72,17 +72,12 @@ def pair_up(
 
     Of an id that stands several times the first of gold goes with the first of the predictions.
     """
-    seen, counted = Counter[str](), Counter[str]()
-    by_id: dict[tuple[str, int], str] = {}
-    for one in found:
-        by_id[one.id, seen[one.id]] = one.subject
-        seen[one.id] += 1
-    pairs: list[tuple[Example, str | None]] = []
-    for example in gold:
-        pairs.append((example, by_id.pop((example.id, counted[example.id]), None)))
-        counted[example.id] += 1
+    given = [(one.id, one.subject) for one in found]
+    by_id = dict(zip(numbered(name for name, _ in given), (subject for _, subject in given), strict=True))
+    wanted = numbered(example.id for example in gold)
+    pairs = [(example, by_id.pop(key, None)) for key, example in zip(wanted, gold, strict=True)]
     hit = sum(subject is not None for _, subject in pairs)
-    check_shared(len(gold), seen.total(), hit, file=path, what="ids")
+    check_shared(len(gold), len(given), hit, file=path, what="ids")
     notes = []
     if hit < len(gold):
         notes.append(f"{len(gold) - hit:,} of {len(gold):,} gold records have no prediction and count as NaN")

@@ -22,7 +22,9 @@ from ietool.tasks.qa.heads.reader.losses import choice_loss, focal_loss
 from ietool.tasks.qa.heads.reader.model import QaConfig, QaModel
 
 H, CHARACTERS, WORDS, TAGS = 6, 30, 9, 4
-CLOSE = {"rtol": 1e-4, "atol": 1e-4}
+CLOSE = {"rtol": 1e-5, "atol": 1e-5}
+SUMS = {"rtol": 1e-4, "atol": 1e-4}
+"""Of sums of hundreds of products in single precision, which some processors add up otherwise for a batch (4e-5)."""
 
 SHAPES = [
     ([7], [3]),
@@ -201,7 +203,7 @@ def test_a_batch_gives_what_one_pair_at_a_time_gives(variant: str, padding: int)
         for row, length in enumerate(passages):
             twin = Twin(model, given_, row)
             expected, has, kinds = twin.read()
-            torch.testing.assert_close(spans[row, :length], expected, **CLOSE)
+            torch.testing.assert_close(spans[row, :length], expected, **SUMS)
             torch.testing.assert_close(gate[row], has, **CLOSE)
             if kinds is None:
                 assert labels is None
