@@ -30,8 +30,9 @@ from trainings import ensemble_figures, group_once, ietool, train_once
 from ietool.runs.entry import open_run
 
 ENCODER = (
-    "model.cut_vocabulary=true", "training.learning_rate=1.2e-4", "training.batch_size=16", "training.epochs=2",
-    "training.ema_decay=0.998", "training.checkpoint_steps=200", "training.patience=0", "training.evaluate_raw=false",
+    "model.cut_vocabulary=true", "model.encoder.dropout=0", "training.learning_rate=1.5e-4", "training.batch_size=16",
+    "training.epochs=2", "training.ema_decay=0.998", "training.checkpoint_steps=300", "training.patience=0",
+    "training.evaluate_raw=false",
 )  # fmt: skip
 FOLDS, FOLD_EPOCHS, MORE_EPOCHS = 3, 5, 2
 

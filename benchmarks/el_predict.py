@@ -137,7 +137,8 @@ def gap(one: list[Linking], other: list[Linking]) -> float:
 def compare(arguments: argparse.Namespace) -> dict[str, Any]:
     """Rates of the loops and of the predictor; whether they find the same."""
     loaded = Loaded(arguments.run, arguments.device, arguments.batch_size)
-    precision = choose_precision(arguments.precision, loaded.device)
+    loaded.recipe.training.precision = arguments.precision
+    precision = choose_precision(loaded.recipe, loaded.device)
     texts = read_texts(arguments.data, arguments.limit)
     if type(loaded.predictor.reader) is not JointReader or loaded.predictor.reader.model.config.loss == "pair":
         sys.exit(f"{arguments.run} is no run of the recipe el, whose reader the loops repeat")

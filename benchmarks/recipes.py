@@ -49,7 +49,7 @@ def train_steps(run: Path, steps: int, device_name: str) -> dict[str, Any]:
     recipe = load_recipe(str(run / "recipe.yaml"), ["training.patience=0"])
     prepared = Path(info.prepared)
     device = choose_device(device_name)
-    precision = choose_precision(recipe.training.precision, device)
+    precision = choose_precision(recipe, device)
     data = get_task(recipe.task).training_set(recipe, prepared)
     clock = Clock(WARM, device)
     with tempfile.TemporaryDirectory() as work:

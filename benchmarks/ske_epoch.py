@@ -81,7 +81,7 @@ def main() -> None:
         parser.error("--sizes and --rounds must be positive")
     recipe = load_recipe(arguments.recipe, [*arguments.set, "training.patience=0", f"training.seed={SEED}"])
     device = choose_device(arguments.device)
-    precision = choose_precision(recipe.training.precision, device)
+    precision = choose_precision(recipe, device)
     taken: dict[int, list[dict[str, float]]] = {size: [] for size in sizes}
     with tempfile.TemporaryDirectory() as name:
         work = Path(name)

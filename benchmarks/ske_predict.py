@@ -75,7 +75,8 @@ def main() -> None:
         sys.exit(f"{arguments.run} is no run of SKE that finds subjects first")
     batched.settings = batched.settings.model_copy(update={"apply_rules": False})
     loop = ReferencePredictor(batched)
-    precision = choose_precision(arguments.precision, loaded.device)
+    loaded.recipe.training.precision = arguments.precision
+    precision = choose_precision(loaded.recipe, loaded.device)
     texts = read_texts(arguments.data, arguments.limit)
     seconds: dict[str, list[float]] = {"loop": [], "batched": []}
     found: dict[str, list[Extraction]] = {}

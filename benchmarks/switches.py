@@ -40,7 +40,7 @@ def turn(recipe: Recipe, prepared: Path, steps: int, warm: int, device: torch.de
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
     begin = time.perf_counter()
-    precision = choose_precision(recipe.training.precision, device)
+    precision = choose_precision(recipe, device)
     data = get_task(recipe.task).training_set(recipe, prepared)
     trainer = step_loop(recipe, fresh(recipe, prepared, device), data, device, precision, work, steps)
     clock = Clock(warm, device)

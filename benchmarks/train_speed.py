@@ -217,7 +217,7 @@ def main() -> None:
             os.environ["IETOOL_HOME"] = str(work)
             prepared = prepare(recipe, data=arguments.data.resolve(), output=work / "prepared").folder
         device = choose_device(arguments.device)
-        precision = choose_precision(recipe.training.precision, device)
+        precision = choose_precision(recipe, device)
         seconds: dict[str, list[float]] = {"trainer": [], "bare": []}
         memory: dict[str, float] = {}
         for _ in range(arguments.rounds):

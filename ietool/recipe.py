@@ -170,7 +170,8 @@ class TrainingSection(Section):
     max_grad_norm: Annotated[float, Field(ge=0)] = Field(1.0, description="gradients are clipped to this; 0: never")
     ema_decay: Annotated[float, Field(ge=0, lt=1)] = Field(0.999, description="of the averaged weights; 0: none")
     precision: Literal["auto", "fp32", "bf16", "fp16"] = Field(
-        "auto", description="auto: bf16 where the device has it in hardware, else fp32"
+        "auto",
+        description="auto: bf16 where the hardware has it (on a CPU for pretrained encoders alone), else fp32",
     )
     patience: Annotated[int, Field(ge=0)] = Field(
         5, description="epochs without a better dev score, once anything is found, before the stage ends; 0: never"

@@ -142,7 +142,7 @@ class PretrainedEncoder(nn.Module):
         return {"input_ids": ids, **more} if added is None else {"inputs_embeds": self.table(ids) + added, **more}
 
     def _choose_attention(self, device: torch.device) -> None:
-        """Attention step by step where the fused one is slow, else as it was."""
+        """Attention step by step, in large products, where the fused one is slow, else as it was."""
         wanted = "eager" if fused_is_slow(device) else self.attention
         if self.backbone.config._attn_implementation != wanted:
             self.backbone.set_attn_implementation(wanted)

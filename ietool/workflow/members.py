@@ -26,6 +26,7 @@ from ietool.recipe_io import load_recipe
 from ietool.registry import get_task
 from ietool.runs.entry import RECIPE_FILE, WEIGHTS_FILE, open_run
 from ietool.runs.members import ENSEMBLE_FILE, EnsembleInfo, is_ensemble, member_folders, read_members
+from ietool.training.device import autocast, choose_precision
 from ietool.training.finite import not_finite
 from ietool.workflow.scores import floor_below, model_mark
 
@@ -99,7 +100,7 @@ class RunReaders:
 
     @contextmanager
     def reading(self, number: int) -> Iterator[tuple[Reader[Any], Floor]]:
-        """As in :class:`ietool.core.together.Readers`."""
+        """As in :class:`ietool.core.together.Readers`; each computes in the precision that it has alone."""
         if number not in self._held:
             if len(self._held) >= self.at_once:
                 self._held.popitem(last=False)
@@ -107,7 +108,8 @@ class RunReaders:
             self._held[number] = open_model(self.task, self.recipes[number], self.folders[number], self.device)
         self._held.move_to_end(number)
         reader = self._held[number].reader
-        yield reader, floor_below(reader, self.decoders[number], self.recipes[number].decode)
+        with autocast(self.device, choose_precision(self.recipes[number], self.device)):
+            yield reader, floor_below(reader, self.decoders[number], self.recipes[number].decode)
 
 
 class TogetherPredictor(Predictor[Any, Any]):

@@ -90,7 +90,7 @@ class Loaded:
             self.recipe.decode.batch_size = batch_size
         self.task = get_task(self.recipe.task)
         self.device = choose_device(device)
-        self.precision = choose_precision(self.recipe.training.precision, self.device)
+        self.precision = choose_precision(self.recipe, self.device)
         self.assets = self.run
         """The folder whose labels and files stand for what is predicted."""
         self.model: PreTrainedModel | None = None

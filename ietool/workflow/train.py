@@ -109,7 +109,7 @@ def train(
         if overfit is not None:
             recipe = task.overfitting(recipe, overfit)
         task.check(recipe)
-        precision, threads = choose_precision(recipe.training.precision, chosen), None
+        precision, threads = choose_precision(recipe, chosen), None
         run = None
     if prepared is None:
         raise ValueError("a new run needs a prepared folder")

@@ -52,8 +52,8 @@ def test_cross_attention_is_softmax_of_scaled_products_inside_the_mask() -> None
 
 
 @pytest.mark.parametrize("biased", [False, True])
-def test_attention_step_by_step_is_the_fused_one(biased: bool) -> None:
-    """Training in bf16 on a CPU: values and gradients are the fused ones of fp32, as far as bf16 holds them."""
+def test_attention_in_bf16_is_that_of_fp32(biased: bool) -> None:
+    """Training in bf16 on a CPU: values and gradients are those of fp32, as far as bf16 holds them."""
     torch.manual_seed(0)
     heads = [torch.randn(3, 2, 7, 8, requires_grad=True) for _ in range(3)]
     mask = (torch.arange(7) < torch.tensor([7, 3, 1])[:, None])[:, None, None, :]
@@ -62,7 +62,9 @@ def test_attention_step_by_step_is_the_fused_one(biased: bool) -> None:
     wanted = torch.autograd.grad(expected.square().sum(), heads)
     with torch.autocast("cpu", torch.bfloat16):
         assert fused_is_slow(torch.device("cpu")) and not fused_is_slow(torch.device("meta"))
-        found = attend(*heads, seen)
+        halves = [one.bfloat16() for one in heads]
+        found = attend(*halves, seen)
+        assert found.dtype == torch.bfloat16
         with torch.no_grad():
             assert not fused_is_slow(torch.device("cpu"))
     given = torch.autograd.grad(found.float().square().sum(), heads)

@@ -11,8 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ietool.errors import UserError
+from ietool.recipe_io import load_recipe
 from ietool.training import device
-from ietool.training.device import choose_device, choose_precision, cpu_bf16_gain
+from ietool.training.device import autocast, choose_device, choose_precision, cpu_bf16_gain
 from ietool.training.ema import make_ema
 from ietool.training.reached import EpochRow, TrainState, last_checkpoint, read_progress
 from ietool.training.sampler import LengthBucketSampler
@@ -123,14 +124,26 @@ def test_a_gpu_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_precision_by_what_the_device_does_well(monkeypatch: pytest.MonkeyPatch) -> None:
     cpu, gpu = torch.device("cpu"), torch.device("cuda")
+    scratch, small = load_recipe("ske"), load_recipe("ske", ["model.encoder=some/encoder"])
     for asked in ("fp32", "bf16"):
-        assert choose_precision(asked, cpu) == asked
+        assert choose_precision(load_recipe("ske", [f"training.precision={asked}"]), cpu) == asked
     for gain, expected in ((4.0, "bf16"), (0.3, "fp32")):
         monkeypatch.setattr(device, "cpu_bf16_gain", lambda gain=gain: gain)
-        assert choose_precision("auto", cpu) == expected
+        assert choose_precision(small, cpu) == expected
+        assert choose_precision(scratch, cpu) == "fp32"  # slower there in bf16, whatever products alone gain
     for has, expected in ((True, "bf16"), (False, "fp16")):
         monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation=True, has=has: has)
-        assert choose_precision("auto", gpu) == expected
+        assert choose_precision(scratch, gpu) == choose_precision(small, gpu) == expected
+
+
+def test_fp32_within_half_precision_is_fp32() -> None:
+    """A member of an ensemble that computes in fp32, asked beside one in bf16."""
+    cpu, x = torch.device("cpu"), torch.ones(2, 2)
+    with autocast(cpu, "bf16"):
+        assert (x @ x).dtype == torch.bfloat16
+        with autocast(cpu, "fp32"):
+            assert (x @ x).dtype == torch.float32
+        assert (x @ x).dtype == torch.bfloat16
 
 
 def test_the_gain_is_measured() -> None:

@@ -33,7 +33,7 @@ def measure(recipe: Recipe, prepared: Path, device: str = "auto", *, steps: int 
     """
     begin = time.monotonic()
     chosen, task = choose_device(device), get_task(recipe.task)
-    precision = choose_precision(recipe.training.precision, chosen)
+    precision = choose_precision(recipe, chosen)
     set_seed(recipe.training.seed)
     data, model = task.training_set(recipe, prepared), task.build_model(recipe, prepared)
     make_ready(model, recipe.training)

@@ -28,7 +28,7 @@ from ietool.runs.entry import RECIPE_FILE, RunEntry
 from ietool.runs.folder import DEV, check_output, create_run, update_run
 from ietool.runs.info import read_info
 from ietool.runs.members import COPIES, EnsembleInfo, reference, write_members
-from ietool.training.device import autocast, choose_device, choose_precision
+from ietool.training.device import choose_device
 from ietool.workflow.dev_scorer import write_dev
 from ietool.workflow.members import RunReaders, TogetherPredictor
 from ietool.workflow.scores import about_scores, dev_mark, floor_below
@@ -243,17 +243,16 @@ class _Asking:
         else:
             start = list(given) if cut is None else cut.gathered(given)
         hearings: list[Hearing] = []
-        with autocast(self.device, choose_precision(self.recipe.training.precision, self.device)):
-            for number, (members, items) in enumerate((one.members, one.items) for one in texts.asked):
-                place = self.scratch if cut is None else self.scratch / f"fold-{number + 1}"
-                predictor = self._predictor(members, start, place)
-                if cut is None:
-                    hearings.append(Hearing(predictor, list(predictor.together.heard(items))))
-                    continue
-                for _ in predictor.together.heard(items):
-                    pass
-                predictor.readers.release()  # before the models of the next fold are opened
-                hearings.append(Hearing(predictor, _Again(predictor, items)))
+        for number, (members, items) in enumerate((one.members, one.items) for one in texts.asked):
+            place = self.scratch if cut is None else self.scratch / f"fold-{number + 1}"
+            predictor = self._predictor(members, start, place)
+            if cut is None:
+                hearings.append(Hearing(predictor, list(predictor.together.heard(items))))
+                continue
+            for _ in predictor.together.heard(items):
+                pass
+            predictor.readers.release()  # before the models of the next fold are opened
+            hearings.append(Hearing(predictor, _Again(predictor, items)))
         counts = None if cut is None else self.scratch / "counts"
         if counts is not None:
             counts.mkdir(parents=True, exist_ok=True)
