@@ -4,7 +4,7 @@
 
 Steps, in this order, each by the verbs that a user types; what is finished is not done again, what was cut is resumed:
 
-single    one DGCNN (`ske`), ten epochs, on train and the further file
+single    one DGCNN (`ske`), of `--epochs` epochs, on train and the further file
 tuned     its thresholds, by `tune`
 folds     three DGCNN of five epochs, each without a third of train: an ensemble of them, and one with the single DGCNN
 cascade   `ske-cascade` on the encoder, two epochs
@@ -43,6 +43,7 @@ class Contest:
     def __init__(self, arguments: argparse.Namespace) -> None:
         self.data, self.more, self.work = arguments.data, arguments.more, arguments.work
         self.vectors, self.encoder, self.device = arguments.word_vectors, arguments.encoder, arguments.device
+        self.epochs = arguments.epochs
         self.rows: list[dict[str, Any]] = []
 
     # -- trainings
@@ -50,7 +51,7 @@ class Contest:
     def dgcnn(self, epochs: int) -> list[str]:
         """Settings of a DGCNN."""
         own = [f"data.word_vectors={self.vectors}", "training.checkpoint_steps=300"]
-        return own if epochs == 10 else [*own, f"training.epochs={epochs}"]
+        return [*own, f"training.epochs={epochs}"]
 
     def train(self, recipe: str, name: str, settings: list[str]) -> Path:
         """One run on train and the further file."""
@@ -79,8 +80,8 @@ class Contest:
 
     def single(self) -> None:
         """One model."""
-        run = self.train("ske", "dgcnn34", self.dgcnn(10))
-        self.tell("one DGCNN, ten epochs", open_run(run).info.best or {})
+        run = self.train("ske", "dgcnn34", self.dgcnn(self.epochs))
+        self.tell(f"one DGCNN, {self.epochs} epochs", open_run(run).info.best or {})
 
     def tuned(self) -> None:
         """Its thresholds; the run stays as it is."""
@@ -172,6 +173,7 @@ def main() -> None:
     parser.add_argument("--encoder", type=Path, required=True)
     parser.add_argument("--work", type=Path, required=True)
     parser.add_argument("--steps", default=",".join(STEPS))
+    parser.add_argument("--epochs", type=int, default=10, help="of the single DGCNN")
     parser.add_argument("--device", default="auto")
     arguments = parser.parse_args()
     arguments.work.mkdir(parents=True, exist_ok=True)
