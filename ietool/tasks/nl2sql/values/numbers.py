@@ -1,5 +1,5 @@
-"""Numbers as questions and cells write them: 一百二十万, 1,200, 3.5亿, 两百多万, 三个亿, 过亿, 百分之二十, 20%, 三成,
-零八年, 两倍.
+"""Numbers as questions and cells write them: 一百二十万, 1,200, 3.5亿, 两百多万, 三个亿, 过亿, 5w, 百分之二十, 20%, 三成,
+零八年, 08到10年, 两倍.
 
 Libraries turn a whole string into a number; here numbers are found within a text, each with its stretch, full-width
 ones too, and in words that they refuse (一万五 is 15,000, 零八 is 08). What is said to be more (两百多万) is its least.
@@ -18,12 +18,14 @@ _VALUES |= dict(zip("壹贰叁肆伍陆柒捌玖", range(1, 10), strict=True))
 _SMALL = {"十": 10, "拾": 10, "百": 100, "佰": 100, "千": 1000, "仟": 1000}
 _LARGE = {"万": 10**4, "萬": 10**4, "亿": 10**8, "億": 10**8}
 SCALES = {**_SMALL, **_LARGE}
+_SCALES = {**SCALES, "w": 10**4, "W": 10**4}
+"""Those behind digits: 5w is 五万."""
 
 _LONGEST = 40
 """Characters of a number; what is longer is none."""
 
 # One character for one, so that no offset moves.
-_NARROW = str.maketrans("０１２３４５６７８９．，％－＋", "0123456789.,%-+")
+_NARROW = str.maketrans("０１２３４５６７８９．，％－＋ｗＷ", "0123456789.,%-+wW")
 
 _ARABIC = (
     r"\d+(?:\.\d+)?[eE][+-]?\d{1,3}(?![0-9A-Za-z])|\d{1,3}(?:,\d{3})+(?:\.\d+)?(?![\d])|\d+(?:\.\d+)?"
@@ -43,7 +45,7 @@ _NUMBER = re.compile(
     rf"(?P<minus>{_MINUS})?"
     rf"(?:(?P<full>百分之?百(?!{_WORDS}))"
     rf"|(?:(?P<of>百分之|千分之)(?P<below>负|-(?=\d))?)?"
-    rf"(?:(?P<arabic>{_ARABIC})(?P<scale>[ ]?[十百千]?(?:万亿|[万亿])|[十百千])?"
+    rf"(?:(?P<arabic>{_ARABIC})(?P<scale>[ ]?[十百千]?(?:万亿|[万亿])|[十百千]|[wW](?![0-9A-Za-z]))?"
     rf"(?P<chain>(?:\d{{1,4}}(?:[十百千]?万|[十百千])){{0,3}})(?P<rest>\d(?![\d.%万亿千百]))?"
     rf"|(?P<bare>{_BARE})"
     rf"|(?!{_ONE_OF_WORDS})(?P<words>{_WORDS}+)(?:点(?P<decimals>[{_WORD}]+)(?P<behind>万亿|[万亿])?)?"
@@ -106,10 +108,14 @@ def find_numbers(text: str) -> tuple[Number, ...]:
 
 def _range(low: Number, high: Number, text: str) -> tuple[Number, Number]:
     """Both borders of a range, of which one may say scale or sign of percent for the other too: 3~5万, 三到五百万,
-    5-10%, 百分之三到五."""
+    5-10%, 百分之三到五; or that it is a year: 08到10年."""
+    if low.kind == PLAIN and high.kind == YEAR:
+        said = text[low.start : low.end]
+        year = _year(said if said.isdigit() else spoken_digits(said) or "", low.value)
+        return low if year is None else replace(low, value=year, kind=YEAR), high
     if low.kind == PLAIN and low.scale == 1 and high.kind == PLAIN:
         said = text[high.start : high.end]
-        scales = said[len(said.rstrip("".join(SCALES))) :]
+        scales = said[len(said.rstrip("".join(_SCALES))) :]
         for begin in range(len(scales)):  # 三到五百万 is of 百万, 一百到二百万 of 万
             scale = _scale(scales[begin:])
             if low.value and low.value * scale < high.value:
@@ -196,7 +202,7 @@ def _number(match: re.Match[str]) -> Number | None:
 def _scale(written: str) -> int:
     scale = 1
     for character in written.strip():
-        scale *= SCALES[character]
+        scale *= _SCALES[character]
     return scale
 
 
