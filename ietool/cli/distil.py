@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from ietool.cli.common import check_device, examples, interrupted, left_out_told, print_json, say
-from ietool.cli.options import DeviceOption, JsonOption
+from ietool.cli.options import DeviceOption, FileOption, JsonOption, input_files
 
 
 def distil_cli(
@@ -34,6 +34,7 @@ def distil_cli(
     soft: Annotated[
         bool, typer.Option("--soft", help="Write probabilities, to be learnt as they are (recipes of ske and ner).")
     ] = False,
+    others: FileOption = None,
     device: DeviceOption = "auto",
     skip_bad: Annotated[
         bool, typer.Option("--skip-bad", help="Leave bad records of the file out, say which they are and count them.")
@@ -65,6 +66,7 @@ def distil_cli(
                 confidence=confidence,
                 doubt=doubt,
                 soft=soft,
+                files=input_files(None, None, None, None, others),
                 device=device,
                 on_bad=left_out_told() if skip_bad else None,
                 on_start=lambda: introduce(run),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ietool.cli.common import examples, interrupted, print_json, say
-from ietool.cli.options import DeviceOption, JsonOption, TsvOption, one_form
+from ietool.cli.options import DeviceOption, FileOption, JsonOption, TsvOption, input_files, one_form
 from ietool.errors import UserError
 
 if TYPE_CHECKING:
@@ -57,6 +57,7 @@ def ensemble_cli(
         Path | None,
         typer.Option("--gold", metavar="FILE", help="Choose and measure on this gold file, not on the members' dev."),
     ] = None,
+    others: FileOption = None,
     device: DeviceOption = "auto",
     members_at_once: Annotated[
         int, typer.Option("--members-at-once", metavar="N", min=1, help="Members that are in memory.")
@@ -84,6 +85,7 @@ def ensemble_cli(
                 copy=copy,
                 on=on,
                 gold=gold,
+                files=input_files(None, None, None, None, others),
                 device=device,
                 members_at_once=members_at_once,
                 overwrite=overwrite,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ietool.cli.common import examples, print_json, say
-from ietool.cli.options import JsonOption, TsvOption, one_form
+from ietool.cli.options import FileOption, JsonOption, TsvOption, input_files, one_form
 
 if TYPE_CHECKING:
     from ietool.contest.tune import Tuned
@@ -26,6 +26,7 @@ def tune_cli(
     gold: Annotated[
         Path | None, typer.Option("--gold", metavar="FILE", help="The file that these are scores of, with gold.")
     ] = None,
+    others: FileOption = None,
     parts: Annotated[
         int, typer.Option("--parts", metavar="K", min=2, max=100, help="Parts of the texts for the honest estimate.")
     ] = 5,
@@ -46,7 +47,10 @@ def tune_cli(
 
     one_form(json=json, tsv=tsv)
     with progress_bars() as progress:
-        outcome = tune(run, scores=scores, gold=gold, parts=parts, dry=dry_run, force=force, progress=progress)
+        outcome = tune(
+            run, scores=scores, gold=gold, files=input_files(None, None, None, None, others), parts=parts, dry=dry_run,
+            force=force, progress=progress,
+        )  # fmt: skip
     if json:
         print_json(to_value(outcome))
     else:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -72,6 +72,7 @@ def distil(
     confidence: float = CONFIDENCE,
     doubt: float | None = None,
     soft: bool = False,
+    files: Mapping[str, Path] | None = None,
     device: str = "auto",
     on_bad: OnBad | None = None,
     on_start: Callable[[], None] = lambda: None,
@@ -84,6 +85,7 @@ def distil(
         confidence: the least probability of an item.
         soft: write all items that are not quite improbable, with their probabilities as targets, which training takes;
             ``confidence`` does not act then.
+        files: further files that the texts need, by role; those beside them if none is named.
         doubt: a text is left out of which more is in doubt, see :meth:`ietool.core.labelled.LabelWriter.doubt`; by
             default than :data:`DOUBT`, of soft labels none.
 
@@ -119,7 +121,7 @@ def distil(
         on_bad(error, line)
 
     def inputs() -> Any:
-        for record in reading(loaded.task, str(texts), None if on_bad is None else reject):
+        for record in reading(loaded.task, str(texts), None if on_bad is None else reject, files):
             asked.append(record)
             yield record
 

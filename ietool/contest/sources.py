@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ import numpy as np
 from ietool.contest.group import OOF, is_group, open_group
 from ietool.core.candidate_files import ABOUT, StoredCandidates
 from ietool.core.contract import Task
+from ietool.core.forms import check_roles
 from ietool.core.intake import GROUPS
 from ietool.core.predicting import Decoder
 from ietool.errors import UserError
@@ -50,11 +51,14 @@ class Source:
     decoder: Decoder[Any, Any] | None = None
 
 
-def open_source(run: Path, *, scores: Path | None = None, gold: Path | None = None) -> Source:
+def open_source(
+    run: Path, *, scores: Path | None = None, gold: Path | None = None, files: Mapping[str, Path] | None = None
+) -> Source:
     """The candidates of a run, an ensemble or a group of folds.
 
     Args:
         scores, gold: others than those that were kept when the training was over.
+        files: further files that the texts of ``gold`` need, by role; those beside it if none is named.
 
     Raises:
         UserError: there are none, or they are of another run, recipe or file.
@@ -64,6 +68,8 @@ def open_source(run: Path, *, scores: Path | None = None, gold: Path | None = No
             "--scores and --gold go together",
             mend="give both: a folder of `predict --scores`, and the gold of its input",
         )
+    if files and gold is None:
+        raise UserError("goes with --gold", field="--file", mend="give --scores and --gold too, or leave it out")
     if is_group(run):
         return _of_folds(run, scores, gold)
     entry = open_run(run)
@@ -71,7 +77,7 @@ def open_source(run: Path, *, scores: Path | None = None, gold: Path | None = No
     task, model = get_task(recipe.task), model_mark(run)
     decoder, assets = decoder_of_run(run, recipe)
     if scores is not None and gold is not None:
-        return replace(_of_file(task, recipe, [run], assets, scores, gold, model), decoder=decoder)
+        return replace(_of_file(task, recipe, [run], assets, scores, gold, model, files), decoder=decoder)
     prepared = Path(entry.info.prepared)
     if not (run / DEV / ABOUT).is_file():
         raise UserError("keeps no scores of dev", file=run, mend="write some by: ietool predict --scores DIR, "
@@ -84,12 +90,21 @@ def open_source(run: Path, *, scores: Path | None = None, gold: Path | None = No
 
 
 def _of_file(
-    task: Task[Any], recipe: Recipe, runs: Sequence[Path], assets: Path, scores: Path, gold: Path, model: str | None
+    task: Task[Any],
+    recipe: Recipe,
+    runs: Sequence[Path],
+    assets: Path,
+    scores: Path,
+    gold: Path,
+    model: str | None,
+    files: Mapping[str, Path] | None,
 ) -> Source:
+    check_roles(task, files)
     if not gold.is_file():
         raise UserError("no such file", file=gold, mend="check the path")
     stored = open_scores(scores, recipe=recipe, model=model, source=gold)
-    examples = list(task.open_gold(recipe, gold, assets))
+    opened = task.open_gold_with(recipe, gold, assets, files) if files else task.open_gold(recipe, gold, assets)
+    examples = list(opened)
     return _checked(Source(task, recipe, runs, assets, examples, stored, None, scores))
 
 

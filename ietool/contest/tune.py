@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -58,6 +58,7 @@ def tune(
     *,
     scores: Path | None = None,
     gold: Path | None = None,
+    files: Mapping[str, Path] | None = None,
     parts: int = 5,
     dry: bool = False,
     force: bool = False,
@@ -69,6 +70,7 @@ def tune(
         run: a run, an ensemble, or a group of folds.
         scores, gold: a folder of candidates and the file with gold that they are of; default: those of dev that the
             training kept, of folds the out-of-fold ones of train.
+        files: further files that the texts of ``gold`` need, by role; those beside it if none is named.
         parts: of the texts, for the nested estimate.
         dry: write nothing.
         force: write also what is no gain by the nested estimate.
@@ -77,7 +79,7 @@ def tune(
         UserError: there are no candidates of this run and this gold, or too few texts.
     """
     begin = time.monotonic()
-    source = open_source(run, scores=scores, gold=gold)
+    source = open_source(run, scores=scores, gold=gold, files=files)
     task, recipe, stored = source.task, source.recipe, source.stored
     progress("judge the settings there are", 0, None)
     start = task.tuning_start(recipe, source.gold)

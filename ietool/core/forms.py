@@ -112,14 +112,19 @@ def reading(
     Raises:
         UserError: what the task raises, or a role means nothing to it.
     """
-    for role in files or ():
-        if role not in task.input_roles:
-            mend = f"leave it out; there is --file {task.input_roles[0]}=FILE" if task.input_roles else "leave it out"
-            raise UserError(f"means nothing to inputs of the task {task.name}", field=f"--file {role}", mend=mend)
+    check_roles(task, files)
     try:
         yield from task.open_inputs_with(source, files, on_bad) if files else task.open_inputs(source, on_bad)
     except UserError as error:
         raise explained(error, task, {TEXTS: source, **(files or {})}) from None
+
+
+def check_roles(task: Task[Any], files: Mapping[str, Path] | None) -> None:
+    """Raise UserError for a file that belongs to no input of a task."""
+    for role in files or ():
+        if role not in task.input_roles:
+            mend = f"leave it out; there is --file {task.input_roles[0]}=FILE" if task.input_roles else "leave it out"
+            raise UserError(f"means nothing to inputs of the task {task.name}", field=f"--file {role}", mend=mend)
 
 
 def told_apart(task: Task[Any], source: str) -> str | None:

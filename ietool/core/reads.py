@@ -95,6 +95,10 @@ class Reads(Headed[R], ABC):
         """
         raise NotImplementedError(f"gold of the task {self.name} is read from prepared folders alone")
 
+    def open_gold_with(self, recipe: R, source: Path, assets: Path, files: Mapping[str, Path]) -> Iterator[Any]:
+        """The same with the files of ``input_roles`` that the user named."""
+        raise NotImplementedError(f"inputs of the task {self.name} need no further files")
+
     def open_labelled(self, source: Path, files: Mapping[str, Path], on_bad: OnBad | None = None) -> Iterator[Any]:
         """The examples of a file with gold, from the files of the competition alone: to look at them. By default the
         inputs, whose gold is not read.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -93,6 +93,7 @@ def make_ensemble(
     copy: bool = False,
     on: str | None = None,
     gold: Path | None = None,
+    files: Mapping[str, Path] | None = None,
     device: str = "auto",
     members_at_once: int = 1,
     overwrite: bool = False,
@@ -112,11 +113,12 @@ def make_ensemble(
             alike, and each text is asked of the members that have not seen it. None: dev, or train where that is of no
             use.
         gold: a gold file instead.
+        files: further files that its texts need, by role; those beside it if none is named.
 
     Raises:
         UserError: the runs do not go together, or the output is taken.
     """
-    check_on(on, gold)
+    check_on(on, gold, files)
     overwrite = overwrite or _is_half_made(output)
     check_output(output, overwrite=overwrite)
     members = gather(runs, join)
@@ -126,7 +128,7 @@ def make_ensemble(
     recipe = members.recipes[members.base].model_copy(deep=True)
     recipe.name, recipe.title, recipe.best = f"{members.task.name}-ensemble", "", None
     given = None if weights is None else _in_order(weights, members)
-    found = find_texts(members, recipe, on=on, gold=gold, progress=progress)
+    found = find_texts(members, recipe, on=on, gold=gold, files=files, progress=progress)
     place = choose_device(device)
     scratch = _scratch_beside(output, recipe.name)
     if isinstance(found, str):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
@@ -62,8 +62,10 @@ class Texts:
     cut: Cut | None = None
 
 
-def check_on(on: str | None, gold: Path | None) -> None:
+def check_on(on: str | None, gold: Path | None, files: Mapping[str, Path] | None = None) -> None:
     """Raise UserError for something to choose on that there is not."""
+    if files and gold is None:
+        raise UserError("goes with --gold", field="--file", mend="give --gold FILE too, or leave it out")
     if on is not None and on not in ON:
         mend = did_you_mean(on, ON, f"use one of: {', '.join(ON)}")
         raise UserError(f"nothing is chosen on {on!r}", field="--on", mend=mend)
@@ -72,19 +74,26 @@ def check_on(on: str | None, gold: Path | None) -> None:
 
 
 def find_texts(
-    members: Gathered, recipe: Recipe, *, on: str | None, gold: Path | None, progress: Progress
+    members: Gathered,
+    recipe: Recipe,
+    *,
+    on: str | None,
+    gold: Path | None,
+    files: Mapping[str, Path] | None,
+    progress: Progress,
 ) -> Texts | str:
     """The texts that the ensemble is measured on; a sentence where there are none.
 
     Args:
         on: one of :data:`ON`; None: dev or, where that is of no use and all members are folds of one cut, all of train.
         gold: a gold file instead.
+        files: further files that its texts need, by role; those beside it if none is named.
 
     Raises:
         UserError: what was named is of no use.
     """
     if gold is not None:
-        return _of_file(members, recipe, gold)
+        return _of_file(members, recipe, gold, files)
     if on == OOF:
         return _out_of_fold(members, recipe, one_cut(members), progress)
     found = _of_dev(members, recipe)
@@ -96,8 +105,8 @@ def find_texts(
     return found
 
 
-def _of_file(members: Gathered, recipe: Recipe, gold: Path) -> Texts:
-    items = list(reading(members.task, str(gold)))
+def _of_file(members: Gathered, recipe: Recipe, gold: Path, files: Mapping[str, Path] | None) -> Texts:
+    items = list(reading(members.task, str(gold), files=files))
     if not items:
         raise UserError("holds no text", file=gold, mend="name a gold file")
     task, assets = members.task, members.entries[members.base].folder
@@ -109,7 +118,9 @@ def _of_file(members: Gathered, recipe: Recipe, gold: Path) -> Texts:
             with file.open("w", encoding="utf-8", newline="\n") as out:
                 for piece in task.submission(iter(predictions), assets, file.name):
                     out.write(piece)
-            return task.score(gold, file, metric=None if metric == "auto" else metric, options={}, explain=False)
+            return task.score(
+                gold, file, metric=None if metric == "auto" else metric, options=files or {}, explain=False
+            )
 
     return Texts([Asked(members, items)], judge, judge, str(gold))
 

@@ -167,6 +167,11 @@ class Nl2sqlTask(Task[Nl2sqlRecipe]):
 
         return load_examples(source)
 
+    def open_gold_with(
+        self, recipe: Nl2sqlRecipe, source: Path, assets: Path, files: Mapping[str, Path]
+    ) -> Iterator[Example]:
+        return self.open_labelled(source, files)
+
     def kin(self, example: Example) -> Sequence[str]:
         from ietool.tasks.nl2sql.prepare.keeping import kin
 

@@ -13,7 +13,7 @@ from safetensors.torch import load_file, save_file
 
 from ietool.recipe_io import load_recipe
 from ietool.tasks.nl2sql.data.reading import load_examples
-from tests.cli.conftest import Printed, output_of
+from tests.cli.conftest import Printed, complaint, output_of
 from tests.recorded import flows
 from tests.recorded.corpora import write_few
 from tests.tasks.nl2sql.made import SMALL, examples, write_examples
@@ -92,6 +92,42 @@ def test_labels_of_a_run_are_learnt_beside_train(place: Path, tmp_path: Path, pr
         printed("prepare", "--recipe", "nl2sql", "--data", data, "--extra", extra / "extra.jsonl", "--json")
     )
     assert told["statistics"]["extra"]["questions"] == len(written)
+
+
+def test_tables_may_lie_elsewhere(place: Path, tmp_path: Path, printed: Printed) -> None:
+    """As ``predict --file tables=FILE``: every verb that reads questions takes it, with the same outcome."""
+    gold, kept = tmp_path / "gold.json", tmp_path / "kept"
+    tables = tmp_path / "elsewhere" / "t.json"
+    tables.parent.mkdir()
+    shutil.copyfile(place / "data" / "gold.json", gold)
+    shutil.copyfile(place / "data" / "tables.json", tables)
+    named = ("--file", f"tables={tables}")
+    device = ("--device", "cpu")
+    run = tmp_path / "run"
+    shutil.copytree(place / "one", run)
+    printed("predict", "--run", run, gold, *named, "--output", tmp_path / "r.json", "--scores", kept, *device)
+    said = json.loads(
+        printed("tune", run, "--scores", kept, "--gold", gold, *named, "--parts", 2, "--dry-run", "--json")
+    )
+    assert said["texts"] == 14
+    team = ("ensemble", place / "one", place / "two", "--json", *device)
+    beside, elsewhere = (
+        json.loads(printed(*team, "--gold", file, *more, "--output", tmp_path / name))["figures"]
+        for name, file, more in (("a", place / "data" / "gold.json", ()), ("b", gold, named))
+    )
+    assert {**elsewhere, "source": ""} == {**beside, "source": ""}
+    arguments = ("--texts", gold, *named, "--output", tmp_path / "extra", "--confidence", "0.2", "--doubt", "9")
+    assert json.loads(printed("distil", run, *arguments, "--json", *device))["texts"] == 14
+
+
+def test_further_files_that_mean_nothing(place: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    gold, run = place / "data" / "gold.json", place / "one"
+    tables = ("--file", f"tables={gold.with_name('tables.json')}")
+    pair = ("ensemble", run, place / "two", "--output", tmp_path / "t")
+    assert "--file: goes with --gold" in complaint(capsys, "tune", run, *tables)
+    assert "--file: goes with --gold" in complaint(capsys, *pair, *tables)
+    texts = ("--texts", gold, "--output", tmp_path / "d")
+    assert "--file kb: means nothing" in complaint(capsys, "distil", run, *texts, "--file", f"kb={gold}")
 
 
 def test_folds_and_their_wrong_labels(tmp_path: Path, printed: Printed) -> None:

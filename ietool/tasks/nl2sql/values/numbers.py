@@ -1,5 +1,5 @@
-"""Numbers as questions and cells write them: 一百二十万, 1,200, 3.5亿, 两百多万, 三个亿, 过亿, 5w, 百分之二十, 20%, 三成,
-零八年, 08到10年, 两倍.
+"""Numbers as questions and cells write them: 一百二十万, 1,200, 3.5亿, 两百多万, 三个亿, 过亿, 5w, 百分之二十, 20%,
+三成, 零八年, 08到10年, 两倍.
 
 Libraries turn a whole string into a number; here numbers are found within a text, each with its stretch, full-width
 ones too, and in words that they refuse (一万五 is 15,000, 零八 is 08). What is said to be more (两百多万) is its least.
