@@ -19,7 +19,14 @@ def distil_cli(
     ],
     output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="Where the labelled file goes.")],
     confidence: Annotated[
-        float, typer.Option("--confidence", metavar="P", min=0, max=1, help="The least probability of an item.")
+        float,
+        typer.Option(
+            "--confidence",
+            metavar="P",
+            min=0,
+            max=1,
+            help="Leave out texts in which an item is found that is less probable.",
+        ),
     ] = 0.5,
     doubt: Annotated[
         float | None,
@@ -81,10 +88,9 @@ def distil_cli(
         say(f"left out: {done.rejected:,} bad records")
     if done.blank:
         say(f"left out: {done.blank:,} blank texts")
-    told = (
-        f"labelled: {done.items:,} items in {done.kept:,} of {done.texts:,} texts; {done.doubtful:,} texts are doubtful"
-    )
-    say(told if soft else f"{told} and {done.unsure:,} items less probable than {confidence:g}: these are left out")
+    out = f"left out: {done.doubtful:,} doubtful"
+    out += "" if soft else f", {done.unsure:,} with an item less probable than {confidence:g}"
+    say(f"labelled: {done.items:,} items in {done.kept:,} of {done.texts:,} texts; {out}")
     say(f"train with: ietool train --recipe NAME --data DIR --extra {shlex.quote(str(done.extra))}")
 
 

@@ -74,7 +74,7 @@ FileOption = Annotated[
     typer.Option("--file", metavar="ROLE=FILE", help="A file of another role, for example kb=kb.json; repeatable."),
 ]
 ExtraFile = Annotated[
-    Path | None,
+    list[Path] | None,
     typer.Option("--extra", metavar="FILE", help="Further training records, as distil writes them; counted apart."),
 ]
 SkipBad = Annotated[
@@ -94,9 +94,13 @@ def input_files(
     test: Path | None,
     schema: Path | None,
     others: list[str] | None,
-    extra: Path | None = None,
+    extras: list[Path] | None = None,
 ) -> dict[str, Path]:
-    """Role → file of those given. Raises UserError for a ``--file`` without a role."""
+    """Role → file of those given. Raises UserError for a ``--file`` without a role, and for several further files."""
+    if len(extras or ()) > 1:
+        mend = "join them first: cat A.jsonl B.jsonl > C.jsonl, and the .soft.jsonl beside them likewise"
+        raise UserError("is given several times", field="--extra", mend=mend)
+    extra = extras[0] if extras else None
     named = {"train": train, "dev": dev, "test": test, "schema": schema, "extra": extra}
     files = {role: path for role, path in named.items() if path is not None}
     for text in others or ():

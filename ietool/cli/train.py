@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import shlex
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -88,9 +88,11 @@ def train_cli(
     from ietool.runs.folder import check_output
 
     files = input_files(train, dev, test, schema, file, extra)
-    given = {"--data": data, "--set": overrides, "--overwrite": overwrite, "--overfit": overfit, "--skip-bad": skip_bad}
-    given |= {"--train": train, "--dev": dev, "--test": test, "--schema": schema, "--extra": extra, "--file": file}
-    given |= {"--folds": folds, "--seeds": seeds, "--from": start}
+    given: dict[str, Any] = {
+        "--data": data, "--set": overrides, "--overwrite": overwrite, "--overfit": overfit, "--skip-bad": skip_bad,
+        "--train": train, "--dev": dev, "--test": test, "--schema": schema, "--extra": extra, "--file": file,
+        "--folds": folds, "--seeds": seeds, "--from": start,
+    }  # fmt: skip
     refused = [option for option, value in given.items() if value]
     if resume and refused:
         raise UserError(
@@ -131,7 +133,7 @@ def train_cli(
     if not resume:
         get_task(loaded.task).check(loaded)
         if start is not None:
-            _check_start(start, loaded, overfit)
+            _check_start(start, loaded, overfit, output)
     check_device(device)
     outcome = prepare_and_train(
         loaded,
@@ -166,11 +168,18 @@ def _named(recipe: str | None, run: Path | None) -> str:
     return str(run / RECIPE_FILE)
 
 
-def _check_start(start: Path, recipe: Recipe, overfit: int | None) -> None:
+def _check_start(start: Path, recipe: Recipe, overfit: int | None, output: Path | None) -> None:
     """Raises UserError unless a training by a recipe may begin with the weights of a run."""
+    from ietool.contest.group import is_group, open_group
     from ietool.runs.entry import open_run
 
+    if is_group(start):
+        mend = f"name one of them: --from {shlex.quote(str(start / open_group(start).info.members[0]))}"
+        raise UserError("is a group of runs", file=start, mend=mend)
     entry = open_run(start)
+    if output is not None and start.resolve().is_relative_to(output.resolve()):
+        what = "is what --from names" if start.resolve() == output.resolve() else f"holds {start}, which --from names"
+        raise UserError(f"{what}: its weights would be lost", file=output, mend="choose another --output")
     if overfit:
         raise UserError("does not go with --from", field="--overfit", mend="leave one of them out")
     if entry.info.members:

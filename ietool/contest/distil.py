@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -36,7 +37,8 @@ class Distilled:
         texts: read.
         kept: of them that are in the file; ``doubtful``: left out, since too much of them is in doubt.
         items: in the file.
-        unsure: items of kept texts that are left out, being less probable than was asked.
+        unsure: texts that are left out, since an item that is found in them is less probable than was asked: without it
+            they would teach that it does not hold.
         blank: texts that are left out, since nothing stands in them and training takes none such.
         rejected: bad records.
     """
@@ -82,7 +84,7 @@ def distil(
 
     Args:
         output: a folder, made if it is not there.
-        confidence: the least probability of an item.
+        confidence: the least probability of an item; texts in which a less probable one is found are left out.
         soft: write all items that are not quite improbable, with their probabilities as targets, which training takes;
             ``confidence`` does not act then.
         files: further files that the texts need, by role; those beside them if none is named.
@@ -101,7 +103,6 @@ def distil(
     # An ensemble carries neither labels nor files, and its candidates have columns of their own.
     labels = loaded.task.labels(loaded.recipe, loaded.assets)
     labels.layout = loaded.predictor.decoder.layout
-    output.mkdir(parents=True, exist_ok=True)
     if soft and not loaded.task.takes_soft:
         message = f"labels of the task {loaded.task.name} are hard"
         raise UserError(message, field="--soft", mend="leave it out: recipes of ske and ner take it")
@@ -126,7 +127,7 @@ def distil(
             yield record
 
     heard = _Listener()
-    with atomic_text(extra) as out, atomic_text(side) as beside:
+    with _made(output), atomic_text(extra) as out, atomic_text(side) as beside:
         stream = loaded.stream(inputs(), heard)  # type: ignore[arg-type]
         for prediction in stream:
             if not counts["texts"]:
@@ -142,6 +143,10 @@ def distil(
             if unsure > limit:
                 counts["doubtful"] += 1
                 continue
+            found = labels.found(prediction)
+            if not soft and any(p < confidence for _, p in found):
+                counts["unsure"] += 1
+                continue
             counts["kept"] += 1
             if soft:
                 assert heard.found is not None
@@ -151,17 +156,13 @@ def distil(
                 beside.write(dump_json({**line, "doubt": round(unsure, 6)}) + "\n")
                 counts["items"] += len(items)
                 continue
-            found = labels.found(prediction)
-            sure = [(item, p) for item, p in found if p >= confidence]
-            counts["items"] += len(sure)
-            counts["unsure"] += len(found) - len(sure)
-            out.write(labels.written(record, [item for item, _ in sure]))
-            told = [{**labels.plain(record, item), "p": round(p, 6)} for item, p in sure]
+            counts["items"] += len(found)
+            out.write(labels.written(record, [item for item, _ in found]))
+            told = [{**labels.plain(record, item), "p": round(p, 6)} for item, p in found]
             entry = {"text": labels.identity(record), "doubt": round(unsure, 6), "items": told}
             beside.write(dump_json(entry) + "\n")
         if not counts["kept"]:
-            what = "holds no text" if not counts["texts"] else f"has no text with a doubt of at most {limit:g}"
-            raise UserError(what, file=texts, mend="raise --doubt, or name another file" if counts["texts"] else None)
+            raise _nothing_kept(texts, counts, limit, confidence)
         for ending, source in labels.companions():
             with (
                 atomic_text(output / f"{EXTRA}{ending}") as companion,
@@ -173,3 +174,27 @@ def distil(
     other.unlink(missing_ok=True)
     progress("texts", counts["texts"], counts["texts"])
     return Distilled(extra, side, **counts)
+
+
+def _nothing_kept(texts: Path, counts: Mapping[str, int], limit: float, confidence: float) -> UserError:
+    """What is told where every text was left out."""
+    if counts["texts"] == counts["blank"]:
+        what = "holds blank texts alone" if counts["texts"] else "holds no text"
+        return UserError(what, file=texts, mend="name a file of texts")
+    if not counts["doubtful"]:
+        what = f"has no text whose items are all at least {confidence:g} probable"
+        return UserError(what, file=texts, mend="lower --confidence, or name another file")
+    what = f"has no text with a doubt of at most {limit:g}"
+    return UserError(what, file=texts, mend="raise --doubt, or name another file")
+
+
+@contextmanager
+def _made(folder: Path) -> Iterator[None]:
+    """A folder that is there, and is gone again if it was made for this and nothing came to stand in it."""
+    stood = folder.is_dir()
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        yield
+    finally:
+        if not stood and not any(folder.iterdir()):
+            folder.rmdir()

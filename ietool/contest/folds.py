@@ -127,6 +127,8 @@ def begin(
 def check_group_output(output: Path, *, overwrite: bool = False) -> None:
     """Raises UserError unless a new group may be made at ``output``; changes nothing."""
     if not is_group(output):
+        if overwrite and (output / RUN_FILE).is_file():
+            raise UserError("holds a single run, no group of folds", file=output, mend="choose another --output")
         check_output(output)
         return
     entry = open_group(output)

@@ -112,6 +112,9 @@ def _of_folds(folder: Path, scores: Path | None, gold: Path | None) -> Source:
     if scores is not None:
         raise UserError("holds folds, whose out-of-fold scores are taken", file=folder, mend="leave --scores out")
     info = open_group(folder).info
+    if info.folds < 2:
+        mend = f"tune a member: {folder / info.members[0]}, or make one run of them by: ietool ensemble {folder}"
+        raise UserError("holds no folds: all of its models have seen all of train", file=folder, mend=mend)
     runs, prepared = [folder / name for name in info.members], Path(info.prepared)
     for run in runs:
         open_run(run)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from pathlib import Path
 
+from ietool.core.sources import Sources
 from ietool.core.survey import OracleCounts
 from ietool.errors import UserError
 from ietool.recipe import Recipe, pretrained_of
@@ -74,3 +75,11 @@ def check_learnable(
             f"{name}: of {counts.gold:,} {what} only {able:,} can be given back; mostly since: {reason} ({of})"
         )
     return notes
+
+
+def nothing_to_learn(sources: Sources, what: str) -> UserError:
+    """What is told where train, less what is held out of it, has no ``what``."""
+    mend = "bring records with gold"
+    if "dev" not in sources.files:
+        mend += ", or name a dev file with --dev FILE: what is held out of it as dev is not learnt from"
+    return UserError(f"has no {what} to learn from", file=sources.files["train"], mend=mend)

@@ -26,6 +26,7 @@ from ietool.recipe import Recipe
 from ietool.recipe_io import base_of, differences, save_recipe
 from ietool.runs.entry import (
     CONFIG_FILE,
+    GROUP_FILE,
     METRICS_FILE,
     RECIPE_FILE,
     WEIGHTS_FILE,
@@ -140,6 +141,8 @@ def check_output(output: Path | None, *, overwrite: bool = False) -> None:
         raise UserError("is a file, a folder is needed", file=output, mend="choose another --output")
     if not output.is_dir() or not any(output.iterdir()):
         return
+    if (output / GROUP_FILE).is_file():
+        raise UserError("holds a group of folds, no single run", file=output, mend="choose another --output")
     info = read_info(output)
     if info is None:
         raise UserError("is not empty and is no run of ietool", file=output, mend="choose another --output")

@@ -138,6 +138,8 @@ def train(
             "base_run": None if start is None else start.resolve().name,
         }
         run = _new_run(recipe, output, device=str(chosen), overwrite=overwrite, demo=demo, **facts)
+        if start is not None and is_main_process():  # at once: without them it cannot be resumed
+            keep_start(model, run)
     gold = task.gold(prepared, "dev" if overfit is None else "train", overfit)
     scorer = DevScorer(task, recipe, gold, prepared, precision, tunes=overfit is None)
     with training_in(run) if is_main_process() else nullcontext(), _stopped(run, recipe.name):
@@ -145,8 +147,6 @@ def train(
             if resume:
                 update_run(run, state="training", threads=threads)
             task.save_assets(recipe, prepared, run)
-            if start is not None:
-                keep_start(model, run)
         stages = Stages(
             task, recipe, run, data, scorer, chosen, precision, overfit is not None, on_epoch, progress, deadline
         )

@@ -71,6 +71,26 @@ def test_texts_are_labelled_and_trained_on(
     assert "test.json: has no text with a doubt of at most 0 → raise --doubt" in capsys.readouterr().err
     assert not (tmp_path / "none" / "extra.jsonl").exists()
 
+    # A text is left out, and not only its items: without them it would say that they do not hold.
+    sure = ("distil", run, "--texts", test, "--output", tmp_path / "sure", "--doubt", "9", "--confidence")
+    at = json.loads(output_of(capsys, *sure, "0.9", "--json"))
+    whole = json.loads(output_of(capsys, *sure, "0", "--json"))
+    assert whole["unsure"] == 0 < at["unsure"] == whole["kept"] - at["kept"]
+    every = {e.text: e.entities for e in load_examples(tmp_path / "sure" / "extra.jsonl")}
+    output_of(capsys, *sure, "0.9", "--json")
+    kept = {e.text: e.entities for e in load_examples(tmp_path / "sure" / "extra.jsonl")}
+    assert all(every[text] == entities for text, entities in kept.items()) and len(kept) < len(every)
+    odd = next(text for text in every if text not in kept)
+    (tmp_path / "odd.json").write_text(json.dumps({"text": odd}, ensure_ascii=False) + "\n", encoding="utf-8")
+    never = ("--texts", tmp_path / "odd.json", "--output", tmp_path / "never", "--confidence", "0.9", "--doubt", "9")
+    assert command([str(one) for one in ("distil", run, *never)]) == 2
+    assert "whose items are all at least 0.9 probable → lower --confidence" in capsys.readouterr().err
+    (tmp_path / "blank.json").write_text('{"text": ""}\n{"text": " "}\n', encoding="utf-8")
+    blank = ("distil", run, "--texts", tmp_path / "blank.json", "--output", tmp_path / "new")
+    assert command([str(one) for one in blank]) == 2
+    assert "holds blank texts alone → name a file of texts" in capsys.readouterr().err
+    assert not (tmp_path / "new").exists()
+
     settings = settings_of(ner.acting("ner-crf", ner.SMALL))
     arguments = ("train", "--recipe", "ner-crf", "--data", data, *settings, "--extra", output / "extra.jsonl")
     capsys.readouterr()

@@ -415,7 +415,9 @@ def test_traps(
     assert "needs two runs at least" in refused(one)
     assert "nothing is joined by 'votes'" in refused(one, two, "--join", "votes")
     assert "names 3 weights, the ensemble has 2 members" in refused(one, two, "--weights", "1,2,3")
-    assert "not be below 0" in refused(one, two, "--weights", "1,-2")
+    assert "not below 0" in refused(one, two, "--weights", "1,-2")
+    for weights in ("inf,2", "1e308,1e308", "nan,1"):
+        assert "must be finite" in refused(one, two, "--weights", weights)
     assert "is no list of numbers" in refused(one, two, "--weights", "a,b")
     assert "no such run folder" in refused(one, tmp_path / "nowhere")
     assert "is not finished (interrupted)" in refused(

@@ -182,6 +182,12 @@ def test_what_is_finished_or_taken_is_refused(trained: Callable[[str], Path], wo
     assert "holds a group of folds already (finished)" in refused(work, *again)
     assert "is finished already" in refused(work, "train", "--resume", "--output", "ner")
     assert "is finished already" in refused(work, "train", "--resume", "--output", "ner/fold-1-seed-42")
+    alone = ["train", *settings("ner"), "--data", "data-ner", "--output", "ner", "--overwrite"]
+    assert "holds a group of folds, no single run → choose another --output" in refused(work, *alone)
+    member = ["train", *settings("ner"), "--data", "data-ner", "--folds", 2, "--output", "ner/fold-1-seed-42"]
+    assert "holds a single run, no group of folds" in refused(work, *member, "--overwrite")
+    start = refused(work, "train", "--from", "ner", "--data", "data-ner")
+    assert "is a group of runs → name one of them: --from ner/fold-1-seed-42" in start
     few = ["train", *settings("ner"), "--data", "data-ner", "--folds", 99, "--output", "few"]
     assert "--folds: train has 25 records that are not alike" in refused(work, *few) and not (work / "few").exists()
     leak = refused(work, "train", *settings("ner"), "--folds", 2, "--from", "ner/fold-1-seed-42")
@@ -320,6 +326,7 @@ def test_seeds_alone_are_trained_on_all_of_train(work: Path) -> None:
     assert info.members == ["seed-42", "seed-43"] and set(info.scores) == {"dev"}
     assert not (work / "alone" / OOF).exists() and not open_run(work / "alone" / "seed-42").info.left_out
     assert "2 seeds" in command_here(work, "runs", "alone").stdout
+    assert "holds no folds: all of its models have seen all of train → tune a member" in refused(work, "tune", "alone")
     begin[begin.index("--seeds") + 1] = 1
     done = command_here(work, *begin, "--overwrite")
     assert done.returncode == 0, done.stderr

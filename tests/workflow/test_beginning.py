@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from unittest import mock
@@ -161,3 +162,34 @@ def test_what_does_not_fit_is_told_in_one_line(work: Path) -> None:
     assert "no such run folder" in error("--recipe", "ner-crf", "--from", "nowhere", "--data", "other")
     assert "does not go with --from" in error(*known, "--data", "other", "--overfit", 4)
     assert "--recipe: is missing" in error("--data", "other")
+    twice = ("--extra", "a.jsonl", "--extra", "b.jsonl")
+    assert "--extra: is given several times → join them first" in error("--recipe", "ner-crf", *twice)
+
+
+def test_what_it_begins_with_is_not_overwritten(work: Path) -> None:
+    """Nor what holds it: stopped early, such a training would leave no weights at all."""
+    weights = (work / "run" / "model.safetensors").read_bytes()
+    shutil.copytree(work / "run", work / "outer")
+    shutil.copytree(work / "run", work / "outer" / "inner")
+    for start, output, said in (
+        ("run", "run", "run: is what --from names: its weights would be lost"),
+        ("outer/inner", "outer", "outer: holds outer/inner, which --from names"),
+    ):
+        given = ("--from", start, "--output", output, "--overwrite", "--data", "other")
+        done = command_here(work, "train", *given, "--set", "training.epochs=1")
+        assert done.returncode == 2 and said in done.stderr, done.stderr
+        assert (work / start / "model.safetensors").read_bytes() == weights
+
+
+def test_stopped_at_once_it_can_be_resumed(work: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What it begins with is kept before dev is read, and before anything else that takes time."""
+    given = ("train", "--from", "run", "--data", "other", "--set", "training.epochs=1", "--output", "early")
+
+    def stop(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr("ietool.workflow.train.DevScorer", stop)
+        assert command_here(work, *given).returncode == 130
+    done = command_here(work, "train", "--resume", "--output", "early")
+    assert done.returncode == 0, done.stderr

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -197,8 +198,9 @@ def _in_order(weights: Sequence[float], members: Gathered) -> list[float]:
         named = ", ".join(name for _, name in sorted(zip(members.order, members.names, strict=True)))
         message = f"names {len(weights)} weights, the ensemble has {len(members)} members: {named}"
         raise UserError(message, field="--weights", mend="name one for each, with commas between them")
-    if any(weight < 0 for weight in weights) or not sum(weights) > 0:
-        raise UserError("must not be below 0, nor all 0", field="--weights", mend="write for example --weights 2,1,1")
+    if any(weight < 0 for weight in weights) or not 0 < sum(weights) < math.inf:
+        what = "must be finite, not below 0, nor all 0"
+        raise UserError(what, field="--weights", mend="write for example --weights 2,1,1")
     return [float(weights[at]) for at in members.order]
 
 

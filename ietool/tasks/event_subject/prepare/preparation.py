@@ -18,11 +18,10 @@ import numpy as np
 
 from ietool.core.contract import PrepareReport
 from ietool.core.intake import Intake, Kept, bare, scratch_folder
-from ietool.core.learnable import check_known
+from ietool.core.learnable import check_known, nothing_to_learn
 from ietool.core.preparing import Preparation
 from ietool.core.sources import Sources
 from ietool.core.survey import oracle_table
-from ietool.errors import UserError
 from ietool.files.lines import OnBad
 from ietool.progress import Progress
 from ietool.tasks.event_subject.data.example import Example, occurrences
@@ -106,7 +105,7 @@ class _Preparation(Preparation[SubjectRecipe, Example, Survey]):
         if self.sources.like is not None:
             names = list(dict.fromkeys((*load_types(self.sources.like), *names)))
         if not self.subjects:
-            raise UserError("has no subject to learn from", file=self.sources.files["train"])
+            raise nothing_to_learn(self.sources, "subject")
         save_types(names, self.folder)
         write_reader(self.folder, self.recipe.model.encoder, characters)
         self.featurizer = Featurizer.open(self.recipe, self.folder)

@@ -19,11 +19,10 @@ import numpy as np
 
 from ietool.core.contract import PrepareReport
 from ietool.core.intake import Intake, Kept, bare, scratch_folder
-from ietool.core.learnable import check_known
+from ietool.core.learnable import check_known, nothing_to_learn
 from ietool.core.preparing import Preparation
 from ietool.core.sources import Sources
 from ietool.core.survey import oracle_table
-from ietool.errors import UserError
 from ietool.files.lines import OnBad
 from ietool.progress import Progress
 from ietool.tasks.events.data.example import Argument, Event, Example
@@ -107,7 +106,7 @@ class _Preparation(Preparation[EventsRecipe, Example, Survey]):
         before = None if self.sources.like is None else Labels.load(self.sources.like)
         labels = Labels.of(self.builder.build(), before)
         if not labels.names:
-            raise UserError("has no event to learn from", file=self.sources.files["train"])
+            raise nothing_to_learn(self.sources, "event")
         labels.save(self.folder)
         write_reader(self.folder, self.recipe.model.encoder, characters)
         self.featurizer = Featurizer.open(self.recipe, self.folder)
@@ -134,7 +133,7 @@ class _Preparation(Preparation[EventsRecipe, Example, Survey]):
             self.builder.add(example.events)
             events += len(example.events)
         if not events:
-            raise UserError("has no event to learn from", file=self.sources.files["train"])
+            raise nothing_to_learn(self.sources, "event")
         return characters
 
     def encode(self, batch: list[Example], counts: Survey) -> Iterator[Iterator[dict[str, Any]]]:

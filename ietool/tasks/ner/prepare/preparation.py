@@ -20,7 +20,7 @@ import numpy.typing as npt
 
 from ietool.core.contract import PrepareReport
 from ietool.core.intake import Intake, Kept, bare, scratch_folder
-from ietool.core.learnable import check_known
+from ietool.core.learnable import check_known, nothing_to_learn
 from ietool.core.preparing import Preparation
 from ietool.core.soft import SOFT_ROLE, SoftRecords
 from ietool.core.sources import EXTRA, Sources
@@ -98,7 +98,7 @@ class _Preparation(Preparation[NerRecipe, Example, Survey]):
         if self.sources.like is not None:
             types = list(dict.fromkeys((*Labels.load(self.sources.like).types, *types)))
         if not types:
-            raise UserError("has no entity to learn from", file=self.sources.files["train"])
+            raise nothing_to_learn(self.sources, "entity")
         self.splits["train"].types.clear()  # counted again with the rest
         Labels(tuple(types), self.form, self.separator).save(self.folder)
         write_reader(self.folder, self.recipe.model.encoder, characters)

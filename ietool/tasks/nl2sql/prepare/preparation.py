@@ -15,11 +15,10 @@ from typing import Any
 
 from ietool.core.contract import PrepareReport
 from ietool.core.intake import Intake, scratch_folder
-from ietool.core.learnable import check_known
+from ietool.core.learnable import check_known, nothing_to_learn
 from ietool.core.preparing import Preparation
 from ietool.core.sources import Sources
 from ietool.core.survey import oracle_table
-from ietool.errors import UserError
 from ietool.files.lines import OnBad
 from ietool.progress import Progress
 from ietool.tasks.nl2sql.data.example import Example
@@ -88,7 +87,7 @@ class _Preparation(Preparation[Nl2sqlRecipe, Example, Survey]):
         for example in self.train():
             characters.update(_characters(example))
         if not self.intake.rows:
-            raise UserError("leaves no question to learn from", file=self.sources.files["train"])
+            raise nothing_to_learn(self.sources, "question")
         return characters
 
     def encode(self, batch: list[Example], counts: Survey) -> Iterator[list[dict[str, Any]]]:

@@ -31,10 +31,9 @@ from ietool.core.intake import (
     rejecting,
     scratch_folder,
 )
-from ietool.core.learnable import check_known, check_learnable
+from ietool.core.learnable import check_known, check_learnable, nothing_to_learn
 from ietool.core.sources import EXTRA, Sources
 from ietool.core.survey import oracle_table
-from ietool.errors import UserError
 from ietool.files.lines import OnBad
 from ietool.files.records import first_told
 from ietool.progress import Progress
@@ -132,7 +131,7 @@ class _Preparation:
         )
         count = write_table(self.train_rows, self.rows.columns(), self.folder / "train", self.intake.scratch)
         if not count:
-            raise UserError("holds no passage to learn from", file=self.sources.files["train"])
+            raise nothing_to_learn(self.sources, "passage")
         return self.report()
 
     def questions(self, path: Path, counts: Survey, step: str, *, needs_answers: bool = True) -> Iterator[Question]:

@@ -304,7 +304,7 @@ def test_held_out_questions_keep_the_order_of_the_file(tmp_path: Path) -> None:
 
 
 def test_nothing_to_learn_from_is_told(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="holds no passage to learn from"):
+    with pytest.raises(UserError, match="has no passage to learn from"):
         run(tmp_path, [squad(0, ("无此人", 0))], [squad(1)])
 
 
