@@ -9,7 +9,8 @@ tuned     its thresholds, by `tune`
 folds     three DGCNN of five epochs, each without a third of train: an ensemble of them, and one with the single DGCNN
 cascade   `ske-cascade` on the encoder, two epochs
 gplinker  `ske-gplinker` on the encoder, two epochs
-mixed     an ensemble of the single DGCNN, the folds and the models on the encoder; and of those two alone
+pair      an ensemble of the two on the encoder
+mixed     an ensemble of the single DGCNN and these two; and one of these and the folds
 cleaned   what all folds find is added to train, what none finds is dropped (`clean`); the single DGCNN goes on with two
           epochs of that, and for comparison with two epochs of train as it is; then all of them together
 
@@ -34,6 +35,7 @@ ENCODER = (
     "training.epochs=2", "training.ema_decay=0.998", "training.checkpoint_steps=300", "training.patience=0",
     "training.evaluate_raw=false",
 )  # fmt: skip
+ON_ENCODER = ("cascade34", "gplinker34")
 FOLDS, FOLD_EPOCHS, MORE_EPOCHS = 3, 5, 2
 
 
@@ -85,7 +87,7 @@ class Contest:
 
     def tuned(self) -> None:
         """Its thresholds; the run stays as it is."""
-        for name in ("dgcnn34", "cascade34", "gplinker34"):
+        for name in ("dgcnn34", *ON_ENCODER):
             if (self.work / name / "dev").is_dir():
                 told = json.loads(ietool("tune", self.work / name, "--dry-run", "--json", capture=True))
                 row = {"score": told["nested"]["score"], "gain": told["nested"]["gain"]}
@@ -111,12 +113,13 @@ class Contest:
         run = self.train("ske-gplinker", "gplinker34", [f"model.encoder={self.encoder}", *ENCODER])
         self.tell("one GPLinker on the encoder, two epochs", open_run(run).info.best or {})
 
+    def pair(self) -> None:
+        """The models on the encoder together."""
+        self.team("cascade and GPLinker", "team-encoder", [self.work / name for name in ON_ENCODER])
+
     def mixed(self) -> None:
         """All heads together."""
-        pretrained = [self.work / name for name in ("cascade34", "gplinker34")]
-        if all((run / "dev").is_dir() for run in pretrained):
-            self.team("cascade and GPLinker", "team-encoder", pretrained)
-        there = [run for run in (self.work / "dgcnn34", *pretrained) if (run / "dev").is_dir()]
+        there = [run for run in (self.work / n for n in ("dgcnn34", *ON_ENCODER)) if (run / "dev").is_dir()]
         self.team("one DGCNN and the models on the encoder", "team-heads", there)
         self.team("the same with the folds", "team-mixed", [*there, self.work / "folds"])
 
@@ -161,7 +164,7 @@ class Contest:
 
 STEPS: dict[str, Callable[[Contest], None]] = {
     "single": Contest.single, "tuned": Contest.tuned, "folds": Contest.folds, "cascade": Contest.cascade,
-    "gplinker": Contest.gplinker, "mixed": Contest.mixed, "cleaned": Contest.cleaned,
+    "gplinker": Contest.gplinker, "pair": Contest.pair, "mixed": Contest.mixed, "cleaned": Contest.cleaned,
 }  # fmt: skip
 
 
