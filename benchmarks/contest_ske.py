@@ -46,7 +46,6 @@ class Contest:
         self.data, self.more, self.work = arguments.data, arguments.more, arguments.work
         self.vectors, self.encoder, self.device = arguments.word_vectors, arguments.encoder, arguments.device
         self.epochs = arguments.epochs
-        self.rows: list[dict[str, Any]] = []
 
     # -- trainings
 
@@ -156,10 +155,12 @@ class Contest:
         self.tell(what, {**{key: figures[key] for key in keys}, "members": len(figures["members"])})
 
     def tell(self, what: str, row: dict[str, Any]) -> None:
-        """Print a row, and keep it."""
-        self.rows.append({"step": what, **row})
-        print(json.dumps(self.rows[-1], ensure_ascii=False), flush=True)
-        (self.work / "figures.json").write_text(json.dumps(self.rows, ensure_ascii=False, indent=1), encoding="utf-8")
+        """Print a row, and keep it beside those of other calls."""
+        print(json.dumps({"step": what, **row}, ensure_ascii=False), flush=True)
+        file = self.work / "figures.json"
+        kept = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else []
+        rows = [*(one for one in kept if one["step"] != what), {"step": what, **row}]
+        file.write_text(json.dumps(rows, ensure_ascii=False, indent=1), encoding="utf-8")
 
 
 STEPS: dict[str, Callable[[Contest], None]] = {
