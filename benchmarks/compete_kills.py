@@ -54,6 +54,7 @@ def planned(first: Path, folder: Path) -> None:
     """A folder in which the plan of another is made and nothing is done."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
+    shutil.copytree(first / "recipes", folder / "recipes")
     state = json.loads((first / "compete.json").read_text(encoding="utf-8"))
     state["spent"], state["done"] = 0.0, {"ground": state["done"]["ground"]}
     (folder / "compete.json").write_text(json.dumps(state), encoding="utf-8")

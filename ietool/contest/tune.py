@@ -83,7 +83,7 @@ def tune(
     task, recipe, stored = source.task, source.recipe, source.stored
     progress("judge the settings there are", 0, None)
     start = task.tuning_start(recipe, source.gold)
-    judge = Judge(task, recipe, source.assets, source.gold, stored, start)
+    judge = Judge(task, recipe, source.assets, source.gold, stored, start, source.decoder)
     groups = source.groups
     if groups is None:
         groups = groups_of([task.kin(example) for example in source.gold])

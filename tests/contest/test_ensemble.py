@@ -147,6 +147,12 @@ def test_two_heads_together(task: str, work: Callable[[str], Path], tmp_path: Pa
     assert "".join(the_task.submission(decoded, assets, "r.json")).encode() == in_turns
     with pytest.raises(UserError, match="scores of another run"):
         open_scores(tmp_path / "kept", recipe=recipe, model=model_mark(folder / "one"))
+    # `tune` reads them as the ensemble does, whatever heads it has.
+    words = ("--scores", tmp_path / "kept", "--gold", gold, "--parts", 2, "--force", "--json")
+    tuned = json.loads(printed("tune", tmp_path / "team", *words))
+    predicted(printed, tmp_path / "team", gold, tmp_path / "tuned.json")
+    scored = json.loads(printed("score", "-r", tmp_path / "team", gold, tmp_path / "tuned.json", "--json"))
+    assert scored[scored["primary"]] == pytest.approx(tuned["optimistic"]["score"], abs=1e-9)
 
 
 @pytest.mark.parametrize(("task", "join"), [("ske", "vote"), ("ske", "union"), ("ske", "intersection"), ("qa", "vote")])
