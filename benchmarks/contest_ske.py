@@ -86,7 +86,7 @@ class Contest:
 
     def tuned(self) -> None:
         """Its thresholds; the run stays as it is."""
-        for name in ("dgcnn34", *ON_ENCODER):
+        for name in ("dgcnn34", *ON_ENCODER, "team-encoder", "team-heads"):
             if (self.work / name / "dev").is_dir():
                 told = json.loads(ietool("tune", self.work / name, "--dry-run", "--json", capture=True))
                 row = {"score": told["nested"]["score"], "gain": told["nested"]["gain"]}

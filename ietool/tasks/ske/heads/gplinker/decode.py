@@ -28,6 +28,11 @@ class LinkDecoder(SkeDecoder):
             parts={"subject": entity, "object": entity, "head": link, "tail": link, PRODUCT: least_triple(decode)}
         )
 
+    def plain(self, parts: Parts) -> Parts:
+        """As in :class:`ietool.core.joining.JoinedDecoder`: what the weakest of the four says. They speak of one triple
+        and rise and fall together, so that their product is far too low beside what other heads say."""
+        return parts.min(1, keepdims=True) if len(parts) else parts[:, :1]
+
     def able(self, parts: Parts, decode: Any) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.float64]]:
         subject, object_, head, tail = parts.T
         entity, link = np.float32(decode.entity), np.float32(decode.link)

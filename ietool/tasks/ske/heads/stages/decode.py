@@ -33,6 +33,15 @@ class StageDecoder(SkeDecoder):
             ceilings={"subject_nearer": decode.subject_end, "object_nearer": decode.object_end},
         )
 
+    def plain(self, parts: Parts) -> Parts:
+        """As in :class:`ietool.core.joining.JoinedDecoder`: the probability of a triple, that no end that is nearer is
+        one included. Without it other heads would be joined with every end behind each start."""
+        layout = self.layout
+        nearer = [layout.parts.index(name) for name in ("subject_nearer", "object_nearer")]
+        alone = (1 - parts[:, nearer].astype(np.float64)).prod(1)
+        joint: Parts = (layout.probability(parts) * alone)[:, None]
+        return joint
+
     def able(self, parts: Parts, decode: Any) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.float64]]:
         s0, s1, s_nearer, o0, o1, o_nearer = parts.T
         subject_end, object_end = np.float32(decode.subject_end), np.float32(decode.object_end)
