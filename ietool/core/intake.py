@@ -363,7 +363,11 @@ class Intake(Generic[E]):
 
 def nothing_held_out(path: Path, what: str = "text") -> UserError:
     """What is told where there is no dev file and train gives none: no ``what``."""
-    return UserError(f"gives no {what} to hold out as dev", file=path, mend="name a dev file with --dev FILE")
+    return UserError(
+        f"gives no {what} to hold out as dev",
+        file=path,
+        mend="name a dev file with --dev FILE: data.held_out takes none of it",
+    )
 
 
 def held_out_note(count: int, what: str, share: float, seed: int) -> str:
