@@ -124,9 +124,9 @@ def _named(recipe: str | None) -> str:
 
 
 def _options(others: list[str] | None) -> dict[str, Path]:
-    from ietool.cli.options import input_files
+    from ietool.cli.options import named_files
 
-    return input_files(None, None, None, None, others)
+    return named_files(others)
 
 
 def _check_runs(runs: Sequence[Path], given: dict[str, Any]) -> None:

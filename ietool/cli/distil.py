@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from ietool.cli.common import check_device, examples, interrupted, left_out_told, print_json, say
-from ietool.cli.options import DeviceOption, FileOption, JsonOption, input_files
+from ietool.cli.options import DeviceOption, FileOption, JsonOption, named_files
 
 
 def distil_cli(
@@ -73,7 +73,7 @@ def distil_cli(
                 confidence=confidence,
                 doubt=doubt,
                 soft=soft,
-                files=input_files(None, None, None, None, others),
+                files=named_files(others),
                 device=device,
                 on_bad=left_out_told() if skip_bad else None,
                 on_start=lambda: introduce(run),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ietool.cli.common import examples, interrupted, print_json, say
-from ietool.cli.options import DeviceOption, FileOption, JsonOption, TsvOption, input_files, one_form
+from ietool.cli.options import DeviceOption, FileOption, JsonOption, TsvOption, named_files, one_form
 from ietool.errors import UserError
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ def ensemble_cli(
                 copy=copy,
                 on=on,
                 gold=gold,
-                files=input_files(None, None, None, None, others),
+                files=named_files(others),
                 device=device,
                 members_at_once=members_at_once,
                 overwrite=overwrite,

@@ -89,20 +89,25 @@ def one_form(*, json: bool, tsv: bool) -> None:
 
 
 def input_files(
-    train: Path | None,
-    dev: Path | None,
-    test: Path | None,
-    schema: Path | None,
-    others: list[str] | None,
+    train: Path | None = None,
+    dev: Path | None = None,
+    test: Path | None = None,
+    schema: Path | None = None,
+    others: list[str] | None = None,
     extras: list[Path] | None = None,
 ) -> dict[str, Path]:
     """Role → file of those given. Raises UserError for a ``--file`` without a role, and for several further files."""
     if len(extras or ()) > 1:
-        mend = "join them first: cat A.jsonl B.jsonl > C.jsonl, and the .soft.jsonl beside them likewise"
+        mend = "join them first: cat A.jsonl B.jsonl > C.jsonl, and what lies beside them likewise"
         raise UserError("is given several times", field="--extra", mend=mend)
     extra = extras[0] if extras else None
     named = {"train": train, "dev": dev, "test": test, "schema": schema, "extra": extra}
-    files = {role: path for role, path in named.items() if path is not None}
+    return {role: path for role, path in named.items() if path is not None} | named_files(others)
+
+
+def named_files(others: list[str] | None) -> dict[str, Path]:
+    """Role → file of each ``--file``. Raises UserError for one without a role."""
+    files = {}
     for text in others or ():
         role, equals, path = text.partition("=")
         if not equals or not role or not path:

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from ietool.cli.common import examples, interrupted, left_out_told, say
-from ietool.cli.options import DeviceOption, FileOption, OptionalRecipeOption, SetOption, input_files
+from ietool.cli.options import DeviceOption, FileOption, OptionalRecipeOption, SetOption, named_files
 from ietool.errors import UserError
 from ietool.files.outputs import check_output
 
@@ -90,7 +90,7 @@ def predict_cli(
         raise UserError("is a folder, a file is needed", file=source, mend="name the file of texts in it")
     if source is not None and source != "-" and not Path(source).exists():
         raise UserError("no such file", file=source, mend="check the path")
-    files = input_files(None, None, None, None, others)
+    files = named_files(others)
     if text and files:
         raise UserError("is for files", field="--file", mend="leave it out")
     check_output(output, [source, recipe, kb, *files.values()])

@@ -72,7 +72,7 @@ def report_cli(
     from ietool.recipe_io import load_recipe
     from ietool.workflow.report import report_files, report_runs
 
-    files = {"alias": alias, "locations": locations, "kb": kb, **input_files(None, None, None, schema, others)}
+    files = {"alias": alias, "locations": locations, "kb": kb, **input_files(schema=schema, others=others)}
     named = {name: path for name, path in files.items() if path is not None}
     if run:
         if len(run) > 2:

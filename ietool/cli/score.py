@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ietool.cli.common import examples, print_json, say
-from ietool.cli.options import FileOption, JsonOption, RecipeOption, SetOption, TsvOption, input_files, one_form
+from ietool.cli.options import FileOption, JsonOption, RecipeOption, SetOption, TsvOption, named_files, one_form
 from ietool.report.summary import figures, summary, to_value
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def score_cli(
     to_stdout = explain is not None and str(explain) == "-"
     if to_stdout and as_json:
         raise UserError("both --json and --explain want standard output", mend="give --explain a file")
-    files = {"alias": alias, "locations": locations, "kb": kb, **input_files(None, None, None, None, others)}
+    files = {"alias": alias, "locations": locations, "kb": kb, **named_files(others)}
     check_output(explain, [gold, predictions, recipe, *files.values()])
     with progress_bars() as progress:
         report = score_files(

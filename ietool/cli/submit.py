@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ietool.cli.common import examples, print_json, say
-from ietool.cli.options import FileOption, JsonOption, input_files
+from ietool.cli.options import FileOption, JsonOption, named_files
 from ietool.errors import UserError
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ def submit_cli(
             competition=competition,
             options={
                 **{name: path for name, path in (("schema", schema), ("kb", kb)) if path is not None},
-                **input_files(None, None, None, None, others),
+                **named_files(others),
             },
             output=output,
             inside=inside,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ietool.cli.common import examples, print_json, say
-from ietool.cli.options import FileOption, JsonOption, TsvOption, input_files, one_form
+from ietool.cli.options import FileOption, JsonOption, TsvOption, named_files, one_form
 
 if TYPE_CHECKING:
     from ietool.contest.tune import Tuned
@@ -48,7 +48,7 @@ def tune_cli(
     one_form(json=json, tsv=tsv)
     with progress_bars() as progress:
         outcome = tune(
-            run, scores=scores, gold=gold, files=input_files(None, None, None, None, others), parts=parts, dry=dry_run,
+            run, scores=scores, gold=gold, files=named_files(others), parts=parts, dry=dry_run,
             force=force, progress=progress,
         )  # fmt: skip
     if json:
