@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import cache
+from typing import Any
 
 import torch
 
@@ -89,6 +90,24 @@ def tf32(device: torch.device, wanted: bool) -> Iterator[None]:
         yield
     finally:
         multiply_fp32("ieee")
+
+
+@contextmanager
+def repeatable(device: torch.device) -> Iterator[None]:
+    """Within, several threads of a CPU add up gradients in one order: that of ``states[text, place]`` is else added
+    by whichever thread comes first, and the same training ends now and then with other digits."""
+    if device.type != "cpu":
+        yield
+        return
+    further: Any = torch.utils.deterministic
+    mode, fill = torch.get_deterministic_debug_mode(), further.fill_uninitialized_memory
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    further.fill_uninitialized_memory = False  # it finds faults of torch alone, and costs time
+    try:
+        yield
+    finally:
+        torch.set_deterministic_debug_mode(mode)
+        further.fill_uninitialized_memory = fill
 
 
 @cache

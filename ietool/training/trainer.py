@@ -25,7 +25,7 @@ from ietool.training.adversarial import disturbed
 from ietool.training.arguments import tensorboard
 from ietool.training.callbacks import Patience, Steps
 from ietool.training.compiling import compile_layers, uncompiled
-from ietool.training.device import tf32
+from ietool.training.device import repeatable, tf32
 from ietool.training.ema import make_ema
 from ietool.training.finite import Watch
 from ietool.training.optimiser import parameter_groups
@@ -111,7 +111,8 @@ class IETrainer(Trainer):
     def train(self, *args: Any, **kwargs: Any) -> Any:
         """The parent's; whatever ends it, the processes that made batches end too."""
         try:
-            return super().train(*args, **kwargs)
+            with repeatable(self.args.device):
+                return super().train(*args, **kwargs)
         finally:
             let_go(self.callback_handler.train_dataloader)
 

@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
 from ietool.cli import app
+from ietool.recipe_io import load_recipe
 from ietool.training import threads
+from ietool.training import trainer as trainers
+from ietool.training.device import repeatable
 from ietool.training.threads import settle_threads, step_seconds
+from ietool.workflow.prepare import prepare
+from ietool.workflow.train import train
 from tests.cli.conftest import output_of
 from tests.tasks.ner.made import examples, write_json
+from tests.training.conftest import TINY
 
 CPU = torch.device("cpu")
 
@@ -103,3 +111,53 @@ def test_a_warm_up_longer_than_the_training_is_told() -> None:
     for warmup in (1, 3):
         told = note(warmup, 1)
         assert told and f"training.warmup_epochs={warmup} " in told and "training.learning_rate=5e-05" in told
+
+
+@pytest.fixture
+def _two_threads() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.usefixtures("_two_threads")
+def test_threads_add_up_gradients_in_one_order() -> None:
+    states = torch.randn(4, 64, 256, generator=torch.Generator().manual_seed(1), requires_grad=True)
+    weight = torch.randn(400, 256, generator=torch.Generator().manual_seed(2))
+    text, place = torch.arange(400) % 4, torch.full((400,), 3)  # a hundred vectors fall on each place
+
+    def gradient() -> torch.Tensor:
+        return torch.autograd.grad((states[text, place] * weight).sum(), states)[0]
+
+    with repeatable(CPU):
+        first = gradient()
+        assert all(torch.equal(gradient(), first) for _ in range(30))
+
+
+def test_what_is_set_within_ends_with_it() -> None:
+    def settings() -> tuple[int, bool]:
+        further: Any = torch.utils.deterministic
+        return torch.get_deterministic_debug_mode(), further.fill_uninitialized_memory
+
+    before = settings()
+    with repeatable(torch.device("cuda")):
+        assert settings() == before
+    with pytest.raises(ZeroDivisionError), repeatable(CPU):
+        assert settings() != before
+        _ = 1 / 0
+    assert settings() == before
+
+
+def test_training_repeats(corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    recipe = load_recipe("ske", (*TINY, "training.epochs=1"))
+    seen: list[bool] = []
+    model: Any = trainers.Trainer
+    step = model.training_step
+    told = torch.are_deterministic_algorithms_enabled
+    monkeypatch.setattr(model, "training_step", lambda *a, **k: (step(*a, **k), seen.append(told()))[0])
+    train(recipe, prepared=prepare(recipe, data=corpus).folder, output=tmp_path / "run", device="cpu")
+    assert seen
+    assert all(seen)
+    assert not told()
