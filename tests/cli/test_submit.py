@@ -314,6 +314,9 @@ class TestOptions:
         error = complaint(capsys, "submit", "right.json", "--input", "input.json", "--limit", "0.0001")
         assert "right-duie2.zip: would be " in error and "more than the limit of 100" in error
         assert not Path("right-duie2.zip").exists()
+        assert complaint(capsys, "submit", "right.json", "--input", "input.json", "--limit", "0.0001", "--check")
+        output_of(capsys, "submit", "right.json", "--input", "input.json", "--limit", "1", "--check")
+        assert not Path("right-duie2.zip").exists()
         output_of(capsys, "submit", "right.json", "--input", "input.json", "--limit", "1")
 
     def test_another_name_inside(self, here: Callable[[str], Lines], capsys: pytest.CaptureFixture[str]) -> None:
@@ -321,6 +324,46 @@ class TestOptions:
         output_of(capsys, "submit", "right.json", "--input", "input.json", "-o", "e-l.zip", "--inside", "el.json")
         with zipfile.ZipFile("e-l.zip") as packed:
             assert packed.namelist() == ["el.json"]
+
+    def test_texts_stand_as_they_are_where_they_have_no_escapes(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        monkeypatch.chdir(tmp_path)
+        text = "患者出现\x0b发热,\r三天"
+        Path("input.txt").write_text(f"{text}\n", encoding="utf-8")
+        handed = ("submit", "result.txt", "--input", "input.txt", "--competition", "cmeee")
+        Path("result.txt").write_bytes(f"{text}|||5    6    sym|||\n".encode())
+        output_of(capsys, *handed)
+        for behind, told in (("5    6    sym|||\x0b", "\\u000b"), ("5    6    sym|||\r", "\\r")):
+            Path("result.txt").write_bytes(f"{text}|||{behind}|||\n".encode())
+            assert f"has a control character ({told}) behind the text" in complaint(capsys, *handed)
+
+    def test_mentions_are_answered_as_they_are_given(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.chdir(tmp_path)
+        record = {"text_id": "1", "text": "ABC公司", "mention_data": [{"mention": "abc", "offset": "0"}]}
+        written([json.dumps(record) + "\n"], "input.json")
+        for name, right in (("abc", True), ("ABC", False), ("公司", False)):
+            entry = {"mention": name, "offset": "0", "kb_id": "NIL_Brand"}
+            written([json.dumps({**record, "mention_data": [entry]}) + "\n"])
+            handed = ("submit", "wrong.json", "--input", "input.json")
+            assert command_here(Path(), *handed).returncode == (0 if right else 2)
+
+    def test_answers_that_are_entities_have_no_control_characters(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        monkeypatch.chdir(tmp_path)
+        question = {"question_id": 1, "question_type": "ENTITY", "question": "谁", "documents": []}
+        written([json.dumps(question) + "\n"], "input.json")
+        for names, right in ((["甲"], True), (["甲\0"], False)):
+            answer = {"question_id": 1, "question_type": "ENTITY", "answers": ["甲"], "yesno_answers": []}
+            written([json.dumps({**answer, "entity_answers": [names]}) + "\n"])
+            handed = ("submit", "wrong.json", "--input", "input.json", "--competition", "dureader2")
+            if right:
+                output_of(capsys, *handed)
+            else:
+                assert "entity_answers[0][0]: has a control character (\\u0000)" in complaint(capsys, *handed)
 
     def test_types_of_ones_own(self, here: Callable[[str], Lines], capsys: pytest.CaptureFixture[str]) -> None:
         lines = here("ner")
@@ -346,6 +389,7 @@ class TestOptions:
                 "--kb: means nothing to submissions of the task ske",
             ),
             (("right.json", "--input", "input.json", "-o", "right.json"), "is what is read"),
+            (("right.json", "--input", "input.json", "-o", "-"), "--output: is a pipe"),
             (("right.json", "--input", "input.json", "-o", "x.tar"), "ends like an archive that is not written here"),
         ],
     )

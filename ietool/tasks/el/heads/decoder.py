@@ -8,6 +8,7 @@ probable enough; a text of several windows is decided window by window, and of w
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
+from dataclasses import replace
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any, ClassVar
@@ -118,7 +119,10 @@ class LinkDecoder:
                 if known is None or known.probability < linked.probability:
                     best[linked.start, linked.end] = linked
         kept = list(best.values())
-        if not decode.given_mentions:
+        if decode.given_mentions:  # they are answered as they are given, in another case than the text's too
+            names = {(mention.start, mention.end): mention.mention for mention in item.mentions}
+            kept = [replace(m, mention=names.get((m.start, m.end), m.mention)) for m in kept]
+        else:
             kept = [kept[i] for _, _, i, _ in apart([(m.start, m.end, i, m.probability) for i, m in enumerate(kept)])]
         return Linking(item.text_id, item.text, tuple(sorted(kept, key=lambda m: (m.start, m.end))))
 

@@ -113,6 +113,7 @@ class _Lines:
             given = self._answers.answer({"text_id": text_id, "text": text}, place)
             check.counts["mentions"] += len(data)
             check.counts["texts without a mention"] += not data
+            marked = {(name, start) for name, start in json.loads(given)} if given else set[tuple[str, int]]()
             found: dict[tuple[str, int], int] = {}
             for index, entry in enumerate(data):
                 at = f"mention_data[{index}]"
@@ -125,22 +126,24 @@ class _Lines:
                 fault = (
                     place.error(at, f"repeats mention_data[{earlier}]: {mention.mention!r} at {mention.start}", _AGAIN)
                     if earlier != index
-                    else self._fault(mention, text, at, place)
+                    else self._fault(mention, text, at, place, marked)
                 )
                 if fault is not None:
                     check.tell(fault)
             if given:
-                self._hold_against({(name, start) for name, start in json.loads(given)}, found, place)
+                self._hold_against(marked, found, place)
         if self._bare:
             what = f"{self._bare:,} mentions have NIL as kb_id and count as wrong in ccks2019: leave such mentions out"
             check.notes.append(what)
 
-    def _fault(self, mention: Mention, text: str, at: str, place: Place) -> UserError | None:
-        """The first thing that is wrong with a mention."""
+    def _fault(
+        self, mention: Mention, text: str, at: str, place: Place, given: Collection[tuple[str, int]]
+    ) -> UserError | None:
+        """The first thing that is wrong with a mention. One that the input gives may be in another case."""
         if not mention.mention:
             return place.error(f"{at}.mention", "is empty", "leave the mention out")
         there = text[mention.start : mention.end]
-        if there != mention.mention:
+        if there != mention.mention and (mention.mention, mention.start) not in given:
             counted, elsewhere = whereabouts(mention.mention, text, mention.start)
             mend = counted + (f"; {mention.mention!r} stands at {elsewhere}" if elsewhere >= 0 else "")
             what = f"at {mention.start} stands {there!r}, but the mention is {mention.mention!r}"

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ietool.core.answers import Answers
-from ietool.core.checking import Check, Place
+from ietool.core.checking import Check, Place, control_in
 from ietool.errors import UserError
 from ietool.files.lines import parse_json, read_lines
 from ietool.tasks.ner.data.example import Entity
@@ -149,6 +149,9 @@ def _lines(check: Check, answers: Answers, types: Collection[str]) -> None:
             text, entities, empty = read_line(line, file, number)
             if empty:
                 raise place.error("", "has an entity that ends before it begins", "take it out")
+            behind = line[len(text) :]  # the text itself stands there as it does in the input, whatever it has
+            if code := control_in(behind) or ("\\r" if "\r" in behind else ""):
+                raise place.error("", f"has a control character ({code}) behind the text", "take it out")
         except UserError as error:
             answers.reject(error, line)
             continue

@@ -137,9 +137,12 @@ def _record_fault(check: Check, record: dict[str, Any], kind: str | None, place:
         if not isinstance(entry, list) or not all(isinstance(name, str) for name in entry):
             return place.error(f"entity_answers[{index}]", "is no list of strings", mend)
     check.counts["empty answers"] += not any(answer.strip() for answer in record["answers"])
-    for index, answer in enumerate(record["answers"]):
+    written = [(f"answers[{index}]", answer) for index, answer in enumerate(record["answers"])]
+    for index, names in enumerate(record["entity_answers"]):
+        written += [(f"entity_answers[{index}][{number}]", name) for number, name in enumerate(names)]
+    for field, answer in written:
         if code := control_in(answer):
-            return place.error(f"answers[{index}]", f"has a control character ({code})", "take it out")
+            return place.error(field, f"has a control character ({code})", "take it out")
     labels = record["yesno_answers"]
     if labels and given != "YES_NO":
         return place.error("yesno_answers", f"has a label, but the question is {given}", "leave the list empty")

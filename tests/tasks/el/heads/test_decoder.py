@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ietool.core.candidates import Candidates, merged
-from ietool.tasks.el.data.example import Example
+from ietool.tasks.el.data.example import Example, Mention
 from ietool.tasks.el.heads.decoder import LinkDecoder
 from ietool.tasks.el.heads.joint.decode import PointerDecoder
 from ietool.tasks.el.heads.linking import TIE, best_first
@@ -121,6 +121,15 @@ def test_of_candidates_that_tie_the_first_comes_first(shares: list[float]) -> No
         assert order[0] == next(i for i, p in enumerate(shares) if p >= max(shares) - TIE)
         rest = [shares[i] for i in order[1:]]
         assert rest == sorted(rest, reverse=True)
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_given_mentions_are_answered_as_they_are_written(named: bool) -> None:
+    decode = SimpleNamespace(mention=0.1, link=0.1, joint=0.1, given_mentions=named)
+    found = candidates([(0, 3, (0.9, 0.9, 0.9), [0.9], 0.1, 0, 0)], 1)
+    item = Example("1", "ABC公司", (Mention("abc", 0),))
+    (mention,) = decoder(LinkDecoder, keep_nil=True).decode(item, found, decode).mentions
+    assert mention.mention == ("abc" if named else "ABC")
 
 
 def test_several_models_that_see_other_types_of_nil() -> None:
