@@ -50,6 +50,7 @@ def compete_cli(
     """
     from ietool.cli.progress import progress_bars
     from ietool.contest.compete.competing import compete, plan_for
+    from ietool.contest.compete.state import STATE
 
     if resume:
         given = {"--data": data, "--hours": hours, "--recipe": recipe, "--set": overrides, "--plan": plan}
@@ -63,6 +64,8 @@ def compete_cli(
     elif data is None or hours is None:
         missing = "--data" if data is None else "--hours"
         raise UserError("is missing", field=missing, mend="ietool compete --data DIR --hours 8 --output mine")
+    elif folds == 1:
+        raise UserError("one fold leaves nothing to learn from", field="--folds", mend="name 2 or more, or 0 for none")
     elif output is None and not plan:
         raise UserError("is missing", field="--output", mend="name a folder for all that is made")
     check_device(device)
@@ -89,12 +92,14 @@ def compete_cli(
                 folds=folds,
                 device=None if resume and not _is_given(context, "device") else device,
                 resume=resume,
-                on_plan=_show,
+                on_plan=(lambda plan: None) if json else _show,
                 on_note=lambda note: say(f"note: {note}"),
                 progress=progress,
             )
     except KeyboardInterrupt:
-        raise interrupted(lambda: f"go on with: ietool compete --resume --output {output}") from None
+        going = output is not None and (output / STATE).is_file()
+        again = f"go on with: ietool compete --resume --output {output}" if going else "nothing was begun"
+        raise interrupted(lambda: again) from None
     if json:
         print_json({"folder": done.folder, "run": done.run, "result": done.result, "submission": done.submission})
     say(f"predictions: {done.result}")

@@ -242,6 +242,15 @@ class Task(Reads[R], ABC):
         """
         return ErrorClasses()
 
+    def asked(self, sources: Sources, role: str) -> Sequence[Path]:
+        """The files of a role that one submission answers, in its order; none where the role has none."""
+        return [sources.files[role]] if role in sources.files else []
+
+    def fitting(self, source: Path) -> Sequence[str]:
+        """``key=value`` settings of a recipe that an input wants whatever else it says: where it gives a part of what
+        others ask for."""
+        return ()
+
     def competition(self, source: Path, result: Path, options: Mapping[str, Path]) -> str:
         """The competition of a submission, told from the input that it answers, else from ``options`` and itself.
 

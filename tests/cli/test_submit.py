@@ -338,9 +338,7 @@ class TestOptions:
             Path("result.txt").write_bytes(f"{text}|||{behind}|||\n".encode())
             assert f"has a control character ({told}) behind the text" in complaint(capsys, *handed)
 
-    def test_mentions_are_answered_as_they_are_given(
-        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_mentions_are_answered_as_they_are_given(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.chdir(tmp_path)
         record = {"text_id": "1", "text": "ABC公司", "mention_data": [{"mention": "abc", "offset": "0"}]}
         written([json.dumps(record) + "\n"], "input.json")

@@ -24,17 +24,6 @@ DGCNN = ("model.encoder.hidden_size=16", "model.encoder.question_dilations=[1]",
          "model.encoder.passage_dilations=[1,2]")  # fmt: skip
 
 
-def documents(count: int) -> list[dict[str, Any]]:
-    """Questions of DuReader 2.0 with their references alone."""
-    found = []
-    for number in range(count):
-        asked, passage, answer = made.fact(number)
-        paragraphs = [{"title": "", "paragraphs": [made.WEATHER, passage], "is_selected": True}]
-        found.append({"question_id": number, "question": asked, "question_type": "ENTITY", "documents": paragraphs,
-                      "answers": [answer], "entity_answers": [[answer]], "fact_or_opinion": "FACT"})  # fmt: skip
-    return found
-
-
 def group_of(folder: Path, head: str, *more: str, train: tuple[str, ...] = ("train.json",)) -> Path:
     """Two folds; train, or both halves of it, was written by the caller."""
     made.dump(folder / "dev.json", made.webqa(4, 90))
@@ -66,7 +55,10 @@ def test_every_head_and_form(
     monkeypatch.setenv("IETOOL_HOME", str(tmp_path))
     names: tuple[str, ...] = ("train.json",)
     if form == "dureader2":
-        names, lines = ("search.train.json", "zhidao.train.json"), [json.dumps(one) + "\n" for one in documents(20)]
+        names, lines = (
+            ("search.train.json", "zhidao.train.json"),
+            [json.dumps(one) + "\n" for one in made.documents(20)],
+        )
         for name, some in zip(names, (lines[:12], lines[12:]), strict=True):
             (tmp_path / name).write_text("".join(some), "utf-8")
     else:

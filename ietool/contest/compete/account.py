@@ -32,7 +32,7 @@ def write_account(state: State, ground: Ground, competed: Competed, members: Seq
         "",
         "| what | where |",
         "|---|---|",
-        f"| predictions | `{competed.result.name}` |",
+        f"| predictions | `{competed.result.name}`, of {_asked(ground)} |",
     ]
     if competed.submission is not None:
         mark = hashlib.sha256(competed.submission.read_bytes()).hexdigest()
@@ -52,6 +52,12 @@ def write_account(state: State, ground: Ground, competed: Competed, members: Seq
     with atomic_text(path) as out:
         out.write("\n".join(lines))
     return path
+
+
+def _asked(ground: Ground) -> str:
+    """What was predicted."""
+    names = " and ".join(f"`{path.name}`" for path in ground.asked)
+    return names if ground.test else f"{names}, since no test file was found: nothing to be handed in"
 
 
 def _inside(path: Path, state: State) -> str:

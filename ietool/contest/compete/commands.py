@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from threading import Event
 
 from ietool.errors import UserError
 
@@ -34,6 +35,7 @@ def run_verb(
     environment: Mapping[str, str] | None = None,
     tick: Callable[[float], None] = lambda seconds: None,
     limit: float | None = None,
+    stop: Event | None = None,
 ) -> bool:
     """Run ``ietool ARGUMENTS`` with its output in a log; gives whether it came to its end.
 
@@ -42,9 +44,11 @@ def run_verb(
         environment: further variables.
         tick: told every second how long it has run.
         limit: seconds after which it is asked to end (Ctrl-C), and after a minute more made to.
+        stop: once set it is asked to end too.
 
     Raises:
         UserError: it refused, with its own words.
+        KeyboardInterrupt: it was stopped.
         Died: it ended in another way, unasked.
     """
     command = [sys.executable, "-m", "ietool", *map(str, arguments)]
@@ -66,6 +70,8 @@ def run_verb(
                 with suppress(subprocess.TimeoutExpired):
                     process.wait(1.0)
                 seconds = time.monotonic() - begin
+                if stop is not None and stop.is_set():
+                    raise KeyboardInterrupt
                 tick(seconds)
                 if limit is not None and seconds > limit and process.poll() is None:
                     asked = True

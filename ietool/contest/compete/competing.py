@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-import os
+import shutil
+import time
+import zipfile
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from ietool.contest.compete.account import write_account
-from ietool.contest.compete.ground import Ground, check_unchanged, competition_of, look, marks_of
+from ietool.contest.compete.ground import Ground, check_unchanged, competition_of, look, marks_of, share_of
 from ietool.contest.compete.plan import Plan, Speed, make_plan
 from ietool.contest.compete.recipes import keep_recipes, kept_recipe
 from ietool.contest.compete.state import STATE, State, check_place, read_state
 from ietool.contest.compete.steps import Steps
-from ietool.errors import UserError
+from ietool.files.archives import damage_told, open_members
 from ietool.files.outputs import unpacked_name
 from ietool.progress import Progress, no_progress
 from ietool.runs.folder import training_in
+
+ASKED = "asked.zip"
+"""Where several files are predicted, all of them."""
 
 
 @dataclass(frozen=True)
@@ -52,20 +57,33 @@ def plan_for(
     Raises:
         UserError: the folder holds no competition, or a recipe does not fit.
     """
-    return _planned(look(data, recipes, settings), data, hours, folds, device, progress)
+    begin = time.monotonic()
+    ground = look(data, recipes, settings)
+    return _planned(ground, data, hours, folds, device, lambda: time.monotonic() - begin, progress)
 
 
-def _planned(ground: Ground, data: Path, hours: float, folds: int | None, device: str, progress: Progress) -> Plan:
-    from ietool.contest.compete.measuring import measure
+def _planned(
+    ground: Ground,
+    data: Path,
+    hours: float,
+    folds: int | None,
+    device: str,
+    spent: Callable[[], float],
+    progress: Progress,
+) -> Plan:
+    from ietool.contest.compete.measuring import measure_apart
     from ietool.workflow.prepare import prepare
 
+    devices = _devices(device)
     speeds: list[Speed] = []
     for number, recipe in enumerate(ground.recipes):
         prepared = prepare(recipe, data=data, remembered=False, progress=progress)
         progress("measure the speed", number, len(ground.recipes))
-        speeds.append(measure(recipe, prepared.folder, device))
+        speeds.append(measure_apart(recipe, prepared.folder, devices[0]))
     progress("measure the speed", len(speeds), len(speeds))
-    return make_plan(hours, ground.recipes, speeds, folds=folds)
+    share = share_of(ground)
+    plan = make_plan(hours, ground.recipes, speeds, folds=folds, devices=len(devices), share=share, spent=spent())
+    return replace(plan, notes=[*ground.notes, *plan.notes])
 
 
 def compete(
@@ -99,6 +117,7 @@ def compete(
         assert data is not None
         check_place(output, inputs=[data])
         ground = look(data, recipes, settings)  # what is wrong with it is told before there is a folder
+        marks = marks_of(ground.sources)
         output.mkdir(parents=True, exist_ok=True)
     with training_in(output):
         if resume:
@@ -108,12 +127,14 @@ def compete(
             wanted: dict[str, Any] = {"folds": folds, "hours": hours, "device": device or "auto"}
             state = State(output, str(data.resolve()), wanted)
             names = keep_recipes(output, ground.recipes)
-            state.done["ground"] = _about(ground, names, marks_of(ground.sources))
+            state.done["ground"] = _about(ground, names, marks)
             state.save()
+        if not ground.test:
+            on_note(f"no test file was found in {state.data}: {_names(ground.asked)} is predicted in its place")
         asked = state.asked
         if state.plan is None:
-            hours = float(asked["hours"])
-            state.plan = _planned(ground, Path(state.data), hours, asked["folds"], asked["device"], progress)
+            hours, folds, device = float(asked["hours"]), asked["folds"], asked["device"]
+            state.plan = _planned(ground, Path(state.data), hours, folds, device, lambda: state.seconds, progress)
             state.save()
         on_plan(state.plan)
         steps = Steps(state, _devices(asked["device"]), on_note, progress)
@@ -128,11 +149,13 @@ def _again(output: Path, device: str | None, on_note: Callable[[str], None]) -> 
     """A competition that was begun, with the files and recipes that it was begun with."""
     state = read_state(output)
     data, known = Path(state.data), state.done["ground"]
-    ground = look(data, [str(kept_recipe(output, name)) for name in known["recipes"]])
+    ground = look(data, [str(kept_recipe(output, name)) for name in known["recipes"]], fitted=True)
     marks = marks_of(ground.sources)
     check_unchanged(ground, data, known["marks"], marks)
-    if ground.test is not None and marks["test"] != known["marks"].get("test"):
-        on_note(f"{ground.test} is not what it was when the competition began: it is predicted as it is now")
+    if any(marks[role] != known["marks"].get(role) for role, path in ground.sources.files.items()
+           if path in ground.test):  # fmt: skip
+        what = "is not what it was when the competition began: it is predicted as it is now"
+        on_note(f"{_names(ground.test)} {what}")
     state.done["ground"] = _about(ground, known["recipes"], marks)
     if device is not None:
         state.asked = {**state.asked, "device": device}
@@ -148,9 +171,7 @@ def _go(state: State, ground: Ground, steps: Steps) -> Competed:
             came["before"] = steps.facts(run)
             steps.tune(run)
             came["after"] = steps.facts(run)
-    source = ground.source
-    if source is None:
-        raise UserError("holds no test file to predict on", file=state.data, mend="put test.json beside train")
+    source = _as_one(ground.asked, state.folder)
     competition = competition_of(ground, source)
     # Some forms are told to those who write them by the ending of the file's name.
     result = steps.predict(run, source, Path(unpacked_name(source) if competition is None else competition.inside))
@@ -181,8 +202,24 @@ def _devices(device: str) -> list[str]:
         return ["cpu"]
     import torch
 
-    return (
-        [f"cuda:{n}" for n in range(torch.cuda.device_count())]
-        if "CUDA_VISIBLE_DEVICES" not in os.environ
-        else ["auto"]
-    )
+    return [f"cuda:{n}" for n in range(torch.cuda.device_count())]
+
+
+def _names(paths: Sequence[Path]) -> str:
+    return " and ".join(path.name for path in paths)
+
+
+def _as_one(files: Sequence[Path], folder: Path) -> Path:
+    """Files that one submission answers as one: it itself, or an archive of several in the folder of the
+    competition."""
+    if len(files) == 1:
+        return files[0]
+    place = folder / ASKED
+    part = place.with_name(f".{ASKED}.part")
+    with zipfile.ZipFile(part, "w") as archive:
+        for path in files:
+            with damage_told(path), archive.open(unpacked_name(path.name), "w", force_zip64=True) as out:
+                for _, stream in open_members(path):
+                    shutil.copyfileobj(stream, out, 1 << 20)
+    part.replace(place)
+    return place

@@ -14,14 +14,13 @@ from ietool.core.contract import Task
 from ietool.core.forms import TEXTS, beginning
 from ietool.core.sources import Sources
 from ietool.errors import UserError
-from ietool.files.records import count_lines
 from ietool.recipe import Recipe, pretrained_of
 from ietool.recipe_io import load_recipe
 from ietool.recipe_keys import keys_of
 from ietool.registry import TASKS, get_task
 
 PREDICTED = {"test", "test_gold"}
-"""Roles of files that no training reads."""
+"""Roles of files that no training reads, with what belongs to them: a second half, tables."""
 
 
 @dataclass(frozen=True)
@@ -31,21 +30,23 @@ class Ground:
     Attributes:
         task: of the files.
         sources: role → file.
-        test: what is to be predicted; None: the folder has none, and dev is predicted in its place.
+        test: the files that are to be predicted; none: the folder has none, and dev is predicted in their place.
         form: what its train file holds, in words.
         recipes: those that fit, the most promising first, with their settings.
+        notes: what was seen that the user should know.
     """
 
     task: str
     sources: Sources
-    test: Path | None
+    test: Sequence[Path]
     form: str
     recipes: Sequence[Recipe]
+    notes: Sequence[str] = ()
 
     @property
-    def source(self) -> Path | None:
-        """What is predicted."""
-        return self.test or self.sources.files.get("dev")
+    def asked(self) -> Sequence[Path]:
+        """The files that are predicted, whose answers are one submission."""
+        return self.test or get_task(self.task).asked(self.sources, "dev")
 
     @property
     def options(self) -> dict[str, Path]:
@@ -53,16 +54,18 @@ class Ground:
         return {role: self.sources.files[role] for role in ("schema", "kb") if role in self.sources.files}
 
 
-def look(data: Path, recipes: Sequence[str] = (), settings: Sequence[str] = ()) -> Ground:
+def look(data: Path, recipes: Sequence[str] = (), settings: Sequence[str] = (), *, fitted: bool = False) -> Ground:
     """What lies in a folder.
 
     Args:
         recipes: names or files of the recipes to take; none: all of the task that train from scratch, since whether an
             encoder is at hand only the user knows.
         settings: ``key=value`` settings of every recipe; those that do not act for one are left out there.
+        fitted: whether the recipes have what the test file wants already.
 
     Raises:
-        UserError: no task's files are there, those of several are, or a recipe is of another task.
+        UserError: no task's files are there, those of several are, none is there to be predicted, or a recipe is of
+            another task.
     """
     if not data.is_dir():
         what = "is a file, a folder is needed" if data.exists() else "no such folder"
@@ -76,13 +79,19 @@ def look(data: Path, recipes: Sequence[str] = (), settings: Sequence[str] = ()) 
     sources = task.locate(data, needed=task.roles)
     for error in sources.ambiguous.values():
         raise error
+    test = task.asked(sources, "test")
+    if not test and not task.asked(sources, "dev"):
+        mend = "put the file that the submission is to answer beside train, as test.json"
+        raise UserError("holds no test file to predict on", file=data, mend=mend)
+    wanted = [] if fitted else [setting for path in test[:1] for setting in task.fitting(path)]
+    notes = [f"{test[0].name} gives a part of what is asked for: {', '.join(wanted)}"] if wanted else []
     chosen: list[Recipe] = []
     for name in recipes or _from_scratch(task, sources):
-        recipe = load_recipe(name, acting(name, settings))
+        recipe = load_recipe(name, acting(name, [*wanted, *settings]))
         if recipe not in chosen:  # its trainings would be the same once more
             chosen.append(recipe)
     form = form_of(task, sources.files["train"])
-    return Ground(task.name, sources, sources.files.get("test"), form, chosen)
+    return Ground(task.name, sources, test, form, chosen, notes)
 
 
 def _tasks_of(data: Path, tasks: set[str]) -> list[str]:
@@ -187,8 +196,8 @@ def check_unchanged(ground: Ground, data: Path, before: Mapping[str, str], now: 
         before: the marks of its files when the competition began.
         now: those of today.
     """
-    for role in sorted((before.keys() | now.keys()) - PREDICTED):
-        if before.get(role) == now.get(role):
+    for role in sorted(before.keys() | now.keys()):
+        if before.get(role) == now.get(role) or role.partition("+")[0] in PREDICTED:
             continue
         if role not in now:
             what, mend = f"has no {role} file any more", "bring it back, or begin anew with another --output"
@@ -199,6 +208,7 @@ def check_unchanged(ground: Ground, data: Path, before: Mapping[str, str], now: 
         raise UserError(f"{what} since the competition began", file=ground.sources.files[role], mend=mend)
 
 
-def records_of(path: Path) -> int | None:
-    """Lines of a file of records; None where that cannot be told at once."""
-    return count_lines(path)
+def share_of(ground: Ground) -> float:
+    """How many texts are predicted for each that train has, by the sizes of the files."""
+    files = [path for role, path in ground.sources.files.items() if role in ("train", "train+zhidao")]
+    return sum(path.stat().st_size for path in ground.asked) / max(sum(path.stat().st_size for path in files), 1)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 
 import torch
@@ -66,10 +68,19 @@ def measure(recipe: Recipe, prepared: Path, device: str = "auto", *, steps: int 
     before = time.monotonic()
     with autocast(chosen, precision):
         list(task.predictor(recipe, model, prepared).predict(some))
-    dev = (time.monotonic() - before) * len(gold) / max(len(some), 1)
+    text = (time.monotonic() - before) / max(len(some), 1)
     passes = 1 + (recipe.training.evaluate_raw and recipe.training.ema_decay > 0)
     records = sum(1 for _ in (prepared / "train.jsonl").open("rb"))
-    return Speed(records, len(data), item * len(data) * 1.05, dev * passes, start + _START)
+    return Speed(records, len(data), item * len(data) * 1.05, text * len(gold) * passes, start + _START, text)
+
+
+def measure_apart(recipe: Recipe, prepared: Path, device: str = "auto") -> Speed:
+    """:func:`measure`, on a GPU in a process of its own: what torch has taken of its memory, and CUDA itself, would be
+    lacking to the trainings else."""
+    if choose_device(device).type != "cuda":
+        return measure(recipe, prepared, device)
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        return pool.submit(measure, recipe, prepared, device).result()
 
 
 def spread(batches: Sequence[Sequence[int]], lengths: Sequence[int], count: int) -> list[Sequence[int]]:

@@ -39,6 +39,7 @@ class Speed:
         epoch: seconds of one.
         dev: seconds that scoring dev takes after each.
         start: seconds until the first step.
+        text: seconds that the prediction of one text takes.
     """
 
     records: int
@@ -46,6 +47,7 @@ class Speed:
     epoch: float
     dev: float
     start: float
+    text: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -82,25 +84,52 @@ class Plan:
         hours: that were given.
         members: in the order in which they are trained.
         notes: why it is so.
+        devices: on how many they are trained, one on each at a time.
+        after: seconds that their predictions are reckoned to take.
     """
 
     hours: float
     members: Sequence[Member]
     notes: Sequence[str] = field(default_factory=list)
+    devices: int = 1
+    after: float = 0.0
 
     @property
     def seconds(self) -> float:
-        return sum(member.seconds for member in self.members)
+        """That all trainings are reckoned to take."""
+        loads = Loads(self.devices)
+        for member in self.members:
+            loads.add(member.seconds)
+        return max(loads.seconds)
 
     def record(self) -> dict[str, Any]:
         """As plain data."""
-        return {"hours": self.hours, "members": [asdict(m) for m in self.members], "notes": list(self.notes)}
+        return {
+            "hours": self.hours, "members": [asdict(m) for m in self.members], "notes": list(self.notes),
+            "devices": self.devices, "after": self.after,
+        }  # fmt: skip
 
     @classmethod
     def of(cls, data: dict[str, Any]) -> Plan:
         """From plain data."""
         members = [Member(**{**one, "settings": tuple(one["settings"])}) for one in data["members"]]
-        return cls(float(data["hours"]), members, list(data["notes"]))
+        devices, after = int(data.get("devices", 1)), float(data.get("after", 0.0))
+        return cls(float(data["hours"]), members, list(data["notes"]), devices, after)
+
+
+class Loads:
+    """Seconds that each of some devices is busy, where each training goes to the one that is free first."""
+
+    def __init__(self, devices: int) -> None:
+        self.seconds = [0.0] * max(devices, 1)
+
+    def add(self, seconds: float) -> None:
+        """One training more."""
+        self.seconds[self.seconds.index(min(self.seconds))] += seconds
+
+    def fits(self, seconds: float, budget: float) -> bool:
+        """Whether one more would end within so many seconds."""
+        return min(self.seconds) + seconds <= budget
 
 
 def small_data(recipe: Recipe, records: int) -> tuple[str, ...]:
@@ -113,15 +142,29 @@ def small_data(recipe: Recipe, records: int) -> tuple[str, ...]:
     return tuple(settings)
 
 
-def make_plan(hours: float, recipes: Sequence[Recipe], speeds: Sequence[Speed], *, folds: int | None = None) -> Plan:
+def make_plan(
+    hours: float,
+    recipes: Sequence[Recipe],
+    speeds: Sequence[Speed],
+    *,
+    folds: int | None = None,
+    devices: int = 1,
+    share: float = 0.0,
+    spent: float = 0.0,
+) -> Plan:
     """The trainings that fit into some hours.
 
     Args:
         recipes: the most promising first.
         speeds: of each.
-        folds: how many folds each recipe is trained on; None: as many as fit, 0 or :data:`FOLDS`.
+        folds: how many folds the first recipe is trained on; None: as many as fit, 0 or :data:`FOLDS`.
+        devices: that train at the same time.
+        share: how many texts are to be predicted for each that train has.
+        spent: seconds of the hours that are over.
     """
-    budget = max(0.0, hours * 3600 * TRAINING - AFTER)
+    budget = max(0.0, hours * 3600 * TRAINING - AFTER - spent)
+    # What is kept for a machine that gets slower may be short of what many texts take to be predicted.
+    whole = max(0.0, hours * 3600 * (1 + TRAINING) / 2 - AFTER - spent)
     notes: list[str] = []
     names = names_of(recipes)
 
@@ -134,38 +177,49 @@ def make_plan(hours: float, recipes: Sequence[Recipe], speeds: Sequence[Speed], 
         settings = small_data(recipes[n], speeds[n].records)
         return Member(names[n], seed, parts, epochs, seconds(n, epochs, parts), settings)
 
+    def answering(n: int, parts: int = 0) -> float:
+        return speeds[n].text * speeds[n].records * share * max(parts, 1)
+
     wanted = [_epochs(recipe, speed) for recipe, speed in zip(recipes, speeds, strict=True)]
-    able = [n for n in range(len(recipes)) if seconds(n, wanted[n]) <= budget]
+    able = [n for n in range(len(recipes)) if seconds(n, wanted[n]) <= min(budget, whole - answering(n))]
     if not able:
         n = min(range(len(recipes)), key=lambda n: seconds(n, wanted[n]))
-        epochs = max(1, math.floor((budget - speeds[n].start) / max(speeds[n].epoch + speeds[n].dev, 1e-9)))
+        room = min(budget, whole - answering(n)) - speeds[n].start
+        epochs = max(1, math.floor(room / max(speeds[n].epoch + speeds[n].dev, 1e-9)))
         notes.append(f"{names[n]} wants {wanted[n]} epochs; {epochs} fit into the time")
-        return Plan(hours, [member(n, recipes[n].training.seed, epochs, 0)], notes)
+        return Plan(hours, [member(n, recipes[n].training.seed, epochs, 0)], notes, devices, answering(n))
     members: list[Member] = []
-    left = budget
+    loads, after = Loads(devices), 0.0
     parts = FOLDS if folds is None else folds
     first = able[0]
-    # Folds of the first recipe, if they leave room for nothing worse than themselves.
-    if parts >= 2 and seconds(first, wanted[first], parts) <= left * (1.0 if len(able) == 1 else 0.6):
+    # Folds of the first recipe, if they leave room for nothing worse than themselves; one device trains them all.
+    room = min(budget * (1.0 if len(able) == 1 or devices > 1 else 0.6), whole - answering(first, parts))
+    if parts >= 2 and seconds(first, wanted[first], parts) <= room:
         members.append(member(first, recipes[first].training.seed, wanted[first], parts))
-        left -= members[-1].seconds
+        loads.add(members[-1].seconds)
+        after += answering(first, parts)
         notes.append(f"{parts} folds of {names[first]}: their scores of train are of models that have not seen it")
+    elif folds:
+        minutes = seconds(first, wanted[first], parts) / 60
+        notes.append(f"{parts} folds of {names[first]} do not fit into the time: {minutes:,.0f} minutes")
     for seed in range(SEEDS):
         for n in able:
             if members and seed == 0 and n == first and members[0].folds:
                 continue
             one = member(n, recipes[n].training.seed + seed, wanted[n], 0)
-            if one.seconds <= left:
+            if loads.fits(one.seconds, min(budget, whole - after - answering(n))):
                 members.append(one)
-                left -= one.seconds
+                loads.add(one.seconds)
+                after += answering(n)
     if not members:
         members.append(member(first, recipes[first].training.seed, wanted[first], 0))
+        after = answering(first)
     notes += [
         f"{name} is left out: {seconds(n, wanted[n]) / 60:,.0f} minutes for one training"
         for n, name in enumerate(names)
         if n not in able
     ]
-    return Plan(hours, members, notes)
+    return Plan(hours, members, notes, devices, after)
 
 
 def _epochs(recipe: Recipe, speed: Speed) -> int:

@@ -12,9 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from ietool.contest.compete.plan import Plan
+from ietool.contest.compete.recipes import RECIPES
 from ietool.errors import UserError
 from ietool.files.outputs import atomic_text
 from ietool.files.plain_json import load_json
+from ietool.runs.folder import LOCK
 
 STATE = "compete.json"
 FORMAT = 2
@@ -107,8 +109,9 @@ def check_place(folder: Path, *, inputs: Sequence[Path]) -> None:
     """Raise UserError unless a new competition may be made in a folder: one that is not there, or empty."""
     if folder.exists() and not folder.is_dir():
         raise UserError("is a file, a folder is needed", file=folder, mend="choose another --output")
-    if folder.is_dir() and any(folder.iterdir()):
-        going = (folder / STATE).is_file()
+    going = (folder / STATE).is_file()
+    # A process that was killed before it had a state to write left these, and nothing of worth.
+    if folder.is_dir() and (going or any(path.name not in (LOCK, RECIPES) for path in folder.iterdir())):
         mend = "go on with it by --resume, or choose another --output" if going else "choose another --output"
         raise UserError("is not empty", file=folder, mend=mend)
     if any(folder.resolve() == path.resolve() for path in inputs):

@@ -6,9 +6,12 @@ at any moment: a training goes on where it stopped, everything else is done anew
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 from ietool.contest.compete.commands import Died, run_verb
@@ -49,6 +52,7 @@ class Steps:
     ) -> None:
         self.state, self.devices, self.note, self.progress = state, devices, note, progress
         self.folder = state.folder
+        self._stop = Event()
 
     # -- members
 
@@ -64,7 +68,7 @@ class Steps:
         free = list(self.devices)
         running: dict[Future[None], tuple[Member, str]] = {}
         first: UserError | None = None
-        with ThreadPoolExecutor(len(free)) as pool:
+        with ThreadPoolExecutor(len(free)) as pool, self._stopping():
             while waiting or running:
                 while waiting and free:
                     member, device = waiting.pop(0), free.pop(0)
@@ -90,13 +94,23 @@ class Steps:
             raise first or UserError("no member could be trained in this time", mend="give it more --hours")
         return able
 
+    @contextmanager
+    def _stopping(self) -> Iterator[None]:
+        """Where this thread is interrupted the commands of others end too, else it would wait for them."""
+        try:
+            yield
+        except BaseException:
+            self._stop.set()
+            raise
+
     def place(self, member: Member) -> Path:
         """The folder of a member."""
         return self.folder / MEMBERS / member.name
 
     def _time_for_training(self) -> float:
         assert self.state.plan is not None
-        return self.state.left - RESERVE * self.state.plan.hours * 3600 - AFTER
+        plan = self.state.plan
+        return self.state.left - RESERVE * plan.hours * 3600 - AFTER - plan.after
 
     def _entry(self, member: Member) -> RunEntry | None:
         place = self.place(member)
@@ -127,6 +141,7 @@ class Steps:
         entry = self._entry(member)
         goes_on = is_group(place) if member.folds else entry is not None and entry.can_go_on
         options: list[object] = ["--output", place, "--device", device]
+        _clear_unborn(place)
         if goes_on:
             options.append("--resume")
         else:
@@ -143,9 +158,10 @@ class Steps:
             self.progress(step, min(int(seconds), int(member.seconds)), int(member.seconds) or 1)
 
         # A training that does not end by itself is made to, when nothing would be left for the rest.
-        limit = 60 * minutes + max(60.0, 0.25 * self.state.left)
-        recipe = kept_recipe(self.folder, member.recipe)
-        if not run_verb(["train", "--recipe", recipe, *options], self._log(member.name), tick=tick, limit=limit):
+        left = self.state.left
+        limit = min(60 * minutes + max(60.0, 0.25 * left), max(60 * minutes + 10, left - AFTER))
+        command: list[object] = ["train", "--recipe", kept_recipe(self.folder, member.recipe), *options]
+        if not run_verb(command, self._log(member.name), tick=tick, limit=limit, stop=self._stop):
             self.note(f"{member.name} was stopped: it did not end in its {minutes:.1f} minutes")
 
     def _settings(self, member: Member) -> list[str]:
@@ -165,7 +181,9 @@ class Steps:
         if done.get("together") != names:  # further members may have come since, by --resume
             done.pop("tune", None)
             if not alone:
-                self._run("ensemble", [*members, "--output", run, *(["--overwrite"] if run.is_dir() else [])])
+                _clear_unborn(run)
+                options = ["--output", run, "--device", self.devices[0], *(["--overwrite"] if run.is_dir() else [])]
+                self._run("ensemble", [*members, *options])
             done["together"] = names
             self.state.save()
         return run
@@ -180,7 +198,7 @@ class Steps:
     def predict(self, run: Path, source: Path, like: Path) -> Path:
         """The predictions on a file, in one that ends like another."""
         result = self.folder / f"{RESULT}{like.suffix or '.json'}"
-        self._run("predict", ["--run", run, source, "--output", result])
+        self._run("predict", ["--run", run, source, "--output", result, "--device", self.devices[0]])
         return result
 
     def submit(
@@ -214,6 +232,12 @@ class Steps:
         """What a run says of itself that belongs into the report."""
         info = read_info(run)
         return {} if info is None else {"best": info.best, "tuned": info.tuned, "recipe": info.recipe}
+
+
+def _clear_unborn(place: Path) -> None:
+    """Remove what a process that was killed left of a run or group before it could be told for one."""
+    if place.is_dir() and not (place / RUN_FILE).is_file() and not is_group(place):
+        shutil.rmtree(place)
 
 
 def _has_weights(entry: RunEntry) -> bool:

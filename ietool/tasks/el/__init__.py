@@ -244,6 +244,11 @@ class ElTask(Task[ElRecipe]):
 
         return MentionClasses()
 
+    def fitting(self, source: Path) -> Sequence[str]:
+        from ietool.tasks.el.score.checking import gives_mentions
+
+        return ("data.nil=keep", "decode.given_mentions=true") if gives_mentions(source) else ()
+
     def competition(self, source: Path, result: Path, options: Mapping[str, Path]) -> str:
         from ietool.tasks.el.score.checking import competition_of
 

@@ -288,6 +288,11 @@ class QaTask(Task[QaRecipe]):
             return AnswerClasses(lambda: load_questions(gold, needs_answers=False, needs_passages=False))
         return AnswerClasses(None if examples is None else lambda: examples)
 
+    def asked(self, sources: Sources, role: str) -> Sequence[Path]:
+        from ietool.tasks.qa.data.sources import files_of
+
+        return files_of(sources, role)
+
     def competition(self, source: Path, result: Path, options: Mapping[str, Path]) -> str:
         from ietool.tasks.qa.score.checking import competition_of
 

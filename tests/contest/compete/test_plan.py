@@ -20,7 +20,7 @@ RECIPES = [load_recipe(name) for name in ("ner-crf", "ner-globalpointer")]
 
 SPEEDS = st.builds(
     Speed, records=st.integers(100, 50_000), items=st.integers(100, 60_000), epoch=st.floats(0.5, 5000),
-    dev=st.floats(0.1, 500), start=st.floats(1, 30),
+    dev=st.floats(0.1, 500), start=st.floats(1, 30), text=st.floats(0, 0.1),
 )  # fmt: skip
 
 
@@ -37,7 +37,37 @@ def test_a_plan_fits_into_its_hours(hours: float, speeds: list[Speed], folds: in
         assert (member.folds in (0, FOLDS if folds is None else folds)) and member.epochs >= 1
         each = speed.start + member.epochs * (speed.epoch * (1 - 1 / (member.folds or 1e9)) + speed.dev)
         assert member.seconds == pytest.approx(each * max(member.folds, 1), rel=1e-3)
-    assert Plan.of(plan.record()) == Plan(plan.hours, list(plan.members), list(plan.notes))
+    assert Plan.of(plan.record()) == plan
+
+
+@given(
+    st.floats(0.1, 50), st.lists(SPEEDS, min_size=2, max_size=2), st.integers(1, 4), st.floats(0, 2),
+    st.floats(0, 1000), st.sampled_from([None, 0, 3]),
+)  # fmt: skip
+def test_devices_predictions_and_what_is_over_count(
+    hours: float, speeds: list[Speed], devices: int, share: float, spent: float, folds: int | None
+) -> None:
+    plan = make_plan(hours, RECIPES, speeds, folds=folds, devices=devices, share=share, spent=spent)
+    busy = [0.0] * devices
+    for member in plan.members:
+        busy.sort()
+        busy[0] += member.seconds
+    assert plan.seconds == pytest.approx(max(busy))
+    names = [recipe.name for recipe in RECIPES]
+    used = [(speeds[names.index(member.recipe)], max(member.folds, 1)) for member in plan.members]
+    assert plan.after == pytest.approx(sum(s.text * s.records * share * parts for s, parts in used))
+    if len(plan.members) > 1:  # of what does not fit one is trained nevertheless
+        assert plan.seconds <= hours * 3600 * TRAINING - AFTER - spent + 1e-6
+        assert plan.seconds + plan.after <= hours * 3600 - AFTER - spent
+    alone = make_plan(hours, RECIPES, speeds, folds=0, share=share, spent=spent)
+    many = make_plan(hours, RECIPES, speeds, folds=0, devices=devices, share=share, spent=spent)
+    assert len(many.members) >= len(alone.members)
+
+
+def test_folds_that_do_not_fit_are_told() -> None:
+    speeds = [Speed(20_000, 20_000, 60.0, 5.0, 8.0)] * 2
+    assert make_plan(1, RECIPES, speeds, folds=20).notes[0].startswith("20 folds of ner-crf do not fit into the time: ")
+    assert not make_plan(1, RECIPES, speeds, folds=0).notes
 
 
 def test_more_time_never_trains_less() -> None:

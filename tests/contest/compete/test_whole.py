@@ -9,13 +9,16 @@ from pathlib import Path
 
 import pytest
 
+from ietool.contest.compete import competing
 from ietool.contest.compete.competing import compete
 from ietool.contest.compete.ground import look
+from ietool.contest.compete.plan import Plan
 from ietool.contest.compete.recipes import names_of
-from ietool.contest.compete.state import read_state
+from ietool.contest.compete.state import STATE, read_state
 from ietool.paths import shipped_data, shipped_recipes
 from ietool.recipe_io import load_recipe
 from tests.contest.compete.conftest import Compete
+from tests.in_process import command_here
 from tests.tasks.qa import made as qa
 
 
@@ -87,7 +90,7 @@ def test_the_lines_of_sogouqa_are_handed_in_as_they_are(work: Path, competed: Co
     notes: list[str] = []
     done = competed(["qa"], task="qa", hours=0.03, on_note=notes.append)
     assert (done.result.name, done.submission) == ("result.tsv", work / "mine" / "submission.tsv"), notes
-    assert not notes and done.submission.read_bytes() == done.result.read_bytes()
+    assert len(notes) == 1 and done.submission.read_bytes() == done.result.read_bytes()
 
 
 def test_one_object_of_answers_is_handed_in_unpacked(work: Path, competed: Compete) -> None:
@@ -102,3 +105,34 @@ def test_what_is_packed_has_the_name_of_its_competition(work: Path, competed: Co
     done = competed(["ner-crf"], hours=0.03)
     assert done.submission == work / "mine" / "submission.zip"
     assert zipfile.ZipFile(done.submission).namelist() == ["cluener_predict.json"]
+
+
+def test_all_verbs_compute_where_it_was_said(work: Path, competed: Compete) -> None:
+    """Another device may be taken, or broken."""
+    competed(["ner-crf"])
+    logs = "".join(log.read_text(encoding="utf-8") for log in (work / "mine" / "logs").iterdir())
+    commands = [line.split()[2:] for line in logs.splitlines() if line.startswith("$ ietool ")]
+    by_verb = {command[0]: " ".join(command) for command in commands}
+    assert set(by_verb) == {"train", "ensemble", "tune", "predict", "submit"}
+    assert all("--device cpu" in by_verb[verb] for verb in ("train", "ensemble", "predict"))
+
+
+def test_json_is_one_value(work: Path, competed: Compete, monkeypatch: pytest.MonkeyPatch) -> None:
+    done = competed(["ner-crf"], hours=0.03)
+    monkeypatch.setattr(competing, "compete", lambda *_, on_plan, **__: (on_plan(Plan(1, [])), done)[1])
+    shown = command_here(work, "compete", "--resume", "--output", "mine", "--json")
+    assert json.loads(shown.stdout)["run"] == str(done.run) and "Plan" not in shown.stdout
+    assert "Plan" in command_here(work, "compete", "--resume", "--output", "mine").stdout
+
+
+def test_what_was_not_begun_does_not_go_on(work: Path, competed: Compete, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(competing, "compete", interrupted)
+    begin = ("compete", "--data", "data", "--hours", "1", "--output", "mine")
+    assert "nothing was begun" in command_here(work, *begin).stderr
+    (work / "mine").mkdir()
+    (work / "mine" / STATE).touch()
+    assert "ietool compete --resume --output mine" in command_here(work, *begin).stderr
+    assert "leaves nothing to learn from" in command_here(work, *begin, "--folds", "1").stderr

@@ -73,6 +73,17 @@ def squad(count: int, first: int = 0, *, every: int = 4) -> dict[str, Any]:
     return {"version": "1", "data": [{"title": "", "paragraphs": paragraphs}]}
 
 
+def documents(count: int, first: int = 0) -> list[dict[str, Any]]:
+    """Questions of DuReader 2.0 with their references alone."""
+    found = []
+    for number in range(first, first + count):
+        asked, passage, answer = fact(number)
+        paragraphs = [{"title": "", "paragraphs": [WEATHER, passage], "is_selected": True}]
+        found.append({"question_id": number, "question": asked, "question_type": "ENTITY", "documents": paragraphs,
+                      "answers": [answer], "entity_answers": [[answer]], "fact_or_opinion": "FACT"})  # fmt: skip
+    return found
+
+
 def dump(path: Path, value: Any) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(value, ensure_ascii=False), encoding="utf-8")

@@ -4,7 +4,8 @@ base or a NIL of the competition's kind."""
 from __future__ import annotations
 
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,18 +34,24 @@ _AGAIN = "answer each mention once"
 
 def competition_of(source: Path, result: Path) -> str:
     """``ccks2020`` where a NIL has a type or the input gives the mentions without their ids, else ``ccks2019``."""
-    for path in (source, result):
-        for _, _, line in read_lines(path, _ignore):
-            try:
-                data = json.loads(line).get("mention_data") or []
-                ids = [entry.get("kb_id") for entry in data]
-            except (ValueError, AttributeError, TypeError, RecursionError):
-                continue
-            if path == source and data and all(kb_id is None for kb_id in ids):
-                return "ccks2020"
-            if form_of(Mention("", 0, kb_id) for kb_id in ids if isinstance(kb_id, str)) == "ccks2020":
-                return "ccks2020"
-    return "ccks2019"
+    typed = (
+        form_of(Mention("", 0, kb_id) for kb_id in ids if isinstance(kb_id, str)) == "ccks2020"
+        for path in (source, result)
+        for ids in _ids_of(path)
+    )
+    return "ccks2020" if gives_mentions(source) or any(typed) else "ccks2019"
+
+
+def gives_mentions(source: Path) -> bool:
+    """Whether an input gives mentions that are to be linked: they stand there without ids."""
+    return any(ids and all(kb_id is None for kb_id in ids) for ids in _ids_of(source))
+
+
+def _ids_of(path: Path) -> Iterator[list[Any]]:
+    """The ids of the mentions of each record, as they are or None; what cannot be read is passed over."""
+    for _, _, line in read_lines(path, _ignore):
+        with suppress(ValueError, AttributeError, TypeError, RecursionError):
+            yield [entry.get("kb_id") for entry in json.loads(line).get("mention_data") or []]
 
 
 def _ignore(error: UserError, line: str) -> None:
