@@ -112,5 +112,17 @@ class UserError(Exception):
         return " ".join(f"{self.place()}{told(self.message)}{mend}".split())
 
 
+class NothingCounts(UserError):
+    """Gold that was judged, of which nothing counts under the variant.
+
+    Attributes:
+        metric: the variant.
+    """
+
+    def __init__(self, message: str, *, metric: str, mend: str) -> None:
+        super().__init__(message, mend=mend)
+        self.metric = metric
+
+
 class Unwritten(UserError):
     """A file that could not be written for want of room or of the right to: to go on is possible when there is some."""

@@ -6,7 +6,7 @@ import glob
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -26,12 +26,22 @@ FORMAT = 8
 
 @dataclass(frozen=True)
 class Prepared:
-    """A prepared folder; ``fresh`` is False where an earlier one was reused; ``train`` is the file it was made of."""
+    """A prepared folder.
+
+    Attributes:
+        fresh: False where an earlier one was reused.
+        sources: role → file, as they were named now: the earlier one may have been made of the same elsewhere.
+    """
 
     folder: Path
     report: PrepareReport
     fresh: bool
-    train: Path | None = None
+    sources: Mapping[str, Path] = field(default_factory=dict)
+
+    @property
+    def train(self) -> Path | None:
+        """The training file."""
+        return self.sources.get("train")
 
 
 def fingerprint(task: Task[Any], recipe: Recipe, sources: Sources, skip_bad: bool, left_out: str = "") -> str:

@@ -55,6 +55,9 @@ def tune_cli(
         print_json(to_value(outcome))
     else:
         show(outcome, tsv=tsv)
+    if outcome.apart:
+        first, named = outcome.source.runs[0], ", ".join(str(run) for run in outcome.apart)
+        say(f"note: {named} had other settings than {first}, over whose settings the gain is told")
     say(verdict(outcome, dry=dry_run))
 
 
@@ -134,6 +137,10 @@ def _word(value: Any) -> str:
 def verdict(outcome: Tuned, *, dry: bool) -> str:
     """What became of it, in one line."""
     seconds = f"{outcome.seconds:.1f} s, scores above {outcome.floor:g}"
+    if not outcome.settings and outcome.written:
+        where = ", ".join(str(run) for run in outcome.written)
+        first = outcome.source.runs[0]
+        return f"nothing scores better than the settings of {first}: {where} have them now too ({seconds})"
     if not outcome.settings:
         return f"nothing scores better than the settings there are: the run stays as it is ({seconds})"
     if outcome.written:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ietool.core.contract import Task
+from ietool.errors import NothingCounts
 from ietool.recipe import Recipe
 from ietool.recipe_io import change_recipe
 from ietool.scoring.report import Counts, Report
@@ -36,27 +37,29 @@ def judged(
 
     Raises:
         ValueError: there is no text, or the variant gives no counts by text.
+        NothingCounts: none of them counts.
     """
     stream, parts, report = iter(pairs), list[Counts](), None
-    done = 0
+    done, none = 0, None
     while chunk := list(islice(stream, CHUNK)):
         gold, said = zip(*chunk, strict=True)
-        if report is None:
+        try:
             report = task.evaluate(recipe, gold, said)
-            # One variant for all, whatever the first text of a later chunk would choose.
-            recipe = change_recipe(recipe, [f"score.metric={report.metric}"])
-            if task.counts_by_label(report.metric):
+            metric = report.metric
+            if not parts and task.counts_by_label(metric):
                 gold, said = zip(*chunk, *stream, strict=True)
-                report = task.evaluate(recipe, gold, said)
-        else:
-            report = task.evaluate(recipe, gold, said)
-        if report.counts is None or report.measures is None:
-            raise ValueError(f"{report.metric} gives no counts by text")
-        parts.append(report.counts)
+                report = task.evaluate(change_recipe(recipe, [f"score.metric={metric}"]), gold, said)
+            if report.counts is None or report.measures is None:
+                raise ValueError(f"{metric} gives no counts by text")
+            parts.append(report.counts)
+        except NothingCounts as error:  # what has no references may stand together
+            none, metric = error, error.metric
+        # One variant for all, whatever the first text of a later chunk would choose.
+        recipe = change_recipe(recipe, [f"score.metric={metric}"])
         done += len(gold)
         told(done)
     if report is None or report.measures is None:
-        raise ValueError("there is no text to judge")
+        raise none or ValueError("there is no text to judge")
     counts = np.concatenate(parts)
     values = {name: float(value) for name, value in report.measures(counts.sum(0)).items()}
     return replace(report, values=values, counts=counts, keys=(), tables=(), notes=(), interval=None)

@@ -89,7 +89,7 @@ def distil(
             ``confidence`` does not act then.
         files: further files that the texts need, by role; those beside them if none is named.
         doubt: a text is left out of which more is in doubt, see :meth:`ietool.core.labelled.LabelWriter.doubt`; by
-            default than :data:`DOUBT`, of soft labels none.
+            default than :data:`DOUBT`, of soft labels and of an ensemble that joins results none.
 
     Raises:
         UserError: the run cannot be opened, a record is bad, or the output will not do.
@@ -100,6 +100,10 @@ def distil(
     if output.exists():
         check_folder(output, [texts, run / "run.json"])
     loaded = load(run, device)
+    if loaded.joins_results and (soft or doubt is not None):
+        option = "--soft" if soft else "--doubt"
+        what = "means nothing to an ensemble that joins results: it has no probability of what it left out"
+        raise UserError(what, field=option, mend="leave it out, or label by an ensemble of --join mean")
     # An ensemble carries neither labels nor files, and its candidates have columns of their own.
     labels = loaded.task.labels(loaded.recipe, loaded.assets)
     labels.layout = loaded.predictor.decoder.layout
@@ -139,7 +143,7 @@ def distil(
             if not labels.identity(record).strip():
                 counts["blank"] += 1
                 continue
-            unsure = 0.0 if heard.found is None else labels.doubt(heard.found)
+            unsure = 0.0 if heard.found is None or loaded.joins_results else labels.doubt(heard.found)
             if unsure > limit:
                 counts["doubtful"] += 1
                 continue

@@ -117,7 +117,7 @@ def begin(
         prepared=str(prepared.folder.resolve()),
         base=done["fingerprint"],
         assignment="" if assignment is None else mark_of(assignment),
-        files={role: str(Path(path).resolve()) for role, path in done["sources"].items()},
+        files={role: str(path.resolve()) for role, path in prepared.sources.items()},
         skip_bad=skip_bad,
     )
     write_group(folder, info)

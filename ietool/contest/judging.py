@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,25 @@ import numpy.typing as npt
 from ietool.core.candidates import PRODUCT, Candidates
 from ietool.core.contract import Task
 from ietool.core.predicting import Choosing, Decoder
+from ietool.errors import NothingCounts
 from ietool.recipe import Recipe, Section
 from ietool.scoring.report import Counts
 
 Ints = npt.NDArray[np.int64]
+
+
+def counted(task: Task[Any], recipe: Recipe, pairs: Iterable[tuple[Any, Any]]) -> list[int]:
+    """The numbers of the texts that a scorer has rows of counts for, in the order of these: of those that it takes for
+    one the last.
+
+    Args:
+        pairs: (gold, prediction) of each text.
+    """
+    last: dict[Hashable, int] = {}
+    for number, (gold, said) in enumerate(pairs):
+        with suppress(NothingCounts):
+            last[task.evaluate(recipe, [gold], [said]).keys[0]] = number
+    return sorted(last.values())
 
 
 class Some:
@@ -88,14 +104,11 @@ class Judge:
         self.columns = report.counts.shape[1]
         self.texts = list(range(len(gold)))
         if len(report.counts) < len(gold):
-            self.texts = sorted({self._key(n): n for n in self.texts}.values())
+            self.texts = counted(task, self.recipe, zip(gold, self._first, strict=True))
         self.all = Some(self.texts, stored, self._none)
         self._rows = np.empty((0, self.columns))
         self._used = 0
         self._known: dict[Hashable, int] = {}
-
-    def _key(self, text: int) -> Hashable:
-        return self.task.evaluate(self.recipe, [self.gold[text]], [self._first[text]]).keys[0]
 
     def _with(self, decode: Section) -> Recipe:
         return self.recipe.model_copy(update={"decode": decode})

@@ -21,6 +21,7 @@ from ietool.recipe_io import load_recipe
 from ietool.registry import get_task
 from ietool.runs.entry import RECIPE_FILE, open_run
 from ietool.runs.folder import DEV
+from ietool.runs.members import read_members
 from ietool.scoring.paired import Ints
 from ietool.workflow.members import decoder_of_run
 from ietool.workflow.scores import model_mark, open_scores
@@ -79,6 +80,10 @@ def open_source(
     if scores is not None and gold is not None:
         return replace(_of_file(task, recipe, [run], assets, scores, gold, model, files), decoder=decoder)
     prepared = Path(entry.info.prepared)
+    members = read_members(run) if entry.info.members else None
+    if members is not None and members.join != "mean":
+        mend = "tune its members, or join them by --join mean"
+        raise UserError(f"joins results by {members.join}: there are no scores to tune on", file=run, mend=mend)
     if not (run / DEV / ABOUT).is_file():
         raise UserError("keeps no scores of dev", file=run, mend="write some by: ietool predict --scores DIR, "
                         "and give --scores DIR --gold GOLD")  # fmt: skip

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -37,6 +37,7 @@ class Tuned:
         curve: (its value, the measure with the chosen settings but for it and thresholds by label).
         written: the run folders whose recipes have the settings now.
         floor: above which candidates were kept.
+        apart: the runs that had other settings than the first, over whose settings the gain is told.
     """
 
     source: Source
@@ -51,6 +52,7 @@ class Tuned:
     floor: float
     seconds: float
     written: Sequence[Path] = field(default_factory=list)
+    apart: Sequence[Path] = field(default_factory=list)
 
 
 def tune(
@@ -103,15 +105,25 @@ def tune(
     outcome = nested(of_text, search.choose, judge.counts, judge.value, recipe.decode, groups=groups)
     key, curve = _curve(search, outcome.chosen, range(parts))
     settings = changes(recipe.decode, outcome.chosen)
+    # Of folds each may have found others when its training was over, or been tuned alone.
+    apart = [folder for folder in source.runs if _to_be_written(folder, recipe.decode)]
     written: list[Path] = []
-    if settings and not dry and (force or outcome.gain > 0):
+    if not dry and (force or outcome.gain > 0 or not settings):
         for folder in source.runs:
-            write_settings(folder, [f"{name}={dump_json(new)}" for name, (_, new) in settings.items()])
-            written.append(folder)
+            if own := _to_be_written(folder, outcome.chosen, settings):
+                write_settings(folder, own)
+                written.append(folder)
     return Tuned(
         source, settings, outcome, judge.metric, judge.primary, len(judge.texts), parts, key, curve,
-        stored.floor.default, time.monotonic() - begin, written,
+        stored.floor.default, time.monotonic() - begin, written, apart,
     )  # fmt: skip
+
+
+def _to_be_written(run: Path, chosen: Section, settings: Collection[str] = ()) -> list[str]:
+    """What in the recipe of a run is to be what was chosen, ``key=value``: all that is tuned."""
+    own: Any = load_recipe(run / RECIPE_FILE)
+    names = {*(f"decode.{name}" for name in tuned_keys(chosen)), *settings}
+    return [f"{name}={dump_json(new)}" for name, (_, new) in changes(own.decode, chosen).items() if name in names]
 
 
 def _curve(search: Search, chosen: Section, seen: Sequence[int]) -> tuple[str, list[tuple[float, float]]]:

@@ -201,6 +201,10 @@ class Task(Reads[R], ABC):
         """``key=value`` settings of ``decode`` by which predictions on dev score best; the run's recipe gets them."""
         return ()
 
+    def retold(self, recipe: R, predictions: Sequence[Any]) -> Sequence[Any]:
+        """Predictions as the recipe makes them with what :meth:`tune` found, made by it without that."""
+        return predictions
+
     def tuning_start(self, recipe: R, gold: Sequence[Any]) -> Section:
         """The settings of ``decode`` from which a search on kept scores starts: the recipe's, with what its thresholds
         need to be of use on this gold."""

@@ -78,8 +78,9 @@ def averaged(
     plain = np.stack([decoder.plain(one.parts) for decoder, one in zip(decoders, groups, strict=True)])
     parts = np.einsum("g,gnk->nk", share, plain).astype(np.float32)
     first = groups[0]
-    # What is said of the text as a whole comes from the heads that say it, and do so in this model.
-    able = [g for g, one in enumerate(groups) if layout.whole and len(one.whole) and one.whole.min() >= 0]
+    # What is said of the text as a whole comes from the heads that say it, do so in this model, and count.
+    able = [g for g, one in enumerate(groups)
+            if layout.whole and share[g] > 0 and len(one.whole) and one.whole.min() >= 0]  # fmt: skip
     whole = np.full(len(layout.whole), -1.0, np.float32)
     if able:
         whole = np.average([groups[g].whole for g in able], axis=0, weights=share[able]).astype(np.float32)

@@ -40,11 +40,13 @@ class Edits(Generic[I]):
     Attributes:
         without: items that go.
         added: items that come.
+        moved: (old, new) of those that are replaced: the old ones go, the new ones come.
         seen: records of the file that had the text.
     """
 
     without: list[I] = field(default_factory=list)
     added: list[I] = field(default_factory=list)
+    moved: list[tuple[I, I]] = field(default_factory=list)
     seen: int = 0
 
 
@@ -184,6 +186,10 @@ class Labels(LabelWriter[E, I]):
     def shown(self, record: E, items: Sequence[I]) -> tuple[str, Sequence[tuple[int, int]]]:
         """The text in which some items are looked at, and where they stand in it."""
         return self.identity(record), [place for item in items for place in self.places(record, item)]
+
+    def along(self, record: E, old: I, new: I | None) -> Sequence[I]:
+        """Items that go too where one goes, or is replaced by another."""
+        return ()
 
     def same(self, record: E) -> str:
         """What records share whose items are changed together: by default the text."""

@@ -53,6 +53,7 @@ class DevScorer:
         recipe = self.recipe
         if self.tunes:  # the epoch is chosen by what the run will score with the settings that it is given in the end
             recipe = change_recipe(recipe, self.task.tune(recipe, self.gold, predictions))
+            predictions = list(self.task.retold(recipe, predictions))
         report = self.task.evaluate(recipe, self.gold, predictions, resamples=RESAMPLES)
         self.metric = report.metric
         shown = [key for _, key in self.task.epoch_scores]

@@ -30,6 +30,7 @@ from ietool.progress import Progress, no_progress
 from ietool.recipe import Recipe, pretrained_of
 from ietool.recipe_io import save_recipe
 from ietool.registry import get_task
+from ietool.version import __version__
 
 _SCRATCH = ".preparing-"
 """How folders of preparations that are not finished begin."""
@@ -142,9 +143,13 @@ def prepare(
                 raise UserError("is gone since it was prepared", file=gone, mend="name the files again with --data DIR")
     sources = find_sources(task, data, files or {})
     if left_out is not None:
-        if fingerprint(task, recipe, sources, skip_bad) != read_done(left_out.base).get("fingerprint"):
+        base = read_done(left_out.base)
+        if fingerprint(task, recipe, sources, skip_bad) != base.get("fingerprint"):
             message = "the files or the recipe have changed since the folds were cut"
             mend = "cut them anew with another --output, or with --overwrite"
+            if (then := base.get("version", __version__)) != __version__:
+                message = f"the folds were cut by ietool {then}, and this is {__version__}"
+                mend = f"go on with {then}, or {mend}"
             raise UserError(message, file=left_out.base, mend=mend)
         sources = replace(sources, left_out=left_out.records, like=left_out.base)
     elif like is not None:
@@ -161,7 +166,7 @@ def prepare(
             if done.get("fingerprint") == mark:
                 if remembered:
                     remember(top, sources, skip_bad)
-                return Prepared(folder, read_report(done), fresh=False, train=sources.files.get("train"))
+                return Prepared(folder, read_report(done), fresh=False, sources=sources.files)
         if folder.exists() and not (folder / DONE).is_file() and any(folder.iterdir()):
             raise UserError("is not empty and no prepared folder", file=folder, mend="choose another --output")
         check_folder(place, [*sources.files.values(), *_named(recipe)])
@@ -211,6 +216,7 @@ def _build(
         save_recipe(recipe, scratch / "recipe.yaml")
         done: dict[str, Any] = {
             "fingerprint": mark,
+            "version": __version__,
             "sources": {role: str(path) for role, path in sources.files.items()},
             "report": asdict(report),
         }
@@ -227,7 +233,7 @@ def _build(
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
     os.chmod(folder, 0o755)
-    return Prepared(folder, report, fresh=True, train=sources.files.get("train"))
+    return Prepared(folder, report, fresh=True, sources=sources.files)
 
 
 @contextmanager

@@ -105,6 +105,19 @@ def test_planted_errors_are_ticked(group: Path, review: Path) -> None:
     assert right >= 0.8 * len(ticked) and len(found) >= 0.5 * len(done), (right, len(ticked), len(done))
 
 
+@pytest.mark.parametrize("name", ["gold/mine.txt", "gold", "train.jsonl"])
+def test_what_is_of_others_is_not_replaced(
+    name: str, group: Path, review: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place = tmp_path / name
+    place.parent.mkdir(exist_ok=True)
+    place.write_text("mine", encoding="utf-8")
+    for more in ([], ["--apply", review]):
+        error = complaint(capsys, "clean", group, "--output", tmp_path, *more)
+        assert "would be replaced, and is not of ietool clean" in error
+        assert place.read_text(encoding="utf-8") == "mine" and len(list(tmp_path.iterdir())) == 1
+
+
 def test_a_review_is_applied(group: Path, review: Path, capsys: pytest.CaptureFixture[str]) -> None:
     output, train = group.parent / "applied", group.parent / "train.json"
     before = train.read_bytes()

@@ -7,8 +7,10 @@ import json
 import shutil
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -17,14 +19,18 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from ietool.contest.ensemble import build
+from ietool.contest.ensemble.build import make_ensemble
+from ietool.contest.ensemble.figures import Trial
 from ietool.core.forms import reading
 from ietool.errors import UserError
 from ietool.recipe_io import load_recipe
 from ietool.registry import get_task
 from ietool.runs.entry import open_run
-from ietool.runs.folder import update_run
+from ietool.runs.folder import LOCK, update_run
 from ietool.runs.info import read_info, write_info
 from ietool.runs.members import read_members, write_members
+from ietool.tasks.ske.data.reading import load_examples as load_triples
+from ietool.tasks.ske.heads.assembly import Extraction
 from ietool.workflow.members import RunReaders, decoder_of_run
 from ietool.workflow.predict import load
 from ietool.workflow.scores import model_mark, open_scores
@@ -432,8 +438,17 @@ def test_traps(
     assert "self-check on 8 records" in refused(
         one, copied(two, tmp_path / "fit", lambda run: update_run(run, overfit=8) and None)
     )
-    ensemble(printed, [one, two], tmp_path / "team")
+    ensemble(printed, [one, two], tmp_path / "team", "--copy")
     assert "holds a run already" in complaint(capsys, "ensemble", one, two, "--output", tmp_path / "team")
+    # What would be deleted before it is read: a member, the members that an ensemble carries, gold.
+    mine = copied(two, tmp_path / "mine")
+    gold = mine / "gold.json"
+    shutil.copyfile(ner / "gold.json", gold)
+    for output, *arguments in ((mine, one, mine), (tmp_path / "team", tmp_path / "team", ner / "other"),
+                               (mine, one, two, "--gold", gold)):  # fmt: skip
+        standing = {path for path in output.rglob("*") if path.name != LOCK}
+        error = complaint(capsys, "ensemble", *arguments, "--output", output, "--overwrite", "--copy")
+        assert "holds a file that is read" in error and standing <= set(output.rglob("*"))
 
 
 def test_a_member_that_changed_is_refused(
@@ -473,5 +488,52 @@ def test_an_ensemble_of_results_keeps_no_scores(
         "--scores", tmp_path / "kept",
     )  # fmt: skip
     assert "keeps no scores" in error
+    error = complaint(capsys, "tune", tmp_path / "team")
+    assert "joins results by vote: there are no scores to tune on" in error
     again = ensemble(printed, [tmp_path / "team", folder / "other"], tmp_path / "larger")
     assert len([m for g in again["groups"] for m in g["members"]]) == 3  # an ensemble's members are taken one by one
+
+
+@pytest.mark.parametrize("task", ["ner", "ske", "qa"])
+def test_an_ensemble_of_results_labels_by_what_it_decides(
+    task: str, work: Callable[[str], Path], tmp_path: Path, printed: Printed, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It has no probability of what it left out: no doubt, and no soft labels."""
+    folder, team = work(task), tmp_path / "team"
+    ensemble(printed, [folder / "one", folder / "two"], team, "--join", "union")
+    words = ("distil", team, "--texts", folder / "gold.json", "--output", tmp_path / "extra", "--device", "cpu")
+    made = json.loads(printed(*words, "--confidence", 0, "--json"))
+    assert made["kept"] == made["texts"] > 0 and made["items"] > 0
+    for option in ("--soft", "--doubt"):
+        error = complaint(capsys, *words, option, *([] if option == "--soft" else [0.5]))
+        assert (f"{option}: " in error and "joins results" in error) or task == "qa"
+
+
+def test_results_are_decided_once(with_dev: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What single members decide does not depend on how much they count."""
+    trials: list[Trial] = []
+
+    class Kept(Trial):
+        def __init__(self, *arguments: Any, **more: Any) -> None:
+            super().__init__(*arguments, **more)
+            trials.append(self)
+
+    monkeypatch.setattr(build, "Trial", Kept)
+    make_ensemble(with_dev, output=tmp_path / "team", join="vote", device="cpu")
+    (trial,) = trials
+    assert len(trial._counts) > 5 and len(trial._kept_results) == 1
+
+
+def test_near_duplicates_stay_together_where_a_scorer_takes_texts_for_one(work: Callable[[str], Path]) -> None:
+    gold = list(load_triples(work("ske") / "gold.json"))[:6]
+    items = [gold[0], *gold, replace(gold[1], text=gold[1].text + "。")]
+    task, recipe = get_task("ske"), load_recipe("ske")
+    said = [Extraction(item.text, ()) for item in items]
+    trial = object.__new__(Trial)
+    trial.predictor = SimpleNamespace(task=task)  # type: ignore[assignment]
+    trial.recipe, trial._given_groups, trial._members = recipe, None, [said]
+    trial.hearings = [SimpleNamespace(heard=[SimpleNamespace(item=item) for item in items])]  # type: ignore[list-item]
+    trial.reports = [task.evaluate(recipe, items, said)]
+    assert trial.texts == 7  # of eight
+    groups = trial.groups.tolist()
+    assert groups[-1] == groups[1] and len(set(groups)) == 6

@@ -201,6 +201,29 @@ def test_what_is_finished_or_taken_is_refused(trained: Callable[[str], Path], wo
 # -- leaks that somebody makes
 
 
+def test_files_are_those_that_are_named_now(work: Path) -> None:
+    """A preparation of the same elsewhere is used again, and may be gone from there."""
+    write_corpus("ner", work / "before")
+    assert command_here(work, "prepare", *settings("ner"), "--data", "before").returncode == 0
+    (work / "before").rename(work / "after")
+    done = command_here(work, "train", *settings("ner"), "--data", "after", "--folds", 2, "--output", "moved")
+    assert done.returncode == 0, done.stderr
+    files = open_group(work / "moved").info.files
+    assert {Path(path).parent for path in files.values()} == {work / "after"}
+
+
+def test_folds_of_another_version_are_told(trained: Callable[[str], Path], work: Path) -> None:
+    info, base, folds = parts(trained("ner"))
+    files = {role: Path(path) for role, path in info.files.items()}
+    left_out = LeftOut(base, folds == 0)
+    recipe = load_recipe(trained("ner") / "recipe.yaml")
+    with (
+        mock.patch("ietool.prepared.__version__", "9.9"), mock.patch("ietool.workflow.prepare.__version__", "9.9"),
+        pytest.raises(UserError, match=r"the folds were cut by ietool .*, and this is 9\.9 → go on with"),
+    ):  # fmt: skip
+        prepare(recipe, files=files, left_out=left_out)
+
+
 @pytest.fixture
 def opened(trained: Callable[[str], Path], work: Path) -> Iterator[Path]:
     """A copy of a group that could go on, as if its last step were left."""

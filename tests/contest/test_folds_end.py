@@ -27,6 +27,7 @@ from ietool.contest.compete.steps import MEMBERS, Steps
 from ietool.contest.counting import judged
 from ietool.contest.folds import begin, go_on
 from ietool.contest.group import OOF, open_group, write_group
+from ietool.errors import NothingCounts
 from ietool.recipe_io import load_recipe
 from ietool.registry import get_task
 from ietool.runs.entry import open_run
@@ -34,6 +35,8 @@ from ietool.runs.folder import update_run
 from ietool.tasks.ner.data.example import Entity, Example
 from ietool.tasks.ner.heads.crf.model import CRFModel
 from ietool.tasks.ner.heads.decoder import FoundEntity, Recognised
+from ietool.tasks.qa.data.question import Question
+from ietool.tasks.qa.heads.voting import Answered
 from tests.contest.compete.conftest import verb_here
 from tests.contest.corpora import settings, write_corpus
 from tests.in_process import command_here
@@ -186,6 +189,26 @@ def test_a_stream_is_judged_as_all_at_once(
     assert report.metric == whole.metric and report.primary == whole.primary and done[-1] == len(gold)
     assert report.values[report.primary] == pytest.approx(whole.values[whole.primary])
     np.testing.assert_array_equal(report.counts, whole.counts)
+
+
+@examples_of(max_examples=40, deadline=None)
+@given(st.lists(st.tuples(st.booleans(), st.booleans()), min_size=1, max_size=9), st.integers(1, 3))
+def test_questions_without_references_may_stand_together(known: list[tuple[bool, bool]], chunk: int) -> None:
+    """A preparation puts those last that it cannot locate, and all questions of a chunk may be such."""
+    task, recipe = get_task("qa"), load_recipe("qa")
+    gold = [Question(str(n), "谁？", (), ("甲",) if has else (), form="webqa") for n, (has, _) in enumerate(known)]
+    said = [Answered(str(n), "谁？", (), "甲" if right else "乙") for n, (_, right) in enumerate(known)]
+    pairs = list(zip(gold, said, strict=True))
+    with mock.patch.object(counting, "CHUNK", chunk):
+        if not any(has for has, _ in known):
+            with pytest.raises(NothingCounts, match="counts under sogouqa"):
+                judged(task, recipe, pairs)
+            return
+        report = judged(task, recipe, pairs)
+    whole = task.evaluate(recipe, gold, said)
+    assert report.metric == whole.metric == "sogouqa"
+    np.testing.assert_array_equal(report.counts, whole.counts)
+    assert report.values[report.primary] == pytest.approx(whole.values[whole.primary])
 
 
 def test_nothing_to_judge_is_told() -> None:

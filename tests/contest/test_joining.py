@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -180,6 +181,21 @@ def test_weights_of_groups_need_not_be_whole() -> None:
     weights = Weights(((0, 1),), (3.0, 1.0), (4.0,))
     mean = averaged([one, two], weights, [Head()], LAYOUT)  # type: ignore[list-item]
     assert mean.parts.tolist() == [[0.625, 0.375]] and mean.capped == 3 and mean.models == 2
+
+
+def test_a_head_that_does_not_count_says_nothing_of_the_whole() -> None:
+    """Though it is the only one that could."""
+
+    class Other(Head):
+        layout = replace(PLAIN, whole=("yes", "no"))
+
+    rows, none = np.array([[0, 1]], np.int32), np.zeros(0, np.float32)
+    one = Candidates(rows, np.array([[0.5, 0.5]], np.float32), none)
+    two = Candidates(rows, np.array([[0.5, 0.5]], np.float32), np.array([0.25, 0.75], np.float32))
+    for share, whole in (((1.0, 0.0), [-1, -1]), ((1.0, 3.0), [0.25, 0.75])):
+        weights = Weights(((0,), (1,)), (1.0, 1.0), share)
+        mean = averaged([one, two], weights, [Head(), Other()], Other.layout)  # type: ignore[list-item]
+        assert mean.whole.tolist() == whole
 
 
 @given(st.permutations(NAMES), st.permutations([*NAMES, "e"]), st.booleans())

@@ -90,6 +90,20 @@ def test_texts_that_a_scorer_takes_for_one_count_once(trained: Runs) -> None:
     assert (judge.counts(source.recipe.decode).sum(0) == report.counts.sum(0)).all()
 
 
+def test_what_does_not_count_is_left_out(trained: Runs) -> None:
+    """Questions without references, which a scorer judges beside others, but not alone."""
+    source = open_source(trained("qa"))
+    bare = [n for n, one in enumerate(source.gold) if one.answers][:2]
+    gold = [dataclasses.replace(one, answers=()) if n in bare else one for n, one in enumerate(source.gold)]
+    source = dataclasses.replace(source, gold=gold, stored=shaken(source))
+    judge = judge_of(source)
+    assert judge.texts == [n for n in range(len(gold)) if n not in bare]
+    for level in (0.0, 0.2, 0.9):
+        decode = source.recipe.decode.model_copy(update={"no_answer": level})
+        report = literally(source, judge, decode)
+        assert report.counts is not None and (judge.counts(decode) == report.counts).all()
+
+
 def test_the_best_row_of_each_text_that_has_one(trained: Runs) -> None:
     source = open_source(trained("ner-globalpointer", "score.metric=cluener"))
     best = [found.parts[:, 0].max() for found in source.stored if len(found)]

@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from ietool.cli.app import run as command
 from ietool.cli.tune import verdict
 from ietool.contest.plot import plot
 from ietool.contest.sources import open_source
-from ietool.contest.tune import tune
+from ietool.contest.tune import tune, write_settings
 from ietool.core.candidate_files import read_candidates, write_candidates
 from ietool.core.candidates import Candidates
 from ietool.recipe_io import load_recipe
@@ -200,6 +201,14 @@ def test_out_of_fold_scores_tune_all_members(copied: Runs, capsys: Capture, tmp_
     assert said["texts"] == 60 and [Path(path).name for path in said["written"]] == ["fold-1", "fold-2"]
     for name in ("fold-1", "fold-2"):
         assert load(group / name, device="cpu").recipe.decode.threshold < 0.95  # type: ignore[attr-defined]
+    # Whatever a fold had before, it has what was chosen, also where that is what the first has already.
+    write_settings(group / "fold-2", ["decode.threshold=0.9"])
+    capsys.readouterr()
+    assert command(["tune", str(group)]) == 0
+    told = capsys.readouterr().err
+    assert "fold-2 had other settings than" in told and "fold-2 have them now too" in told
+    chosen = [load(group / name, device="cpu").recipe.decode for name in ("fold-1", "fold-2")]
+    assert chosen[0] == chosen[1]
     assert "holds folds" in complaint(capsys, "tune", group, "--scores", group / "oof", "--gold", run / "recipe.yaml")
     (group / "folds.json").write_text("{", encoding="utf-8")
     assert "folds.json: is damaged" in complaint(capsys, "tune", group)

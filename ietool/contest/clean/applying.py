@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ietool.contest.clean.cleaning import Source, check_folder_of
+from ietool.contest.clean.cleaning import PROVENANCE, Source, check_folder_of
 from ietool.contest.clean.review import ReviewRow, mark_of, read_review, scores_of
 from ietool.contest.group import OOF
 from ietool.core.candidate_files import read_candidates
@@ -19,7 +19,6 @@ from ietool.files.outputs import atomic_text
 from ietool.files.plain_json import dump_json
 from ietool.progress import Progress, no_progress
 
-PROVENANCE = "provenance.jsonl"
 _EVERY = 64
 
 
@@ -116,11 +115,16 @@ def _edits(
                 raise _damaged(table, row, "gold", f"record {number + 1} has no such {labels.item}")
             edit.without += [] if old is None else [old]
             edit.added += [] if new is None else [new]
+            edit.moved += [] if old is None or new is None else [(old, new)]
             change = "added" if old is None else "dropped" if new is None else "replaced"
             entry = {"record": number + 1, "text": labels.identity(record), "change": change}
             entry |= {"kind": row.kind, "line": row.line}
             entry |= {"gold": row.gold, "proposed": row.proposed, **scores_of(row), "votes": row.votes}
             log.append(entry)
+            for other in [] if old is None else labels.along(record, old, new):
+                if other not in edit.without:
+                    gone = {"gold": labels.plain(record, other), "proposed": None, "with": row.gold}
+                    log.append({**entry, "change": "dropped", **gone})
     return edits, log
 
 

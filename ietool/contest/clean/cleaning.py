@@ -16,6 +16,7 @@ from ietool.contest.clean.gold_scores import joined, score_gold
 from ietool.contest.clean.review import ReviewWriter, mark_of
 from ietool.contest.clean.suggest import Limits, Suggestion, suggestions
 from ietool.contest.group import OOF, GroupEntry, open_group, read_assignment, resume_group
+from ietool.core.candidate_files import ABOUT as CANDIDATES
 from ietool.core.candidate_files import read_candidates
 from ietool.core.candidates import Candidates
 from ietool.core.contract import Task
@@ -31,7 +32,7 @@ from ietool.registry import get_task
 from ietool.runs.entry import RECIPE_FILE
 from ietool.workflow.scores import open_scores
 
-REVIEW, ABOUT, GOLD = "review.tsv", "clean.json", "gold"
+REVIEW, ABOUT, GOLD, PROVENANCE = "review.tsv", "clean.json", "gold", "provenance.jsonl"
 _EVERY = 64
 
 
@@ -180,6 +181,13 @@ def check_folder_of(output: Path, source: Source) -> None:
     if output.exists():
         check_folder(output, [*(source.files[role] for role in source.outputs), source.train])
         check_folder(output, [source.folder / RECIPE_FILE])
+        # What an earlier call wrote may be written anew.
+        known = any((output / name).exists() for name in (REVIEW, ABOUT, PROVENANCE))
+        places = [output / GOLD] if not (output / GOLD / CANDIDATES).is_file() else []
+        for place in [*places, *(output / name for name in source.outputs.values() if not known)]:
+            if place.exists():
+                mend = "choose another --output, or move it"
+                raise UserError("would be replaced, and is not of ietool clean", file=place, mend=mend)
 
 
 class _Members:

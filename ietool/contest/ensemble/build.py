@@ -19,7 +19,7 @@ from ietool.contest.ensemble.texts import Texts, check_on, find_texts
 from ietool.core.joining import Join
 from ietool.core.together import Heard
 from ietool.errors import UserError
-from ietool.files.outputs import atomic_text
+from ietool.files.outputs import atomic_text, check_folder
 from ietool.files.plain_json import dump_json
 from ietool.prepared import corpus_of
 from ietool.progress import Progress, no_progress
@@ -123,6 +123,9 @@ def make_ensemble(
     overwrite = overwrite or _is_half_made(output)
     check_output(output, overwrite=overwrite)
     members = gather(runs, join)
+    if output is not None:  # it is emptied before members are referred to or copied
+        read = [path for path in (gold, *(files or {}).values()) if path is not None]
+        check_folder(output, [*(entry.folder / RECIPE_FILE for entry in members.entries), *read])
     for note in members.notes:
         on_note(note)
     base = members.entries[members.base]
@@ -264,7 +267,8 @@ class _Asking:
         def told(done: int) -> None:
             self.progress("settings tried", done, None)
 
-        return Trial(hearings, texts.judge, Setting(tuple(start)), groups=texts.groups, scratch=counts, told=told)
+        equal = Setting(tuple(start))
+        return Trial(hearings, texts.judge, equal, self.recipe, groups=texts.groups, scratch=counts, told=told)
 
     def _predictor(self, members: Gathered, weights: Sequence[float], scratch: Path) -> TogetherPredictor:
         folders = [entry.folder for entry in members.entries]

@@ -11,14 +11,15 @@ from typing import Any
 
 import numpy as np
 
+from ietool.contest.judging import counted
 from ietool.contest.nested import Nested, nested, parts_of
 from ietool.core.candidates import Candidates
 from ietool.core.joining import averaged
 from ietool.core.kin import groups_of
 from ietool.core.together import Heard
-from ietool.recipe import Section
+from ietool.recipe import Recipe, Section
 from ietool.scoring.intervals import bootstrap
-from ietool.scoring.paired import Ints
+from ietool.scoring.paired import Ints, together
 from ietool.scoring.report import Counts, Report
 from ietool.workflow.members import TogetherPredictor, joined_result
 
@@ -71,6 +72,7 @@ class Trial:
         hearings: one after another; all have equally many members, in groups of the same sizes.
         judge: see :data:`Judge`; of the texts of all hearings.
         equal: the setting to compare with.
+        recipe: by whose variant single texts are judged.
         groups: (texts,) of near-duplicates; None: found here.
         scratch: where counts are laid down; predictions are then made anew each time, so that memory does not grow with
             the texts. None: all is held in memory.
@@ -82,13 +84,14 @@ class Trial:
         hearings: Sequence[Hearing],
         judge: Judge,
         equal: Setting,
+        recipe: Recipe,
         *,
         groups: Ints | None = None,
         scratch: Path | None = None,
         told: Callable[[int], None] = lambda done: None,
     ) -> None:
         self.hearings, self.judge, self.equal, self.scratch, self.told = hearings, judge, equal, scratch, told
-        self.predictor = hearings[0].predictor
+        self.predictor, self.recipe = hearings[0].predictor, recipe
         self._given_groups = groups
         self._members: list[list[Any]] | None = None
         if scratch is None:
@@ -160,7 +163,8 @@ class Trial:
         weights = self._weights(setting)
         if self._members is None:
             return self._decided(weights)
-        key = weights.members
+        sums = [sum(weights.members[n] for n in mine) for mine in weights.groups]
+        key = tuple(round(weights.members[n] / sums[g], 9) for g, mine in enumerate(weights.groups) for n in mine)
         if key not in self._kept_results:
             self._kept_results[key] = list(self._decided(weights))
         return self._kept_results[key]
@@ -199,12 +203,17 @@ class Trial:
 
     @cached_property
     def groups(self) -> Ints:
-        """(texts,) of near-duplicates; each alone where a scorer takes several inputs for one."""
+        """(texts,) of near-duplicates."""
         groups = self._given_groups
         if groups is None:
             kin = self.predictor.task.kin
             groups = groups_of([kin(heard.item) for one in self.hearings for heard in one.heard])
-        return groups if len(groups) == self.texts else np.arange(self.texts)
+        if len(groups) == self.texts:
+            return groups
+        # A scorer takes several for one, or leaves some out.
+        items = (heard.item for one in self.hearings for heard in one.heard)
+        places = counted(self.predictor.task, self.recipe, zip(items, self._of_member(0), strict=True))
+        return groups[places] if len(places) == self.texts else np.arange(self.texts)
 
     @cached_property
     def parts(self) -> Ints:
@@ -271,7 +280,7 @@ class Trial:
 
     def gains(self, after: Counts) -> Mapping[str, tuple[float, tuple[float, float] | None]]:
         """``mean`` and ``best``: what some counts (texts, columns) are above the mean of the members and the best of
-        them, with 95 % intervals; all sides have the same draws of texts."""
+        them, with 95 % intervals; all sides have the same draws of texts, near-duplicates together."""
         own = [report.counts for report in self.reports]
         values = [float(self.value(counts.sum(0))) for counts in own]  # type: ignore[union-attr]
         best = int(np.argmax(values))
@@ -286,7 +295,7 @@ class Trial:
 
         stacked = np.hstack(every)  # type: ignore[arg-type]
         whole = differences(stacked.sum(0))
-        drawn = bootstrap(stacked, differences)
+        drawn = bootstrap(together(stacked, self.groups), differences)
         return {name: (float(whole[name]), drawn.get(name)) for name in ("mean", "best")}
 
     def agreement(self) -> list[tuple[int, int, float, str]]:

@@ -82,6 +82,13 @@ class EventLabels(AnyLabels[Example, Part]):
         alike = (gold.type, gold.role) == (other.type, other.role)
         return BOUNDARY if same and alike and one[0] < two[1] and two[0] < one[1] else ""
 
+    def along(self, record: Example, old: Part, new: Part | None) -> Sequence[Part]:
+        """The arguments of an event whose trigger goes."""
+        if old.role != TRIGGER or (new is not None and _moves(old, new)):
+            return ()
+        mine = ([*parts_of(event)][1:] for event in record.events if _same(event, old))
+        return list(dict.fromkeys(part for parts in mine for part in parts))
+
     def plain(self, record: Example, item: Part) -> dict[str, Any]:
         text = record.text
         event = {"event_type": item.type, "trigger": text[item.start : item.end], "trigger_start_index": item.start}
@@ -121,7 +128,7 @@ class EventLabels(AnyLabels[Example, Part]):
         if found is None:
             return line
         example, edit = found
-        events = _events(example.events, edit.added, edit.without)
+        events = _events(example.events, edit.added, edit.without, edit.moved)
         if example.form == FEWFC:
             return json.dumps(
                 {**json.loads(line), fewfc.EVENTS: fewfc.answer_list(example.text, events)}, ensure_ascii=False
@@ -144,16 +151,24 @@ def _place(text: str, plain: Mapping[str, Any], name: str, start: str) -> tuple[
     return at, at + len(word)
 
 
-def _events(events: Sequence[Event], added: Sequence[Part], without: Sequence[Part]) -> list[Event]:
-    """Events without some parts and with others. A trigger that goes takes its arguments along; an argument joins the
-    events of its type and trigger, and is left out where there is none."""
+def _events(
+    events: Sequence[Event], added: Sequence[Part], without: Sequence[Part], moved: Sequence[tuple[Part, Part]] = ()
+) -> list[Event]:
+    """Events without some parts and with others. A trigger that goes takes its arguments along, one that is moved keeps
+    them; an argument joins the events of its type and trigger, and is left out where there is none."""
     gone = set(without)
+    to = {old: new for old, new in moved if _moves(old, new)}
     kept: list[tuple[Event, list[Argument]]] = []
+    added = [_with_trigger(part, to) for part in added]
     for event in events:
         own, *others = parts_of(event)
+        left = [argument for argument, part in zip(event.arguments, others, strict=True) if part not in gone]
         if own not in gone:
-            pairs = zip(event.arguments, others, strict=True)
-            kept.append((event, [argument for argument, part in pairs if part not in gone]))
+            kept.append((event, left))
+        elif own in to and any(_same(other, to[own]) for other in events):
+            added += [_with_trigger(part, to) for part in others if part not in gone]
+        elif own in to:
+            kept.append((Event(own.type, to[own].start, to[own].end), left))
     for part in sorted(added):
         if part.role == TRIGGER and not any(_same(event, part) for event, _ in kept):
             kept.append((Event(part.type, part.start, part.end), []))
@@ -163,6 +178,17 @@ def _events(events: Sequence[Event], added: Sequence[Part], without: Sequence[Pa
             if part.role != TRIGGER and _same(event, part) and (part.first, part.last, part.role) not in known:
                 arguments.append(Argument(part.first, part.last, part.role))
     return [Event(event.type, event.start, event.end, tuple(sorted(arguments))) for event, arguments in kept]
+
+
+def _moves(old: Part, new: Part) -> bool:
+    """Whether an event is the same with another trigger: its arguments stay."""
+    return old.role == new.role == TRIGGER and old.type == new.type
+
+
+def _with_trigger(part: Part, to: Mapping[Part, Part]) -> Part:
+    """An argument with the trigger that its event has now."""
+    new = None if part.role == TRIGGER else to.get(Part(part.type, part.start, part.end, TRIGGER, part.start, part.end))
+    return part if new is None else Part(part.type, new.start, new.end, part.role, part.first, part.last)
 
 
 def _same(event: Event, part: Part) -> bool:

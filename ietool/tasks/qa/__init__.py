@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -237,14 +237,12 @@ class QaTask(Task[QaRecipe]):
         resamples: int = 0,
         outcomes: bool = False,
     ) -> Report:
-        from ietool.tasks.qa.heads.voting import submitted
         from ietool.tasks.qa.score.files import Predicted
         from ietool.tasks.qa.score.scorer import metric_of, score
 
         found = {}
         for p in predictions:
-            answer = submitted(p.candidates, recipe.decode)
-            found[p.question_id] = Predicted((answer,) if answer else (), (p.label,) if p.label else ())
+            found[p.question_id] = Predicted((p.answer,) if p.answer else (), (p.label,) if p.label else ())
         metric = metric_of(gold[0]) if recipe.score.metric == "auto" else recipe.score.metric
         return score(gold, found, metric=metric, explain=outcomes, resamples=resamples)
 
@@ -257,6 +255,11 @@ class QaTask(Task[QaRecipe]):
         from ietool.tasks.qa.tuning import find_threshold
 
         return find_threshold(recipe, gold, predictions)
+
+    def retold(self, recipe: QaRecipe, predictions: Sequence[Answered]) -> Sequence[Answered]:
+        from ietool.tasks.qa.heads.voting import submitted
+
+        return [replace(p, answer=submitted(p.candidates, recipe.decode)) for p in predictions]
 
     def tuning_start(self, recipe: QaRecipe, gold: Sequence[Question]) -> DecodeSection:
         from ietool.tasks.qa.tuning import NO_ANSWER

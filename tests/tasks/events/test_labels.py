@@ -108,6 +108,20 @@ def test_single_parts_of_a_file_are_changed(labels: EventLabels, tmp_path: Path)
     assert [(a["role"], a["argument"]) for a in first[0]["arguments"]] == [("收购方", "甲公"), ("被收购方", "乙公司")]
     lines, _ = edited(without=[BUY])  # its arguments go along
     assert [e["event_type"] for e in json.loads(lines[0])["event_list"]] == ["裁员"]
+    # One that is moved keeps them, also those that come with it or go at the same time.
+    moved = Part("收购", 3, 4, TRIGGER, 3, 4)
+    now = Part("收购", 3, 4, "被收购方", 5, 7)
+    edit_ = {"without": [BUY, BUYER], "added": [moved, now], "moved": [(BUY, moved)]}
+    lines, _ = edited(**edit_)
+    (bought, _) = json.loads(lines[0])["event_list"]
+    assert (bought["trigger"], [a["argument"] for a in bought["arguments"]]) == ("收", ["乙公", "乙公司"])
+    lines, _ = edited(**{**edit_, "added": [moved, Part("收购", 3, 5, "收购方", 9, 11)]})  # of the trigger that was
+    assert [a["argument"] for a in json.loads(lines[0])["event_list"][0]["arguments"]] == ["乙公司", "丙公"]
+    other = Part("裁员", 3, 5, TRIGGER, 3, 5)  # another type has other roles
+    lines, _ = edited(without=[BUY], added=[other], moved=[(BUY, other)])
+    assert not json.loads(lines[0])["event_list"][-1]["arguments"]
+    assert labels.along(RECORD, BUY, other) == labels.along(RECORD, BUY, None) == [BUYER, BOUGHT]
+    assert not labels.along(RECORD, BUY, moved) and not labels.along(RECORD, BUYER, None)
     new = Part("上市", 9, 10, TRIGGER, 9, 10)
     lines, _ = edited(added=[Part("上市", 9, 10, "公司", 0, 1), new, Part("破产", 1, 2, "公司", 0, 1)])
     told = json.loads(lines[0])["event_list"]

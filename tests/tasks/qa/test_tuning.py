@@ -46,7 +46,9 @@ def test_a_very_small_threshold_is_kept() -> None:
     settings = dict(setting.split("=") for setting in QaTask().tune(RECIPE, gold, answers))
     assert 3e-7 < float(settings["decode.no_answer"]) <= 0.03 + 1e-5
     changed = change_recipe(RECIPE, [f"{key}={value}" for key, value in settings.items()])
-    assert QaTask().evaluate(changed, gold, answers).values["f1"] == 1.0
+    assert QaTask().evaluate(changed, gold, QaTask().retold(changed, answers)).values["f1"] == 1.0
+    # Answers are judged as they were given, whatever recipe names the variant: another model may have given them.
+    assert QaTask().evaluate(changed, gold, answers).values["f1"] == pytest.approx(0.97)
     assert QaTask().evaluate(RECIPE, gold, answers).values["f1"] == pytest.approx(0.97)
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ietool.errors import UserError
+from ietool.errors import NothingCounts, UserError
 from ietool.progress import Progress, no_progress
 from ietool.scoring.coverage import check_shared
 from ietool.scoring.intervals import bootstrap
@@ -117,7 +117,8 @@ def score(
             outcomes += [explain_answer(question, one, variant, predicted=predicted is not None) for one in judged]
     if not tally.rows:
         what = "gold has no question" if not tally.ids else f"none of the {len(tally.ids):,} questions of gold counts"
-        raise UserError(f"{what} under {metric}", mend="bring the gold file with its references, or name a --metric")
+        mend = "bring the gold file with its references, or name a --metric"
+        raise NothingCounts(f"{what} under {metric}", metric=metric, mend=mend)
     rows = np.stack(tally.rows)
     found = bootstrap(rows, variant.values, resamples=resamples)
     values = {name: float(value) for name, value in variant.values(rows.sum(axis=0)).items()}
