@@ -6,13 +6,15 @@ Steps, in this order, each by the verbs that a user types; what is finished is n
 
 single    one DGCNN (`ske`), of `--epochs` epochs, on train and the further file
 tuned     its thresholds, by `tune`
-folds     three DGCNN of four epochs, each without a third of train: an ensemble of them, and one with the single DGCNN
+folds     three GPLinker on the encoder, one epoch each, each without a third of train: an ensemble of them, and one
+          with the single DGCNN
 cascade   `ske-cascade` on the encoder, two epochs
 gplinker  `ske-gplinker` on the encoder, two epochs
 pair      an ensemble of the two on the encoder
 mixed     an ensemble of the single DGCNN and these two; and one of these and the folds
+longer    the single DGCNN goes on with two epochs of train as it is, to compare the next step with
 cleaned   what all folds find is added to train, what none finds is dropped (`clean`); the single DGCNN goes on with two
-          epochs of that, and for comparison with two epochs of train as it is
+          epochs of that
 all       all of them together
 
 Epochs, weights and thresholds are chosen on dev; of weights and thresholds the nested worth is told: chosen on four
@@ -37,7 +39,7 @@ ENCODER = (
     "training.evaluate_raw=false",
 )  # fmt: skip
 ON_ENCODER = ("cascade34", "gplinker34")
-FOLDS, FOLD_EPOCHS, MORE_EPOCHS = 3, 4, 2
+FOLDS, FOLD_EPOCHS, MORE_EPOCHS = 3, 1, 2
 
 
 class Contest:
@@ -48,12 +50,9 @@ class Contest:
         self.vectors, self.encoder, self.device = arguments.word_vectors, arguments.encoder, arguments.device
         self.epochs = arguments.epochs
 
-    # -- trainings
+        self.on_encoder = [f"model.encoder={self.encoder}", *ENCODER]
 
-    def dgcnn(self, epochs: int) -> list[str]:
-        """Settings of a DGCNN."""
-        own = [f"data.word_vectors={self.vectors}", "training.checkpoint_steps=300"]
-        return [*own, f"training.epochs={epochs}"]
+    # -- trainings
 
     def train(self, recipe: str, name: str, settings: list[str]) -> Path:
         """One run on train and the further file."""
@@ -82,7 +81,8 @@ class Contest:
 
     def single(self) -> None:
         """One model."""
-        run = self.train("ske", "dgcnn34", self.dgcnn(self.epochs))
+        own = [f"data.word_vectors={self.vectors}", "training.checkpoint_steps=300"]
+        run = self.train("ske", "dgcnn34", [*own, f"training.epochs={self.epochs}"])
         self.tell(f"one DGCNN, {self.epochs} epochs", open_run(run).info.best or {})
 
     def tuned(self) -> None:
@@ -99,18 +99,20 @@ class Contest:
         """Folds as members."""
         files = {"train": self.whole(), "dev": self.file("dev"), "schema": self.file("schema")}
         group = self.work / "folds"
-        group_once("ske", self.dgcnn(FOLD_EPOCHS), group, files=files, folds=FOLDS, device=self.device)
-        self.team(f"{FOLDS} folds of {FOLD_EPOCHS} epochs together", "team-folds", [group])
-        self.team("the folds and the single one", "team-four", [self.work / "dgcnn34", group])
+        settings = [*self.on_encoder, f"training.epochs={FOLD_EPOCHS}"]
+        group_once("ske-gplinker", settings, group, files=files, folds=FOLDS, device=self.device)
+        self.team(f"{FOLDS} folds of GPLinker on the encoder, together", "team-folds", [group])
+        if (self.work / "dgcnn34" / "dev").is_dir():
+            self.team("the folds and the DGCNN", "team-four", [self.work / "dgcnn34", group])
 
     def cascade(self) -> None:
         """A cascade on the encoder."""
-        run = self.train("ske-cascade", "cascade34", [f"model.encoder={self.encoder}", *ENCODER])
+        run = self.train("ske-cascade", "cascade34", self.on_encoder)
         self.tell("one cascade on the encoder, two epochs", open_run(run).info.best or {})
 
     def gplinker(self) -> None:
         """GPLinker on the encoder."""
-        run = self.train("ske-gplinker", "gplinker34", [f"model.encoder={self.encoder}", *ENCODER])
+        run = self.train("ske-gplinker", "gplinker34", self.on_encoder)
         self.tell("one GPLinker on the encoder, two epochs", open_run(run).info.best or {})
 
     def pair(self) -> None:
@@ -123,26 +125,29 @@ class Contest:
         self.team("one DGCNN and the models on the encoder", "team-heads", there)
         self.team("the same with the folds", "team-mixed", [*there, self.work / "folds"])
 
+    def longer(self) -> None:
+        """On with train."""
+        self.go_on("longer34", self.whole())
+
     def cleaned(self) -> None:
         """On with cleaned labels."""
         folder = self.work / "cleaned"
         if not (folder / "train.jsonl").is_file():
             ietool("clean", self.work / "folds", "--output", folder, "--device", self.device)
             ietool("clean", self.work / "folds", "--output", folder, "--apply", folder / "review.tsv")
-        from_run = self.work / "dgcnn34"
-        for name, train in (("longer34", self.whole()), ("cleaned34", folder / "train.jsonl")):
-            run = self.work / name
-            if not (run / "dev").is_dir():
-                files = ["--train", train, "--dev", self.file("dev"), "--schema", self.file("schema")]
-                settings = [
-                    f"training.epochs={MORE_EPOCHS}",
-                    "training.learning_rate=3e-4",
-                    "training.warmup_epochs=0.1",
-                ]
-                words = [word for one in settings for word in ("--set", one)]
-                resume = ["--resume"] if (run / "checkpoints").is_dir() else ["--from", from_run, *files, *words]
-                ietool("train", "--output", run, "--device", self.device, *resume)
-            self.tell(f"{name}: two epochs more", open_run(run).info.best or {})
+        self.go_on("cleaned34", folder / "train.jsonl")
+
+    def go_on(self, name: str, train: Path) -> None:
+        """The single DGCNN, some epochs more."""
+        run = self.work / name
+        if not (run / "dev").is_dir():
+            files = ["--train", train, "--dev", self.file("dev"), "--schema", self.file("schema")]
+            settings = [f"training.epochs={MORE_EPOCHS}", "training.learning_rate=3e-4", "training.warmup_epochs=0.1"]
+            words = [word for one in settings for word in ("--set", one)]
+            begin = ["--from", self.work / "dgcnn34", *files, *words]
+            resume = ["--resume"] if (run / "checkpoints").is_dir() else begin
+            ietool("train", "--output", run, "--device", self.device, *resume)
+        self.tell(f"{name}: two epochs more", open_run(run).info.best or {})
 
     def all(self) -> None:
         """Whatever there is of them, together."""
@@ -169,7 +174,8 @@ class Contest:
 
 STEPS: dict[str, Callable[[Contest], None]] = {
     "single": Contest.single, "tuned": Contest.tuned, "folds": Contest.folds, "cascade": Contest.cascade,
-    "gplinker": Contest.gplinker, "pair": Contest.pair, "mixed": Contest.mixed, "cleaned": Contest.cleaned,
+    "gplinker": Contest.gplinker, "pair": Contest.pair, "mixed": Contest.mixed, "longer": Contest.longer,
+    "cleaned": Contest.cleaned,
     "all": Contest.all,
 }  # fmt: skip
 

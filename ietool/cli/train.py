@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import shlex
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -87,6 +88,10 @@ def train_cli(
     from ietool.runs.finding import unfinished_run
     from ietool.runs.folder import check_output
 
+    begin = time.monotonic()
+    if minutes is not None and process_count() > 1:
+        what = "several processes do not end at the same moment"
+        raise UserError(what, field="--minutes", mend="leave it out; --resume goes on with what was stopped")
     files = input_files(train, dev, test, schema, file, extra)
     given: dict[str, Any] = {
         "--data": data, "--set": overrides, "--overwrite": overwrite, "--overfit": overfit, "--skip-bad": skip_bad,
@@ -122,7 +127,8 @@ def train_cli(
             overwrite=overwrite,
             skip_bad=skip_bad,
         )
-        return train_folds(group, device=device, minutes=minutes)
+        left = None if minutes is None else max(0.0, minutes - (time.monotonic() - begin) / 60)
+        return train_folds(group, device=device, minutes=left)
     # Before the hour that preparing may take, and the seconds that importing torch does.
     if resume:
         _check_resumed(output or unfinished_run(loaded.name), loaded.name)
@@ -255,7 +261,7 @@ def prepare_and_train(
     from ietool.report.render import console, render_all
     from ietool.workflow.prepare import prepare
 
-    folder = None
+    folder, begin = None, time.monotonic()
     if not resume:  # a resumed run goes on with the data that it began with
         try:
             with progress_bars() as progress:
@@ -291,7 +297,7 @@ def prepare_and_train(
                 overfit=overfit,
                 overwrite=overwrite,
                 demo=demo,
-                minutes=minutes,
+                minutes=None if minutes is None else max(0.0, minutes - (time.monotonic() - begin) / 60),
                 start=start,
                 on_epoch=EpochTable(progress.print, get_task(recipe.task).epoch_scores),
                 on_note=lambda note: say(f"note: {note}"),

@@ -13,7 +13,7 @@ from typing import Any
 from ietool.core.candidates import Candidates, Floor
 from ietool.core.forms import reading
 from ietool.core.soft import LEAST as SOFT_LEAST
-from ietool.core.soft import soft_file
+from ietool.core.soft import mark_soft, soft_file
 from ietool.errors import UserError
 from ietool.files.lines import OnBad
 from ietool.files.outputs import atomic_text, check_folder
@@ -155,7 +155,7 @@ def distil(
             if soft:
                 assert heard.found is not None
                 items = labels.soft(record, heard.found, prediction, SOFT_LEAST)
-                out.write(labels.written_soft(record, [item for item, _ in items]))
+                out.write(mark_soft(labels.written_soft(record, [item for item, _ in items])))
                 line = {"text": labels.identity(record), "p": [round(p, 6) for _, p in items]}
                 beside.write(dump_json({**line, "doubt": round(unsure, 6)}) + "\n")
                 counts["items"] += len(items)

@@ -38,6 +38,7 @@ from ietool.registry import get_task
 from ietool.runs.entry import GROUP_FILE, RECIPE_FILE, open_run
 from ietool.runs.folder import check_output, new_folder, training_in
 from ietool.runs.info import RUN_FILE
+from ietool.training.device import choose_device, confine
 from ietool.training.finite import Diverged
 from ietool.training.reached import EpochRow
 from ietool.workflow.prepare import LeftOut, prepare, read_done
@@ -188,6 +189,7 @@ class _Training:
         if only is not None and self.is_whole(only):
             mend = "leave out --resume; to train it anew remove its folder, then go on with the group"
             raise UserError("is finished already", file=self.folder / only, mend=mend)
+        confine(choose_device(self.device))  # before a model that is only asked starts CUDA with all GPUs
         self.change(state="training", **owner())
         asked = [name for name in self.info.members if only in (None, name)]
         waiting = [name for name in asked if not self.is_whole(name)]

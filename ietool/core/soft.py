@@ -7,7 +7,7 @@ that has one output an item exactly, and it asks nothing of losses that have non
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from random import Random
@@ -16,6 +16,7 @@ from typing import Any, Generic, Protocol, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from ietool.core.forms import beginning
 from ietool.core.sources import EXTRA
 from ietool.errors import UserError
 from ietool.files.lines import parse_json, read_lines
@@ -45,9 +46,38 @@ class Chancy(Protocol):
 E = TypeVar("E", bound=Chancy)
 
 
+_PACKED = (".gz", ".zip")
+_MARK = "soft"
+"""The key that says of a record that its items need their probabilities."""
+
+
 def soft_file(extra: Path) -> Path:
-    """The file beside a file of records: ``extra.soft.jsonl`` of ``extra.jsonl``."""
-    return extra.with_name(extra.stem + SOFT)
+    """The file beside a file of records: ``extra.soft.jsonl`` of ``extra.jsonl``, also of ``extra.jsonl.gz``."""
+    plain = extra.with_suffix("") if extra.suffix.lower() in _PACKED else extra
+    return plain.with_name(plain.stem + SOFT)
+
+
+def find_soft(extra: Path) -> Path | None:
+    """That file, plain or packed; None where the labels are hard.
+
+    Raises:
+        UserError: it is not there, and the records say that they have soft labels.
+    """
+    plain = soft_file(extra)
+    for path in (plain, *(plain.with_name(plain.name + ending) for ending in _PACKED)):
+        if path.is_file():
+            return path
+    begin = beginning(extra)
+    if isinstance(begin, Mapping) and begin.get(_MARK) is True:
+        mend = f"bring {plain.name} back beside it, or name it with --file {SOFT_ROLE}=FILE"
+        raise UserError("has soft labels, whose probabilities are not beside it", file=extra, mend=mend)
+    return None
+
+
+def mark_soft(line: str) -> str:
+    """A record, a JSON object a line, that says that its labels are soft: without their probabilities they would be
+    learnt as certain."""
+    return json.dumps({_MARK: True, **json.loads(line)}, ensure_ascii=False) + "\n"
 
 
 class SoftRecords(Generic[E]):

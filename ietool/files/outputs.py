@@ -208,6 +208,7 @@ def replace_folder(made: Path, place: Path) -> None:
     """
     before = made.with_name(f"{made.name}-before")
     if place.exists():
+        shutil.rmtree(before, ignore_errors=True)  # of one who was killed with the new one in its place
         os.replace(place, before)
     try:
         os.replace(made, place)

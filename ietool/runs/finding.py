@@ -58,7 +58,8 @@ def _is_readable(run: Path) -> bool:
 def unfinished_run(recipe: str) -> Path:
     """The folder of the newest run of a recipe that is not finished, can go on and is trained by nobody; never one of
     the demo. Raises UserError if there is none."""
-    for entry in list_runs():
+    # One whose prepared data is gone cannot go on, which is told where there is no other.
+    for entry in sorted(list_runs(), key=lambda entry: not entry.can_go_on):
         if entry.info.recipe == recipe and entry.state in ("interrupted", "training") and not entry.is_demo:
             try:
                 with training_in(entry.folder):

@@ -175,13 +175,15 @@ def check_resumed(folder: Path) -> RunEntry:
     """The run in a folder, which can go on.
 
     Raises:
-        UserError: it cannot: it is no run, is finished, or its prepared data is gone.
+        UserError: it cannot: it is no run, is finished or has diverged, or its prepared data is gone.
     """
     if not folder.exists() or (folder.is_dir() and not (folder / RUN_FILE).is_file()):
         raise UserError("holds no run that could go on", file=folder, mend="leave out --resume to start one")
     entry = open_run(folder, weights=False)
     if entry.state == "finished":
         raise UserError("is finished already", file=folder, mend=f"leave out --resume; {anew(folder)}")
+    if entry.state == "diverged":
+        raise UserError("has diverged, and would do so again", file=folder, mend=f"leave out --resume; {anew(folder)}")
     if not entry.info.prepared or not Path(entry.info.prepared).is_dir():
         raise UserError(
             "cannot go on: its prepared data is gone", file=folder, mend=f"leave out --resume; {anew(folder)}"

@@ -24,10 +24,14 @@ def choose_device(name: str) -> torch.device:
     Raises:
         UserError: the name is none of these, or that device is not there.
     """
-    device = _named(name)
+    device = _named(_CONFINED.get(name, name))
     if device.type == "cuda":
         multiply_fp32("ieee")
     return device
+
+
+_CONFINED: dict[str, str] = {}
+"""The name of the GPU that this process has confined itself to → what it is called since."""
 
 
 def _named(name: str) -> torch.device:
@@ -59,6 +63,7 @@ def confine(device: torch.device) -> torch.device:
     visible = os.environ.get("CUDA_VISIBLE_DEVICES", "")
     names = visible.split(",") if visible else [str(n) for n in range(index + 1)]
     os.environ["CUDA_VISIBLE_DEVICES"] = names[index]
+    _CONFINED.setdefault(f"cuda:{index}", "cuda:0")
     return torch.device("cuda", 0)
 
 

@@ -206,7 +206,8 @@ class IETrainer(Trainer):
             broadcast_object_list(outcome)
         score: float = outcome[0]
         metrics = {"eval_score": score}
-        if self.stop_at is not None and score >= self.stop_at:
+        over = self.deadline is not None and time.monotonic() > self.deadline
+        if over or (self.stop_at is not None and score >= self.stop_at):
             self.control.should_training_stop = True
         self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
         self.train_state.stopped = self.control.should_training_stop

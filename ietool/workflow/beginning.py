@@ -77,11 +77,7 @@ def _numbered(task: Task[Any], start: Path, prepared: Path) -> dict[str, tuple[A
 
 def _kept_fresh(model: nn.Module) -> set[str]:
     """Names of word vectors, which go with the new data's list of words."""
-    return {
-        f"{name}.word_vectors".lstrip(".")
-        for name, module in model.named_modules()
-        if isinstance(module, MixedEmbedding) and module.word is not None
-    }
+    return {name for name, _ in model.named_buffers() if name.rpartition(".")[2] == "word_vectors"}
 
 
 def _rows(model: nn.Module, other: nn.Module, start: Path, prepared: Path) -> Iterator[tuple[str, _Rows]]:

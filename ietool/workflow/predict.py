@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -13,7 +14,7 @@ from typing import Any
 
 from transformers import PreTrainedModel
 
-from ietool.core.candidate_files import ABOUT, CandidateWriter
+from ietool.core.candidate_files import ABOUT, TABLE, CandidateWriter
 from ietool.core.candidates import Candidates, Floor
 from ietool.core.forms import reading, told_apart
 from ietool.core.predicting import Predictor
@@ -207,7 +208,7 @@ def predict_file(
     """
     check_output(output, [source, *(files or {}).values()])
     if scores is not None:
-        check_scores(scores, source)
+        scores = check_scores(scores, source, output)
     loaded = Loaded(run, device, batch_size, overrides, members_at_once)
     check_output(output, [*files_of(loaded.run), *_named(loaded)])
     loaded.tell(progress)
@@ -232,7 +233,8 @@ def predict_file(
         if said:
             on_note(said)
 
-    with atomic_text(output) as out, _scores(loaded, source, scores) as kept:
+    # The predictions are put in their place first: they stay whatever becomes of the scores.
+    with _scores(loaded, source, scores) as kept, atomic_text(output) as out:
 
         def counted() -> Iterator[Any]:
             nonlocal done, found
@@ -273,15 +275,28 @@ def _scores(loaded: Loaded, source: str, folder: Path | None) -> Iterator[Candid
         shutil.rmtree(part, ignore_errors=True)
 
 
-def check_scores(folder: Path, source: str) -> None:
-    """Raise UserError unless the scores of a file may be kept in a folder: a new or empty one, or one of scores."""
-    if source == "-":
+def check_scores(folder: Path, source: str, output: Path | str) -> Path:
+    """The folder, links followed. Raise UserError unless the scores of a file may be kept in it: a new or empty one, or
+    one of scores and nothing else, which is replaced as a whole."""
+    if source == "-" or (Path(source).exists() and not Path(source).is_file()):
         raise UserError("needs a file that can be read again", field="--scores", mend="name the input file")
     if folder.exists() and not folder.is_dir():
         raise UserError("is a file, a folder is needed", file=folder, mend="choose another --scores")
-    if folder.is_dir() and any(folder.iterdir()) and not (folder / ABOUT).is_file():
-        raise UserError("is not empty and holds no scores", file=folder, mend="choose another --scores")
+    place, another = Path(os.path.realpath(folder)), "choose another --scores"
+    if place.is_dir():
+        names = {path.name for path in place.iterdir()}
+        if names and ABOUT not in names:
+            raise UserError("is not empty and holds no scores", file=folder, mend=another)
+        if strangers := sorted(names - {ABOUT, TABLE}):
+            what = f"holds something else beside scores, and is replaced as a whole: {strangers[0]}"
+            raise UserError(what, file=folder, mend=another)
+        if os.path.ismount(place) or Path.cwd().is_relative_to(place):
+            what = "is a mount point" if os.path.ismount(place) else "is the working folder"
+            raise UserError(f"{what}, and would be replaced", file=folder, mend=f"name a folder in it: {folder}/scores")
+    if str(output) != "-" and Path(os.path.realpath(output)).is_relative_to(place):
+        raise UserError(f"would hold the predictions, and is replaced as a whole: {output}", file=folder, mend=another)
     check_folder(folder, [Path(source)])
+    return place
 
 
 def _named(loaded: Loaded) -> Iterator[Path | str]:

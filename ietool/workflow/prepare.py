@@ -20,7 +20,7 @@ from filelock import FileLock, Timeout
 from ietool import paths
 from ietool.core.contract import Task
 from ietool.core.forms import explained
-from ietool.core.soft import SOFT_ROLE, soft_file
+from ietool.core.soft import SOFT_ROLE, find_soft
 from ietool.core.sources import EXTRA, Sources, option_of
 from ietool.errors import UserError, cause
 from ietool.files.outputs import check_folder, replace_folder
@@ -80,8 +80,8 @@ def find_sources(task: Task[Any], data: Path | None, files: Mapping[str, Path]) 
             mend = did_you_mean(role, known, f"it has: {', '.join(known)}")
             raise UserError(f"the task {task.name} has no such role of a file", field=role, mend=mend)
     found.update(files)
-    if EXTRA in found and task.takes_soft and (soft := soft_file(Path(found[EXTRA]))).is_file():
-        found.setdefault(SOFT_ROLE, soft)
+    if EXTRA in found and SOFT_ROLE not in found and (soft := find_soft(Path(found[EXTRA]))) is not None:
+        found |= {SOFT_ROLE: soft} if task.takes_soft else {}
     found = {**task.beside(found), **found}
     for role, path in found.items():
         if path.is_dir():

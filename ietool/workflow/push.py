@@ -72,9 +72,13 @@ def push(run: Path, repository: str, *, private: bool = True, dry: bool = False)
     try:
         api = HfApi(library_name="ietool")
         name = str(api.create_repo(repository, private=private, exist_ok=True).repo_id)
+        if private and api.repo_info(name).private is False:
+            raise UserError(f"{name!r} is public", mend="name another repository, or say --public if that is meant")
         message = f"{entry.info.recipe}, trained with ietool"
         files = [CommitOperationAdd(path_in_repo=file, path_or_fileobj=held) for file, held in contents.items()]
         made = api.create_commit(repo_id=name, operations=files, commit_message=message)
+    except UserError:
+        raise
     # What the library raises where there is no network, no token, no right, or no such name: many kinds, one answer.
     except Exception as error:
         reason = " ".join(str(error).split())[:200] or type(error).__name__

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from collections.abc import Callable
 from itertools import islice
@@ -12,7 +13,7 @@ import numpy as np
 import pytest
 
 from ietool.cli.app import run as command
-from ietool.core.soft import soft_file
+from ietool.core.soft import find_soft, soft_file
 from ietool.recipe_io import load_recipe
 from ietool.registry import get_task
 from ietool.tasks.ner.data.reading import load_examples
@@ -136,6 +137,28 @@ def qa_files(folder: Path) -> tuple[list[str], list[str]]:
 FILES: dict[str, Callable[[Path], tuple[list[str], list[str]]]] = {
     "ske": ske_files, "ner-crf": ner_files, "el": el_files, "qa": qa_files,
 }  # fmt: skip
+
+
+def test_soft_labels_without_their_probabilities_are_refused(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """They would be learnt as certain. Packed ones are found."""
+    monkeypatch.setenv("IETOOL_HOME", str(tmp_path))
+    words = ("distil", run, "--texts", run.parent / "test.json", "--output", tmp_path, "--soft", "--json")
+    extra = Path(json.loads(output_of(capsys, *words))["extra"])
+    assert json.loads(extra.read_text("utf-8").splitlines()[0])["soft"] is True
+    side = soft_file(extra)
+    for path in (extra, side):
+        with gzip.open(f"{path}.gz", "wb") as out:
+            out.write(path.read_bytes())
+        path.unlink()
+    packed = Path(f"{extra}.gz")
+    assert soft_file(packed) == side and find_soft(packed) == Path(f"{side}.gz")
+    prepare_ = ("prepare", "--recipe", run / "recipe.yaml", "--data", run.parent, "--extra", packed)
+    output_of(capsys, *prepare_)
+    Path(f"{side}.gz").rename(tmp_path / "elsewhere.gz")
+    assert "has soft labels, whose probabilities are not beside it" in complaint(capsys, *prepare_)
+    output_of(capsys, *prepare_, "--file", f"extra+soft={tmp_path / 'elsewhere.gz'}")
 
 
 def test_a_call_that_fails_leaves_soft_labels_as_they_are(

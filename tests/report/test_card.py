@@ -130,6 +130,9 @@ def test_push_uploads_one_commit(
             calls.append((name, kwargs))
             return SimpleNamespace(repo_id=f"me/{name}")
 
+        def repo_info(self, name: str) -> Any:
+            return SimpleNamespace(private=name != "me/open")
+
         def create_commit(self, **kwargs: Any) -> Any:
             calls.append((kwargs["repo_id"], kwargs))
             return SimpleNamespace(commit_url="https://hub/me/model/commit/1")
@@ -142,6 +145,11 @@ def test_push_uploads_one_commit(
     sent = {operation.path_in_repo: operation for operation in calls[1][1]["operations"]}
     assert calls[1][0] == "me/model" and {"README.md", "model.safetensors"} <= set(sent)
     assert (run / "README.md").is_file()
+    # One that is there and public is not made private: what was not meant for all does not go there.
+    assert app_module.run(["push", str(run), "open"]) == 2
+    assert "'me/open' is public → name another repository, or say --public" in capsys.readouterr().err
+    assert len(calls) == 3
+    assert app_module.run(["push", str(run), "open", "--public"]) == 0 and len(calls) == 5
 
 
 def test_push_tells_nothing_of_the_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -158,6 +166,9 @@ def test_push_tells_nothing_of_the_machine(tmp_path: Path, monkeypatch: pytest.M
 
         def create_repo(self, name: str, **kwargs: Any) -> Any:
             return SimpleNamespace(repo_id=name)
+
+        def repo_info(self, name: str) -> Any:
+            return SimpleNamespace(private=True)
 
         def create_commit(self, **kwargs: Any) -> Any:
             for operation in kwargs["operations"]:

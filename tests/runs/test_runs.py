@@ -134,6 +134,14 @@ def test_latest_run_has_weights() -> None:
     assert latest_run("ner-crf") == second
     assert unfinished_run("ner-crf") == third
     assert {entry.folder for entry in list_runs()} == {first, second, third}
+    able = create_run(load_recipe("ner-crf"), Path("runs/able"))
+    Path("prepared").mkdir()
+    update_run(able, state="interrupted", prepared="prepared")
+    update_run(create_run(load_recipe("ner-crf"), Path("runs/gone")), state="interrupted", prepared="elsewhere")
+    assert unfinished_run("ner-crf") == able  # the newest that can go on
+    update_run(able, state="diverged")
+    with pytest.raises(UserError, match="has diverged, and would do so again → leave out --resume"):
+        check_resumed(able)
     with pytest.raises(UserError):
         latest_run("other")
 

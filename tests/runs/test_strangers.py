@@ -168,6 +168,9 @@ def test_push_tells_no_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
         def create_repo(self, name: str, **kwargs: Any) -> Any:
             return type("Repository", (), {"repo_id": name})
 
+        def repo_info(self, name: str) -> Any:
+            return type("Repository", (), {"private": True})
+
         def create_commit(self, *, operations: Any, **kwargs: Any) -> Any:
             for operation in operations:
                 held = operation.path_or_fileobj

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 from ietool.errors import UserError
 from ietool.recipe_io import load_recipe
 from ietool.training import device
-from ietool.training.device import autocast, choose_device, choose_precision, cpu_bf16_gain
+from ietool.training.device import autocast, choose_device, choose_precision, confine, cpu_bf16_gain
 from ietool.training.ema import make_ema
 from ietool.training.reached import EpochRow, TrainState, last_checkpoint, read_progress
 from ietool.training.sampler import LengthBucketSampler
@@ -120,6 +121,24 @@ def test_a_gpu_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
     assert choose_device("cuda:0") == torch.device("cuda:0")
     with pytest.raises(UserError, match=r"'cuda:1' is not there \(1 CUDA devices"):
         choose_device("cuda:1")
+
+
+def test_a_confined_process_knows_its_gpu_by_the_name_it_was_asked_by(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is the only one from then on, while callers go on with the old name."""
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    seen = [3]
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: seen[0])
+    monkeypatch.setattr(device, "multiply_fp32", lambda precision: None)
+    monkeypatch.setattr(device, "_CONFINED", {})
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4,6,7")
+    monkeypatch.delenv("RANK", raising=False)
+    for _ in range(2):  # a member of a group, and the next one
+        assert confine(choose_device("cuda:1")) == torch.device("cuda:0")
+        assert os.environ["CUDA_VISIBLE_DEVICES"] == "6"
+        seen[0] = 1
+    assert choose_device("cuda:1") == torch.device("cuda:0")
+    with pytest.raises(UserError, match="'cuda:2' is not there"):
+        choose_device("cuda:2")
 
 
 def test_precision_by_what_the_device_does_well(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,6 +16,7 @@ from ietool.errors import UserError
 from ietool.recipe_io import load_recipe
 from ietool.runs.finding import unfinished_run
 from ietool.runs.folder import create_run, training_in
+from ietool.training import trainer as trainers
 from ietool.workflow.prepare import prepare
 from ietool.workflow.train import train
 from tests.tiny_encoder import make_encoder_folder
@@ -91,6 +93,55 @@ def test_one_process_trains_in_a_folder(corpus: Path, tmp_path: Path, monkeypatc
         with pytest.raises(UserError, match="no unfinished run"):
             unfinished_run("ske")
     assert unfinished_run("ske") == run
+
+
+def test_the_end_of_the_time_within_an_evaluation_ends_the_training(
+    corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A further epoch would be one step, and all of dev scored once more."""
+    recipe = load_recipe("ske", (*TINY, "training.epochs=3"))
+    prepared = prepare(recipe, data=corpus, output=tmp_path / "prepared").folder
+    scored: list[int] = []
+    score = trainers.IETrainer._evaluate_epoch
+
+    def slow(self: Any, seconds: float) -> float:
+        scored.append(self.state.global_step)
+        self.deadline = 0.0  # over since the computer was started
+        return score(self, seconds)
+
+    monkeypatch.setattr(trainers.IETrainer, "_evaluate_epoch", slow)
+    done = train(recipe, prepared=prepared, output=tmp_path / "run", device="cpu", minutes=60)
+    assert len(scored) == len(done.rows) == 1
+
+
+def test_minutes_are_those_of_preparing_too(
+    corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("IETOOL_HOME", str(tmp_path))
+    given: list[float | None] = []
+
+    def told(*_: Any, minutes: float | None, **__: Any) -> Any:
+        given.append(minutes)
+        raise UserError("enough")
+
+    clock = [0.0]
+
+    def slow(*arguments: Any, **more: Any) -> Any:
+        clock[0] += 90.0
+        return prepare(*arguments, **more)
+
+    monkeypatch.setattr("ietool.workflow.train.train", told)
+    monkeypatch.setattr("ietool.workflow.prepare.prepare", slow)
+    monkeypatch.setattr("ietool.cli.train.time.monotonic", lambda: clock[0])
+    words = ["train", "--recipe", "ske", "--data", str(corpus), "--output", str(tmp_path / "run")]
+    for minutes in ("4", "1"):
+        assert app.run([*words, "--minutes", minutes]) == 2
+    assert app.run(words) == 2
+    assert given == [2.5, 0.0, None]
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    capsys.readouterr()
+    assert app.run([*words, "--minutes", "1"]) == 2
+    assert "--minutes: several processes do not end at the same moment" in capsys.readouterr().err
 
 
 def test_overfit_learns_its_records_by_heart(corpus: Path, tmp_path: Path) -> None:

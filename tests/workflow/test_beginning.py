@@ -19,7 +19,7 @@ from ietool.registry import get_task
 from ietool.report.card import CARD
 from ietool.runs.entry import RECIPE_FILE, open_run
 from ietool.text.encoding import TextEncoder
-from ietool.workflow.beginning import begin_with
+from ietool.workflow.beginning import _kept_fresh, begin_with
 from ietool.workflow.predict import load
 from ietool.workflow.prepare import prepare
 from tests.contest.corpora import settings, write_corpus
@@ -193,3 +193,14 @@ def test_stopped_at_once_it_can_be_resumed(work: Path, monkeypatch: pytest.Monke
         assert command_here(work, *given).returncode == 130
     done = command_here(work, "train", "--resume", "--output", "early")
     assert done.returncode == 0, done.stderr
+
+
+def test_word_vectors_stay_fresh_wherever_they_are() -> None:
+    """They go with the new list of words, in an embedding or in a head."""
+    model, inner = torch.nn.Module(), torch.nn.Module()
+    model.register_buffer("word_vectors", torch.zeros(2, 2))
+    model.register_buffer("other", torch.zeros(2, 2))
+    inner.register_buffer("word_vectors", torch.zeros(2, 2))
+    model.inner, model.none = inner, torch.nn.Module()
+    model.none.register_buffer("word_vectors", None)
+    assert _kept_fresh(model) == {"word_vectors", "inner.word_vectors"}

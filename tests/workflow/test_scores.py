@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -67,7 +68,46 @@ def test_those_of_something_else_are_refused(run: Path, tmp_path: Path, capsys: 
     assert "holds no scores" in complaint(capsys, *arguments, run, test)
     assert "is a file" in complaint(capsys, *arguments, test, test)
     assert "can be read again" in complaint(capsys, *arguments, scores, "-")
+    os.mkfifo(tmp_path / "pipe")
+    assert "can be read again" in complaint(capsys, *arguments, scores, tmp_path / "pipe")
     before = len(read_candidates(scores))
     assert command([str(x) for x in (*arguments, scores, run.parent / "dev.json")]) == 0
     assert (before, len(read_candidates(scores))) == (30, 20)
     assert not [path.name for path in tmp_path.iterdir() if path.name.startswith(".")]
+
+
+def test_a_folder_that_cannot_be_replaced_is_told_before(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It is replaced as a whole, with all that would lie in it."""
+    monkeypatch.chdir(tmp_path)
+    test, own = run.parent / "test.json", tmp_path / "own"
+    own.mkdir()
+    words = ("predict", "--run", run, test, "--output")
+    assert "would hold the predictions" in complaint(capsys, *words, own / "r.json", "--scores", own)
+    monkeypatch.chdir(own)
+    assert "is the working folder" in complaint(capsys, *words, tmp_path / "r.json", "--scores", ".")
+    monkeypatch.chdir(tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr(os.path, "ismount", lambda path: path == own)
+        error = complaint(capsys, *words, "r.json", "--scores", own)
+        assert "is a mount point" in error and f"name a folder in it: {own}/scores" in error
+    # A link is followed, each time.
+    (tmp_path / "link").symlink_to(own)
+    for _ in range(2):
+        assert command([str(x) for x in (*words, "r.json", "--scores", "link")]) == 0
+        assert Path("link").is_symlink() and (own / "candidates.json").is_file()
+    (own / "notes.txt").touch()
+    assert "replaced as a whole: notes.txt" in complaint(capsys, *words, "r.json", "--scores", "link")
+
+
+def test_predictions_stay_whatever_becomes_of_their_scores(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(made: Path, place: Path) -> None:
+        raise OSError(16, "Device or resource busy")
+
+    monkeypatch.setattr("ietool.workflow.predict.replace_folder", broken)
+    words = ["predict", "--run", run, run.parent / "test.json", "--output", tmp_path / "r.json"]
+    assert command([str(x) for x in (*words, "--scores", tmp_path / "scores")]) != 0
+    assert (tmp_path / "r.json").read_bytes()
