@@ -88,6 +88,10 @@ def distil_cli(
         say(f"left out: {done.rejected:,} bad records")
     if done.blank:
         say(f"left out: {done.blank:,} blank texts")
+    if done.unfit:
+        say(
+            f"left out: {done.unfit:,} texts with line breaks or signs that divide the form of train; --soft takes them"
+        )
     out = f"left out: {done.doubtful:,} doubtful"
     out += "" if soft else f", {done.unsure:,} with an item less probable than {confidence:g}"
     say(f"labelled: {done.items:,} items in {done.kept:,} of {done.texts:,} texts; {out}")

@@ -40,6 +40,8 @@ class Distilled:
         unsure: texts that are left out, since an item that is found in them is less probable than was asked: without it
             they would teach that it does not hold.
         blank: texts that are left out, since nothing stands in them and training takes none such.
+        unfit: texts that are left out, since the training form cannot hold them: line breaks, where it has a text or
+            token a line.
         rejected: bad records.
     """
 
@@ -51,6 +53,7 @@ class Distilled:
     items: int = 0
     unsure: int = 0
     blank: int = 0
+    unfit: int = 0
     rejected: int = 0
 
 
@@ -118,7 +121,9 @@ def distil(
     else:
         other = soft_file(extra)
     asked: list[Any] = []
-    counts: dict[str, int] = dict.fromkeys(("texts", "kept", "doubtful", "items", "unsure", "blank", "rejected"), 0)
+    counts: dict[str, int] = dict.fromkeys(
+        ("texts", "kept", "doubtful", "items", "unsure", "blank", "unfit", "rejected"), 0
+    )
 
     def reject(error: UserError, line: str) -> None:
         assert on_bad is not None
@@ -143,6 +148,9 @@ def distil(
             if not labels.identity(record).strip():
                 counts["blank"] += 1
                 continue
+            if not soft and not labels.fits(record):
+                counts["unfit"] += 1
+                continue
             unsure = 0.0 if heard.found is None or loaded.joins_results else labels.doubt(heard.found)
             if unsure > limit:
                 counts["doubtful"] += 1
@@ -161,7 +169,7 @@ def distil(
                 counts["items"] += len(items)
                 continue
             counts["items"] += len(found)
-            out.write(labels.written(record, [item for item, _ in found]))
+            out.write(labels.written_found(record, prediction))
             told = [{**labels.plain(record, item), "p": round(p, 6)} for item, p in found]
             entry = {"text": labels.identity(record), "doubt": round(unsure, 6), "items": told}
             beside.write(dump_json(entry) + "\n")

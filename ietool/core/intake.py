@@ -110,7 +110,8 @@ class Kept(Generic[E]):
         identity: what makes two records the same record, as a text.
         gold: what belongs to it, as a text: repeated records with other gold are counted apart.
         group: texts that near-duplicates share; records that share one never part in folds.
-        fate: what decides whether a record is held out as dev, as a text; None: its identity.
+        fate: what decides whether a record is held out as dev, as a text, so that near-duplicates have the same; None:
+            the first text of its group.
     """
 
     dump: Callable[[E], str]
@@ -119,6 +120,10 @@ class Kept(Generic[E]):
     gold: Callable[[E], str]
     group: Callable[[E], Sequence[str]]
     fate: Callable[[E], str] | None = None
+
+    def fate_of(self, example: E) -> str:
+        """What decides whether a record is held out as dev."""
+        return self.group(example)[0] if self.fate is None else self.fate(example)
 
     def read(self, path: Path, rows: Iterable[int] | None = None) -> Iterator[E]:
         """The examples of a kept file, or those of some row numbers, in the order of the file."""
@@ -135,7 +140,12 @@ class Kept(Generic[E]):
 
 def bare(text: str) -> str:
     """A text without what near-duplicates differ in: case, width, blanks and punctuation."""
-    return "".join(c for c in fold(unicodedata.normalize("NFKC", text)) if c.isalnum()) or text
+    return "".join(c for c in plain(text) if c.isalnum()) or text
+
+
+def plain(text: str) -> str:
+    """A text without case and width."""
+    return fold(unicodedata.normalize("NFKC", text))
 
 
 @dataclass(frozen=True)
@@ -264,7 +274,6 @@ class Intake(Generic[E]):
             UserError: there are more or fewer records than :attr:`left_out` speaks of.
         """
         kept, left_out = self.kept, self.left_out
-        fate = kept.fate or kept.identity
         numbered = 0
         with ExitStack() as stack:
             out, aside = (
@@ -278,7 +287,7 @@ class Intake(Generic[E]):
                     counts.conflicting += self.seen.gold_of(text) != gold
                     if once:
                         continue
-                if hold is not None and hold.holds(fate(example)):
+                if hold is not None and hold.holds(kept.fate_of(example)):
                     aside.write(kept.dump(example) + "\n")
                     self.held += 1
                     continue

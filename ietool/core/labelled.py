@@ -96,6 +96,10 @@ class LabelWriter(ABC, Generic[E, I]):
     def identity(self, record: E) -> str:
         """What tells a record from all others: its text."""
 
+    def fits(self, record: E) -> bool:
+        """Whether a file of the training form can hold the text of a record, so that it is read again as it is."""
+        return True
+
     @abstractmethod
     def found(self, prediction: Any) -> Sequence[tuple[I, float]]:
         """The items of a prediction, each with its probability."""
@@ -117,6 +121,10 @@ class LabelWriter(ABC, Generic[E, I]):
     @abstractmethod
     def plain(self, record: E, item: I) -> dict[str, Any]:
         """An item as plain data."""
+
+    def written_found(self, record: E, prediction: Any) -> str:
+        """As :meth:`written`, of all items of a prediction."""
+        return self.written(record, [item for item, _ in self.found(prediction)])
 
     @abstractmethod
     def written(self, record: E, items: Sequence[I]) -> str:

@@ -142,7 +142,11 @@ class MentionLabels(Labels[Example, Mention]):
             return line
         edit.seen += 1
         kept = changed(example.mentions, edit, self.key)
-        entries = [self.plain(example, item) for item in sorted(kept, key=lambda m: (m.start, m.end))]
+        own: dict[tuple[str, ...], dict[str, Any]] = {}  # as they stand in the file, with what else they have
+        for entry in record["mention_data"]:
+            own.setdefault(tuple(str(entry.get(name)) for name in ("kb_id", "mention", "offset")), entry)
+        plain = [self.plain(example, item) for item in sorted(kept, key=lambda m: (m.start, m.end))]
+        entries = [own.get((one["kb_id"], one["mention"], one["offset"]), one) for one in plain]
         return json.dumps({**record, "mention_data": entries}, ensure_ascii=False)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Hashable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from ietool.core.labelled import Labels as AnyLabels
 from ietool.files.lines import OnBad, read_lines
 from ietool.tasks.events.data.example import NOWHERE, TRIGGER, Argument, Event, Example, Part, parts_of
 from ietool.tasks.events.data.forms import duee, fewfc
+from ietool.tasks.events.data.forms.fields import Fields
 from ietool.tasks.events.data.forms.recognise import FEWFC
 from ietool.tasks.events.data.reading import parse_record
 from ietool.tasks.events.features.featurizer import Labels
@@ -91,7 +93,9 @@ class EventLabels(AnyLabels[Example, Part]):
 
     def plain(self, record: Example, item: Part) -> dict[str, Any]:
         text = record.text
-        event = {"event_type": item.type, "trigger": text[item.start : item.end], "trigger_start_index": item.start}
+        event: dict[str, Any] = {"event_type": item.type}
+        if item.start != NOWHERE:  # some corpora annotate none, and some models need none
+            event |= {"trigger": text[item.start : item.end], "trigger_start_index": item.start}
         if item.role == TRIGGER:
             return event
         name = text[item.first : item.last]
@@ -101,7 +105,9 @@ class EventLabels(AnyLabels[Example, Part]):
         kind = plain.get("event_type")
         if not isinstance(kind, str) or not kind.strip():
             raise ValueError("event_type: is missing or no string")
-        start, end = _place(record.text, plain, "trigger", "trigger_start_index")
+        start, end = NOWHERE, NOWHERE
+        if "role" not in plain or plain.get("trigger") not in (None, ""):
+            start, end = _place(record.text, plain, "trigger", "trigger_start_index")
         if "role" not in plain:
             return Part(kind, start, end, TRIGGER, start, end)
         role = plain["role"]
@@ -114,8 +120,14 @@ class EventLabels(AnyLabels[Example, Part]):
         return list(dict.fromkeys(span for span in spans if span[0] != NOWHERE))
 
     def written(self, record: Example, items: Sequence[Part]) -> str:
+        return self._written(record, [event for event, _ in _events((), items, ())])
+
+    def written_found(self, record: Example, prediction: Extracted) -> str:
+        """Events of one type and trigger stay apart."""
+        return self._written(record, prediction.plain)
+
+    def _written(self, record: Example, events: Sequence[Event]) -> str:
         line: dict[str, Any] = {"text": record.text} if record.id is None else {"text": record.text, "id": record.id}
-        events = _events((), items, ())
         return json.dumps({**line, duee.EVENTS: duee.gold_list(record.text, events)}, ensure_ascii=False) + "\n"
 
     def edited(self, source: Path, edits: Mapping[str, Edits[Part]], on_bad: OnBad = leave) -> Iterator[str]:
@@ -128,12 +140,17 @@ class EventLabels(AnyLabels[Example, Part]):
         if found is None:
             return line
         example, edit = found
-        events = _events(example.events, edit.added, edit.without, edit.moved)
-        if example.form == FEWFC:
-            return json.dumps(
-                {**json.loads(line), fewfc.EVENTS: fewfc.answer_list(example.text, events)}, ensure_ascii=False
-            )
-        return json.dumps({**json.loads(line), duee.EVENTS: duee.gold_list(example.text, events)}, ensure_ascii=False)
+        form, told = (fewfc, fewfc.answer_list) if example.form == FEWFC else (duee, duee.gold_list)
+        record, fields = json.loads(line), Fields(file, number)
+        own: dict[Event, dict[str, Any]] = {}  # as they stand in the file, with what else they have
+        for raw in record[form.EVENTS]:
+            (event,) = form.read_events({form.EVENTS: [raw]}, example.text, fields)
+            own.setdefault(event, raw)
+        events = [
+            {**({} if of is None else own.get(of, {})), **told(example.text, [event])[0]}
+            for event, of in _events(example.events, edit.added, edit.without, edit.moved)
+        ]
+        return json.dumps({**record, form.EVENTS: events}, ensure_ascii=False)
 
     def doubt(self, found: Candidates) -> float:
         """Of spans alone: what ties them is in doubt where they are."""
@@ -153,31 +170,33 @@ def _place(text: str, plain: Mapping[str, Any], name: str, start: str) -> tuple[
 
 def _events(
     events: Sequence[Event], added: Sequence[Part], without: Sequence[Part], moved: Sequence[tuple[Part, Part]] = ()
-) -> list[Event]:
-    """Events without some parts and with others. A trigger that goes takes its arguments along, one that is moved keeps
-    them; an argument joins the events of its type and trigger, and is left out where there is none."""
+) -> list[tuple[Event, Event | None]]:
+    """Events without some parts and with others, each with the one that it was. A trigger that goes takes its arguments
+    along, one that is moved keeps them; an argument joins the events of its type and trigger, and is left out where
+    there is none, unless it needs none: then it makes one without."""
     gone = set(without)
     to = {old: new for old, new in moved if _moves(old, new)}
-    kept: list[tuple[Event, list[Argument]]] = []
+    kept: list[tuple[Event, list[Argument], Event | None]] = []
     added = [_with_trigger(part, to) for part in added]
     for event in events:
         own, *others = parts_of(event)
         left = [argument for argument, part in zip(event.arguments, others, strict=True) if part not in gone]
         if own not in gone:
-            kept.append((event, left))
+            kept.append((event, left, event))
         elif own in to and any(_same(other, to[own]) for other in events):
             added += [_with_trigger(part, to) for part in others if part not in gone]
         elif own in to:
-            kept.append((Event(own.type, to[own].start, to[own].end), left))
+            kept.append((Event(own.type, to[own].start, to[own].end), left, event))
     for part in sorted(added):
-        if part.role == TRIGGER and not any(_same(event, part) for event, _ in kept):
-            kept.append((Event(part.type, part.start, part.end), []))
+        alone = part.role == TRIGGER or part.start == NOWHERE
+        if alone and not any(_same(event, part) for event, _, _ in kept):
+            kept.append((Event(part.type, part.start, part.end), [], None))
     for part in added:
-        for event, arguments in kept:
+        for event, arguments, _ in kept:
             known = {(a.start, a.end, a.role) for a in arguments}
             if part.role != TRIGGER and _same(event, part) and (part.first, part.last, part.role) not in known:
                 arguments.append(Argument(part.first, part.last, part.role))
-    return [Event(event.type, event.start, event.end, tuple(sorted(arguments))) for event, arguments in kept]
+    return [(replace(event, arguments=tuple(sorted(arguments))), of) for event, arguments, of in kept]
 
 
 def _moves(old: Part, new: Part) -> bool:

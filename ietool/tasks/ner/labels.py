@@ -11,13 +11,14 @@ from typing import Any
 from ietool.core.candidates import Candidates
 from ietool.core.labelled import BOUNDARY, TYPE, Edits, changed, edit_of, leave
 from ietool.core.labelled import Labels as AnyLabels
+from ietool.errors import UserError
 from ietool.files.lines import OnBad, read_lines
 from ietool.tasks.ner.data.example import Entity, Example, flatten, token_spans
 from ietool.tasks.ner.data.forms.cluener import label_of, parse_record
 from ietool.tasks.ner.data.forms.cmeee import format_line, parse_line
 from ietool.tasks.ner.data.forms.recognise import CLUENER, CMEEE, RECORDS
 from ietool.tasks.ner.data.forms.retagging import retagged
-from ietool.tasks.ner.data.forms.tokens import Sentence, format_sentence, make_example
+from ietool.tasks.ner.data.forms.tokens import Sentence, SentenceReader, format_sentence, make_example
 from ietool.tasks.ner.data.schemes import SCHEMES
 from ietool.tasks.ner.features.featurizer import Labels
 from ietool.tasks.ner.heads.decoder import Recognised
@@ -39,6 +40,22 @@ class EntityLabels(AnyLabels[Example, Entity]):
 
     def identity(self, record: Example) -> str:
         return record.text
+
+    def fits(self, record: Example) -> bool:
+        """Lines end at line breaks where they are the form; that of CLUENER has escapes."""
+        form = self.labels.form
+        if form == CLUENER:
+            return True
+        lines = [(number, line) for number, line in enumerate(self.written(record, ()).split("\n"), 1) if line]
+        try:
+            if form == CMEEE:
+                read = [parse_line(line, "", number) for number, line in lines]
+            else:
+                sentences = SentenceReader().read(("", number, line) for number, line in lines)
+                read = [make_example(one, None) for one in sentences]
+        except UserError:
+            return False
+        return [one.text for one in read] == [record.text]
 
     def soft(
         self, record: Example, found: Candidates, prediction: Recognised, least: float

@@ -90,9 +90,12 @@ class QueryLabels(Labels[Example, Query]):
             yield ".tables.jsonl", Path(self._tables[1].name)
 
     def edited(self, source: Path, edits: Mapping[str, Edits[Query]], on_bad: OnBad = leave) -> Iterator[str]:
-        """A record a line; what a changed one has besides is kept."""
+        """A record a line; what a changed one has besides is kept. One whose query goes is left out: there is nothing
+        to learn of it."""
         for place, record in read_documents(source, on_bad):
-            yield dump_json(self._edited(record, place, edits)) + "\n"
+            now = self._edited(record, place, edits)
+            if now is not None:
+                yield dump_json(now) + "\n"
 
     def _edited(self, record: Any, place: Place, edits: Mapping[str, Edits[Query]]) -> Any:
         if not isinstance(record, dict):
@@ -105,8 +108,10 @@ class QueryLabels(Labels[Example, Query]):
             now = [parse_query(record.get("sql"), place, None)]
         except UserError:  # which preparing told of or left out
             return record
-        kept = changed(now, edit, self.key)
-        return {**record, "sql": kept[0].plain} if kept else {k: v for k, v in record.items() if k != "sql"}
+        kept, old = changed(now, edit, self.key), {self.key(query) for query in now}
+        # A question has one query: what comes goes before what stays.
+        first = next((query for query in kept if self.key(query) not in old), kept[0] if kept else None)
+        return None if first is None else {**record, "sql": first.plain}
 
     def doubt(self, found: Candidates) -> float:
         """What the likeliest query lacks to certainty, part by part: of every column and every stretch what its options

@@ -237,12 +237,14 @@ class QaTask(Task[QaRecipe]):
         resamples: int = 0,
         outcomes: bool = False,
     ) -> Report:
+        from ietool.tasks.qa.data.question import told_apart
         from ietool.tasks.qa.score.files import Predicted
         from ietool.tasks.qa.score.scorer import metric_of, score
 
+        gold = told_apart(gold)
         found = {}
-        for p in predictions:
-            found[p.question_id] = Predicted((p.answer,) if p.answer else (), (p.label,) if p.label else ())
+        for question, p in zip(gold, predictions, strict=True):
+            found[question.question_id] = Predicted((p.answer,) if p.answer else (), (p.label,) if p.label else ())
         metric = metric_of(gold[0]) if recipe.score.metric == "auto" else recipe.score.metric
         return score(gold, found, metric=metric, explain=outcomes, resamples=resamples)
 
@@ -259,7 +261,9 @@ class QaTask(Task[QaRecipe]):
     def retold(self, recipe: QaRecipe, predictions: Sequence[Answered]) -> Sequence[Answered]:
         from ietool.tasks.qa.heads.voting import submitted
 
-        return [replace(p, answer=submitted(p.candidates, recipe.decode)) for p in predictions]
+        answers = (submitted(p.candidates, recipe.decode) for p in predictions)
+        return [replace(p, answer=answer, label=p.label if answer else "")
+                for p, answer in zip(predictions, answers, strict=True)]  # fmt: skip
 
     def tuning_start(self, recipe: QaRecipe, gold: Sequence[Question]) -> DecodeSection:
         from ietool.tasks.qa.tuning import NO_ANSWER

@@ -77,7 +77,7 @@ class AnswerLabels(Labels[Question, Answer]):
     def written(self, record: Question, items: Sequence[Answer]) -> str:
         answers = {item.passage: item.text for item in items}
         passages = [
-            {"passage": passage.text, "answer": answers.get(number, NO_ANSWER[0])}
+            {"passage": passage.text, "answer": answers.get(number) or _standing(items, passage.text) or NO_ANSWER[0]}
             for number, passage in enumerate(record.passages)
         ]
         golden = [item.text for item in items]
@@ -250,3 +250,11 @@ class AnswerLabels(Labels[Question, Answer]):
         """Record by record; what a changed one has besides is kept."""
         form = "" if self.recipe.data.form == "auto" else self.recipe.data.form
         return rewritten(source, AnswerChange(edits, form), on_bad)
+
+
+def _standing(items: Sequence[Answer], passage: str) -> str:
+    """An answer as another passage has it, which may have voted for it; empty where it has none of them: that it does
+    not answer would be too much said."""
+    folded = fold(passage)
+    places = ((folded.find(fold(item.text.strip())), len(item.text.strip())) for item in items)
+    return next((passage[at : at + size] for at, size in places if at >= 0 and size), "")

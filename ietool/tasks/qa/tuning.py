@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ietool.scoring.choosing import middle_of_best
-from ietool.tasks.qa.data.question import Question
+from ietool.tasks.qa.data.question import Question, told_apart
 from ietool.tasks.qa.heads.voting import Answered
 from ietool.tasks.qa.recipe import QaRecipe
 from ietool.tasks.qa.score.files import Predicted
@@ -34,6 +34,7 @@ def find_threshold(recipe: QaRecipe, gold: Sequence[Question], answers: Sequence
         gold: of dev, some of it without an answer.
         answers: beside it, made without a threshold.
     """
+    gold = told_apart(gold)
     metric = metric_of(gold[0]) if recipe.score.metric == "auto" else recipe.score.metric
     none = recipe.decode.none or NO_ANSWER
     sure = np.array([a.candidates[0].probability if a.candidates else 0.0 for a in answers])
@@ -44,8 +45,8 @@ def find_threshold(recipe: QaRecipe, gold: Sequence[Question], answers: Sequence
 
     def value(threshold: float) -> float:
         found = {
-            a.question_id: Predicted((a.answer if p >= threshold and a.candidates else none,))
-            for a, p in zip(answers, sure, strict=True)
+            question.question_id: Predicted((a.answer if p >= threshold and a.candidates else none,))
+            for question, a, p in zip(gold, answers, sure, strict=True)
         }
         report = score(gold, found, metric=metric, resamples=0)
         return float(report.values[report.primary])

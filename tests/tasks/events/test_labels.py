@@ -11,10 +11,11 @@ import pytest
 
 from ietool.core.candidates import Candidates
 from ietool.core.labelled import BOUNDARY, TYPE, Edits
-from ietool.tasks.events.data.example import TRIGGER, Example, Part
+from ietool.tasks.events.data.example import NOWHERE, TRIGGER, Example, Part
 from ietool.tasks.events.data.reading import load_examples
 from ietool.tasks.events.data.schema import Schema, SchemaBuilder
 from ietool.tasks.events.features.featurizer import Labels
+from ietool.tasks.events.heads.decoder import Extracted, FoundArgument, FoundEvent
 from ietool.tasks.events.heads.linked.decode import LAYOUT
 from ietool.tasks.events.labels import EventLabels
 from tests.contest.unread import check_left_out
@@ -88,6 +89,34 @@ def test_what_is_written_is_read_again(labels: EventLabels, tmp_path: Path) -> N
     for one, other in zip(some, again, strict=True):
         assert set(labels.gold(one)) == set(labels.gold(other)) and one.id == other.id
     assert json.loads(labels.written(RECORD, [BUYER]))["event_list"] == []
+
+
+def test_events_without_a_trigger_stay(labels: EventLabels, tmp_path: Path) -> None:
+    """Some corpora annotate none, and models of them need none."""
+    lone = Part("收购", NOWHERE, NOWHERE, "收购方", 0, 3)
+    plain = labels.plain(RECORD, lone)
+    assert "trigger" not in plain and labels.item_of(RECORD, plain) == lone
+    assert labels.item_of(RECORD, plain | {"trigger": "", "trigger_start_index": -1}) == lone
+    (told,) = json.loads(labels.written(RECORD, [lone]))["event_list"]
+    assert [a["argument"] for a in told["arguments"]] == ["甲公司"] and "trigger" not in told
+    # Of a prediction events of one type and trigger are not run together.
+    found = [
+        FoundEvent("收购", None, (FoundArgument(TEXT[a:b], a, b, "收购方", 0.9),), 0.9) for a, b in ((0, 3), (5, 8))
+    ]
+    line = json.loads(labels.written_found(RECORD, Extracted(RECORD, tuple(found))))
+    assert [[a["argument"] for a in event["arguments"]] for event in line["event_list"]] == [["甲公司"], ["乙公司"]]
+
+
+def test_what_else_an_event_has_is_kept(labels: EventLabels, tmp_path: Path) -> None:
+    record = json.loads(labels.written(RECORD, labels.gold(RECORD)))
+    for told in record["event_list"]:
+        told["class"] = f"class of {told['event_type']}"
+    source = tmp_path / "train.json"
+    source.write_text(json.dumps(record, ensure_ascii=False) + "\n", encoding="utf-8")
+    added = [Part("收购", 3, 5, "收购方", 9, 12), Part("裁员", 3, 5, TRIGGER, 3, 5)]
+    (line,) = labels.edited(source, {TEXT: Edits[Part](added=added)})
+    bought, let_go, new = json.loads(line)["event_list"]
+    assert bought["class"] == "class of 收购" and let_go == record["event_list"][1] and "class" not in new
 
 
 def test_a_line_that_is_no_utf8_is_left_out_and_told(labels: EventLabels, tmp_path: Path) -> None:

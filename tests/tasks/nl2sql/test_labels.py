@@ -79,6 +79,11 @@ def test_a_changed_file_keeps_all_else(labels: QueryLabels, tmp_path: Path) -> N
     ]
     assert json.loads(lines[2]) == {**json.loads(old[2]), "sql": wanted.plain}
     assert edits[labels.identity(record)].seen == 1
+    # What comes stands in the place of what is there; a question whose query goes has nothing to be learnt of.
+    lines = "".join(labels.edited(source, {labels.identity(record): Edits([], [wanted])})).splitlines()
+    assert json.loads(lines[2])["sql"] == wanted.plain
+    lines = "".join(labels.edited(source, {labels.identity(record): Edits([gold], [])})).splitlines()
+    assert list(map(json.loads, lines)) == [json.loads(line) for n, line in enumerate(old) if n != 2]
 
 
 def answered(wanted: Query, probability: float) -> Answered:

@@ -184,6 +184,17 @@ def test_places_are_those_of_the_text(tmp_path: Path) -> None:
     assert list(places_of(question, answers_of(question)[0])) == [(0, 3, 5)]
 
 
+def test_a_passage_that_holds_the_answer_is_not_said_to_have_none(tmp_path: Path) -> None:
+    """It may have voted for it."""
+    passages = ["何舟写了AB书", "作者何舟", "西游"]
+    record = {"id": "1", "question": "？", "passages": passages, "golden_answers": ["何舟"]}
+    (question,) = load_questions(dump(tmp_path / "x.json", [record]))
+    for answer, told in ((Answer("何舟", 1, 2), ["何舟", "何舟", "no_answer"]),
+                         (Answer("ab", 1, 2), ["AB", "ab", "no_answer"])):  # fmt: skip
+        line = json.loads(LABELS.written(question, [answer]))
+        assert [passage["answer"] for passage in line["passages"]] == told
+
+
 def test_what_is_distilled_is_a_list_of_questions(tmp_path: Path) -> None:
     """The best span alone, as it stands; where it is not submitted, no passage answers."""
     file = dump(tmp_path / "x.json", [{"id": "1", "question": "？", "passages": ["云州", "在 雨山"], "answer": "雨山"}])

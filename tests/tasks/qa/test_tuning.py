@@ -59,3 +59,20 @@ def test_it_is_looked_for_where_questions_have_none_and_no_threshold_is_given() 
     given = RECIPE.model_copy(deep=True)
     given.decode.no_answer = 0.3
     assert not task.tunes(given, GOLD)
+
+
+def test_questions_of_several_files_without_ids_are_not_mixed_up() -> None:
+    """Each file numbers its own from 1."""
+    gold = [Question("1", "谁？", (), (answer,), form="webqa") for answer in ("甲", "乙")]
+    said = [Answered("1", "谁？", (), answer) for answer in ("甲", "丙")]
+    assert QaTask().evaluate(RECIPE, gold, said).values["accuracy"] == 0.5
+
+
+def test_what_is_not_answered_has_no_label() -> None:
+    """Organisers refuse one."""
+    candidate = AnswerCandidate("是", 0.3, 0.3, 0, 0, 1)
+    said = [Answered("1", "？", (candidate,), "是", form="dureader2", kind="YES_NO", label="Yes")]
+    strict = RECIPE.model_copy(deep=True)
+    strict.decode.no_answer = 0.5
+    ((told,), (kept,)) = (QaTask().retold(recipe, said) for recipe in (strict, RECIPE))
+    assert (told.answer, told.label, kept.answer, kept.label) == ("", "", "是", "Yes")

@@ -63,7 +63,6 @@ KEPT = Kept(
     identity=lambda e: f"{e.text}\t{e.type}",
     gold=lambda e: e.subject,
     group=lambda e: [bare(e.text)],
-    fate=lambda e: bare(e.text),
 )
 """How examples are kept in a prepared folder. A text is never on both sides, whatever types are asked for in it."""
 

@@ -58,14 +58,15 @@ class QaDecoder(ABC):
             spans.setdefault(passage, []).append((start, end, v))
         texts = [passage.text for passage in item.passages]
         candidates = vote(texts, spans, voting=decode.voting, rule=decode.vote, most=max(SPANS, decode.nbest))
+        answer = submitted(candidates, decode)
         return Answered(
             item.question_id,
             item.text,
             tuple(candidates),
-            submitted(candidates, decode),
+            answer,
             form=item.form,
             kind=item.kind,
-            label=label_of(item, found),
+            label=label_of(item, found) if answer else "",
             nbest=decode.nbest,
         )
 

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from ietool.core.intake import bare
+from ietool.core.intake import bare, plain
 from ietool.files.records import digest
 from ietool.tasks.qa.data.question import Passage, Question
 from ietool.tasks.qa.features.cooccurrence import telling_pairs
@@ -130,6 +130,8 @@ class Passages:
         shared = np.flatnonzero(nearness)
         own = {bare(passage.text) for passage in question.passages}
         answers = {bare(answer) for answer in answers_of(question)}
+        # What has no letter or digit is no part of what texts are stripped to.
+        signs = {plain(answer) for answer in answers if not any(map(str.isalnum, answer))}
         found: list[str] = []
         for at in shared[np.lexsort((shared, -nearness[shared]))].tolist():
             if len(found) == count:
@@ -137,7 +139,9 @@ class Passages:
             entry = self._entries[at]
             if entry.group == group or entry.bare in own:
                 continue
-            if answering or not any(answer in entry.bare for answer in answers):
+            holds = any(answer in entry.bare for answer in answers)
+            holds = holds or (bool(signs) and any(sign in plain(entry.text) for sign in signs))
+            if answering or not holds:
                 found.append(entry.text)
         return found
 

@@ -77,7 +77,13 @@ def _group(question: Question) -> list[str]:
     return [bare(question.text), *(text for text in passages if len(text) >= TELLING)]
 
 
-KEPT = Kept(_dump, _load, lambda q: q.text, lambda q: repr((q.answers, q.is_impossible)), _group)
+def _fate(question: Question) -> str:
+    """Questions on one passage, of which a form has several, have one fate."""
+    first, *passages = _group(question)
+    return passages[0] if len(question.passages) == len(passages) == 1 else first
+
+
+KEPT = Kept(_dump, _load, lambda q: q.text, lambda q: repr((q.answers, q.is_impossible)), _group, _fate)
 """How questions are kept in a prepared folder. Those that share a passage are of one group."""
 
 
@@ -156,7 +162,7 @@ class _Preparation:
             def located() -> Iterator[Question]:
                 for path in (*files_of(self.sources, "train"), *data.more):
                     for question in self.questions(path, train, "read train"):
-                        held = hold is not None and hold.holds(question.text)
+                        held = hold is not None and hold.holds(KEPT.fate_of(question))
                         if held or question.is_impossible or _is_located(question):
                             yield question
                         else:

@@ -46,6 +46,10 @@ class WebQA:
 
     def judge(self, question: Question, predicted: Predicted | None) -> list[Judged]:
         given = () if predicted is None else predicted.answers
+        # The file may have blank passages, which are none here.
+        numbers = [passage.document for passage in question.passages]
+        if len(given) > len(numbers) > 0 and numbers == sorted(set(numbers)) and numbers[-1] < len(given):
+            given = tuple(given[number] for number in numbers)
         by_passage = len(given) > 1 and len(given) == len(question.passages)
         prediction = vote(given) if by_passage else (given[0] if given else "")
         chunk = normalise(prediction)

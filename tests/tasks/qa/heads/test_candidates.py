@@ -85,9 +85,10 @@ def as_once(reader: Any, question: Question, decode: Any, *, labels: bool) -> An
     candidates = vote([p.text for p in question.passages], spans, voting=decode.voting, rule=decode.vote)[
         : max(SPANS, decode.nbest)
     ]
-    label = LABELS[int(shares.argmax())] if labels and question.kind == "YES_NO" else ""
+    answer = submitted(candidates, decode)
+    label = LABELS[int(shares.argmax())] if labels and question.kind == "YES_NO" and answer else ""
     return Answered(
-        question.question_id, question.text, tuple(candidates), submitted(candidates, decode), form=question.form,
+        question.question_id, question.text, tuple(candidates), answer, form=question.form,
         kind=question.kind, label=label, nbest=decode.nbest,
     )  # fmt: skip
 

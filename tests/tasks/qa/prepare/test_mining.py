@@ -125,6 +125,12 @@ def test_no_passage_that_holds_an_answer_is_taken(written: str) -> None:
     assert index.near(marked, 0, 5) == ["青砖塔的工匠另有其人"]
 
 
+def test_an_answer_of_signs_alone_is_found_too() -> None:
+    own = question("青砖塔的标记是什么", ["青砖塔的标记是√"], "√")
+    other = question("石桥塔的标记是什么", ["石桥塔的标记也是√。", "青砖塔的标记不详"], "√")
+    assert passages_of([own, other]).near(own, 0, 5) == ["青砖塔的标记不详"]
+
+
 def test_no_passage_of_the_same_question_or_a_near_duplicate_is_taken() -> None:
     one = question("青砖塔多高", ["青砖塔高七米", "青砖塔很旧"], "七米")
     again = question("青砖塔多高？", ["青砖塔在村口"], "七米")

@@ -214,6 +214,23 @@ def test_raw_documents_are_labelled_where_a_reference_stands(tmp_path: Path) -> 
 # -- files
 
 
+def test_questions_on_one_passage_are_held_out_together(tmp_path: Path) -> None:
+    """Near-duplicates too, which differ in case and punctuation."""
+    paragraphs = []
+    for number in range(30):
+        passage = f"第{number}座青砖塔由第{number}位工匠建成，工匠名叫王小{number}，时在秋天。"
+        asked = (f"第{number}座塔是谁建的？", f"第{number}座塔是谁建的", f"第{number}位工匠叫什么？")
+        answer = {"text": f"王小{number}", "answer_start": passage.index("王小")}
+        qas = [{"id": f"{number}-{n}", "question": text, "answers": [answer]} for n, text in enumerate(asked)]
+        paragraphs.append({"context": passage, "qas": qas})
+    (tmp_path / "t").mkdir()
+    prepared = run(tmp_path / "t", paragraphs, None, "data.held_out=0.3")
+    ids = [
+        {q.question_id.partition("-")[0] for q in read_split(prepared.folder, name, None)} for name in ("dev", "train")
+    ]
+    assert ids[0] and ids[1] and not ids[0] & ids[1]
+
+
 def test_without_dev_the_same_share_is_held_out_each_time(tmp_path: Path) -> None:
     train = [webqa(n) for n in range(60)]
     repeated = [*train, webqa(3) | {"id": "again"}]  # on the same side as its equal

@@ -190,6 +190,13 @@ def test_webqa_precision_is_among_the_answers_given() -> None:
     assert values["f1"] == pytest.approx(4 / 7)
 
 
+def test_webqa_votes_of_blank_passages_are_passed_over() -> None:
+    passages = (Passage("林满", ("林满",), (-1,), document=1), Passage("林满。", ("林满",), (-1,), document=2))
+    gold = [Question("1", "谁？", passages, ("林满",), form="webqa")]
+    values = scored("webqa", gold, Predicted(("no_answer", "林满", "林满"))).values
+    assert values["f1"] == values["passage_f1"] == 1.0
+
+
 def test_webqa_votes_and_scores_passages() -> None:
     passages = (Passage("一", ("林满",)), Passage("二"), Passage("三", ("林满",)))
     gold = [Question("1", "谁？", passages, ("林满",), form="webqa")]
