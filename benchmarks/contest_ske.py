@@ -6,15 +6,15 @@ Steps, in this order, each by the verbs that a user types; what is finished is n
 
 single    one DGCNN (`ske`), of `--epochs` epochs, on train and the further file
 tuned     its thresholds, by `tune`
-folds     three GPLinker on the encoder, one epoch each, each without a third of train: an ensemble of them, and one
-          with the single DGCNN
+folds     GPLinker on the encoder, `--fold-epochs`, each without a part of train: an ensemble of them, and one with the
+          single DGCNN
 cascade   `ske-cascade` on the encoder, two epochs
-gplinker  `ske-gplinker` on the encoder, two epochs
+gplinker  `ske-gplinker` on the encoder, `--link-epochs`
 pair      an ensemble of the two on the encoder
 mixed     an ensemble of the single DGCNN and these two; and one of these and the folds
-longer    the single DGCNN goes on with two epochs of train as it is, to compare the next step with
-cleaned   what all folds find is added to train, what none finds is dropped (`clean`); the single DGCNN goes on with two
-          epochs of that
+longer    the single DGCNN goes on with an epoch of train as it is, to compare the next step with
+cleaned   what all folds find is added to train, what none finds is dropped (`clean`); the single DGCNN goes on with an
+          epoch of that
 all       all of them together
 
 Epochs, weights and thresholds are chosen on dev; of weights and thresholds the nested worth is told: chosen on four
@@ -39,7 +39,7 @@ ENCODER = (
     "training.evaluate_raw=false",
 )  # fmt: skip
 ON_ENCODER = ("cascade34", "gplinker34")
-FOLDS, FOLD_EPOCHS, MORE_EPOCHS = 3, 1, 2
+MORE_EPOCHS = 1
 
 
 class Contest:
@@ -48,7 +48,8 @@ class Contest:
     def __init__(self, arguments: argparse.Namespace) -> None:
         self.data, self.more, self.work = arguments.data, arguments.more, arguments.work
         self.vectors, self.encoder, self.device = arguments.word_vectors, arguments.encoder, arguments.device
-        self.epochs = arguments.epochs
+        self.epochs, self.link_epochs = arguments.epochs, arguments.link_epochs
+        self.count, self.fold_epochs = arguments.folds, arguments.fold_epochs
 
         self.on_encoder = [f"model.encoder={self.encoder}", *ENCODER]
 
@@ -99,9 +100,9 @@ class Contest:
         """Folds as members."""
         files = {"train": self.whole(), "dev": self.file("dev"), "schema": self.file("schema")}
         group = self.work / "folds"
-        settings = [*self.on_encoder, f"training.epochs={FOLD_EPOCHS}"]
-        group_once("ske-gplinker", settings, group, files=files, folds=FOLDS, device=self.device)
-        self.team(f"{FOLDS} folds of GPLinker on the encoder, together", "team-folds", [group])
+        settings = [*self.on_encoder, f"training.epochs={self.fold_epochs}"]
+        group_once("ske-gplinker", settings, group, files=files, folds=self.count, device=self.device)
+        self.team(f"{self.count} folds of GPLinker on the encoder, together", "team-folds", [group])
         if (self.work / "dgcnn34" / "dev").is_dir():
             self.team("the folds and the DGCNN", "team-four", [self.work / "dgcnn34", group])
 
@@ -112,8 +113,8 @@ class Contest:
 
     def gplinker(self) -> None:
         """GPLinker on the encoder."""
-        run = self.train("ske-gplinker", "gplinker34", self.on_encoder)
-        self.tell("one GPLinker on the encoder, two epochs", open_run(run).info.best or {})
+        run = self.train("ske-gplinker", "gplinker34", [*self.on_encoder, f"training.epochs={self.link_epochs}"])
+        self.tell(f"one GPLinker on the encoder, epochs: {self.link_epochs}", open_run(run).info.best or {})
 
     def pair(self) -> None:
         """The models on the encoder together."""
@@ -147,7 +148,7 @@ class Contest:
             begin = ["--from", self.work / "dgcnn34", *files, *words]
             resume = ["--resume"] if (run / "checkpoints").is_dir() else begin
             ietool("train", "--output", run, "--device", self.device, *resume)
-        self.tell(f"{name}: two epochs more", open_run(run).info.best or {})
+        self.tell(f"{name}: an epoch more", open_run(run).info.best or {})
 
     def all(self) -> None:
         """Whatever there is of them, together."""
@@ -189,6 +190,9 @@ def main() -> None:
     parser.add_argument("--work", type=Path, required=True)
     parser.add_argument("--steps", default=",".join(STEPS))
     parser.add_argument("--epochs", type=int, default=10, help="of the single DGCNN")
+    parser.add_argument("--link-epochs", type=int, default=2, help="of the single GPLinker")
+    parser.add_argument("--folds", type=int, default=3)
+    parser.add_argument("--fold-epochs", type=int, default=1)
     parser.add_argument("--device", default="auto")
     arguments = parser.parse_args()
     arguments.work.mkdir(parents=True, exist_ok=True)

@@ -54,7 +54,12 @@ def print_json(value: Any) -> None:
     """One JSON value on standard output."""
     from ietool.report.render import to_json
 
-    print(to_json(value), flush=True)
+    text = to_json(value)
+    try:
+        text.encode(sys.stdout.encoding or "utf-8")
+    except (UnicodeEncodeError, LookupError):  # of a terminal or pipe that is not UTF-8: escapes say the same
+        text = to_json(value, ascii_only=True)
+    print(text, flush=True)
 
 
 def interrupted(safe: Callable[[], str]) -> typer.Exit:

@@ -74,6 +74,10 @@ def compare_cli(
 
     one_form(json=json, tsv=tsv)
     first, second = _sides(sides or [], a or [], b or [])
+    piped = [path for path in (*first, *second) if str(path) == "-"]
+    if str(gold) == "-" or len(piped) > 1:
+        field = "--gold" if str(gold) == "-" else "-"
+        raise UserError("is read more than once, and so cannot be standard input", field=field, mend="name a file")
     with progress_bars() as progress:
         if gold is None:
             _check_runs([*first, *second], {"--recipe": recipe, "--file": others, "--set": overrides})

@@ -53,7 +53,11 @@ def inspect_cli(
     if encoder is not None and not speed:
         raise UserError("--no-speed measures nothing", field="--encoder", mend="leave one of the two out")
     check_device(device)
-    check_output(html, [folder] if folder.is_file() else [])
+    if json and str(html) == "-":
+        raise UserError("--json wants standard output too", field="--html", mend="name a file: --html page.html")
+    if html is not None:
+        inside = [folder] if folder.is_file() else folder.rglob("*")
+        check_output(html, () if _is_page(html) else inside)
     with progress_bars() as progress:
         found = inspect(
             folder,
@@ -77,6 +81,11 @@ def inspect_cli(
         _show(found, samples)
     if html is not None and str(html) != "-":
         say(f"page: {html}")
+
+
+def _is_page(path: Path) -> bool:
+    """Whether what stands at a path is a page of an earlier call, and no file of a competition."""
+    return path.suffix.lower() in (".html", ".htm")
 
 
 def _show(found: Folder, samples: int) -> None:

@@ -71,15 +71,16 @@ def read_documents(path: str | Path, on_bad: OnBad | None, document: Document | 
     Raises:
         UserError: the file cannot be read or is not JSON.
     """
-    for name, layout, stream in open_documents(path, document):
-        if layout == "lines":
-            yield from _lines(name, stream, on_bad)
-        elif layout:
-            values = JsonStream(read_text(stream))
-            if layout == "document" and document is not None:
-                yield from told(name, document.take(name, values))
-            else:
-                yield from told(name, (_items if layout == "list" else _objects)(name, values))
+    with damage_told(path):  # here, where it is read: what is behind the beginning may be damaged
+        for name, layout, stream in open_documents(path, document):
+            if layout == "lines":
+                yield from _lines(name, stream, on_bad)
+            elif layout:
+                values = JsonStream(read_text(stream))
+                if layout == "document" and document is not None:
+                    yield from told(name, document.take(name, values))
+                else:
+                    yield from told(name, (_items if layout == "list" else _objects)(name, values))
 
 
 def open_documents(path: str | Path, document: Document | None = None) -> Iterator[tuple[str, str, BinaryIO]]:

@@ -134,11 +134,13 @@ def _measured(
     device: str,
 ) -> Fit:
     from ietool.contest.compete.measuring import measure
+    from ietool.training.device import memory_told
     from ietool.workflow.prepare import prepare
 
     folder = scratch / recipe.name
     prepare(recipe, files=files, output=folder, skip_bad=True, remembered=False)
-    speed = measure(recipe, folder, device)
+    with memory_told("measure with a smaller encoder, or --no-speed"):  # all else that was counted is shown
+        speed = measure(recipe, folder, device)
     epoch = speed.epoch * _share(task, folder, "train", [one for one in found if one.split.learnt])
     dev = [one for one in found if one.split.role == "dev"]
     scoring = speed.dev * (_share(task, folder, "dev", dev[:1]) if dev else epoch / max(speed.epoch, 1e-9))

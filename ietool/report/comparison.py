@@ -206,7 +206,9 @@ def verdict(compared: Compared) -> str:
     """What follows, in one line."""
     result = compared.result
     if result.interval is None or result.probability is None:
-        return "there is no text to compare on"
+        if not compared.texts:
+            return "there is no text to compare on"
+        return f"{result.difference:+.4f} {compared.primary} for B: too few texts that differ for an interval"
     low, high = result.interval
     if low > 0 or high < 0:
         better, sure = ("B", result.probability) if low > 0 else ("A", 1 - result.probability)

@@ -288,9 +288,9 @@ def say_at_words(sentence: str, console: Console, *, style: str = "") -> None:
         console.file.write(sentence + "\n")
 
 
-def to_json(value: Any) -> str:
+def to_json(value: Any, *, ascii_only: bool = False) -> str:
     """One JSON value, Chinese readable. Takes tables, dataclasses, pydantic models and paths as well."""
-    text = dump_json(value, indent=2, default=_plain_data)
+    text = dump_json(value, indent=2, ensure_ascii=ascii_only, default=_plain_data)
     try:
         text.encode("utf-8")
     except UnicodeEncodeError:  # a lone surrogate from somebody's JSON

@@ -12,6 +12,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.responses import HTMLResponse
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from ietool.core.candidates import Candidates
 from ietool.errors import UserError, cut
@@ -155,7 +156,7 @@ class Service:
         said: Sequence[Answer] = await self.batcher.ask(run, asked.items, keep=low, size=asked.characters, gone=gone)
         kept = None
         if keep and run.keeps:
-            kept = self.kept.add(Entry(run.name, asked.items, [one.found for one in said], asked.characters))
+            kept = self.kept.add(Entry(run.name, asked.items, [one.found for one in said], asked.of, asked.characters))
 
         def written() -> bytes:
             predictions = [one.prediction for one in said]
@@ -174,8 +175,8 @@ class Service:
             raise Refused(410, "these scores are kept no longer", "kept", "predict once more with keep")
         run = self.runs[entry.run]
         settings = _settings(run, body.get("decode", {}))
-        of = list(range(len(entry.items)))
-        return await self._decoded(run, entry.items, entry.found, settings, of, body["kept"], body.get("view", False))
+        kept, view = body["kept"], body.get("view", False)
+        return await self._decoded(run, entry.items, entry.found, settings, entry.of, kept, view)
 
     async def _decoded(
         self,
@@ -253,6 +254,8 @@ async def _body(request: Request, model: type[BaseModel], limits: Limits) -> dic
                 pieces.append(piece)
     except TimeoutError:
         raise Refused(408, "the body did not arrive in time", headers={"Connection": "close"}) from None
+    except ClientDisconnect:
+        raise Refused(499, "the client has left") from None
     return body_of(b"".join(pieces), model)
 
 

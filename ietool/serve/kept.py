@@ -16,11 +16,12 @@ _OWN = 2048
 
 @dataclass(frozen=True)
 class Entry:
-    """What was asked of a run, and the candidates of each input."""
+    """What was asked of a run, the candidates of each item, and the number of the input that it is of."""
 
     run: str
     items: Sequence[Any]
     found: Sequence[Candidates]
+    of: Sequence[int]
     characters: int
 
     @property

@@ -20,6 +20,7 @@ class BoundedProtocol(HttpToolsProtocol):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._in_head, self._head = True, 0
+        self._number, self._behind, self._body = 0, 0, 0
         self._due: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: Any) -> None:
@@ -34,7 +35,13 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Bytes of it."""
+        number = 0 if self._in_head else self._number
         super().data_received(data)
+        if number == self._number and not self._in_head:  # all of it is of the body of one request
+            self._behind += len(data)
+            # Chunks of one byte take six; what is more is trailers, which are in no one's interest.
+            if self._behind > HEAD_BYTES + 8 * self._body:
+                self.transport.close()
         if self._in_head and not self.transport.is_closing():
             self._head += len(data)
             if self._head > HEAD_BYTES:
@@ -44,6 +51,7 @@ class BoundedProtocol(HttpToolsProtocol):
         """The first byte of a request."""
         super().on_message_begin()
         self._in_head, self._head = True, 0
+        self._number, self._behind, self._body = self._number + 1, 0, 0
         self._await_head()
 
     def on_headers_complete(self) -> None:
@@ -51,6 +59,21 @@ class BoundedProtocol(HttpToolsProtocol):
         self._in_head = False
         self._head_came()
         super().on_headers_complete()
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """A header; a trailer, behind a body in chunks, is passed over."""
+        if self._in_head:
+            super().on_header(name, value)
+
+    def on_body(self, body: bytes) -> None:
+        """A part of its body."""
+        self._body += len(body)
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """Its body is whole."""
+        super().on_message_complete()
+        self._number += 1  # what comes now is of no body
 
     def _await_head(self) -> None:
         self._head_came()

@@ -111,12 +111,15 @@ def report_runs(
         UserError: it is no run, is not finished, or has kept nothing of dev; or two runs have other dev sets.
     """
     judged = [_of_run(run, progress) for run in runs]
+    if any(one.examples is None for one in judged):  # then of all what they kept of every item
+        judged = [one if one.examples is None else _of_outcomes(one) for one in judged]
+        judged = [replace(one, report=replace(one.report, keys=_keys(judged))) for one in judged]
     first = judged[0]
     for one in judged[1:]:
         if one.task.name != first.task.name:
             what = f"is a run of the task {one.task.name}, {first.run} one of {first.task.name}"
             raise UserError(what, file=one.run, mend="name runs on the same data")
-        if (one.examples is None) != (first.examples is None) or list(one.report.keys) != list(first.report.keys):
+        if list(one.report.keys) != list(first.report.keys) or _gold(one) != _gold(first):
             raise UserError(f"has another dev set than {first.run}", file=one.run, mend="name runs on the same data")
     classes = first.task.error_classes(JudgedBy(examples=first.examples, assets=first.run))
     for one in judged:
@@ -224,6 +227,24 @@ class _OfRun:
 
     def chances(self, classes: ErrorClasses) -> Chances:
         return {classes.key_of(n, one): classes.chances(one) for n, one in enumerate(self.predictions)}
+
+
+def _of_outcomes(one: _OfRun) -> _OfRun:
+    """The same of what the run kept of every item."""
+    best = open_run(one.run, weights=False).info.best or {}
+    return _OfRun(one.run, one.task, one.recipe, _kept(one.run, best))
+
+
+def _keys(judged: Sequence[_OfRun]) -> list[Hashable]:
+    """The texts of which any has kept something: of one that has no gold only who finds something there keeps it."""
+    return list(dict.fromkeys(key for one in judged for key in one.report.keys))
+
+
+def _gold(one: _OfRun) -> set[Hashable] | None:
+    """The texts that have gold, where they are told by outcomes alone."""
+    if one.examples is not None:
+        return None
+    return {outcome.key for outcome in one.report.outcomes if outcome.verdict in (RIGHT, MISSED)}
 
 
 def _of_run(run: Path, progress: Progress) -> _OfRun:

@@ -155,6 +155,18 @@ def test_a_page_of_several_corpora_goes_to_standard_output(tmp_path: Path, print
     assert "SKE 2019" in html and "CCKS 2020" in html
 
 
+def test_a_page_takes_no_files_place(tmp_path: Path, printed: Printed, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("matplotlib")
+    heads(tmp_path, "ske2019", train_data=9)
+    words = ("inspect", tmp_path, "--no-speed", "--html")
+    (train,) = tmp_path.rglob("*train*")
+    before = train.read_bytes()
+    assert "is what is read" in complaint(capsys, *words, train) and train.read_bytes() == before
+    assert "--html: --json wants standard output too" in complaint(capsys, *words, "-", "--json")
+    for _ in range(2):  # a page may be made anew
+        printed(*words, tmp_path / "page.html")
+
+
 def test_wrong_use_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "no such folder" in complaint(capsys, "inspect", tmp_path / "none")
     assert "holds no file" in complaint(capsys, "inspect", tmp_path)

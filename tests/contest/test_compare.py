@@ -283,10 +283,27 @@ def test_what_cannot_be_compared(pair: tuple[Path, Path], tmp_path: Path, capsys
         ([a, b, "--gold", gold, "--recipe", "ner-crf", "--metric", "bleu"], "no scoring variant 'bleu'"),
         ([one, one, "--metric", "bleu"], "no scoring variant 'bleu'"),
         ([a, b, "--gold", tmp_path / "no", "--recipe", "ner-crf"], "no"),
+        ([a, b, "--gold", "-", "--recipe", "ner-crf"], "--gold: is read more than once"),
+        (["-", "-", "--gold", gold, "--recipe", "ner-crf"], "is read more than once"),
         ([a, b, "--gold", gold, "--recipe", "ner-crf", "--json", "--tsv"], "--json and --tsv"),
         ([a, b, "--gold", gold, "--recipe", "ner-crf", "--file", "kb=x"], "--kb: means nothing to the scorers"),
     ):
         assert what in complaint(capsys, "compare", *arguments), arguments
+
+
+def test_near_duplicates_of_events_are_drawn_together(tmp_path: Path, capsys: Capture) -> None:
+    """By their texts, not by their ids; and where nothing differs there are too few to draw."""
+    text, event = "甲公司收购乙公司", {"event_type": "收购", "trigger": "收购", "trigger_start_index": 3}
+    event = {**event, "arguments": [{"role": "收购方", "argument": "甲公司", "argument_start_index": 0}]}
+    records = [{"id": f"{n}-1", "text": text + "。" * n, "event_list": [event]} for n in range(4)]
+    records += [{"id": "01", "text": "丙公司裁员", "event_list": []}]
+    gold = written(tmp_path, "gold.json", records)
+    a = written(tmp_path, "a.json", [{**one, "event_list": []} for one in records])
+    found = compared(capsys, a, gold, "--gold", gold, "--recipe", "events")
+    assert (found["texts"], found["groups"]) == (5, 2)
+    lone = written(tmp_path, "lone.json", records[:1])
+    done = command_here(tmp_path, "compare", lone, lone, "--gold", lone, "--recipe", "events")
+    assert "too few texts that differ for an interval" in done.stdout + done.stderr
 
 
 def test_a_slip_goes_once_into_the_sign_test(tmp_path: Path, capsys: Capture) -> None:

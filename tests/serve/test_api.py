@@ -155,6 +155,13 @@ def test_other_settings_are_decoded_from_what_is_kept(client: TestClient) -> Non
     assert same["predictions"] == told["predictions"]
 
 
+def test_kept_scores_know_which_input_each_is_of(client: TestClient) -> None:
+    asked = {"inputs": ["a", {"text": "aa", "times": 2}], "keep": True}
+    _, first = post(client, asked)
+    _, again = post(client, {"kept": first["kept"], "decode": {"threshold": 0.4}}, "/decode")
+    assert first["inputs"] == again["inputs"] == [0, 1, 1]
+
+
 def test_what_is_kept_no_longer_is_gone(client: TestClient) -> None:
     names = [post(client, {"texts": [f"a{n}"], "keep": True})[1]["kept"] for n in range(4)]
     assert post(client, {"kept": names[0]}, "/decode")[0] == 410
@@ -176,7 +183,7 @@ def test_the_cache_is_bounded_by_entries_and_bytes(sizes: list[int]) -> None:
     kept = KeptScores(6, 20_000)
     names: list[tuple[str, Entry]] = []
     for size in sizes:
-        entry = Entry("r", ["x"], [found_in("a" * (size % 7))], size)
+        entry = Entry("r", ["x"], [found_in("a" * (size % 7))], [0], size)
         name = kept.add(entry)
         assert (name is None) == (entry.size > 20_000)
         names += [] if name is None else [(name, entry)]
@@ -187,9 +194,9 @@ def test_the_cache_is_bounded_by_entries_and_bytes(sizes: list[int]) -> None:
 
 def test_those_used_last_stay() -> None:
     kept = KeptScores(2, 1 << 20)
-    one, two = (kept.add(Entry(n, [], [], 0)) for n in "ab")
+    one, two = (kept.add(Entry(n, [], [], [], 0)) for n in "ab")
     assert one and two and kept.find(one)
-    kept.add(Entry("c", [], [], 0))
+    kept.add(Entry("c", [], [], [], 0))
     assert kept.find(one) is not None and kept.find(two) is None
 
 
@@ -322,7 +329,7 @@ def test_too_slow_is_told() -> None:
 
 def test_candidates_that_are_nothing_take_no_room() -> None:
     none = found_in("")
-    assert isinstance(none, Candidates) and Entry("r", [], [none], 0).size > 0
+    assert isinstance(none, Candidates) and Entry("r", [], [none], [], 0).size > 0
 
 
 def test_marks_that_say_the_same_are_drawn_once() -> None:

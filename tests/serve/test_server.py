@@ -129,6 +129,25 @@ def test_who_sends_nothing_is_sent_away(running: tuple[Stub, str, int, Any], mon
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGTERM")
+@pytest.mark.parametrize("trailer", [b"a: b\r\n", b"a: " + b"b" * 5000])
+def test_trailers_without_end_are_cut_off(running: tuple[Stub, str, int, Any], trailer: bytes) -> None:
+    """They would be kept, and nothing asks for them. A few are passed over, and a body in small pieces is one."""
+    _, host, port, _ = running
+    begin = b"POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+    begin += b"Transfer-Encoding: chunked\r\n\r\n"
+    body = json.dumps({"texts": ["a" * 20_000]}).encode()
+    pieces = b"".join(b"1\r\n" + body[n : n + 1] + b"\r\n" for n in range(len(body)))
+    with socket.create_connection((host, port), 10) as stream:
+        stream.sendall(begin + pieces + b"0\r\na: b\r\n\r\n")
+        assert stream.recv(1 << 12).startswith(b"HTTP/1.1 200")
+    with socket.create_connection((host, port), 10) as stream:
+        stream.sendall(begin + b"0\r\n" + trailer)
+        with pytest.raises(OSError):
+            for _ in range(2000):
+                stream.sendall((trailer if trailer.endswith(b"\n") else b"b" * 5000) * 8)
+                time.sleep(0.001)
+
+
 def test_sigterm_ends_it_cleanly(tmp_path: Path) -> None:
     copy_run("ner-crf", tmp_path / "run")
     command = [sys.executable, "-m", "ietool", "serve", str(tmp_path / "run"), "--port", "0", "--device", "cpu"]

@@ -107,6 +107,12 @@ def test_two_runs_stand_side_by_side_if_their_dev_sets_are_the_same(trained: tup
     (other / "run.json").write_text(json.dumps(info | {"prepared": ""}), "utf-8")
     with pytest.raises(UserError, match="has another dev set"):
         report_runs([run, other], tmp_path / "page.html")
+    # Who finds something where there is nothing keeps that text too: it is the same dev set all the same.
+    more = json.dumps({**json.loads(rows[0]), "verdict": "spurious", "text": "一段没有实体的话"}, ensure_ascii=False)
+    (other / "dev" / OUTCOMES).write_text("".join([*rows, more + "\n"]), "utf-8")
+    made = report_runs([run, other], tmp_path / "page.html")
+    assert [one.report.outcomes[-1].text for one in made.studies][1] == "一段没有实体的话"
+    assert made.studies[0].report.keys == made.studies[1].report.keys
     (other / "dev" / OUTCOMES).unlink()
     with pytest.raises(UserError, match="keeps no outcomes of dev"):
         report_runs([other], tmp_path / "page.html")

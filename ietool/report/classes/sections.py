@@ -136,10 +136,12 @@ def _bars(one: Table, name: str, primary: str) -> Markup:
     columns = [str(column) for column in one.columns]
     score = next((columns.index(c) for c in ("F1", "f1", primary, "score", "right", "value") if c in columns), None)
     bare = Table("", one.columns, one.rows, one.note, one.whole)
-    if score is None or not all(isinstance(row[score], float) for row in one.rows):
+    # A type without gold and without a prediction has no score, and stands in the table alone.
+    scored = [] if score is None else [row for row in one.rows if isinstance(row[score], float)]
+    if score is None or not scored:
         return table(bare, most=ROWS)
     weight = next((columns.index(c) for c in ("gold", "answers", "texts") if c in columns), None)
-    rows = sorted(one.rows, key=lambda row: as_number(row[score])) if "kind" in columns else list(one.rows)
+    rows = sorted(scored, key=lambda row: as_number(row[score])) if "kind" in columns else scored
     drawn = [
         (
             str(row[0]),

@@ -55,7 +55,9 @@ class Scored:
             notes.append(f"predictions: {repeated:,} lines have an id that stands again further down; the last wins")
         check_shared(len(set(mine)), len(found), len(found.keys() & set(mine)), file=given.path)
         notes += coverage_notes(set(mine), set(found))
-        keys: list[Hashable] = list(enumerate(mine))
+        # With the text, by which near-duplicates are told.
+        keys: list[Hashable] = [(n, told.text or str(key[0])) for n, (key, (_, _, told)) in
+                                enumerate(zip(mine, self.told, strict=True))]  # fmt: skip
         pairs = [(told, found.get(key)) for key, (_, _, told) in zip(mine, self.told, strict=True)]
         return keys, pairs, notes
 

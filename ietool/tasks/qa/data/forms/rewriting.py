@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ietool.errors import UserError
+from ietool.files.archives import damage_told
 from ietool.files.documents import open_documents, told
 from ietool.files.json_stream import JsonStream, read_text
 from ietool.files.lines import OnBad, decode_lines
@@ -29,16 +30,17 @@ def rewritten(source: Path, change: Change, on_bad: OnBad) -> Iterator[str]:
         UserError: the file cannot be read, is damaged, or holds several documents, which are no file together.
     """
     documents = 0
-    for name, layout, stream in open_documents(source, SQUAD):
-        documents += layout in ("list", "document")
-        if documents > 1:
-            what = "holds several JSON documents, which are no training file together"
-            raise UserError(what, file=source, mend="unpack it, and train folds on one of them")
-        if layout == "lines":
-            yield from _lines(name, stream, change, on_bad)
-        elif layout:
-            write = {"list": _list, "objects": _objects, "document": _squad}[layout]
-            yield from told(name, write(JsonStream(read_text(stream)), change))
+    with damage_told(source):
+        for name, layout, stream in open_documents(source, SQUAD):
+            documents += layout in ("list", "document")
+            if documents > 1:
+                what = "holds several JSON documents, which are no training file together"
+                raise UserError(what, file=source, mend="unpack it, and train folds on one of them")
+            if layout == "lines":
+                yield from _lines(name, stream, change, on_bad)
+            elif layout:
+                write = {"list": _list, "objects": _objects, "document": _squad}[layout]
+                yield from told(name, write(JsonStream(read_text(stream)), change))
 
 
 def _lines(name: str, stream: Any, change: Change, on_bad: OnBad) -> Iterator[str]:
