@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from rich.cells import cell_len
 from rich.console import Console
 
@@ -88,6 +89,20 @@ def test_an_epoch_is_measured_of_recipes_with_an_encoder_too(
     assert sorted(path.name for path in data.iterdir()) == ["dev_data.json", "train_data.json"]
     assert "none" in complaint(capsys, "inspect", data, "--encoder", tmp_path / "none")
     assert "--no-speed measures nothing" in complaint(capsys, "inspect", data, "--encoder", encoder, "--no-speed")
+
+
+def test_a_recipe_that_does_not_fit_into_memory_loses_nothing_else(
+    tmp_path: Path, printed: Printed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heads(tmp_path, "ske2019", train_data=20, dev_data=5)
+
+    def full(*_: Any) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB")
+
+    monkeypatch.setattr("ietool.contest.compete.measuring.measure", full)
+    (corpus,) = json.loads(printed("inspect", tmp_path, "--json"))["corpora"]
+    told = {one["recipe"]: one["not_measured"] for one in corpus["recipes"]}
+    assert "the memory does not suffice" in told["ske"] and corpus["files"]
 
 
 def test_tables_and_samples_fit_into_80_columns(monkeypatch: pytest.MonkeyPatch) -> None:

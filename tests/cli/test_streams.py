@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from ietool.cli import app
+from ietool.cli.common import print_json
 from ietool.cli.streams import Enduring, enduring, open_closed
 from tests.tasks.ner.made import examples, write_json
 
@@ -120,3 +121,11 @@ def test_open_streams_stay_as_they_are() -> None:
     before = sys.stdin, sys.stdout, sys.stderr
     open_closed()
     assert (sys.stdin, sys.stdout, sys.stderr) == before
+
+
+def test_json_is_json_whatever_the_terminal_speaks(monkeypatch: pytest.MonkeyPatch) -> None:
+    for encoding in ("ascii", "gbk", "utf-8"):
+        raw = io.BytesIO()
+        monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(raw, encoding=encoding, errors="backslashreplace"))
+        print_json({"甲": "× 😀 \xa0"})
+        assert json.loads(raw.getvalue().decode(encoding)) == {"甲": "× 😀 \xa0"}

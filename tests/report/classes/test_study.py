@@ -11,8 +11,10 @@ from hypothesis import strategies as st
 from ietool.report.classes import calibration, groups
 from ietool.report.classes.pairs import BROKEN, REPAIRED, change_table, changes, difference
 from ietool.report.classes.sampling import by_turns, within
+from ietool.report.classes.sections import _bars
 from ietool.report.classes.study import class_table
 from ietool.scoring.classes import GOLD
+from ietool.tables import Table
 from tests.report.classes.made import CLASSES, TEXT, Found, report, study
 
 SETS = st.lists(
@@ -137,3 +139,13 @@ def test_no_more_texts_than_asked_for_and_no_more_bytes() -> None:
     assert within([3, 1, 2], str, len, 2, 100) == ["1", "3"]
     assert within([3, 1, 2], lambda n: "x" * n, len, 9, 4) == ["x", "xxx"]
     assert within([3], lambda n: "x" * n, len, 9, 2) == []
+
+
+def test_a_type_without_a_score_takes_no_bars_from_the_others() -> None:
+    rows = [("公司", 3, 0.5), ("其他", 0, None), ("人物", 2, 0.25)]
+    drawn = str(_bars(Table("Types", ("type", "gold", "F1"), rows), "part", "F1"))
+    assert drawn.count("<rect") == str(_bars(Table("Types", ("type", "gold", "F1"), rows[::2]), "part", "F1")).count(
+        "<rect"
+    )
+    assert "<svg" in drawn and "其他" in drawn
+    assert "<svg" not in str(_bars(Table("Types", ("type", "gold", "F1"), rows[1:2]), "part", "F1"))
