@@ -167,7 +167,18 @@ def merged(by_model: Sequence[Candidates], weights: Sequence[float] | None = Non
     share = np.full(len(by_model), 1.0) if weights is None else np.asarray(weights, np.float64)
     share = share / share.sum()
     parts = np.einsum("m,mnk->nk", share, np.stack([one.parts for one in by_model]))
-    whole = np.einsum("m,mw->w", share, np.stack([one.whole for one in by_model]))
+    whole = np.einsum("m,mw->w", *_saying(share, by_model))
     most = max(one.capped for one in by_model)
     models = sum(one.models for one in by_model)
     return Candidates(first.rows, parts.astype(np.float32), whole.astype(np.float32), most, models)
+
+
+def _saying(
+    share: npt.NDArray[np.float64], by_model: Sequence[Candidates]
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float32]]:
+    """The shares of those models that say something of the text as a whole, and what they say; of all where none does:
+    below 0 stands for nothing said."""
+    able = [n for n, one in enumerate(by_model) if len(one.whole) and one.whole.min() >= 0 and share[n] > 0]
+    if not able or len(able) == len(by_model):
+        return share, np.stack([one.whole for one in by_model])
+    return share[able] / share[able].sum(), np.stack([by_model[n].whole for n in able])

@@ -7,7 +7,7 @@ that has one output an item exactly, and it asks nothing of losses that have non
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from random import Random
@@ -150,15 +150,28 @@ def _with(record: E, **changes: Any) -> E:
     return changed
 
 
-def drawn(rows: Any, chance: npt.NDArray[np.floating], weight: float, random: Random) -> Any:
+def drawn(
+    rows: Any,
+    chance: npt.NDArray[np.floating],
+    weight: float,
+    random: Random,
+    of: Sequence[Hashable] | None = None,
+) -> Any:
     """Those rows of a window that hold this time.
 
     Args:
         chance: (n,) probability of each row; rows of 1 always hold.
         weight: how far probabilities count: the target is so much of the probability and the rest of a hard label.
+        of: what each row speaks of: rows of the same share a die. Where several rows have a target in common, as a name
+            that stands several times or has several facts, it is then as probable as the likeliest of them; with a die
+            each it would be nearly sure. None: each its own.
     """
-    target = weight * chance + (1 - weight) * (chance >= EVEN)
-    held = [p >= 1 or random.random() < p for p in target.tolist()]
+    target = (weight * chance + (1 - weight) * (chance >= EVEN)).tolist()
+    if of is None:
+        held = [p >= 1 or random.random() < p for p in target]
+    else:
+        dice = {one: random.random() for one in dict.fromkeys(of)}
+        held = [p >= 1 or dice[one] < p for p, one in zip(target, of, strict=True)]
     return (
         rows[np.array(held, bool)]
         if isinstance(rows, np.ndarray)

@@ -63,6 +63,8 @@ def floor_below(reader: Reader[Any], decoder: Decoder[Any, Any], decode: Section
     them with these settings is what the run predicts."""
     own = decoder.floor(decode).parts or {}
     low = {name: own[name] for name in reader.layout.product if own.get(name, least) < least}
+    if low and getattr(decoder, "names_decide", False):  # to name a part would ask for what is chosen at it alone
+        return Floor(min(least, *low.values()))
     return Floor(least, low or None)
 
 

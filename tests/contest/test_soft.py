@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import numpy as np
@@ -42,6 +43,19 @@ def test_what_is_drawn_is_what_the_target_says(chance: list[float], weight: floa
     held = drawn(rows, array, weight, Half(chosen))  # type: ignore[arg-type]
     assert held == [n for n, p in enumerate(target) if chosen < p or p >= 1]
     assert drawn(np.arange(len(chance)), array, weight, Half(chosen)).tolist() == held  # type: ignore[arg-type]
+
+
+@given(st.lists(st.tuples(NORMAL, st.sampled_from("ab")), min_size=1))
+def test_rows_of_one_name_share_a_die(some: list[tuple[float, str]]) -> None:
+    """What they have in common is then as probable as the likeliest of them, and not as if each were drawn apart."""
+    chance, of = np.array([p for p, _ in some], np.float32), [name for _, name in some]
+    held = set(drawn(list(range(len(some))), chance, 1.0, Random(7), of))
+    random = Random(7)
+    dice = {name: random.random() for name in dict.fromkeys(of)}
+    assert held == {n for n, p in enumerate(chance.tolist()) if p >= 1 or dice[of[n]] < p}
+    for name in set(of):
+        mine = {n for n, own in enumerate(of) if own == name}
+        assert bool(held & mine) == (dice[name] < chance[list(mine)].max() or chance[list(mine)].max() >= 1)
 
 
 @given(st.lists(st.tuples(st.integers(0, 9), st.integers(1, 4), st.integers(0, 2)), max_size=8, unique=True))

@@ -252,3 +252,13 @@ def test_another_table_is_damage(tmp_path: Path) -> None:
         writer.write_batch(pa.RecordBatch.from_arrays([pa.array([1, 2], pa.int32())], schema=schema))
     with pytest.raises(UserError, match="holds damaged candidates"):
         read_candidates(tmp_path)
+
+
+def test_who_says_nothing_of_the_whole_does_not_count_in_it() -> None:
+    """A run without labels stands beside one that has them."""
+    rows, parts = np.array([[0, 1]], np.int32), np.array([[0.5]], np.float32)
+    said = [Candidates(rows, parts, np.array(whole, np.float32)) for whole in ([0.6, 0.1], [-1, -1], [0.2, 0.3])]
+    assert merged(said).whole.tolist() == pytest.approx([0.4, 0.2])
+    assert merged(said, [3.0, 5.0, 1.0]).whole.tolist() == pytest.approx([0.5, 0.15])
+    assert merged(said, [0.0, 5.0, 0.0]).whole.tolist() == [-1, -1]
+    assert merged(said[1:2] * 2).whole.tolist() == [-1, -1]

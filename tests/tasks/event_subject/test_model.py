@@ -169,7 +169,11 @@ def test_what_is_counted_and_what_must_be_beaten(tmp_path: Path) -> None:
         Example("乙减持", "减持", "", "6"),
         Example("晴天", OTHER, "", "7"),
     ]
-    told = prepare(small_recipe(), tmp_path, train, dev).report
+    made = prepare(small_recipe(), tmp_path, train, dev)
+    # One whose subject does not stand in its text is not taught to have none.
+    items = TASK.training_set(small_recipe(), made.folder)
+    assert set(items.table.column("record").to_pylist()) == {0, 2, 3}
+    told = made.report
     counts = told.statistics["train"]
     assert (counts["records"], counts["duplicates"], counts["conflicting_duplicates"]) == (4, 1, 1)
     assert counts["oracle"]["lost"]["does not stand in the text"] == 1

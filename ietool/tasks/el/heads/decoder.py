@@ -63,6 +63,8 @@ class LinkDecoder:
 
     chance: ClassVar[Chance] = SpanChance()
     layout: ClassVar[Layout] = layout_of(chance)
+    names_decide: ClassVar[bool] = True
+    """Whether readers take a floor that names parts for the threshold that mentions are chosen by."""
     threshold: ClassVar[str] = "joint"
     """The key of ``decode`` that is tried first where thresholds are chosen."""
 

@@ -142,7 +142,8 @@ class _Preparation(Preparation[SubjectRecipe, Example, Survey]):
                 counts.oracle.gold += 1
                 if not any(map(len, rows)):
                     counts.oracle.lost[self._reason(example, places, mine)] += 1
-            yield map(_row, mine, rows)
+            # One whose subject cannot be labelled teaches nothing: to be told that there is none would be wrong.
+            yield iter(()) if example.subject and not any(map(len, rows)) else map(_row, mine, rows)
 
     def _reason(
         self, example: Example, places: Sequence[tuple[int, int]], pieces: Sequence[TypedPiece]

@@ -6,9 +6,11 @@ with an aggregate or none, from the rows that fulfil up to a few conditions, all
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
+from weakref import WeakKeyDictionary
 
 AGGREGATES = ("", "AVG", "MAX", "MIN", "COUNT", "SUM")
 """By their numbers in ``agg``."""
@@ -31,7 +33,7 @@ Cell = str | float | int | None
 """What a cell holds; None where it is empty."""
 
 
-@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True, repr=False)
 class Table:
     """A table that is asked. Equal to itself alone, so that what is worked out of it can be kept by it.
 
@@ -49,6 +51,17 @@ class Table:
     rows: Sequence[tuple[Cell, ...]]
     title: str = ""
 
+    def __repr__(self) -> str:
+        """Its id, and a mark of all that it holds: tables may be large, and are told apart for each question."""
+        mark = _MARKS.get(self)
+        if mark is None:
+            held = repr((self.header, self.types, self.title)).encode("utf-8", "surrogatepass")
+            digest = hashlib.blake2b(held, digest_size=16)
+            for row in self.rows:
+                digest.update(repr(row).encode("utf-8", "surrogatepass"))
+            mark = _MARKS[self] = digest.hexdigest()
+        return f"Table({self.id!r}, {mark})"
+
     @property
     def width(self) -> int:
         """The number of columns."""
@@ -57,6 +70,10 @@ class Table:
     def column(self, number: int) -> list[Cell]:
         """The cells of a column, by row."""
         return [row[number] for row in self.rows]
+
+
+_MARKS: WeakKeyDictionary[Table, str] = WeakKeyDictionary()
+"""Table → the mark of what it holds."""
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -48,7 +48,9 @@ class SkeTrainingSet(WindowTable):
         item["prior"] = item["prior"].reshape(-1, 5)
         item["rows"] = item.pop("spans").reshape(-1, 5).tolist()
         if self.chances is not None and len(chance := self.chances[self.place(index)]):
-            item["rows"] = drawn(item["rows"], chance, self.recipe.data.soft_weight, random)
+            text, starts, ends = str(self._texts[self.place(index)]), item["starts"], item["ends"]
+            subjects = [text[starts[first] : ends[behind - 1]] for first, behind, *_ in item["rows"]]
+            item["rows"] = drawn(item["rows"], chance, self.recipe.data.soft_weight, random, subjects)
         if item["rows"] and random.random() < self.recipe.sampling.replacement:
             item = self._replaced(str(self._texts[self.place(index)]), item, random) or item
         return item

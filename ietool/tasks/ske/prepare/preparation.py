@@ -205,7 +205,9 @@ class _Preparation(Preparation[SkeRecipe, Example, SplitStatistics]):
         cuts = [windows(example.text, data.window, data.overlap) for example in batch]
         texts = [e.text[a:b] for e, cut in zip(batch, cuts, strict=True) for a, b in cut]
         stated = [facts(example.triples, self.labels) for example in batch]
-        owns: list[set[Fact]] = [set(s) for s, cut in zip(stated, cuts, strict=True) for _ in cut]
+        # What a text has given to the counts of facts is taken away from what is known without it: the sure ones.
+        given = [facts(self.sure(example).triples, self.labels) for example in batch]
+        owns: list[set[Fact]] = [set(s) for s, cut in zip(given, cuts, strict=True) for _ in cut]
         features = iter(zip(texts, self.featurizer.encode_all(texts, owns), strict=True))
         encoded: list[tuple[Example, list[Window]]] = []
         for whole, cut, own in zip(batch, cuts, stated, strict=True):

@@ -20,6 +20,7 @@ from ietool.tasks.el import ElTask
 from ietool.tasks.el.data.example import Example
 from ietool.tasks.el.heads import reader as readers
 from ietool.tasks.el.prepare.preparation import KEPT
+from ietool.workflow.scores import floor_below
 from tests.apart import check_apart
 from tests.tasks.el.made import Made, MadeJoint, loud, loud_joint, prepare_joint
 
@@ -254,3 +255,19 @@ def test_files_of_another_model_are_refused(joint: MadeJoint, joint_keeping: Mad
     ):
         with pytest.raises(UserError, match=f"{name}: does not fit the model beside it"):
             TASK.reader(recipe, model, folder)
+
+
+@pytest.mark.parametrize("opened", KINDS, indirect=True)
+def test_a_threshold_below_the_floor_hides_nothing(opened: tuple[Any, Any, Path]) -> None:
+    """What is kept for other thresholds holds what they choose, though at the recipe's another match goes before."""
+    recipe, model, folder = opened
+    texts = texts_of(folder)[-6:]
+    reader, decoder = TASK.reader(recipe, model, folder), TASK.decoder(recipe, folder)
+    recipe.decode.mention, recipe.decode.link, recipe.decode.joint = 0.0, 0.0, 0.0
+    kept = list(reader.propose(texts, floor=floor_below(reader, decoder, recipe.decode)))
+    found = 0
+    for mention in (0.05, 0.45):
+        recipe.decode.mention = mention
+        expected = list(TASK.predictor(recipe, model, folder).predict(texts))
+        found += same((decoder.decode(item, own, recipe.decode) for item, own in kept), expected)
+    assert found > 10

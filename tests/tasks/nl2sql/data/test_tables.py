@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from ietool.errors import UserError
 from ietool.tasks.nl2sql.data import tables as tables_room
+from ietool.tasks.nl2sql.data.example import Table
 from ietool.tasks.nl2sql.data.reading import load_examples
 from ietool.tasks.nl2sql.data.table_files import MOST_COLUMNS, read_tables
 from ietool.tasks.nl2sql.data.tables import Tables, TableWriter, dump_table, load_table
@@ -176,3 +177,13 @@ def test_a_line_gives_the_table_back(rows: list[tuple[Any, ...]], name: str) -> 
     line = dump_table(one)
     assert "\n" not in line and same(load_table(line), one)
     assert load_table(line.encode()).rows == one.rows
+
+
+def test_large_tables_are_told_apart_by_a_few_letters() -> None:
+    """They are, for every question, where what models say is kept on disk."""
+    rows = tuple((f"名{n}", float(n)) for n in range(5000))
+    one, same_, other = (
+        Table("t", ("名", "数"), ("text", "real"), some) for some in (rows, tuple(rows), (*rows[:-1], ("名", 1.0)))
+    )
+    assert repr(one) == repr(same_) != repr(other) and len(repr(one)) < 80
+    assert repr(one) != repr(Table("t", ("名", "数"), ("text", "text"), rows))

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from random import Random
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
@@ -16,10 +18,12 @@ from torch import Tensor
 from ietool.errors import UserError
 from ietool.nn.attention import AdditivePooling
 from ietool.nn.pretrained import open_pretrained
+from ietool.recipe_io import load_recipe
 from ietool.tasks.qa.features.cooccurrence import COOCCURRENCE, SCALE
 from ietool.tasks.qa.features.labels import LABELS
 from ietool.tasks.qa.heads.reader.losses import choice_loss, focal_loss
 from ietool.tasks.qa.heads.reader.model import QaConfig, QaModel
+from ietool.tasks.qa.heads.reader.sampling import QaTrainingSet
 
 H, CHARACTERS, WORDS, TAGS = 6, 30, 9, 4
 CLOSE = {"rtol": 1e-5, "atol": 1e-5}
@@ -289,17 +293,20 @@ def stacked(found: list[list[tuple[float, float, bool, bool]]]) -> tuple[Tensor,
     return logits, gold, inside
 
 
-@given(PAIRS)
+@given(PAIRS, st.integers(0, 15))
 @examples(max_examples=60)
-def test_choice_loss_is_a_softmax_with_a_choice_of_none(found: list[list[tuple[float, float, bool, bool]]]) -> None:
+def test_choice_loss_is_a_softmax_with_a_choice_of_none(
+    found: list[list[tuple[float, float, bool, bool]]], counted: int
+) -> None:
+    known = [bool(counted >> n & 1) for n in range(len(found))]
     expected = []
-    for cells in found:
+    for cells in (cells for cells, is_known in zip(found, known, strict=True) if is_known):
         for side in range(2):
             total = 1 + math.fsum(math.exp(cell[side]) for cell in cells)
             right = math.fsum(math.exp(cell[side]) for cell in cells if cell[2 + side])
             expected.append(math.log(total) - (math.log(right) if right else 0.0))
-    value = choice_loss(*stacked(found))
-    assert value.item() == pytest.approx(math.fsum(expected) / len(found), rel=1e-5, abs=1e-5)
+    value = choice_loss(*stacked(found), torch.tensor(known))
+    assert value.item() == pytest.approx(math.fsum(expected) / max(sum(known), 1), rel=1e-5, abs=1e-5)
 
 
 @given(PAIRS)
@@ -357,3 +364,23 @@ def test_is_the_same_model_when_opened_again(variant: str, tmp_path: Path) -> No
     (tmp_path / "model.safetensors").write_bytes(b"nothing")
     with pytest.raises(UserError, match="damaged"):
         open_pretrained(QaModel, tmp_path)
+
+
+@given(
+    st.integers(30, 120), st.integers(0, 119), st.integers(1, 90), st.integers(0, 999), st.sampled_from([0.0, 0.8, 1.0])
+)
+@examples(max_examples=200, deadline=None)
+def test_windows_hold_answers_or_say_nothing_of_them(
+    length: int, start: int, size: int, seed: int, answer_windows: float
+) -> None:
+    """One that cuts an answer was taught to have none."""
+    start = min(start, length - 1)
+    last = min(start + size, length) - 1
+    recipe = load_recipe("qa", ["data.window=60", "data.overlap=20", f"sampling.answer_windows={answer_windows}"])
+    items = object.__new__(QaTrainingSet)
+    items.recipe = recipe
+    spans = np.array([[start, last]])
+    begin, end = items.window(length, spans, Random(seed))
+    assert 0 <= begin < end <= length and end - begin <= 60
+    if answer_windows == 1.0 and last - start < 60:
+        assert begin <= start and last < end

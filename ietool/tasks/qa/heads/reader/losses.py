@@ -17,19 +17,20 @@ def focal_loss(probabilities: Tensor, gold: Tensor, inside: Tensor, alpha: float
     right = torch.where(gold > 0, p, 1 - p)
     weight = torch.where(gold > 0, alpha, 1 - alpha)
     each = -weight * (1 - right) ** gamma * right.log()
-    return (each.sum(-1) * inside).sum() / inside.sum()
+    return (each.sum(-1) * inside).sum() / inside.sum().clamp(min=1)
 
 
-def choice_loss(logits: Tensor, gold: Tensor, inside: Tensor) -> Tensor:
+def choice_loss(logits: Tensor, gold: Tensor, inside: Tensor, known: Tensor) -> Tensor:
     """−log of the probability that is given to the gold starts and ends, or, where there are none, to none of them.
 
     Args:
         logits: (B, L, 2), against the logit 0 of none.
         gold: (B, L, 2) of 0 and 1: any of them is right.
         inside: (B, L) bool.
+        known: (B,) bool, which pairs count.
 
     Returns:
-        The mean over pairs, of start and end together.
+        The mean over these pairs, of start and end together.
     """
     logits = logits.masked_fill(~inside.unsqueeze(-1), -torch.inf)
     none = logits.new_zeros(logits.shape[0], 1, 2)
@@ -37,4 +38,5 @@ def choice_loss(logits: Tensor, gold: Tensor, inside: Tensor) -> Tensor:
     # exp(-inf) everywhere would make the gradient of logsumexp undefined: a large negative number does not.
     wanted = logits.masked_fill(gold <= 0, -1e30).logsumexp(1)
     wanted = torch.where(gold.sum(1) > 0, wanted, torch.zeros_like(wanted))
-    return (everything - wanted).sum(-1).mean()
+    each = (everything - wanted).sum(-1)
+    return (each * known).sum() / known.sum().clamp(min=1)

@@ -157,7 +157,8 @@ class QaModel(PreTrainedModel):
 
         Args:
             targets: (3, k) of pair, position and 0 for start or 1 for end, of all occurrences of the answer.
-            has_answer: (B,) 1 where the passage has one.
+            has_answer: (B,) 1 where the passage has one, 0 where it has none, −1 where the window has a part of one alone:
+                those teach nothing of where it is.
             label_targets: (B,) class of a YES_NO answer, −1: none; None: none at all.
         """
         spans, gate, labels = self.read(**batch)
@@ -165,9 +166,10 @@ class QaModel(PreTrainedModel):
         gold = torch.zeros_like(spans)
         gold[targets[0], targets[1], targets[2]] = 1.0
         if self.config.loss == "focal":
-            loss = focal_loss(self.probabilities(spans, gate, batch["lengths"]), gold, inside)
+            told = inside & (has_answer >= 0)[:, None]
+            loss = focal_loss(self.probabilities(spans, gate, batch["lengths"]), gold, told)
         else:
-            loss = choice_loss(spans + gate[:, None, None], gold, inside)
+            loss = choice_loss(spans + gate[:, None, None], gold, inside, has_answer >= 0)
         if labels is not None and label_targets is not None:
             loss = loss + known_cross_entropy(labels, label_targets)
         return {"loss": loss}

@@ -60,7 +60,9 @@ class QaTrainingSet(WindowTable):
             cell["shared"].reshape(-1, COOCCURRENCE),
         ).window(start, end)
         kept = spans[(spans[:, 0] >= start) & (spans[:, 1] < end)] - start
-        return {"features": features, "spans": kept, "label": int(self._labels[self.place(index)])}
+        # A window that cuts all answers it touches has a part of one: that it has none would be wrong.
+        known = bool(len(kept)) or not bool(((spans[:, 0] < end) & (spans[:, 1] >= start)).any())
+        return {"features": features, "spans": kept, "known": known, "label": int(self._labels[self.place(index)])}
 
     def window(self, length: int, spans: np.ndarray, random: Random) -> tuple[int, int]:
         """A half-open window of a passage: the whole where it fits."""
@@ -72,6 +74,9 @@ class QaTrainingSet(WindowTable):
         low, high = 0, length - size
         if len(spans) and random.random() < sampling.answer_windows:
             start, last = spans[random.randrange(len(spans))].tolist()
+            if last - start >= size:  # longer than what was drawn, if not than the recipe's window
+                size = min(last + 1 - start, self.recipe.data.window)
+                low, high = 0, length - size
             if last - start < size:
                 low, high = max(low, last + 1 - size), min(high, start)
         start = random.randint(low, high)
@@ -87,7 +92,7 @@ class QaTrainingSet(WindowTable):
         return {
             **batch_of([item["features"] for item in items], self.width),
             "targets": columns(sorted(targets), 3),
-            "has_answer": torch.tensor([float(len(item["spans"]) > 0) for item in items]),
+            "has_answer": torch.tensor([float(len(item["spans"]) > 0) if item["known"] else -1.0 for item in items]),
             **known_targets("label_targets", [item["label"] for item in items]),
         }
 
