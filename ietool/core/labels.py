@@ -58,6 +58,27 @@ def renumber(rows: Rows, layout: Layout, of: LabelColumn | None, to: LabelColumn
     return changed[kept], kept
 
 
+def doubled(
+    rows: Rows, own: Rows, layout: Layout, of: LabelColumn | None, to: LabelColumn | None
+) -> npt.NDArray[np.int64]:
+    """The rows that stand for a label which a run lacks, where another row has become the same to it: what it says of
+    them it says once.
+
+    Args:
+        rows: in the numbers of ``of``.
+        own: the same by :func:`renumber`, in those of ``to``.
+    """
+    if of is None or to is None or not of.below_zero or list(of.names) == list(to.names):
+        return np.zeros(0, np.int64)
+    known, said = np.isin(np.array([*map(str, of.names)]), [*map(str, to.names)]), rows[:, layout.rows.index(of.column)]
+    lacking = (said < 0) & ~known[np.clip(-1 - said, 0, max(len(known) - 1, 0))] if len(known) else said < 0
+    order = np.argsort(lacking, kind="stable")  # those that it knows go before
+    _, first = np.unique(own[order], axis=0, return_index=True)
+    kept = np.zeros(len(rows), bool)
+    kept[order[first]] = True
+    return np.flatnonzero(lacking & ~kept)
+
+
 def renumbered(found: Candidates, layout: Layout, of: LabelColumn | None, to: LabelColumn | None) -> Candidates:
     """Candidates with the numbers that another run has for their labels; see :func:`renumber`."""
     rows, kept = renumber(found.rows, layout, of, to)

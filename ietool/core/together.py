@@ -19,7 +19,7 @@ import numpy as np
 from ietool.core.candidate_files import CandidateWriter, StoredCandidates, read_candidates
 from ietool.core.candidates import Candidates, Floor, Layout, union
 from ietool.core.joining import JoinedDecoder, Weights, averaged
-from ietool.core.labels import LabelColumn, renumber, renumbered
+from ietool.core.labels import LabelColumn, doubled, renumber, renumbered
 from ietool.core.predicting import Reader
 from ietool.errors import UserError
 from ietool.files.outputs import replace_folder
@@ -214,22 +214,24 @@ class TogetherReader:
     def _scored(
         self, number: int, reader: Reader[Any], items: Sequence[Any], rows: Sequence[Any]
     ) -> Iterator[Candidates]:
-        layout = self.readers.layouts[number]
-        whole = np.zeros(len(layout.whole), np.float32)
+        layout, labels = self.readers.layouts[number], self.readers.labels[number]
+        whole, share = np.zeros(len(layout.whole), np.float32), layout.parts.index(layout.product[-1])
         asked: list[Any] = []
-        """Those that were given to the reader and did not come back yet: their rows, and which of them it knows."""
+        """Those that were given to the reader and did not come back yet: their rows, which of them it knows, and which
+        say again what another one says."""
 
         def given() -> Iterator[tuple[Any, Candidates]]:
             for item, every in zip(items, rows, strict=True):
-                own, which = renumber(every, layout, self.base, self.readers.labels[number])
-                asked.append((every, which))
+                own, which = renumber(every, layout, self.base, labels)
+                asked.append((every, which, doubled(every, own, layout, self.base, labels)))
                 yield item, Candidates(own, np.zeros((len(own), len(layout.parts)), np.float32), whole)
 
         stream = self._told(number, "scores", reader, reader.score(given()), len(items))
         for found in stream:
-            every, which = asked.pop(0)
+            every, which, again = asked.pop(0)
             parts = np.zeros((len(every), len(layout.parts)), np.float32)
             parts[which] = found.parts
+            parts[again, share] = 0.0
             yield Candidates(every, parts, found.whole)
 
     def _told(

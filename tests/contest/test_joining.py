@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from ietool.core.candidates import Candidates, Floor, Layout
 from ietool.core.joining import Weights, averaged, chosen
-from ietool.core.labels import LabelColumn, most_labels, renumber
+from ietool.core.labels import LabelColumn, doubled, most_labels, renumber
 from ietool.core.together import TogetherReader
 
 LAYOUT = Layout(("at", "label"), ("first", "second"), ("first", "second"))
@@ -230,3 +230,13 @@ def test_scores_that_were_kept_are_read_again_if_they_are_the_same(tmp_path: Pat
         assert found == {0: [[0.5, 0.5]], 1: [[1.0, 0.25]]}
         asked.append(readers.opened)
     assert asked == [[0, 1, 1, 0], [], [0, 1, 1, 0]]
+
+
+def test_a_label_that_a_run_lacks_is_said_once() -> None:
+    """Several kinds of none become its first: its share of none would count for each of them."""
+    column, few = LabelColumn("label", ["p", "q", "r"], below_zero=True), LabelColumn("label", ["r"], below_zero=True)
+    rows = np.array([[0, -1], [0, -2], [0, -3], [0, 7], [1, -1], [1, -2]], np.int32)
+    own, _ = renumber(rows, LAYOUT, column, few)
+    assert own[:, 1].tolist() == [-1, -1, -1, 7, -1, -1]
+    assert doubled(rows, own, LAYOUT, column, few).tolist() == [0, 1, 5]
+    assert not len(doubled(rows, rows, LAYOUT, column, column))
