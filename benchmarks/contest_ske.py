@@ -11,7 +11,8 @@ folds     GPLinker on the encoder, `--fold-epochs`, each without a part of train
 cascade   `ske-cascade` on the encoder, two epochs
 gplinker  `ske-gplinker` on the encoder, `--link-epochs`
 pair      an ensemble of the two on the encoder
-mixed     an ensemble of the single DGCNN and these two; and one of these and the folds
+heads     an ensemble of the single DGCNN and these two, as far as they are there
+mixed     the same and the folds
 longer    the single DGCNN goes on with an epoch of train as it is, to compare the next step with
 cleaned   what all folds find is added to train, what none finds is dropped (`clean`); the single DGCNN goes on with an
           epoch of that
@@ -120,10 +121,13 @@ class Contest:
         """The models on the encoder together."""
         self.team("cascade and GPLinker", "team-encoder", [self.work / name for name in ON_ENCODER])
 
+    def heads(self) -> None:
+        """The single models together."""
+        self.team("one DGCNN and the models on the encoder", "team-heads", self.there("dgcnn34", *ON_ENCODER))
+
     def mixed(self) -> None:
         """All heads together."""
-        there = [run for run in (self.work / n for n in ("dgcnn34", *ON_ENCODER)) if (run / "dev").is_dir()]
-        self.team("one DGCNN and the models on the encoder", "team-heads", there)
+        there = self.there("dgcnn34", *ON_ENCODER)
         self.team("the same with the folds", "team-mixed", [*there, self.work / "folds"])
 
     def longer(self) -> None:
@@ -152,11 +156,14 @@ class Contest:
 
     def all(self) -> None:
         """Whatever there is of them, together."""
-        names = ("dgcnn34", "cleaned34", *ON_ENCODER)
-        there = [run for run in (self.work / name for name in names) if (run / "dev").is_dir()]
+        there = self.there("dgcnn34", "cleaned34", *ON_ENCODER)
         self.team("all together, the one on cleaned labels too", "team-all", [*there, self.work / "folds"])
 
     # -- what is told
+
+    def there(self, *names: str) -> list[Path]:
+        """Those of some runs that are finished."""
+        return [run for run in (self.work / name for name in names) if (run / "dev").is_dir()]
 
     def team(self, what: str, name: str, runs: list[Path]) -> None:
         """A row of an ensemble, which is made unless it is there."""
@@ -175,9 +182,8 @@ class Contest:
 
 STEPS: dict[str, Callable[[Contest], None]] = {
     "single": Contest.single, "tuned": Contest.tuned, "folds": Contest.folds, "cascade": Contest.cascade,
-    "gplinker": Contest.gplinker, "pair": Contest.pair, "mixed": Contest.mixed, "longer": Contest.longer,
-    "cleaned": Contest.cleaned,
-    "all": Contest.all,
+    "gplinker": Contest.gplinker, "pair": Contest.pair, "heads": Contest.heads, "mixed": Contest.mixed,
+    "longer": Contest.longer, "cleaned": Contest.cleaned, "all": Contest.all,
 }  # fmt: skip
 
 
