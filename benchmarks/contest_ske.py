@@ -6,8 +6,7 @@ Steps, in this order, each by the verbs that a user types; what is finished is n
 
 single    one DGCNN (`ske`), of `--epochs` epochs, on train and the further file
 tuned     its thresholds, by `tune`
-folds     GPLinker on the encoder, `--fold-epochs`, each without a part of train: an ensemble of them, and one with the
-          single DGCNN
+folds     DGCNN of `--fold-epochs`, each without a part of train: an ensemble of them, and one with the single DGCNN
 cascade   `ske-cascade` on the encoder, two epochs
 gplinker  `ske-gplinker` on the encoder, `--link-epochs`
 pair      an ensemble of the two on the encoder
@@ -53,6 +52,7 @@ class Contest:
         self.count, self.fold_epochs = arguments.folds, arguments.fold_epochs
 
         self.on_encoder = [f"model.encoder={self.encoder}", *ENCODER]
+        self.from_scratch = [f"data.word_vectors={self.vectors}", "training.checkpoint_steps=300"]
 
     # -- trainings
 
@@ -83,8 +83,7 @@ class Contest:
 
     def single(self) -> None:
         """One model."""
-        own = [f"data.word_vectors={self.vectors}", "training.checkpoint_steps=300"]
-        run = self.train("ske", "dgcnn34", [*own, f"training.epochs={self.epochs}"])
+        run = self.train("ske", "dgcnn34", [*self.from_scratch, f"training.epochs={self.epochs}"])
         self.tell(f"one DGCNN, {self.epochs} epochs", open_run(run).info.best or {})
 
     def tuned(self) -> None:
@@ -101,9 +100,9 @@ class Contest:
         """Folds as members."""
         files = {"train": self.whole(), "dev": self.file("dev"), "schema": self.file("schema")}
         group = self.work / "folds"
-        settings = [*self.on_encoder, f"training.epochs={self.fold_epochs}"]
-        group_once("ske-gplinker", settings, group, files=files, folds=self.count, device=self.device)
-        self.team(f"{self.count} folds of GPLinker on the encoder, together", "team-folds", [group])
+        settings = [*self.from_scratch, f"training.epochs={self.fold_epochs}"]
+        group_once("ske", settings, group, files=files, folds=self.count, device=self.device)
+        self.team(f"{self.count} folds of {self.fold_epochs} epochs, together", "team-folds", [group])
         if (self.work / "dgcnn34" / "dev").is_dir():
             self.team("the folds and the DGCNN", "team-four", [self.work / "dgcnn34", group])
 
@@ -156,8 +155,8 @@ class Contest:
 
     def all(self) -> None:
         """Whatever there is of them, together."""
-        there = self.there("dgcnn34", "cleaned34", *ON_ENCODER)
-        self.team("all together, the one on cleaned labels too", "team-all", [*there, self.work / "folds"])
+        there = self.there("dgcnn34", "longer34", "cleaned34", *ON_ENCODER)
+        self.team("all together, those that went on too", "team-all", [*there, self.work / "folds"])
 
     # -- what is told
 
@@ -198,7 +197,7 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=10, help="of the single DGCNN")
     parser.add_argument("--link-epochs", type=int, default=2, help="of the single GPLinker")
     parser.add_argument("--folds", type=int, default=3)
-    parser.add_argument("--fold-epochs", type=int, default=1)
+    parser.add_argument("--fold-epochs", type=int, default=5)
     parser.add_argument("--device", default="auto")
     arguments = parser.parse_args()
     arguments.work.mkdir(parents=True, exist_ok=True)
