@@ -157,8 +157,8 @@ class QaModel(PreTrainedModel):
 
         Args:
             targets: (3, k) of pair, position and 0 for start or 1 for end, of all occurrences of the answer.
-            has_answer: (B,) 1 where the passage has one, 0 where it has none, −1 where the window has but a part of one:
-                those teach nothing of where it is.
+            has_answer: (B,) 1 where the passage has one, 0 where it has none, −1 where the window has but a part of
+                one: those teach nothing of where it is.
             label_targets: (B,) class of a YES_NO answer, −1: none; None: none at all.
         """
         spans, gate, labels = self.read(**batch)

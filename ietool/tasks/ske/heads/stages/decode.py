@@ -19,8 +19,8 @@ LAYOUT = Layout(
 """``…_nearer`` is the probability of the most probable end that is nearer to the start, 0 where there is none: the end
 is the nearest one at all thresholds from there to its own probability.
 
-Of several models it is the mean of what each has nearer, which is at least the highest mean: where they disagree about an
-end a triple may go that decoding the averaged probabilities alone would keep."""
+Of several models it is the mean of what each has nearer, which is at least the highest mean: where they disagree about
+an end a triple may go that decoding the averaged probabilities alone would keep."""
 
 
 class StageDecoder(SkeDecoder):
