@@ -247,7 +247,8 @@ class Task(Reads[R], ABC):
         return ErrorClasses()
 
     def asked(self, sources: Sources, role: str) -> Sequence[Path]:
-        """The files of a role that one submission answers, in its order; none where the role has none."""
+        """The files of a role, several where a competition divides it: of ``test`` those that one submission answers,
+        in its order; none where the role has none."""
         return [sources.files[role]] if role in sources.files else []
 
     def fitting(self, source: Path) -> Sequence[str]:

@@ -210,5 +210,5 @@ def check_unchanged(ground: Ground, data: Path, before: Mapping[str, str], now: 
 
 def share_of(ground: Ground) -> float:
     """How many texts are predicted for each that train has, by the sizes of the files."""
-    files = [path for role, path in ground.sources.files.items() if role in ("train", "train+zhidao")]
-    return sum(path.stat().st_size for path in ground.asked) / max(sum(path.stat().st_size for path in files), 1)
+    train = get_task(ground.task).asked(ground.sources, "train")
+    return sum(path.stat().st_size for path in ground.asked) / max(sum(path.stat().st_size for path in train), 1)
