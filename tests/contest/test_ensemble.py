@@ -506,7 +506,7 @@ def test_an_ensemble_of_results_labels_by_what_it_decides(
     assert made["kept"] == made["texts"] > 0 and made["items"] > 0
     for option in ("--soft", "--doubt"):
         error = complaint(capsys, *words, option, *([] if option == "--soft" else [0.5]))
-        assert (f"{option}: " in error and "joins results" in error) or task == "qa"
+        assert f"{option}: " in error and "joins results" in error
 
 
 def test_results_are_decided_once(with_dev: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
