@@ -121,10 +121,10 @@ def _edits(
             entry |= {"kind": row.kind, "line": row.line}
             entry |= {"gold": row.gold, "proposed": row.proposed, **scores_of(row), "votes": row.votes}
             log.append(entry)
-            for other in [] if old is None else labels.along(record, old, new):
-                if other not in edit.without:
-                    gone = {"gold": labels.plain(record, other), "proposed": None, "with": row.gold}
-                    log.append({**entry, "change": "dropped", **gone})
+            along = [] if old is None else [labels.plain(record, one) for one in labels.along(record, old, new)]
+            of_rows = [other.gold for other in by_record[number]]  # which are logged by themselves
+            gone = [{"gold": one, "proposed": None, "with": row.gold} for one in along if one not in of_rows]
+            log += [{**entry, "change": "dropped", **one} for one in gone]
     return edits, log
 
 

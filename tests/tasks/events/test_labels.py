@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
+from ietool.contest.clean.applying import _edits
+from ietool.contest.clean.review import ReviewRow, mark_of
 from ietool.core.candidates import Candidates
 from ietool.core.labelled import BOUNDARY, TYPE, Edits
 from ietool.tasks.events.data.example import NOWHERE, TRIGGER, Example, Part
@@ -156,3 +159,26 @@ def test_single_parts_of_a_file_are_changed(labels: EventLabels, tmp_path: Path)
     told = json.loads(lines[0])["event_list"]
     assert [e["event_type"] for e in told] == ["收购", "裁员", "上市"] and len(told[2]["arguments"]) == 1
     assert json.loads(lines[0])["id"] == "7"
+
+
+def test_what_goes_along_with_a_trigger_stands_in_the_log(labels: EventLabels, tmp_path: Path) -> None:
+    """Once, also where a row of its own drops it."""
+    train = tmp_path / "train.jsonl"
+    train.write_text("{}\n", encoding="utf-8")
+    kept = SimpleNamespace(read=lambda path, rows: [RECORD])
+    source: Any = SimpleNamespace(
+        labels=labels, train=train, prepared=tmp_path, task=SimpleNamespace(kept=lambda _: kept)
+    )
+
+    def row(item: Part, proposed: Part | None = None) -> ReviewRow:
+        plain = [None if one is None else labels.plain(RECORD, one) for one in (item, proposed)]
+        return ReviewRow(2, True, 0, "doubtful part", plain[0], plain[1], ("", ""), "", mark_of(TEXT))
+
+    def told(*rows: ReviewRow) -> list[tuple[str, str]]:
+        _, log = _edits(source, tmp_path / "review.tsv", rows)
+        return [(entry["change"], entry["gold"].get("argument", entry["gold"]["trigger"])) for entry in log]
+
+    assert told(row(BUY)) == [("dropped", "收购"), ("dropped", "甲公司"), ("dropped", "乙公司")]
+    assert told(row(BUYER), row(BUY)) == [("dropped", "甲公司"), ("dropped", "收购"), ("dropped", "乙公司")]
+    assert told(row(BUY), row(BUYER)) == [("dropped", "收购"), ("dropped", "乙公司"), ("dropped", "甲公司")]
+    assert told(row(BUY, Part("收购", 3, 4, TRIGGER, 3, 4))) == [("replaced", "收购")]
