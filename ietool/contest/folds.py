@@ -28,7 +28,7 @@ from ietool.contest.group import (
     write_group,
 )
 from ietool.contest.out_of_fold import Base, has_scores, score_group, score_member
-from ietool.core.intake import GROUPS
+from ietool.core.groups import GROUPS
 from ietool.errors import UserError
 from ietool.prepared import Prepared, left_out_of
 from ietool.progress import Progress, no_progress

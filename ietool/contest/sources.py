@@ -13,7 +13,7 @@ from ietool.contest.group import OOF, is_group, open_group
 from ietool.core.candidate_files import ABOUT, StoredCandidates
 from ietool.core.contract import Task
 from ietool.core.forms import check_roles
-from ietool.core.intake import GROUPS
+from ietool.core.groups import GROUPS
 from ietool.core.predicting import Decoder
 from ietool.errors import UserError
 from ietool.recipe import Recipe

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from ietool.core.intake import Groups
+from ietool.core.groups import Groups
 
 
 def groups_of(texts: Iterable[Sequence[str]]) -> npt.NDArray[np.int64]:

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import gc
 import os
-from collections.abc import Collection, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from ietool import paths
 from ietool.core.contract import Task
 from ietool.core.forms import TEXTS, beginning
-from ietool.core.intake import EVERY
-from ietool.errors import WHOLE, UserError, cause
-from ietool.files.lines import parse_json, read_lines
+from ietool.errors import UserError
 from ietool.files.outputs import atomic_text
 from ietool.progress import Progress, no_progress
 from ietool.recipe import Recipe
@@ -23,22 +21,14 @@ from ietool.recipe_io import load_recipe
 from ietool.registry import TASKS, get_task
 from ietool.report.classes.reported import Reported
 from ietool.report.classes.sections import Texts, sections
-from ietool.report.classes.study import Chances, Given, studies
+from ietool.report.classes.study import Given, studies
 from ietool.report.classes.texts import TEXTS as MOST
 from ietool.report.html.page import page
 from ietool.runs.checks import EpochScores, read_metrics
-from ietool.runs.entry import RECIPE_FILE, open_run
 from ietool.runs.folder import DEV
-from ietool.scoring.classes import MISSED, RIGHT, SPURIOUS, ErrorClasses, JudgedBy
-from ietool.scoring.prf import PRFScore
-from ietool.scoring.report import Outcome, Report
+from ietool.scoring.classes import ErrorClasses, JudgedBy
+from ietool.workflow.judged import OUTCOMES, by_outcomes, check_outcomes, gold_texts, judged_run, keys_of
 from ietool.workflow.score import score_files
-
-OUTCOMES = "outcomes.jsonl"
-RESAMPLES = 1000
-"""Draws of the interval of a run's score."""
-
-_VERDICTS = (RIGHT, SPURIOUS, MISSED, "duplicate")
 
 
 @contextmanager
@@ -110,21 +100,21 @@ def report_runs(
     Raises:
         UserError: it is no run, is not finished, or has kept nothing of dev; or two runs have other dev sets.
     """
-    judged = [_of_run(run, progress) for run in runs]
+    judged = [judged_run(run, progress) for run in runs]
     if any(one.examples is None for one in judged):  # then of all what they kept of every item
-        judged = [one if one.examples is None else _of_outcomes(one) for one in judged]
-        judged = [replace(one, report=replace(one.report, keys=_keys(judged))) for one in judged]
+        judged = [one if one.examples is None else by_outcomes(one) for one in judged]
+        judged = [replace(one, report=replace(one.report, keys=keys_of(judged))) for one in judged]
     first = judged[0]
     for one in judged[1:]:
         if one.task.name != first.task.name:
             what = f"is a run of the task {one.task.name}, {first.run} one of {first.task.name}"
             raise UserError(what, file=one.run, mend="name runs on the same data")
-        if list(one.report.keys) != list(first.report.keys) or _gold(one) != _gold(first):
+        if list(one.report.keys) != list(first.report.keys) or gold_texts(one) != gold_texts(first):
             raise UserError(f"has another dev set than {first.run}", file=one.run, mend="name runs on the same data")
     classes = first.task.error_classes(JudgedBy(examples=first.examples, assets=first.run))
     for one in judged:
         if one.examples is None:
-            _check(one.run / DEV / OUTCOMES, one.report, classes)
+            check_outcomes(one.run / DEV / OUTCOMES, one.report, classes)
     names = short_names(runs)
     given = [Given(name, one.report, one.chances(classes)) for name, one in zip(names, judged, strict=True)]
     known = None
@@ -204,149 +194,3 @@ def names_of(
         return own
     report = task.score(train, train, metric=metric, options={}, explain=True, progress=progress)
     return classes.seen(report.outcomes)
-
-
-# -- what a run keeps
-
-
-@dataclass(frozen=True)
-class _OfRun:
-    """What a run said of dev, judged.
-
-    Attributes:
-        examples: dev; None: what the run was prepared from is gone.
-        predictions: beside them.
-    """
-
-    run: Path
-    task: Task[Any]
-    recipe: Recipe
-    report: Report
-    examples: Sequence[Any] | None = None
-    predictions: Sequence[Any] = ()
-
-    def chances(self, classes: ErrorClasses) -> Chances:
-        return {classes.key_of(n, one): classes.chances(one) for n, one in enumerate(self.predictions)}
-
-
-def _of_outcomes(one: _OfRun) -> _OfRun:
-    """The same of what the run kept of every item."""
-    best = open_run(one.run, weights=False).info.best or {}
-    return _OfRun(one.run, one.task, one.recipe, _kept(one.run, best))
-
-
-def _keys(judged: Sequence[_OfRun]) -> list[Hashable]:
-    """The texts of which any has kept something: of one that has no gold only who finds something there keeps it."""
-    return list(dict.fromkeys(key for one in judged for key in one.report.keys))
-
-
-def _gold(one: _OfRun) -> set[Hashable] | None:
-    """The texts that have gold, where they are told by outcomes alone."""
-    if one.examples is not None:
-        return None
-    return {outcome.key for outcome in one.report.outcomes if outcome.verdict in (RIGHT, MISSED)}
-
-
-def _of_run(run: Path, progress: Progress) -> _OfRun:
-    entry = open_run(run, weights=False)
-    recipe = load_recipe(run / RECIPE_FILE)
-    task = get_task(recipe.task)
-    if not (run / DEV / OUTCOMES).is_file():
-        mend = "predict, and name files: ietool report GOLD RESULT"
-        if entry.state != "finished":
-            mend = f"finish its training, or {mend}"
-        raise UserError(f"keeps no outcomes of dev ({entry.state})", file=run, mend=mend)
-    decoded = _decoded(task, recipe, run, Path(entry.info.prepared), progress) if entry.info.prepared else None
-    if decoded is None:
-        return _OfRun(run, task, recipe, _kept(run, entry.info.best or {}))
-    gold, predictions = decoded
-    report = task.evaluate(recipe, gold, predictions, resamples=RESAMPLES, outcomes=True)
-    return _OfRun(run, task, recipe, report, gold, predictions)
-
-
-def _decoded(
-    task: Task[Any], recipe: Recipe, run: Path, prepared: Path, progress: Progress
-) -> tuple[Sequence[Any], Sequence[Any]] | None:
-    """(dev, predictions) of the kept candidates; None where what they are of is gone or has changed."""
-    from ietool.workflow.members import decoder_of_run
-    from ietool.workflow.scores import model_mark, open_scores
-
-    source = prepared / f"{DEV}.jsonl"
-    if not source.is_file():
-        return None
-    try:
-        decoder, _ = decoder_of_run(run, recipe)
-        stored = open_scores(run / DEV, recipe=recipe, model=model_mark(run), source=source)
-        gold = task.gold(prepared)
-    except (UserError, OSError):  # an older or a changed run: its outcomes are all there is
-        return None
-    if len(gold) != len(stored):
-        return None
-    predictions = []
-    for number, (item, found) in enumerate(zip(gold, stored, strict=True)):
-        if number % EVERY == 0:
-            progress("decoding", number, len(gold))
-        predictions.append(decoder.decode(item, found, recipe.decode))
-    return gold, predictions
-
-
-def _kept(run: Path, best: Mapping[str, Any]) -> Report:
-    """A report of what a run kept of every item of dev: its best score, and the counts of verdicts.
-
-    Raises:
-        UserError: naming the line that is damaged.
-    """
-    outcomes = list(_outcomes(run / DEV / OUTCOMES))
-    counts = {verdict: sum(one.verdict == verdict for one in outcomes) for verdict in _VERDICTS}
-    right, wrong, missed = (counts[verdict] for verdict in (RIGHT, SPURIOUS, MISSED))
-    score = PRFScore(right, right + wrong, right, right + missed)
-    values = {"score": float(best.get("score", score.f1)), "right": right, "spurious": wrong, "missed": missed}
-    interval = best.get("interval")
-    return Report(
-        metric=str(best.get("metric", "")),
-        definition="What the run kept of its dev set; the data that it was prepared from is gone or has changed.",
-        values=values,
-        primary="score",
-        interval=(float(interval[0]), float(interval[1])) if interval else None,
-        keys=list(dict.fromkeys(one.key for one in outcomes)),
-        outcomes=outcomes,
-    )
-
-
-def _check(path: Path, report: Report, classes: ErrorClasses) -> None:
-    """Raise UserError for outcomes that are none of the task's: a run may come from a stranger."""
-    for line, one in enumerate(report.outcomes, 1):
-        try:
-            # As if it were right, spurious and missed, so that all is compared that may be.
-            classes.of([replace(one, verdict=verdict) for verdict in (RIGHT, SPURIOUS, MISSED)])
-            text = classes.text([one])
-            told = [classes.words(one), classes.label(one), classes.title([one]), text, *classes.names(one)]
-            for span, _ in (*classes.gold_spans([one], text), *classes.found_spans([one], text)):
-                told.append(span[0])
-            hash((one.key, classes.item(one), classes.error_of(one)))
-            if not all(isinstance(value, str) for value in told):
-                raise ValueError("it has values that are no strings")
-        except (LookupError, TypeError, ValueError, AttributeError) as error:
-            what = f"{error} is missing" if isinstance(error, KeyError) else cause(error)
-            raise UserError(f"is damaged ({what})", file=path, line=line, mend=WHOLE) from None
-
-
-def _outcomes(path: Path) -> Iterator[Outcome]:
-    """The outcomes of a file that :meth:`Outcome.record` wrote. Texts are told apart by their ids and characters."""
-    fixed = {"text", "verdict", "rule", "other", "spans"}
-    for file, number, line in read_lines(path):
-        record = parse_json(line, file, number)
-        try:
-            item = {key: value for key, value in record.items() if key not in fixed}
-            verdict = record["verdict"]
-            if verdict not in _VERDICTS:  # of answers: the word of the scorer stands in its place
-                item["verdict"] = verdict
-                verdict = {"right": RIGHT, "no answer given": MISSED}.get(verdict, SPURIOUS)
-            spans = [(str(role), int(start), int(end)) for role, start, end in record.get("spans", ())]
-            other = record.get("other")
-            if not isinstance(record["text"], str) or not isinstance(record["rule"], str):
-                raise ValueError("text and rule are strings")
-            key: Hashable = (str(item.get("text_id", item.get("id", ""))), record["text"])
-            yield Outcome(key, record["text"], verdict, record["rule"], item, other, spans)
-        except (KeyError, TypeError, ValueError) as error:
-            raise UserError(f"is damaged ({cause(error)})", file=file, line=number, mend=WHOLE) from None

@@ -16,7 +16,7 @@ import pytest
 
 from ietool.contest.group import ASSIGNMENT, OOF, Group, mark_of, open_group, write_group
 from ietool.core.candidate_files import read_candidates
-from ietool.core.intake import GROUPS
+from ietool.core.groups import GROUPS
 from ietool.errors import UserError
 from ietool.recipe_io import load_recipe
 from ietool.registry import get_task

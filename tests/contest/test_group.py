@@ -13,7 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ietool.contest.group import check_folds, cut, mark_of
-from ietool.core.intake import GROUPS, Intake
+from ietool.core.groups import GROUPS
+from ietool.core.intake import Intake
 from ietool.errors import UserError
 from ietool.progress import no_progress
 from ietool.tasks.ner.data.example import Example

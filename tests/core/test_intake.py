@@ -16,10 +16,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ietool.core.groups import GROUPS, Groups
 from ietool.core.intake import (
     EVERY,
-    GROUPS,
-    Groups,
     HoldOut,
     Intake,
     Kept,

@@ -17,8 +17,9 @@ from ietool.report.classes.study import Given
 from ietool.report.html.spans import shown
 from ietool.scoring.classes import ErrorClasses
 from ietool.scoring.report import Report
+from ietool.workflow.judged import OUTCOMES
 from ietool.workflow.prepare import prepare
-from ietool.workflow.report import OUTCOMES, recipe_of, report_files, report_runs, short_names, write
+from ietool.workflow.report import recipe_of, report_files, report_runs, short_names, write
 from ietool.workflow.train import train
 from tests.browser import chromium, logged
 from tests.tasks.ner.made import examples, small_recipe, write_json

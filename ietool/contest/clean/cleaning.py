@@ -20,7 +20,7 @@ from ietool.core.candidate_files import ABOUT as CANDIDATES
 from ietool.core.candidate_files import read_candidates
 from ietool.core.candidates import Candidates
 from ietool.core.contract import Task
-from ietool.core.intake import GROUPS
+from ietool.core.groups import GROUPS
 from ietool.core.labelled import Labels
 from ietool.errors import UserError, cause
 from ietool.files.outputs import atomic_text, check_folder

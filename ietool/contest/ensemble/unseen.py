@@ -15,7 +15,7 @@ from ietool.contest.ensemble.gather import Fold, Gathered, told_apart
 from ietool.contest.group import GroupEntry, read_assignment
 from ietool.contest.out_of_fold import TRAIN, Base
 from ietool.core.contract import Task
-from ietool.core.intake import GROUPS
+from ietool.core.groups import GROUPS
 from ietool.errors import UserError
 from ietool.files.records import digest
 from ietool.scoring.paired import Ints

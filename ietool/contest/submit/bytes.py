@@ -1,6 +1,6 @@
-"""What no submission has, whatever its form: a byte order mark, control characters, lone carriage returns, blank
-lines. Zero bytes and what is
-no UTF-8 are told by who reads lines."""
+"""What no submission has, whatever its form: a byte order mark, control characters, lone carriage returns, blank lines.
+
+Zero bytes and what is no UTF-8 are told by who reads lines."""
 
 from __future__ import annotations
 

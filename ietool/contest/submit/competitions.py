@@ -27,6 +27,8 @@ class Competition:
         order: whether answers must keep the order of the input: ``counts`` (it is all they are known by), ``kept``
             (unless told otherwise; scorers find them by text or id) or ``free`` (JSON objects have none).
         known: where name and packing are from.
+        copied: whether texts stand in it as they do in the input, without escapes.
+        blank_lines: whether blank lines divide what stands in it.
     """
 
     name: str
@@ -37,6 +39,8 @@ class Competition:
     packed: str
     order: str
     known: str
+    copied: bool = False
+    blank_lines: bool = False
 
 
 _OURS = "name and packing are this project's"
@@ -77,6 +81,7 @@ COMPETITIONS: Sequence[Competition] = (
     ),
     Competition(
         "cmeee", "CMeEE (CHIP 2020)", "ner", "text|||begin end type|||… a line", "result.txt", "", "kept", _OURS,
+        copied=True,
     ),
     Competition(
         "ccks2019-subject", "CCKS 2019 event subjects", "event_subject", '"id","subject" a row', "result.csv", "",
@@ -95,7 +100,7 @@ COMPETITIONS: Sequence[Competition] = (
     ),
     Competition(
         "tags", "tokens and tags (BIO, BIOES, BMES …)", "ner", "a token and its tag a line", "result.txt", "",
-        "counts", _OURS,
+        "counts", _OURS, copied=True, blank_lines=True,
     ),
 )  # fmt: skip
 

@@ -12,7 +12,7 @@ import pytest
 from datasets import load_from_disk
 
 from ietool.core.contract import PrepareReport
-from ietool.core.intake import GROUPS
+from ietool.core.groups import GROUPS
 from ietool.core.sources import Sources
 from ietool.errors import UserError
 from ietool.recipe_io import load_recipe

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ietool.core.intake import GROUPS
+from ietool.core.groups import GROUPS
 from ietool.errors import UserError
 from ietool.tasks.ner.data.example import Entity, Example
 from ietool.tasks.ner.features.featurizer import Featurizer, Labels

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from datasets import load_from_disk
 
-from ietool.core.intake import GROUPS
+from ietool.core.groups import GROUPS
 from ietool.core.sources import Sources
 from ietool.errors import UserError
 from ietool.recipe_io import load_recipe
