@@ -20,8 +20,8 @@ from typing import Any
 import numpy as np
 
 from ietool.core.contract import PrepareReport
+from ietool.core.groups import GROUPS
 from ietool.core.intake import (
-    GROUPS,
     HoldOut,
     Intake,
     Kept,
