@@ -137,7 +137,7 @@ def encoder_loop(
     """The same of the encoder alone (of qa-mlm with its masked-LM head), on what the model hands it in those steps;
     None without a pretrained one."""
     model = fresh(recipe, prepared, device).train()
-    encoder = next(encoders_of(model), None)
+    encoder = next(iter(encoders_of(model)), None)
     if encoder is None:
         return None
     calls: list[tuple[Any, Any]] = []

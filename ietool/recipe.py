@@ -129,7 +129,10 @@ class Best(Section):
 
 
 class Stage(Section):
-    """A later stage: reload the best weights so far, reset the optimiser, go on at another rate."""
+    """A later stage: reload the best weights so far, reset the optimiser, go on at another rate.
+
+    ``head_learning_rate`` changes as ``learning_rate`` does; where nothing is pretrained, all learn at the stage's.
+    """
 
     epochs: PositiveInt
     learning_rate: Annotated[float, Field(gt=0)]
@@ -145,7 +148,7 @@ class TrainingSection(Section):
     gradient_accumulation: PositiveInt = Field(1, description="steps whose gradients are added up")
     warmup_epochs: Annotated[float, Field(ge=0)] = Field(1.0, description="epochs over which the rate rises from zero")
     head_learning_rate: Annotated[float, Field(gt=0)] | None = Field(
-        None, description="of all that is not a pretrained encoder; null: the same"
+        None, description="of all that is not a pretrained encoder; null: learning_rate"
     )
     layer_decay: Annotated[float, Field(gt=0, le=1)] = Field(
         1.0, description="a layer of a pretrained encoder has the rate of the one above times this"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar, cast
 
@@ -256,9 +256,9 @@ def layers_of(encoder: PretrainedEncoder) -> nn.ModuleList:
     )
 
 
-def encoders_of(model: nn.Module) -> Iterator[PretrainedEncoder]:
+def encoders_of(model: nn.Module) -> list[PretrainedEncoder]:
     """The pretrained encoders within a model."""
-    return (module for module in model.modules() if isinstance(module, PretrainedEncoder))
+    return [module for module in model.modules() if isinstance(module, PretrainedEncoder)]
 
 
 def _plain(config: PretrainedConfig) -> dict[str, Any]:

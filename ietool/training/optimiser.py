@@ -15,10 +15,11 @@ def freeze(model: nn.Module, layers: int) -> None:
     """Keep the embeddings and the lowest ``layers`` layers of the pretrained encoders as they are; 0: nothing.
 
     Raises:
-        UserError: the layers cannot be told apart, or there are not so many.
+        UserError: the layers cannot be told apart, there are not so many, or nothing is pretrained.
     """
     if not layers:
         return
+    _check_pretrained(model, "training.frozen_layers", "set it to 0")
     for encoder in encoders_of(model):
         if layers > (count := len(layers_of(encoder))):
             raise UserError(
@@ -34,8 +35,9 @@ def checkpoint_activations(model: nn.Module) -> None:
     """Compute the activations of pretrained layers anew when gradients are taken: less memory, a third more time.
 
     Raises:
-        UserError: the encoder cannot.
+        UserError: the encoder cannot, or none is pretrained.
     """
+    _check_pretrained(model, "training.gradient_checkpointing", "set it to false")
     for encoder in encoders_of(model):
         backbone = encoder.backbone
         if not getattr(backbone, "supports_gradient_checkpointing", False):
@@ -47,6 +49,27 @@ def checkpoint_activations(model: nn.Module) -> None:
         # The name was changed in 5.2x; the old one warns.
         enable = getattr(backbone, "activation_checkpointing_enable", backbone.gradient_checkpointing_enable)
         enable({"use_reentrant": False})
+
+
+def check_decay(model: nn.Module, section: TrainingSection) -> None:
+    """Raise UserError where rates are to fall by depth, and nothing is pretrained."""
+    if section.layer_decay != 1.0:
+        _check_pretrained(model, "training.layer_decay", "set it to 1")
+
+
+def _check_pretrained(model: nn.Module, field: str, mend: str) -> None:
+    if not encoders_of(model):
+        raise UserError("acts on pretrained encoders, and this model has none", field=field, mend=mend)
+
+
+def rate_note(model: nn.Module, section: TrainingSection) -> str | None:
+    """What is said where ``learning_rate`` is the rate of nothing."""
+    if section.head_learning_rate is None or encoders_of(model):
+        return None
+    return (
+        f"nothing is pretrained here: all learn at training.head_learning_rate={section.head_learning_rate:g}, "
+        "training.learning_rate is a pretrained encoder's"
+    )
 
 
 def depths(encoder: PretrainedEncoder) -> list[tuple[nn.Parameter, int]]:
@@ -66,17 +89,21 @@ def depths(encoder: PretrainedEncoder) -> list[tuple[nn.Parameter, int]]:
     return found
 
 
-def parameter_groups(model: nn.Module, section: TrainingSection, rate: float) -> list[dict[str, Any]]:
+def parameter_groups(
+    model: nn.Module, section: TrainingSection, rate: float, *, later: bool = False
+) -> list[dict[str, Any]]:
     """Groups for the optimiser, each with its learning rate and weight decay.
 
     ``rate`` is that of the top layer of a pretrained encoder; a layer below has that of the layer above times
     ``layer_decay``. Everything outside, DGCNN too, has ``head_learning_rate``, scaled as the stage's rate is, or
-    ``rate`` where the recipe names none. Biases and the gains of norms do not decay.
+    ``rate`` where the recipe names none. Where nothing is pretrained, a later stage's ``rate`` is the rate of all.
+    Biases and the gains of norms do not decay.
 
     Args:
         rate: of the stage, after warm-up.
+        later: it is not the first stage.
     """
-    heads = section.head_learning_rate
+    heads = None if later and not encoders_of(model) else section.head_learning_rate
     head_rate = rate if heads is None else heads * rate / section.learning_rate
     rates: dict[int, float] = {}
     for encoder in encoders_of(model):

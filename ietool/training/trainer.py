@@ -139,7 +139,8 @@ class IETrainer(Trainer):
 
     def create_optimizer(self, model: Any = None) -> torch.optim.Optimizer:
         kind, settings = self.get_optimizer_cls_and_kwargs(self.args, self.model)
-        groups = parameter_groups(self.model, self.section, self.args.learning_rate)
+        later = self.train_state.stage > 1
+        groups = parameter_groups(self.model, self.section, self.args.learning_rate, later=later)
         self.optimizer: Any = kind(groups, **settings)
         made: torch.optim.Optimizer = self.optimizer
         return made

@@ -21,7 +21,7 @@ from ietool.runs.entry import CONFIG_FILE, WEIGHTS_FILE
 from ietool.runs.folder import update_run
 from ietool.training.adversarial import tables
 from ietool.training.arguments import check_tensorboard, training_arguments
-from ietool.training.optimiser import checkpoint_activations, freeze
+from ietool.training.optimiser import check_decay, checkpoint_activations, freeze
 from ietool.training.reached import EpochRow, TrainState, last_checkpoint, read_progress
 from ietool.training.sets import TrainingSet
 from ietool.training.trainer import IETrainer
@@ -45,6 +45,7 @@ def make_ready(model: PreTrainedModel, training: TrainingSection) -> None:
     if training.r_drop and not hasattr(model, "divergence"):
         raise UserError("is not to be had with this model", field="training.r_drop", mend="set training.r_drop=0")
     freeze(model, training.frozen_layers)
+    check_decay(model, training)
     if training.adversarial and not tables(model):
         raise UserError(
             "needs an encoder whose embeddings are trained",

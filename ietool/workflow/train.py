@@ -32,6 +32,7 @@ from ietool.runs.folder import check_resumed, create_run, model_files, training_
 from ietool.training.arguments import warmup_note
 from ietool.training.device import choose_device, choose_precision, confine, memory_told
 from ietool.training.finite import Diverged, check_start
+from ietool.training.optimiser import rate_note
 from ietool.training.reached import EpochRow, clear_parts
 from ietool.training.sets import Repeated
 from ietool.training.threads import settle_threads
@@ -123,7 +124,7 @@ def train(
     elif run is not None and entry.info.base_run is not None:
         begin_again(task, model, run)
     threads, said = settle_threads(model, chosen, precision, threads)
-    for note in (said, None if resume else warmup_note(recipe.training)):
+    for note in (said, *(() if resume else (warmup_note(recipe.training), rate_note(model, recipe.training)))):
         if note and is_main_process():
             on_note(note)
     if run is None:  # only now: what cannot be trained leaves no run behind, and overwrites none

@@ -29,7 +29,8 @@ from ietool.nn.encoder import (
 from ietool.recipe import PretrainedSection, TrainingSection
 from ietool.text.readers import write_reader
 from ietool.text.tokens import TokenReader, write_kept_tokens
-from ietool.training.optimiser import checkpoint_activations, depths, freeze, parameter_groups
+from ietool.training.optimiser import checkpoint_activations, depths, freeze, parameter_groups, rate_note
+from ietool.workflow.stages import make_ready
 from tests.tiny_encoder import SPECIAL, make_encoder_folder
 
 TEXTS = ["歌手林远山唱了Hello World", "2003年，山水《青花》"]
@@ -241,9 +242,21 @@ def test_rates_by_depth(folder: Path, tmp_path: Path) -> None:
 def test_without_a_pretrained_encoder_there_is_one_rate() -> None:
     model = Headed(CharacterEncoder(EncoderConfig(characters=9, hidden_size=16, dilations=[1])))
     for more, expected in (({}, 2e-4), ({"head_learning_rate": 1e-2}, 2e-2)):
-        found = rates(model, 2e-4, layer_decay=0.5, **more)
+        found = rates(model, 2e-4, **more)
         assert sorted({lr for lr, _ in found.values()}) == pytest.approx([expected])
         assert len(found) == len(list(model.parameters()))
+    section = TrainingSection(learning_rate=5e-5, head_learning_rate=1e-3)
+    assert {group["lr"] for group in parameter_groups(model, section, 1e-4, later=True)} == {1e-4}
+    assert "head_learning_rate=0.001" in (rate_note(model, section) or "")
+    assert rate_note(model, TrainingSection(learning_rate=5e-5)) is None
+
+
+@pytest.mark.parametrize("setting", [{"frozen_layers": 2}, {"layer_decay": 0.5}, {"gradient_checkpointing": True}])
+def test_what_acts_on_pretrained_encoders_is_refused_without_one(setting: dict[str, Any]) -> None:
+    model: Any = Headed(CharacterEncoder(EncoderConfig(characters=9, hidden_size=16, dilations=[1])))
+    with pytest.raises(UserError, match="this model has none") as caught:
+        make_ready(model, TrainingSection(**setting))
+    assert caught.value.field == f"training.{next(iter(setting))}"
 
 
 @pytest.mark.parametrize("layers", [0, 1, 2])

@@ -200,3 +200,13 @@ def test_what_cannot_be_learnt_is_told(tmp_path: Path) -> None:
         prepare(small_recipe(), tmp_path / "a", [Example("雨", OTHER, "", "1")], examples(2))
     with pytest.raises(UserError, match="gives no record to hold out as dev"):
         prepare(small_recipe("data.held_out=0"), tmp_path / "b", examples(5))
+
+
+def test_without_dropout_training_and_reading_say_the_same(tmp_path: Path) -> None:
+    off = ("model.encoder.embedding_dropout", "model.encoder.gate_dropout", "model.head.dropout",
+           "model.head.gate_dropout")  # fmt: skip
+    made = Made(tmp_path, *(f"{key}=0" for key in off))
+    batch = made.data.collate([made.data[n] for n in range(3)])
+    with torch.no_grad():
+        one, other = (made.model.train(training)(**batch)["loss"] for training in (True, False))
+    torch.testing.assert_close(one, other)

@@ -147,6 +147,8 @@ def _mentions(data: Any, text: str, file: str, line: int, *, need_ids: bool) -> 
             raise fail(f"{at}offset", f"at {start} stands {there!r}, but the mention is {name!r}", mend)
         if need_ids:
             kb_id = _string(entry, "kb_id", file, line, at=at)
+            if "\n" in kb_id:
+                raise fail(f"{at}kb_id", "has a line break", "write an id of the knowledge base, NIL or a type of it")
         else:
             kb_id = entry["kb_id"] if isinstance(entry.get("kb_id"), str) else ""
         found.setdefault(Mention(name, start, kb_id))

@@ -36,4 +36,4 @@ def _link(source: str, target: str) -> None:
 
 def read_nil_types(folder: Path) -> list[str]:
     """The types of NIL mentions that train knows, in the order of the model's classes."""
-    return (folder / NIL_TYPES).read_text(encoding="utf-8").split()
+    return [name for name in (folder / NIL_TYPES).read_text(encoding="utf-8").split("\n") if name]

@@ -66,7 +66,8 @@ def mentions_asked(
             mine = parts[match].tolist()
         entities = window.rows[at, 3]
         able = (entities >= 0) & (entities < kb.info.entities) & (0 <= name < kb.info.names)
-        candidates = entities[able].tolist()
+        # Members with other windows name an entity once for each of theirs, and its share must not be parted.
+        candidates = list(dict.fromkeys(entities[able].tolist()))
         found.append((FoundMention(start - window.start, end - window.start, name, mine, candidates), at))
     return found
 

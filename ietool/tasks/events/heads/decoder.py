@@ -194,9 +194,10 @@ class JoinedStars(EventDecoder):
         return Floor(parts={"probability": least_threshold(decode)})
 
     def kept(self, found: Candidates, decode: Any) -> npt.NDArray[np.bool_]:
-        known: npt.NDArray[np.bool_] = self._trigger[self.ties.first[found.rows[:, 4]]] & (
-            found.parts[:, 0] > self.least(found.rows, decode)
-        )
+        tie = found.rows[:, 4]
+        # Two triggers make two events, whatever is said of what ties them.
+        able = self._trigger[self.ties.first[tie]] & (self.single(found.rows) | ~self._trigger[self.ties.second[tie]])
+        known: npt.NDArray[np.bool_] = able & (found.parts[:, 0] > self.least(found.rows, decode))
         return known
 
     def events(self, found: Candidates, decode: Any) -> Iterator[tuple[Sequence[tuple[Node, float]], float]]:

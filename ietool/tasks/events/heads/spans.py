@@ -58,6 +58,10 @@ def spans_above(
         bound = np.where(allowed, bound, -np.inf)
     near = score_near(floor)
     text, kind = np.nonzero((bound > near - 1e-3) & np.isfinite(bound))
+    if not len(text) and allowed is not None and not allowed.any():
+        nothing = np.zeros(0, np.int64)
+        value, left_out = np.zeros(0, np.float32), np.zeros(texts, np.int64)
+        return Spans(nothing, nothing, nothing, nothing, value, left_out, 0.0)
     if not len(text):  # so that the highest probability is told all the same
         text, kind = (np.array([at]) for at in np.unravel_index(int(bound.argmax()), bound.shape))
     found: list[tuple[np.ndarray, ...]] = []

@@ -142,6 +142,7 @@ class TestRecords:
         (mention(kb_id=501), 'mention_data[0].kb_id: is a number, a string is needed: "kb_id": "501"'),
         (mention(kb_id=["501"]), "mention_data[0].kb_id: is a list, a string is needed"),
         (mention(kb_id=""), "mention_data[0].kb_id: is empty"),
+        (mention(kb_id="NIL_A\nB"), "mention_data[0].kb_id: has a line break"),
         (line()[:40], "f:1: is not JSON"),
         ('["甲"]', "f:1: is JSON but no object: list"),
         (line().replace("林满写", "\\ud83d"), "f:1: has half of a surrogate pair (\\ud83d)"),

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from ietool.tasks.el.features.assets import NIL_TYPES, read_nil_types
 from ietool.tasks.el.features.traits import (
     CLASSES,
     TRAITS,
@@ -80,6 +81,11 @@ def test_no_more_are_kept_than_may_be(kb: KnowledgeBase, monkeypatch: pytest.Mon
     kept = [traits.get(number) for number in range(len(kb.names))]
     assert traits.get(len(kb.names) - 1) is kept[-1]
     assert traits.get(0) is not kept[0] and traits.get(0) == kept[0]
+
+
+def test_types_of_nil_mentions_may_have_blanks_in_their_names(tmp_path: Path) -> None:
+    (tmp_path / NIL_TYPES).write_text("NIL_Virtual Things\nNIL_Person\u2028x\nNIL_Work\n", encoding="utf-8")
+    assert read_nil_types(tmp_path) == ["NIL_Virtual Things", "NIL_Person\u2028x", "NIL_Work"]
 
 
 def test_types_of_two_entities_get_a_class(tmp_path: Path, kb: KnowledgeBase) -> None:

@@ -174,6 +174,18 @@ def test_a_model_with_other_windows_scores_what_it_can(opened: tuple[Any, Any, P
         assert (said.parts[:, 0] > 0).all()
 
 
+@pytest.mark.parametrize("opened", ["spans", "cross"], indirect=True)
+def test_what_members_with_other_windows_name_twice_is_scored_as_once(opened: tuple[Any, Any, Path]) -> None:
+    recipe, model, folder = opened
+    text, found = next((t, f) for t, f in TASK.reader(recipe, model, folder).propose(texts_of(folder), floor=LOW)
+                       if len(f))  # fmt: skip
+    again = found.rows.copy()
+    again[:, 4] += 7  # of a window that this model has not
+    twice = Candidates(np.concatenate([found.rows, again]), np.tile(found.parts, (2, 1)), found.whole)
+    ((_, said),) = TASK.reader(recipe, model, folder).score([(text, twice)])
+    np.testing.assert_allclose(said.parts, twice.parts, atol=1e-5)
+
+
 @pytest.mark.parametrize("opened", KINDS, indirect=True)
 def test_given_mentions_are_proposed_whatever_they_are(opened: tuple[Any, Any, Path]) -> None:
     recipe, model, folder = opened

@@ -12,10 +12,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ietool.core.candidates import Candidates
+from ietool.nn.global_pointer import EfficientGlobalPointer
 from ietool.tasks.events.data.example import Example
 from ietool.tasks.events.data.schema import Schema
 from ietool.tasks.events.features.featurizer import Labels
+from ietool.tasks.events.heads.decoder import JoinedStars
 from ietool.tasks.events.heads.rows import pair_rows
+from ietool.tasks.events.heads.spans import Spans, spans_above
 from ietool.tasks.events.heads.staged.decode import StagedDecoder
 from ietool.tasks.events.heads.staged.model import StagedModel
 from ietool.training.batches import inputs_of, item_of
@@ -97,6 +100,37 @@ def test_of_ties_between_arguments_nothing_is_said(made: Made) -> None:
     given = Candidates(rows, np.ones((3, 2), np.float32), np.zeros(0, np.float32))
     ((_, said),) = made.reader().score([(TEXTS[0], given)])
     assert said.parts[:2].tolist() == [[0, 0], [0, 0]] and 0 < said.parts[2, 0] < 1 and said.parts[2, 1] == 1
+
+
+def test_of_ties_between_triggers_nothing_is_said_and_they_stay_two_events(made: Made) -> None:
+    labels = made.data.labels
+    (pair,) = pair_rows(np.array([[0, 2, 0]]), np.array([[2, 4, 0]]), labels.ties)
+    rows = np.array([[0, 2, 0, 2, 0], [2, 4, 2, 4, 0], pair], np.int32)
+    given = Candidates(rows, np.ones((3, 2), np.float32), np.zeros(0, np.float32))
+    ((_, said),) = made.reader().score([(TEXTS[0], given)])
+    assert (said.parts[:2, 0] > 0).all() and said.parts[2].tolist() == [0, 0]
+    sure = Candidates(rows, np.full((3, 1), 0.9, np.float32), np.zeros(0, np.float32))
+    told = JoinedStars(labels).decode(TEXTS[0], sure, DECODE).plain
+    assert [(e.start, e.end, e.arguments) for e in told] == [(0, 2, ()), (2, 4, ())]
+
+
+def test_types_without_roles_have_no_arguments() -> None:
+    torch.manual_seed(0)
+    table = EfficientGlobalPointer(16, 2, 8)
+    with torch.no_grad():
+        scores = table(torch.randn(1, 6, 16) * 9, torch.ones(1, 6, dtype=torch.bool))
+
+    def found(allowed: np.ndarray | None) -> Spans:
+        reading = spans_above(scores, 0.01, 100, allowed)
+        while True:
+            try:
+                next(reading)
+            except StopIteration as end:
+                return end.value  # type: ignore[no-any-return]
+
+    assert len(found(None).text) and set(found(np.array([[True, False]])).kind) == {0}
+    none = found(np.array([[False, False]]))
+    assert not len(none.text) and none.left_out.tolist() == [0] and none.highest == 0
 
 
 def test_what_a_step_is_taught(made: Made) -> None:

@@ -34,10 +34,11 @@ class SubjectConfig(EncoderConfig):
 
     def __init__(
         self, types: int = 1, type_size: int = 64, head_size: int = 64, dilations_behind: Sequence[int] = (1, 2, 5),
-        head_dropout: float = 0.1, **kwargs: Any,
+        head_dropout: float = 0.1, gate_dropout_behind: float = 0.1, **kwargs: Any,
     ) -> None:  # fmt: skip
         self.types, self.type_size, self.head_size = types, type_size, head_size
         self.dilations_behind, self.head_dropout = list(dilations_behind), head_dropout
+        self.gate_dropout_behind = gate_dropout_behind
         super().__init__(**kwargs)
 
 
@@ -58,7 +59,9 @@ class SubjectModel(PreTrainedModel):
         size = self.encoder.size
         self.kinds = nn.Embedding(config.types, config.type_size)
         self.norm = ConditionalLayerNorm(size, config.type_size, epsilon=1e-6)
-        self.blocks = nn.ModuleList(DGCNNBlock(size, dilation) for dilation in config.dilations_behind)
+        self.blocks = nn.ModuleList(
+            DGCNNBlock(size, dilation, config.gate_dropout_behind) for dilation in config.dilations_behind
+        )
         self.out = EfficientGlobalPointer(size, 1, config.head_size)
         self.none = nn.Linear(size, 1)
         self.post_init()
@@ -124,6 +127,7 @@ def build(recipe: PointerRecipe, prepared: Path) -> SubjectModel:
         head_size=head.size,
         dilations_behind=head.dilations,
         head_dropout=head.dropout,
+        gate_dropout_behind=head.gate_dropout,
         **encoder_settings(recipe.model.encoder, open_reader(prepared), prepared),
     )
     model = SubjectModel(config)

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field, PositiveInt
 
 from ietool.core.sections import HeadSection, ModelSection
-from ietool.recipe import head_kind
+from ietool.recipe import Share, head_kind
 from ietool.tasks.event_subject.recipe import SubjectRecipe
 
 
@@ -20,6 +20,7 @@ class PointerSection(HeadSection):
     dilations: list[PositiveInt] = Field(
         default_factory=lambda: [1, 2, 5], description="one DGCNN block each, behind the condition"
     )
+    gate_dropout: Share = Field(0.1, description="on the gates of these blocks")
 
 
 class PointerModelSection(ModelSection):

@@ -64,7 +64,10 @@ class StagedReader(EventsReader[StagedModel]):
     def parts(self, encoded: Encoded, text: Integers, rows: Integers) -> Reading[np.ndarray]:
         one, other = self.ties.first[rows[:, 4]], self.ties.second[rows[:, 4]]
         said = np.zeros((len(rows), 2), np.float32)
-        able = np.flatnonzero(self.labels.role_of[one] < 0)  # of ties between arguments nothing can be said
+        # Of ties between arguments, or between triggers, nothing can be said.
+        able = np.flatnonzero(
+            (self.labels.role_of[one] < 0) & ((rows[:, 4] < self.ties.singles) | (self.labels.role_of[other] >= 0))
+        )
         if not len(able):
             return said
         kind = self.labels.type_of[one[able]]
