@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import csv
 import io
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 
 from ietool.errors import UserError
 from ietool.files.lines import SKIP, Line, OnBad
@@ -18,18 +20,19 @@ class _Fed:
 
     def __init__(self, lines: Iterable[Line]) -> None:
         self._lines = iter(lines)
-        self._waiting: Line | None = None
+        self._waiting = deque[Line]()
+        self._given: list[Line] = []
         self.file, self.first, self.last = "", 0, 0
         self.taken: list[str] = []
 
     def begin(self) -> bool:
         """Look for the next row; whether there is one."""
-        self.taken = []
-        if self._waiting is None:
-            self._waiting = next(self._lines, None)
-        if self._waiting is None:
+        self.taken, self._given = [], []
+        if not self._waiting:
+            self._waiting.extend(islice(self._lines, 1))
+        if not self._waiting:
             return False
-        self.file, self.first, _ = self._waiting
+        self.file, self.first, _ = self._waiting[0]
         self.last = self.first - 1
         return True
 
@@ -37,20 +40,24 @@ class _Fed:
         return self
 
     def __next__(self) -> str:
-        line, self._waiting = self._waiting, None
-        if line is None:
-            line = next(self._lines, None)
+        line = self._waiting.popleft() if self._waiting else next(self._lines, None)
         if line is None:
             raise StopIteration
         file, number, text = line
         if file != self.file:  # the member of an archive ends here, whatever quote is open
-            self._waiting = line
+            self._waiting.appendleft(line)
             raise StopIteration
+        self._given.append(line)
         # Blank lines do not come; within quotes they belong to a cell.
         text = "\n" * (number - self.last - 1 if self.taken else 0) + text
         self.last = number
         self.taken.append(text)
         return text + "\n"
+
+    def only_first(self) -> str:
+        """The first line of what was taken; those behind it come again."""
+        self._waiting.extendleft(reversed(self._given[1:]))
+        return self.taken[0]
 
 
 def read_rows(lines: Iterable[Line], on_bad: OnBad | None = None) -> Iterator[tuple[str, int, str, Sequence[str]]]:
@@ -65,14 +72,14 @@ def read_rows(lines: Iterable[Line], on_bad: OnBad | None = None) -> Iterator[tu
     """
     fed = _Fed(lines)
     while fed.begin():
-        # A reader a row: what was taken for a bad one is known, and it goes on behind it.
+        # A reader a row: what was taken for a bad one is known, and it goes on behind its first line.
         try:
             cells = next(csv.reader(fed, strict=True), None)
         except csv.Error as error:
             bad = _told(error, fed)
             if on_bad is None:
                 raise bad from None
-            on_bad(bad, "\n".join(fed.taken))
+            on_bad(bad, fed.only_first())  # rows behind a quote that is not closed are none of its text
             continue
         if cells:
             yield fed.file, fed.first, "\n".join(fed.taken), cells

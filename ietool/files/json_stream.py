@@ -63,6 +63,7 @@ class JsonStream:
         self._pieces, self._repair = iter(pieces), repair
         self._text, self._at, self._ended = "", 0, False
         self._lines = 1  # the number of the line in which the text begins
+        self._counted = (0, 1)  # a place of the text, and the number of the line in which it is
         self._bad: UnicodeDecodeError | None = None
         self._decode = DECODER.raw_decode
 
@@ -78,7 +79,12 @@ class JsonStream:
     @property
     def line(self) -> int:
         """The number of the line at which it is: behind :meth:`peek` that on which the next value begins."""
-        return self._lines + self._text.count("\n", 0, self._at)
+        place, number = self._counted
+        if place > self._at:
+            place, number = 0, self._lines
+        # From where it was last counted: a document may have one line, and its number be asked for each value.
+        self._counted = self._at, number + self._text.count("\n", place, self._at)
+        return self._counted[1]
 
     def value(self) -> Any:
         """The next value, whole."""
@@ -167,8 +173,8 @@ class JsonStream:
         except UnicodeDecodeError as error:
             self._bad = error
         if got:
-            self._lines += self._text.count("\n", 0, self._at)
-            self._text, self._at = "".join(pieces), 0
+            self._lines = self.line
+            self._text, self._at, self._counted = "".join(pieces), 0, (0, self._lines)
         return got > 0 or (self._bad is not None and self._more())
 
     def _damaged(self, reason: str, position: int) -> Damage:

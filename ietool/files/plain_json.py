@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections import Counter
 from typing import Any
 
@@ -70,13 +71,20 @@ def load_json(text: str, *, once: bool = False) -> Any:
     return (_STRICT if once else DECODER).decode(text)
 
 
+_LONE = re.compile("[\ud800-\udfff]")
+"""Halves of surrogate pairs, as Python has them in names of files that are not UTF-8."""
+
+
 def dump_json(value: Any, **options: Any) -> str:
     """A value as JSON, Chinese readable; null for numbers that JSON does not have. ``options`` as for json.dumps."""
     options = {"ensure_ascii": False, **options}
     try:
-        return json.dumps(value, allow_nan=False, **options)
+        text = json.dumps(value, allow_nan=False, **options)
     except ValueError:
-        return json.dumps(_without_unknown(json.loads(json.dumps(value, **options))), **options)
+        text = json.dumps(_without_unknown(json.loads(json.dumps(value, **options))), **options)
+    if _LONE.search(text):  # of a file's name that is not UTF-8: escaped it can be written
+        text = _LONE.sub(lambda half: f"\\u{ord(half[0]):04x}", text)
+    return text
 
 
 def _without_unknown(value: Any) -> Any:

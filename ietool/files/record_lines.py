@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
-from itertools import chain, groupby
+from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 from ietool.errors import UserError
-from ietool.files.json_stream import Damage, JsonStream
-from ietool.files.lines import Line, OnBad, read_lines
+from ietool.files.archives import damage_told
+from ietool.files.documents import open_documents
+from ietool.files.json_stream import Damage, JsonStream, read_text
+from ietool.files.lines import Line, OnBad, decode_lines
 
 
 def record_lines(path: str | Path, on_bad: OnBad | None = None) -> Iterator[Line]:
@@ -21,31 +23,18 @@ def record_lines(path: str | Path, on_bad: OnBad | None = None) -> Iterator[Line
     Raises:
         UserError: the file cannot be read, or a list is damaged: nothing behind the damage can be read.
     """
-    for file, lines in groupby(read_lines(path, on_bad), key=lambda line: line[0]):
-        yield from _of_member(file, lines)
+    with damage_told(path):
+        for name, layout, stream in open_documents(path):
+            yield from _of_list(name, stream) if layout == "list" else decode_lines(name, stream, on_bad)
 
 
-def _of_member(file: str, lines: Iterator[Line]) -> Iterator[Line]:
-    first = next(lines)
-    everything = chain([first], lines)
-    return _of_list(file, everything) if first[2].lstrip().startswith("[") else everything
-
-
-def _of_list(file: str, lines: Iterable[Line]) -> Iterator[Line]:
-    document = JsonStream(_pieces(lines))
+def _of_list(name: str, stream: BinaryIO) -> Iterator[Line]:
+    document = JsonStream(read_text(stream))
     try:
         for _ in document.items():
             document.peek()
             number = document.line
-            yield file, number, json.dumps(document.value(), ensure_ascii=False)
+            yield name, number, json.dumps(document.value(), ensure_ascii=False)
         document.end()
     except Damage as damage:
-        raise UserError(f"is a list that {damage.what}", file=file, line=damage.line, mend=damage.mend) from None
-
-
-def _pieces(lines: Iterable[Line]) -> Iterator[str]:
-    """The lines as they stand in the file, blank ones among them."""
-    before = 1
-    for _, number, text in lines:
-        yield "\n" * (number - before) + text
-        before = number
+        raise UserError(f"is a list that {damage.what}", file=name, line=damage.line, mend=damage.mend) from None

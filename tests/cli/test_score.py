@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 import random
 import re
 import resource
@@ -321,3 +322,11 @@ class TestAsAProcess:
         # The aim is 3 s on an idle machine. Of the processor's time, so that waiting for others does not count; but
         # sharing a core with them slows it, too.
         assert seconds < 6, f"{seconds:.1f} s"
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no named pipes")
+def test_gold_from_a_pipe_needs_the_variant(tmp_path: Path) -> None:
+    """It can be read but once, and to tell the variant takes a beginning of it."""
+    os.mkfifo(tmp_path / "gold")
+    result = run(tmp_path / "gold", tmp_path / "gold")
+    assert result.exit_code == 2 and "gold from a pipe" in result.stderr and "--metric duie2" in result.stderr

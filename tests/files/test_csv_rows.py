@@ -43,9 +43,10 @@ def test_bad_rows_are_told_with_their_line_and_the_rest_is_read() -> None:
     assert [(number, cells) for _, number, _, cells in found] == [
         (1, ["a", "b"]),
         (4, ["f\n\ng", "h"]),
+        (8, ["k", "l"]),
         (9, ["m", "n"]),
     ]
-    assert [raw for _, raw in told] == ['"c"d,e', '"i,j\n"k",l']
+    assert [raw for _, raw in told] == ['"c"d,e', '"i,j']
     assert told[0][0].startswith("f:3: has more behind a closing quote than a comma → close the quote")
     assert told[1][0].startswith("f:7: has more behind a closing quote than a comma")
 
@@ -60,6 +61,13 @@ def test_bad_rows_are_told_with_their_line_and_the_rest_is_read() -> None:
 def test_a_quote_that_is_never_closed(text: str, message: str) -> None:
     with pytest.raises(UserError, match=message):
         list(read_rows(lines(text)))
+
+
+def test_a_quote_that_is_never_closed_takes_no_other_row_along() -> None:
+    told: list[str] = []
+    text = 'a,b\n\n1,"x\n\n' + "".join(f"{n},y\n" for n in range(300))
+    found = [(number, cells) for _, number, _, cells in read_rows(lines(text), lambda error, raw: told.append(raw))]
+    assert found == [(1, ["a", "b"]), *((n + 5, [str(n), "y"]) for n in range(300))] and told == ['1,"x']
 
 
 def test_an_open_quote_ends_with_its_member() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,18 @@ def test_a_list_is_read_as_its_records(tmp_path: Path, records: list[dict[str, A
         assert isinstance(record, dict)
 
 
+def test_a_list_on_one_line_takes_time_by_its_length(tmp_path: Path) -> None:
+    def seconds(count: int) -> float:
+        path = tmp_path / f"{count}.json"
+        path.write_text(json.dumps([{"text": "甲" * 60, "n": n} for n in range(count)]), encoding="utf-8")
+        begin = time.process_time()
+        assert [number for _, number, _ in record_lines(path)] == [1] * count
+        return time.process_time() - begin
+
+    seconds(100)
+    assert seconds(16_000) < 12 * seconds(4_000)  # four times; sixteen times where all is counted for each record
+
+
 def test_lines_come_as_they_are(tmp_path: Path) -> None:
     path = tmp_path / "x.jsonl"
     path.write_text('{"a": 1}\n\nno JSON\n', encoding="utf-8")
@@ -44,7 +57,7 @@ def test_lines_come_as_they_are(tmp_path: Path) -> None:
     [
         ('[\n{"a": 1},\n{"b": 2', 3, "is a list that is cut off"),
         ('[\n{"a": 1}\n{"b": 2}]', 3, "is a list that is not JSON"),
-        ('[{"a": 1},\n]', 2, "is a list that is not JSON"),
+        ('[{"a": 1},\n]', 2, "is a list that has a comma before an end"),
         ("[1]\n[2]", 2, "is a list that is not JSON"),
     ],
 )

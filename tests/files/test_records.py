@@ -78,6 +78,14 @@ def test_rejects_appear_with_the_first(tmp_path: Path) -> None:
     }  # fmt: skip
 
 
+def test_names_that_are_no_utf_8_can_be_written(tmp_path: Path) -> None:
+    rejects = Rejects(tmp_path / "rejects.jsonl")
+    rejects.add(UserError("is bad", file="\udcca\udcfd.json", line=1), "甲")
+    rejects.close()
+    found = json.loads((tmp_path / "rejects.jsonl").read_text(encoding="utf-8"))
+    assert found["file"] == "\udcca\udcfd.json" and found["raw"] == "甲"
+
+
 @pytest.mark.parametrize(("content", "lines"), [(b"", 0), (b"a\n", 1), (b"a\nb", 2), (b"\n\n", 2)])
 def test_lines_of_plain_files(tmp_path: Path, content: bytes, lines: int) -> None:
     (tmp_path / "file").write_bytes(content)

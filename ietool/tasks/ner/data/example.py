@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -50,12 +51,12 @@ def flatten(entities: Iterable[Entity]) -> list[Entity]:
     """The entities that a sequence of tags can state, by place: of those that overlap the longest, of equally long ones
     the first by place and type."""
     kept: list[Entity] = []
-    taken: set[int] = set()
     for entity in sorted(entities, key=lambda e: (e.start - e.end, e)):
-        if taken.isdisjoint(range(entity.start, entity.end)):
-            kept.append(entity)
-            taken.update(range(entity.start, entity.end))
-    return sorted(kept)
+        at = bisect_left(kept, entity)  # a submission may claim any length: places are compared, not characters
+        before, behind = kept[max(at - 1, 0) : at], kept[at : at + 1]
+        if all(other.end <= entity.start for other in before) and all(entity.end <= other.start for other in behind):
+            kept.insert(at, entity)
+    return kept
 
 
 def token_spans(example: Example, entities: Iterable[Entity]) -> list[tuple[int, int, str]]:

@@ -122,7 +122,9 @@ def _sentences(path: str | Path, scheme: Scheme, on_bad: OnBad | None) -> Iterat
 def load_inputs(path: str | Path, on_bad: OnBad | None = None) -> Iterator[Example]:
     """:func:`read_inputs` of a file; of one that holds tokens a line that is not UTF-8 makes its whole sentence bad."""
     reader = SentenceReader(tags=None, on_bad=on_bad)
-    return _inputs(read_lines(path, None if on_bad is None else reader.unread), reader, on_bad)
+    lines = read_lines(path, None if on_bad is None else reader.unread, blank=True)
+    # A token may be a blank of another kind than those that tell an empty line.
+    return _inputs((line for line in lines if line[2].strip(" \t")), reader, on_bad)
 
 
 def read_inputs(lines: Iterable[Line], on_bad: OnBad | None = None) -> Iterator[Example]:
@@ -142,6 +144,7 @@ def _inputs(lines: Iterator[Line], reader: SentenceReader, on_bad: OnBad | None)
     form, everything = told(lines, texts=True)
     if form:
         reader.pass_on()
+        everything = (line for line in everything if line[2].strip())
         yield from read_records(everything, partial(_PARSERS[form], labels=False), on_bad)
         return
     first = next(everything, None)

@@ -2,50 +2,54 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Hashable, Iterator
-from typing import Any
+from collections.abc import Collection, Hashable, Iterator, Mapping, Sequence
 
 from ietool.scoring.report import Outcome
 from ietool.tasks.ner.data.example import Entity
 
+Names = Mapping[Entity, Sequence[str]]
+"""Under which strings a file has its entities: several where they name one place, as no sound file does."""
+
+
+def names_of(entity: Entity, text: str, names: Names) -> Sequence[str]:
+    """The strings of an entity: those of the file, else what stands at its place."""
+    return names.get(entity) or (text[entity.start : entity.end],)
+
 
 def explain_text(
-    key: Hashable, text: str, gold: Collection[Entity], found: Collection[Entity], metric: str, *, answered: bool
-) -> Iterator[Outcome]:
+    key: Hashable, text: str, gold: Collection[Entity], found: Collection[Entity], metric: str, *,
+    names: tuple[Names, Names] = ({}, {}), answered: bool,
+) -> Iterator[Outcome]:  # fmt: skip
     """The verdicts on one text: its predictions by place, then the gold entities that none hits.
 
     ``right``, ``spurious`` and ``missed`` add up to the scores, but under ``cluener``, where a name counts once however
     often it stands.
+
+    Args:
+        names: of gold and of what was found; they count under ``cluener`` alone.
     """
-    names = metric == "cluener"
+    by_name = metric == "cluener"
+    own, theirs = names if by_name else ({}, {})
+    gold, found = set(gold), set(found)
+    wanted = {(name, e.type) for e in gold for name in names_of(e, text, own)}
+    given = {(name, e.type) for e in found for name in names_of(e, text, theirs)}
 
-    def same(one: Entity, other: Entity) -> bool:
-        if names:
-            return one.type == other.type and text[one.start : one.end] == text[other.start : other.end]
-        return one == other
-
-    def outcome(entity: Entity, verdict: str, why: str) -> Outcome:
+    def outcome(entity: Entity, name: str, verdict: str, why: str) -> Outcome:
         spans = [(entity.type, entity.start, entity.end)]
-        return Outcome(key, text, verdict, why, _item(entity, text), spans=spans)
+        item = {"entity": name, "type": entity.type, "start": entity.start, "end": entity.end}
+        return Outcome(key, text, verdict, why, item, spans=spans)
 
-    for entity in sorted(set(found)):
-        if any(same(entity, other) for other in gold):
-            yield outcome(entity, "right", "the name stands in gold" if names else "exact")
-        else:
-            yield outcome(entity, "spurious", "not in gold: " + _nearest(entity, gold, text, "gold"))
-    for entity in sorted(set(gold)):
-        if not any(same(entity, other) for other in found):
-            why = _nearest(entity, found, text, "the prediction") if answered else "the text has no prediction"
-            yield outcome(entity, "missed", "missed: " + why)
-
-
-def _item(entity: Entity, text: str) -> dict[str, Any]:
-    return {
-        "entity": text[entity.start : entity.end],
-        "type": entity.type,
-        "start": entity.start,
-        "end": entity.end,
-    }
+    for entity in sorted(found):
+        for name in names_of(entity, text, theirs):
+            if (name, entity.type) in wanted if by_name else entity in gold:
+                yield outcome(entity, name, "right", "the name stands in gold" if by_name else "exact")
+            else:
+                yield outcome(entity, name, "spurious", "not in gold: " + _nearest(entity, gold, text, "gold"))
+    for entity in sorted(gold):
+        for name in names_of(entity, text, own):
+            if (name, entity.type) not in given if by_name else entity not in found:
+                why = _nearest(entity, found, text, "the prediction") if answered else "the text has no prediction"
+                yield outcome(entity, name, "missed", "missed: " + why)
 
 
 def _nearest(entity: Entity, others: Collection[Entity], text: str, side: str) -> str:

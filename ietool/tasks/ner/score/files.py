@@ -7,7 +7,7 @@ that lies outside it is merely wrong.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,11 +21,12 @@ from ietool.files.plain_json import json_kind
 from ietool.scoring.coverage import check_shared
 from ietool.scoring.occurrences import numbered, numbered_as
 from ietool.tasks.ner.data.example import Entity
-from ietool.tasks.ner.data.forms.cluener import read_label
+from ietool.tasks.ner.data.forms.cluener import stated
 from ietool.tasks.ner.data.forms.cmeee import read_line
 from ietool.tasks.ner.data.forms.recognise import CLUENER, CMEEE, told
 from ietool.tasks.ner.data.forms.tokens import Sentence, SentenceReader, join_tokens, split_tags
 from ietool.tasks.ner.data.schemes import OUTSIDE, PLAIN, SCHEMES, Scheme, SchemeFinder
+from ietool.tasks.ner.score.explain import Names
 
 _FORMAT = 'write {"id": …, "label": {…}} or {"text": …, "label": {…}} a line'
 
@@ -44,7 +45,7 @@ class Scored:
 
     path: str
     form: str = CLUENER
-    records: list[tuple[Any, str | None, Mapping[Entity, str], int]] = field(default_factory=list)
+    records: list[tuple[Any, str | None, Names, int]] = field(default_factory=list)
     sentences: list[Sentence] = field(default_factory=list)
 
     def __len__(self) -> int:
@@ -57,8 +58,8 @@ class Pair:
     ``entities`` is None where there is no prediction."""
 
     text: str
-    gold: Mapping[Entity, str]
-    entities: Mapping[Entity, str] | None
+    gold: Names
+    entities: Names | None
 
 
 def read_for_scoring(path: str | Path) -> Scored:
@@ -85,12 +86,12 @@ def read_for_scoring(path: str | Path) -> Scored:
     return scored
 
 
-def _spans(file: str, number: int, line: str) -> tuple[Any, str | None, Mapping[Entity, str], int]:
+def _spans(file: str, number: int, line: str) -> tuple[Any, str | None, Names, int]:
     text, entities, _ = read_line(line, file, number)
-    return None, text, {entity: text[entity.start : entity.end] for entity in entities}, number
+    return None, text, {entity: (text[entity.start : entity.end],) for entity in entities}, number
 
 
-def _record(file: str, number: int, line: str) -> tuple[Any, str | None, Mapping[Entity, str], int]:
+def _record(file: str, number: int, line: str) -> tuple[Any, str | None, Names, int]:
     record = parse_json(line, file, number)
     text, identity = record.get("text"), record.get("id")
     if text is None and identity is None:
@@ -103,7 +104,11 @@ def _record(file: str, number: int, line: str) -> tuple[Any, str | None, Mapping
         raise UserError(f"is {json_kind(identity)}", file=file, line=number, field="id", mend=_FORMAT)
     if "label" not in record:
         raise UserError("is missing", file=file, line=number, field="label", mend=_FORMAT)
-    return identity, text, read_label(record["label"], file, number), number
+    names: dict[Entity, tuple[str, ...]] = {}
+    for entity, name in stated(record["label"], file, number):
+        if name not in names.get(entity, ()):
+            names[entity] = (*names.get(entity, ()), name)
+    return identity, text, names, number
 
 
 def pair_up(gold: Scored, given: Scored) -> tuple[list[Pair], list[str]]:
@@ -172,7 +177,7 @@ def _pair_sentences(gold: Scored, given: Scored) -> tuple[list[Pair], list[str]]
         text, bounds = join_tokens(sentence.tokens)
         wanted, lost = _entities(sentence, scheme, text, bounds, "the file's")
         broken["gold"] += lost
-        found: dict[Entity, str] | None = None
+        found: Names | None = None
         if given.sentences:
             other = given.sentences[n]
             _check_parallel(sentence, other)
@@ -203,7 +208,7 @@ def _check_parallel(gold: Sentence, other: Sentence) -> None:
 
 def _entities(
     sentence: Sentence, scheme: Scheme, text: str, bounds: Sequence[tuple[int, int]], whose: str
-) -> tuple[dict[Entity, str], int]:
+) -> tuple[Names, int]:
     """The entities of a sentence by seqeval in strict mode, in characters, and how many tags belong to none."""
     allowed = {PLAIN[letter] for letter in scheme.letters}
     tags = []
@@ -218,6 +223,6 @@ def _entities(
     covered = 0
     for entity in Entities([tags], getattr(seqeval.scheme, scheme.structure)).entities[0]:
         start, end = bounds[entity.start][0], bounds[entity.end - 1][1]
-        found[Entity(start, end, entity.tag)] = text[start:end]
+        found[Entity(start, end, entity.tag)] = (text[start:end],)
         covered += entity.end - entity.start
     return found, sum(tag != OUTSIDE for tag in tags) - covered

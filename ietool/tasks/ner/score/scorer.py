@@ -5,7 +5,7 @@ Pure: entities in, a report out; no heavy imports.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +20,7 @@ from ietool.tasks.ner.data.example import Entity, flatten
 from ietool.tasks.ner.data.forms.recognise import RECORDS
 from ietool.tasks.ner.data.reading import LONGEST
 from ietool.tasks.ner.data.schemes import SCHEMES
-from ietool.tasks.ner.score.explain import explain_text
+from ietool.tasks.ner.score.explain import Names, explain_text, names_of
 from ietool.tasks.ner.score.files import pair_up, read_for_scoring
 
 METRICS = ("seqeval", "span", "cluener")
@@ -45,8 +45,6 @@ Item = tuple[str, Sequence[Entity]]
 
 Key = tuple[str | tuple[int, int], str]
 """What must agree: the name or the place, and the type."""
-
-Names = Mapping[Entity, str]
 
 
 def metric_of(form: str) -> str:
@@ -118,7 +116,8 @@ def score(
     keys = list(enumerate(text for text, _ in gold))
     if explain:
         for n, ((text, _), a, b) in enumerate(zip(gold, *sides, strict=True)):
-            outcomes += explain_text(keys[n], text, a, b, metric, answered=not (unanswered and unanswered[n]))
+            answered = not (unanswered and unanswered[n])
+            outcomes += explain_text(keys[n], text, a, b, metric, names=names[n], answered=answered)
     return Report(
         metric=metric,
         definition=definition,
@@ -156,7 +155,7 @@ def _counted(pairs: Sequence[tuple[set[Key], set[Key]]]) -> tuple[list[str], npt
 
 def _keys(entities: Iterable[Entity], text: str, metric: str, names: Names) -> set[Key]:
     if metric == "cluener":
-        return {(names.get(e, text[e.start : e.end]), e.type) for e in entities}
+        return {(name, e.type) for e in entities for name in names_of(e, text, names)}
     return {((e.start, e.end), e.type) for e in entities}
 
 
@@ -166,10 +165,11 @@ def prf_of_three(sums: Counts) -> dict[str, Counts]:
 
 
 def _macro(sums: Counts) -> dict[str, Counts]:
-    """Means over types of precision, recall and F1, from sums (…, types × 3) of right, predicted, gold."""
-    every = prf_of_three(sums.reshape(*sums.shape[:-1], -1, 3))
-    count = max(1, sums.shape[-1] // 3)
-    return {name: values.sum(-1) / count for name, values in every.items()}
+    """Means of precision, recall and F1 over the types of gold, from sums (…, types × 3) of right, predicted, gold."""
+    by_type = sums.reshape(*sums.shape[:-1], -1, 3)
+    known = by_type[..., 2] > 0  # a draw of texts may lack a rare type
+    count = np.maximum(known.sum(-1), 1)
+    return {name: np.where(known, values, 0.0).sum(-1) / count for name, values in prf_of_three(by_type).items()}
 
 
 def score_paths(

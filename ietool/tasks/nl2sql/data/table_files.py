@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 import sqlite3
+import sys
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -107,12 +108,15 @@ def _rows(rows: Any, width: int, place: Place) -> tuple[tuple[Cell, ...], ...]:
             if type(cell) not in _CELLS:
                 what = f"is {json_kind(cell)}, a string, a number or null is needed"
                 raise place.error(f"rows[{n}][{m}]", what, _MEND)
+            if type(cell) is int and abs(cell) > _FLOAT:
+                raise place.error(f"rows[{n}][{m}]", "is a number too large", _MEND)
     return tuple(tuple(map(_plain, row)) for row in rows)
 
 
 MOST_COLUMNS = 2000
 """SQLite's own bound, unless it is built with another: on a wider table no query could be run."""
 _CELLS = frozenset((str, int, float, type(None)))
+_FLOAT = int(sys.float_info.max)
 _LARGEST = 1 << 63
 """SQLite holds no larger integers."""
 

@@ -198,7 +198,15 @@ class _Preparation:
 
         load = partial(load_questions, path)
         read = first_told(load, rejecting(self.intake.rejects, extra))
-        for question in self.intake.extra(read, extra, dev if files else None):
+
+        def located() -> Iterator[Question]:
+            for question in read:
+                if question.is_impossible or _is_located(question):
+                    yield question
+                else:  # as in train: counted, and not learnt
+                    self.survey(extra, question)
+
+        for question in self.intake.extra(located(), extra, dev if files else None):
             self.survey(extra, question)
             self.rows.count(question)
 

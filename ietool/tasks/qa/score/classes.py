@@ -137,7 +137,7 @@ def _chances_by_id(result: Path) -> Iterator[tuple[str, dict[Hashable, float]]]:
             record = json.loads(line)
             told = record["candidates"]
             given = {str(one["answer"]).strip(): float(one["probability"]) for one in reversed(told)}
-        except (ValueError, LookupError, TypeError, RecursionError):
+        except (ValueError, LookupError, TypeError, RecursionError, OverflowError):
             return
         yield str(record.get("id")), {answer: chance for answer, chance in given.items() if 0 <= chance <= 1}
 

@@ -32,7 +32,7 @@ def vote(answers: Sequence[str]) -> str:
 
 @dataclass(frozen=True)
 class WebQA:
-    """Columns: right, given and wanted answers by question, then by passage."""
+    """Columns: right, given and wanted answers by question, then by passage; whether several passages were answered."""
 
     name: str = "webqa"
     primary: str = "f1"
@@ -40,7 +40,8 @@ class WebQA:
         "An answer is right if, in lower case and without whitespace, it equals any golden answer; precision is right "
         "answers among those given, recall among the questions that have an answer; no_answer, no_result and nothing "
         "are no answers. A submission with one answer a passage is voted on by frequency (the first one among equals) "
-        "and is also scored by passage, against what gold says that each passage answers."
+        "and is also scored by passage, against what gold says that each passage answers; where it answers a question "
+        "otherwise, what its passages answer counts as not found."
     )
     groups: str = ""
 
@@ -50,7 +51,7 @@ class WebQA:
         numbers = [passage.document for passage in question.passages]
         if len(given) > len(numbers) > 0 and numbers == sorted(set(numbers)) and numbers[-1] < len(given):
             given = tuple(given[number] for number in numbers)
-        by_passage = len(given) > 1 and len(given) == len(question.passages)
+        by_passage = len(given) > 0 and len(given) == len(question.passages)
         prediction = vote(given) if by_passage else (given[0] if given else "")
         chunk = normalise(prediction)
         golden = {normalise(answer): answer for answer in reversed(question.answers)}
@@ -58,13 +59,13 @@ class WebQA:
         if not golden and not chunk:
             return []
         right = float(bool(chunk) and chunk in golden)
-        sums = [right, float(bool(chunk)), float(bool(golden)), 0.0, 0.0, 0.0]
-        if by_passage:
-            for answer, passage in zip(map(normalise, given), question.passages, strict=True):
-                wanted = {normalise(text) for text in passage.answers} - {""}
-                sums[3] += bool(answer) and answer in wanted
-                sums[4] += bool(answer)
-                sums[5] += bool(wanted)
+        sums = [right, float(bool(chunk)), float(bool(golden)), 0.0, 0.0, 0.0, float(by_passage and len(given) > 1)]
+        answers = given if by_passage else [""] * len(question.passages)
+        for answer, passage in zip(map(normalise, answers), question.passages, strict=True):
+            wanted = {normalise(text) for text in passage.answers} - {""}
+            sums[3] += bool(answer) and answer in wanted
+            sums[4] += bool(answer)
+            sums[5] += bool(wanted)
         reference = golden[chunk] if right else (question.answers[0] if question.answers else "")
         found = outcome(chunk, right > 0, right)
         return [Judged(prediction, reference, found, tuple(sums), measures=(("right", right),))]
@@ -73,7 +74,7 @@ class WebQA:
         right, given, wanted = sums[..., 0], sums[..., 1], sums[..., 2]
         precision, recall = share(right, given), share(right, wanted)
         values = {"f1": f1_of(precision, recall), "precision": precision, "recall": recall}
-        if sums[..., 4].any():
+        if sums[..., 6].any():
             precision, recall = share(sums[..., 3], sums[..., 4]), share(sums[..., 3], sums[..., 5])
             values |= {"passage_f1": f1_of(precision, recall), "passage_precision": precision}
             values |= {"passage_recall": recall}

@@ -148,8 +148,9 @@ def score_paths(
         UserError: a file cannot be read, is not of the variant's form, or gold holds no record.
     """
     if metric is None:
-        if str(gold) == "-":
-            raise UserError("gold on standard input needs the variant", field="metric", mend="add --metric duie2")
+        if str(gold) == "-" or (Path(gold).exists() and not Path(gold).is_file()):  # it can be read but once
+            what = "gold on standard input" if str(gold) == "-" else f"gold from a pipe ({gold})"
+            raise UserError(f"{what} needs the variant", field="metric", mend="add --metric duie2")
         metric = detect_metric(gold)
     wanted = read_for_scoring(gold, metric)
     if not wanted.records:

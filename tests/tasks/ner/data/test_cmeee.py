@@ -90,6 +90,8 @@ def test_a_test_file_of_texts_alone_is_read(tmp_path: Path) -> None:
     texts = [TEXT, "云州下雨，路滑。", "复诊"]
     path = write(tmp_path / "test1.txt", "\n".join(texts) + "\n")
     assert [(e.text, e.form) for e in load_inputs(path)] == [(text, "cmeee") for text in texts]
+    path.write_text("北\n京\n\u3000\n天\n \t\n上\n", encoding="utf-8")
+    assert [e.text for e in load_inputs(path)] == ["北京\u3000天", "上"]  # a token may be a blank
     assert [e.text for e in read_inputs(read_lines(write(tmp_path / "gold", LINE + "\n")))] == [TEXT]
     # A token that looks like the divider is one still.
     tokens = write(tmp_path / "tokens", "林 O\n||| O\n满 O\na|||b O\n")

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from ietool.errors import UserError
 from ietool.scoring.intervals import bootstrap
 from ietool.scoring.report import Report
-from ietool.tasks.ner.data.example import Entity
+from ietool.tasks.ner.data.example import Entity, flatten
 from ietool.tasks.ner.data.schemes import SCHEMES
 from ietool.tasks.ner.score.scorer import METRICS, score, score_paths
 
@@ -231,6 +231,42 @@ def test_a_span_outside_the_text_is_merely_wrong(tmp_path: Path) -> None:
     found = records(tmp_path / "found", {"text": "林满在", "label": {"人物": {"林满": [[0, 1], [7, 8]]}}})
     assert values(score_paths(gold, found)) == pytest.approx((0.5, 1.0, 2 / 3))
     assert values(score_paths(gold, found, metric="cluener")) == (1.0, 1.0, 1.0)
+
+
+def test_names_on_one_place_are_two_names(tmp_path: Path) -> None:
+    """By CLUENER's rule a name counts wherever it is said to stand."""
+    gold = records(tmp_path / "gold", {"text": "张三和李四", "label": {"人": {"张三": [[0, 1]], "李四": [[3, 4]]}}})
+    for label in ({"张三": [[0, 1]], "李四": [[0, 1]]}, {"张三": [[2, 3]], "李四": [[1, 2]]}):
+        found = records(tmp_path / "found", {"text": "张三和李四", "label": {"人": label}})
+        report = score_paths(gold, found, metric="cluener", explain=True)
+        assert values(report) == (1.0, 1.0, 1.0)
+        assert [(o.verdict, o.item["entity"]) for o in report.outcomes] in (
+            [("right", "张三"), ("right", "李四")], [("right", "李四"), ("right", "张三")],
+        )  # fmt: skip
+
+
+def test_the_interval_of_a_perfect_score_is_the_score() -> None:
+    """Draws of texts lack rare types, which are none of theirs then."""
+    gold = [("林满", [Entity(0, 2, f"类{max(0, n - 15)}")]) for n in range(20)]
+    report = score(gold, [entities for _, entities in gold], metric="cluener")
+    assert values(report) == (1.0, 1.0, 1.0) and report.interval == (1.0, 1.0)
+
+
+def test_a_span_of_any_length_costs_nothing(tmp_path: Path) -> None:
+    gold = records(tmp_path / "gold", {"text": "林满在", "label": LIN})
+    far = {"人物": {"林满": [[0, 10**11]], "满": [[1, 1]]}}
+    found = records(tmp_path / "found", {"text": "林满在", "label": far})
+    assert values(score_paths(gold, found, metric="seqeval")) == (0.0, 0.0, 0.0)
+
+
+@settings(max_examples=60)
+@given(st.lists(entity, max_size=8))
+def test_flat_entities_are_those_of_the_loop(some: list[Entity]) -> None:
+    kept: list[Entity] = []
+    for one in sorted(some, key=lambda e: (e.start - e.end, e)):
+        if all(one.end <= other.start or other.end <= one.start for other in kept):
+            kept.append(one)
+    assert flatten(some) == sorted(kept)
 
 
 def test_an_empty_submission_scores_nothing(tmp_path: Path) -> None:

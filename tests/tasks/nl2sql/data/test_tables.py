@@ -41,6 +41,7 @@ from tests.tasks.nl2sql.invented import FILMS, query, record_of, same, table, wr
         ({"rows": [["a", "b", 1, 2, "c"], None]}, "rows[1]: is null, a list of cells is needed"),
         ({"rows": [["a", "b", True, 2, "c"]]}, "rows[0][2]: is true or false"),
         ({"rows": [["a", ["b"], 1, 2, "c"]]}, "rows[0][1]: is a list"),
+        ({"rows": [["a", "b", 10**400, 2, "c"]]}, "rows[0][2]: is a number too large"),
     ],
 )  # fmt: skip
 def test_a_bad_table_is_told(tmp_path: Path, change: dict[str, Any], told: str) -> None:

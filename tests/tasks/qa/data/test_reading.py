@@ -377,6 +377,39 @@ def test_answers_without_place_or_text_are_kept_to_be_counted(write: Any, answer
     assert (question.passages[0].answers, question.passages[0].starts) == ((answer["text"],), (-1,))
 
 
+@pytest.mark.parametrize(
+    ("starts", "wanted"), [([0], (0, -1)), ([], (-1, -1)), (None, (-1, -1)), ([0, 5, 9], (0, 5)), (["x"], (-1, -1))]
+)
+def test_answers_in_columns_keep_those_without_a_start(write: Any, starts: Any, wanted: tuple[int, ...]) -> None:
+    answers = {"text": ["林满", "《青"], "answer_start": starts}
+    (question,) = read(write(squad({**QA, "answers": answers})))
+    assert (question.answers, question.passages[0].starts) == (("林满", "《青"), wanted)
+
+
+@pytest.mark.parametrize("starts", [3, "0", {"a": 1}])
+def test_starts_in_columns_are_a_list(write: Any, starts: Any) -> None:
+    path = write(squad({**QA, "answers": {"text": ["林满"], "answer_start": starts}}, {**QA, "id": "2"}))
+    assert "data[0].paragraphs[0].qas[0].answers.answer_start: is " in refused(path)
+    questions, errors = skipped(path)
+    assert [q.question_id for q in questions] == ["2"] and len(errors) == 1
+
+
+@pytest.mark.parametrize("lay", ["data", "articles", "lines"])
+def test_what_is_no_question_takes_no_other_along(write: Any, lay: str) -> None:
+    some = [{"context": CONTEXT, "qas": [{**QA, "id": "1"}, None, {**QA, "id": "2"}]}, "x", {"context": CONTEXT},
+            {"context": CONTEXT, "qas": [{**QA, "id": "3"}]}]  # fmt: skip
+    last = {"paragraphs": [{"context": CONTEXT, "qas": [{**QA, "id": "4"}]}]}
+    articles: list[Any] = [{"paragraphs": some}, 7, last]
+    path = write({"data": articles} if lay == "data" else articles if lay == "articles"
+                 else "\n".join(dump(article) for article in articles))  # fmt: skip
+    questions, errors = skipped(path)
+    assert [q.question_id for q in questions] == ["1", "2", "3", "4"] and len(errors) == 4
+    assert any("paragraphs[0].qas[1]: is null, an object is needed" in str(error) for error in errors)
+    assert any("paragraphs[1]: is a string, an object is needed" in str(error) for error in errors)
+    assert any("paragraphs[2].qas: is missing" in str(error) for error in errors)
+    assert "qas[1]: is null" in refused(path)
+
+
 def test_of_questions_with_one_id_the_first_is_kept(write: Any) -> None:
     path = write(squad(QA, {**QA, "question": "还有谁?"}, {**QA, "id": "2"}))
     assert "repeats the id DEV_0_QUERY_0" in refused(path)

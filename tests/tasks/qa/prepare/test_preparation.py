@@ -182,6 +182,18 @@ def test_what_cannot_be_located_is_left_out_and_counted_by_reason(tmp_path: Path
     assert any(note.startswith("2 training questions are left out") for note in prepared.report.notes)
 
 
+def test_further_questions_whose_answer_stands_nowhere_are_not_learnt(tmp_path: Path) -> None:
+    recipe = load_recipe("qa", ("data.window=32", "data.overlap=16", "data.min_char_count=1"))
+    files = {"train": write(tmp_path / "train.json", [squad(n) for n in range(3)]),
+             "dev": write(tmp_path / "dev.json", [squad(9)]),
+             "extra": write(tmp_path / "extra.json", [squad(4), squad(5, ("绝无此文", 3))])}  # fmt: skip
+    (tmp_path / "out").mkdir()
+    report = QaTask().prepare(recipe, Sources(files), tmp_path / "out", rejects=None, progress=lambda *_: None)
+    prepared = Prepared(recipe, tmp_path / "out", report)  # type: ignore[arg-type]
+    assert [len(spans(row)) for row in prepared.rows()] == [1, 1, 1, 1]
+    assert report.statistics["extra"]["oracle"]["lost"]["the answer is not in the passage"] == 1
+
+
 def test_passages_that_answer_are_learnt_from_though_not_chosen(tmp_path: Path) -> None:
     one = webqa(0)
     asked = one["question"]

@@ -62,7 +62,8 @@ def test_the_outcomes_of_a_report_get_the_stretches_of_their_passages(tmp_path: 
     )
     assert (text[gold[1] : gold[2]], wanted) == ("王小明", "missed")
     assert (text[found[1] : found[2]], judged) == ("韩梅梅", "spurious")
-    lines = [{"id": 1, "answer": "韩梅梅", "candidates": [{"answer": "韩梅梅 ", "probability": 0.7}]}, {"id": 2}]
+    huge = {"id": 3, "answer": "甲", "candidates": [{"answer": "甲", "probability": 10**400}]}
+    lines = [{"id": 1, "answer": "韩梅梅", "candidates": [{"answer": "韩梅梅 ", "probability": 0.7}]}, huge, {"id": 2}]
     (tmp_path / "nbest").write_text("\n".join(map(json.dumps, lines)), "utf-8")
     assert told.chances_in(tmp_path / "nbest", report.outcomes) == {("1", "第1问"): {"韩梅梅": 0.7}}
     assert told.item(report.outcomes[1]) == "韩梅梅"

@@ -208,6 +208,17 @@ def test_webqa_votes_and_scores_passages() -> None:
     assert vote(["", "no_answer"]) == ""
 
 
+def test_webqa_passages_that_nobody_answered_are_not_found() -> None:
+    two = (Passage("一", ("林满",)), Passage("二", ("林满",)))
+    gold = [Question(str(n), "谁？", two, ("林满",), form="webqa") for n in range(2)]
+    values = scored("webqa", gold, Predicted(("林满", "林满")), None).values
+    assert (values["recall"], values["passage_recall"], values["passage_precision"]) == (0.5, 0.5, 1)
+    gold.append(Question("2", "谁？", two[:1], ("林满",), form="webqa"))
+    values = scored("webqa", gold, Predicted(("林满", "林满")), Predicted(("林满", "林满")), "何舟").values
+    assert (values["passage_precision"], values["passage_recall"]) == (0.8, 0.8)
+    assert "passage_f1" not in scored("webqa", gold, "林满", "林满", "林满").values  # an answer a question
+
+
 # -- DuReader 2.0, LIC 2019
 
 

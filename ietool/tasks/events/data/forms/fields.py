@@ -12,6 +12,9 @@ from ietool.files.plain_json import json_kind
 from ietool.files.records import not_a
 from ietool.text.spans import whereabouts
 
+_FAR = 10**9
+"""No place of a text: what lies beyond could not even be told, since it may have thousands of digits."""
+
 
 @dataclass(frozen=True)
 class Fields:
@@ -55,8 +58,9 @@ class Fields:
         value = record.get(key)
         if type(value) is not int:
             raise self.fail(at + key, not_a(record, key, "a whole number"))
-        if value < 0:
-            raise self.fail(at + key, f"is {value}, which is before the text")
+        if not 0 <= value < _FAR:
+            what = f"is {value}, which is before the text" if -_FAR < value < 0 else "is no place of any text"
+            raise self.fail(at + key, what)
         return value
 
     def check_place(self, text: str, start: int, end: int, name: str, field: str) -> None:

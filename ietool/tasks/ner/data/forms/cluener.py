@@ -42,10 +42,10 @@ def parse_record(line: str, file: str, number: int, *, labels: bool = True) -> E
         raise fail("text", "is empty")
     if "label" not in record:
         raise fail("label", "is missing", "is this a test file? training needs gold entities")
-    entities = read_label(record["label"], file, number)
-    for entity, name in entities.items():
+    entities = list(stated(record["label"], file, number))
+    for entity, name in entities:
         check_span(entity, name, text, file, number)
-    return Example(text, tuple(sorted(entities)), CLUENER, identity, file=file, line=number)
+    return Example(text, tuple(sorted({entity for entity, _ in entities})), CLUENER, identity, file=file, line=number)
 
 
 def check_span(entity: Entity, name: str, text: str, file: str, number: int) -> None:
@@ -70,17 +70,9 @@ def _place_of(name: str, text: str, entity: Entity) -> str:
     return f"{counted}; the name stands at [{found}, {found + len(name) - 1}]"
 
 
-def read_label(label: Any, file: str, number: int) -> dict[Entity, str]:
-    """The entities of a ``label``, each with the name that it stands under; not held against any text.
-
-    Raises:
-        UserError: it is not of the form.
-    """
-    return dict(stated(label, file, number))
-
-
 def stated(label: Any, file: str, number: int) -> Iterator[tuple[Entity, str]]:
-    """The same as it stands there: an entity may come several times.
+    """The entities of a ``label``, each with the name that it stands under; not held against any text. One may come
+    several times.
 
     Raises:
         UserError: it is not of the form.

@@ -12,6 +12,7 @@ from ietool.tasks.qa.data.answers import UNKNOWN, WHOLE, Answer, answers_of, mar
 from ietool.tasks.qa.data.forms.dureader2 import characters_of, in_text, located, words_of
 from ietool.tasks.qa.data.forms.reading import READERS
 from ietool.tasks.qa.data.forms.recognise import form_of
+from ietool.tasks.qa.data.forms.squad import entries_of
 from ietool.tasks.qa.data.forms.wanted import Wanted
 from ietool.tasks.qa.data.forms.webqa import NO_ANSWER
 from ietool.tasks.qa.data.question import Question
@@ -156,8 +157,7 @@ def _squad(record: Record, question: Question, before: Sequence[Answer], after: 
 
 def _entries(given: Any) -> list[Any]:
     if isinstance(given, dict):  # as the hub's data sets write it
-        starts = given.get("answer_start") or []
-        return [{"text": text, "answer_start": start} for text, start in zip(given["text"], starts, strict=False)]
+        return entries_of(given)
     return list(given or ())
 
 

@@ -10,12 +10,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from ietool.errors import UserError
 from ietool.files import documents
 from ietool.files.documents import Document, Place, Taken
 from ietool.files.json_stream import Damage, JsonStream, read_text
 from ietool.files.lines import OnBad
-from ietool.tasks.qa.data.forms.recognise import KNOWN
 
 
 def read_documents(path: str | Path, on_bad: OnBad | None) -> Taken:
@@ -48,8 +46,8 @@ def _paragraphs(name: str, document: JsonStream) -> Iterator[tuple[Place, Any]]:
         for article, _ in enumerate(document.items()):
             if document.peek() == "{":
                 yield from _of_article(name, article, document)
-            else:
-                document.value()
+            else:  # told by who reads it
+                yield Place(name, at=f"data[{article}]."), document.value()
     document.end()
 
 
@@ -62,12 +60,9 @@ def _of_article(name: str, article: int, document: JsonStream) -> Iterator[tuple
             continue
         for number, _ in enumerate(document.items()):
             paragraph = document.value()
-            at = f"data[{article}].paragraphs[{number}]"
-            if not isinstance(paragraph, dict):
-                raise UserError("is no object", file=name, field=at, mend=f"write {KNOWN}")
-            if title and isinstance(title, str):
+            if title and isinstance(title, str) and isinstance(paragraph, dict):
                 paragraph.setdefault("title", title)
-            yield Place(name, at=f"{at}."), paragraph
+            yield Place(name, at=f"data[{article}].paragraphs[{number}]."), paragraph
 
 
 # Keys that come before ``data`` in SQuAD documents are short: the beginning of the file tells.

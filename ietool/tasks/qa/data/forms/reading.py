@@ -107,7 +107,7 @@ def _records(
             if not form:
                 raise place.error("", "is of no known form", _MEND)
             if form == "squad":
-                for inner, part in squad.parts(place, record):
+                for inner, part in squad.parts(place, record, reject):
                     yield inner, part, form
             else:
                 yield place, record, form

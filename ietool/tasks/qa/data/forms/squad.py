@@ -7,34 +7,58 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
+from ietool.errors import UserError
 from ietool.files.documents import Place
-from ietool.files.lines import SKIP
+from ietool.files.lines import SKIP, OnBad
 from ietool.files.plain_json import json_kind
-from ietool.tasks.qa.data.forms.fields import identifier, objects, string, without_gold
+from ietool.tasks.qa.data.forms.fields import identifier, items, string, without_gold
 from ietool.tasks.qa.data.forms.wanted import Wanted
 from ietool.tasks.qa.data.question import Passage, Question
 
 
-def parts(place: Place, record: dict[str, Any]) -> Iterator[tuple[Place, dict[str, Any]]]:
+def parts(place: Place, record: dict[str, Any], reject: OnBad | None = None) -> Iterator[tuple[Place, dict[str, Any]]]:
     """The questions of a paragraph, or of an article with paragraphs, each with its context: small records of their
     own, so that a bad one does not take its neighbours along.
+
+    Args:
+        reject: told of paragraphs and questions that are none, which are left out; without it the first raises.
 
     Raises:
         UserError: the record has no list of questions.
     """
     if "paragraphs" in record:
-        for number, paragraph in enumerate(objects(place, record, "paragraphs")):
-            inner = Place(place.file, place.line, f"{place.at}paragraphs[{number}].")
-            yield from parts(inner, {"title": record.get("title", ""), **paragraph})
+        for inner, paragraph in _objects(place, record, "paragraphs", reject):
+            try:
+                yield from parts(inner, {"title": record.get("title", ""), **paragraph}, reject)
+            except UserError as error:
+                if reject is None:
+                    raise
+                reject(error, json.dumps(paragraph, ensure_ascii=False))
         return
     if "qas" not in record:
         raise place.error("qas", "is missing", SKIP)
     context: dict[str, Any] = {key: record[key] for key in ("context", "context_text", "title") if key in record}
-    for number, entry in enumerate(objects(place, record, "qas")):
-        yield Place(place.file, place.line, f"{place.at}qas[{number}]."), {**entry, **context}
+    for inner, entry in _objects(place, record, "qas", reject):
+        yield inner, {**entry, **context}
+
+
+def _objects(
+    place: Place, record: dict[str, Any], key: str, reject: OnBad | None
+) -> Iterator[tuple[Place, dict[str, Any]]]:
+    """The objects of a list, each with its place."""
+    for number, entry in enumerate(items(place, record, key)):
+        at = f"{place.at}{key}[{number}]"
+        if isinstance(entry, dict):
+            yield Place(place.file, place.line, f"{at}."), entry
+            continue
+        error = Place(place.file, place.line, at).error("", f"is {json_kind(entry)}, an object is needed", SKIP)
+        if reject is None:
+            raise error
+        reject(error, json.dumps(entry, ensure_ascii=False))
 
 
 def questions(place: Place, record: dict[str, Any], number: int, wanted: Wanted) -> Iterator[Question]:
@@ -80,12 +104,21 @@ def questions(place: Place, record: dict[str, Any], number: int, wanted: Wanted)
     )
 
 
+def entries_of(columns: dict[str, Any]) -> list[dict[str, Any]]:
+    """Answers in columns, as the hub's data sets write them, one by one; a text without a start stays one."""
+    texts = columns["text"]
+    starts = [*(columns.get("answer_start") or ()), *[-1] * len(texts)]
+    return [{"text": text, "answer_start": start} for text, start in zip(texts, starts, strict=False)]
+
+
 def _answers(place: Place, record: dict[str, Any]) -> tuple[tuple[str, ...], tuple[int, ...]]:
     """Texts and starts as the file has them; −1 for a start that is missing or no number."""
     found = record.get("answers")
     if isinstance(found, dict) and isinstance(found.get("text"), list):  # as the hub's data sets write it
-        starts = found.get("answer_start") or []
-        found = [{"text": text, "answer_start": start} for text, start in zip(found["text"], starts, strict=False)]
+        starts = found.get("answer_start")
+        if starts is not None and not isinstance(starts, list):
+            raise place.error("answers.answer_start", f"is {json_kind(starts)}, a list is needed", SKIP)
+        found = entries_of(found)
     if found is not None and not isinstance(found, list):
         raise place.error("answers", f"is {json_kind(found)}, a list is needed", SKIP)
     texts, places = [], []
