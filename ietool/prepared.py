@@ -12,7 +12,9 @@ from typing import Any
 
 from ietool.core.contract import PrepareReport, Task
 from ietool.core.sources import Sources
+from ietool.errors import visible
 from ietool.files.outputs import atomic_text
+from ietool.files.plain_json import dump_json
 from ietool.recipe import Recipe
 from ietool.tables import Table
 from ietool.version import __version__
@@ -97,7 +99,7 @@ def corpus_of(folder: Path) -> dict[str, Any]:
     done = json.loads((folder / DONE).read_text(encoding="utf-8"))
     tables = done["report"]["tables"]
     table = {key: tables[0][key] for key in ("columns", "rows")} if tables else {}
-    return {"files": {role: Path(path).name for role, path in done["sources"].items()}, **table}
+    return {"files": {role: visible(Path(path).name) for role, path in done["sources"].items()}, **table}
 
 
 def read_report(done: Mapping[str, Any]) -> PrepareReport:
@@ -110,7 +112,7 @@ def remember(top: Path, sources: Sources, skip_bad: bool) -> None:
     top.mkdir(parents=True, exist_ok=True)
     latest = {"files": {role: str(path.resolve()) for role, path in sources.files.items()}, "skip_bad": skip_bad}
     with atomic_text(top / "latest.json") as out:
-        json.dump(latest, out, ensure_ascii=False)
+        out.write(dump_json(latest))
 
 
 def latest_sources(top: Path) -> tuple[dict[str, Path], bool] | None:

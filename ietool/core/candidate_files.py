@@ -3,7 +3,6 @@ it holds everything."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict
@@ -16,7 +15,7 @@ from pydantic import TypeAdapter
 
 from ietool.core.candidates import Candidates, Floor, Layout
 from ietool.errors import WHOLE, UserError, cause
-from ietool.files.plain_json import load_json
+from ietool.files.plain_json import dump_json, load_json
 
 TABLE, ABOUT = "candidates.arrow", "candidates.json"
 _BATCH = 256
@@ -84,7 +83,7 @@ class CandidateWriter:
                 self._flush()
         if kind is None:
             data = {"layout": asdict(self.layout), "floor": asdict(self.floor), "texts": self.texts}
-            text = json.dumps({**data, "about": self.about}, ensure_ascii=False, indent=1)
+            text = dump_json({**data, "about": self.about}, indent=1)
             (self.folder / ABOUT).write_text(text + "\n", encoding="utf-8")
 
 

@@ -83,7 +83,8 @@ def create_run(
         created=datetime.now().astimezone().isoformat(timespec="milliseconds"),
         differences={} if base is None else differences(recipe, base),
         device=device,
-        command=[Path(sys.argv[0]).name, *sys.argv[1:]],
+        # Names of files need not be UTF-8, what is written must be.
+        command=[word.encode("utf-8", "backslashreplace").decode() for word in (Path(sys.argv[0]).name, *sys.argv[1:])],
         versions=library_versions(),
         process=os.getpid(),
         host=socket.gethostname(),

@@ -24,6 +24,7 @@ from ietool.core.soft import SOFT_ROLE, find_soft
 from ietool.core.sources import EXTRA, Sources, option_of
 from ietool.errors import UserError, cause
 from ietool.files.outputs import check_folder, replace_folder
+from ietool.files.plain_json import dump_json
 from ietool.nearest import did_you_mean
 from ietool.prepared import DONE, Prepared, fingerprint, latest_sources, read_report, remember
 from ietool.progress import Progress, no_progress
@@ -222,7 +223,7 @@ def _build(
         }
         if left_out:
             done["left_out"] = left_out
-        (scratch / DONE).write_text(json.dumps(done, ensure_ascii=False, indent=1), encoding="utf-8")
+        (scratch / DONE).write_text(dump_json(done, indent=1), encoding="utf-8")
         replace_folder(scratch, place)
     except OSError as error:
         raise UserError(

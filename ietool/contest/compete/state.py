@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,7 +14,7 @@ from ietool.contest.compete.plan import Plan
 from ietool.contest.compete.recipes import RECIPES
 from ietool.errors import UserError
 from ietool.files.outputs import atomic_text
-from ietool.files.plain_json import load_json
+from ietool.files.plain_json import dump_json, load_json
 from ietool.runs.folder import LOCK
 
 STATE = "compete.json"
@@ -69,7 +68,7 @@ class State:
             "done": self.done,
         }
         with self._lock, atomic_text(self.folder / STATE) as out:
-            out.write(json.dumps(data, ensure_ascii=False, indent=1) + "\n")
+            out.write(dump_json(data, indent=1) + "\n")
             self._saved = time.monotonic()
 
     def tick(self) -> None:
