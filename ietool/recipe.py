@@ -146,7 +146,9 @@ class TrainingSection(Section):
     later_stages: list[Stage] = Field(default_factory=list, description="stages after the first")
     batch_size: PositiveInt = Field(64, description="sentences a step and device")
     gradient_accumulation: PositiveInt = Field(1, description="steps whose gradients are added up")
-    warmup_epochs: Annotated[float, Field(ge=0)] = Field(1.0, description="epochs over which the rate rises from zero")
+    warmup_epochs: Annotated[float, Field(ge=0, le=1e6)] = Field(
+        1.0, description="epochs over which the rate rises from zero"
+    )
     head_learning_rate: Annotated[float, Field(gt=0)] | None = Field(
         None, description="of all that is not a pretrained encoder; null: learning_rate"
     )
@@ -174,7 +176,8 @@ class TrainingSection(Section):
     ema_decay: Annotated[float, Field(ge=0, lt=1)] = Field(0.999, description="of the averaged weights; 0: none")
     precision: Literal["auto", "fp32", "bf16", "fp16"] = Field(
         "auto",
-        description="auto: bf16 where the hardware has it (on a CPU for pretrained encoders alone), else fp32",
+        description="auto: bf16 where the hardware has it (on a CPU for pretrained encoders alone), else fp16 on a GPU "
+        "and fp32 on a CPU",
     )
     patience: Annotated[int, Field(ge=0)] = Field(
         5, description="epochs without a better dev score, once anything is found, before the stage ends; 0: never"

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ietool.cli.common import check_device, examples, interrupted, print_json, say
-from ietool.cli.options import DataOption, DeviceOption, JsonOption, SetOption
+from ietool.cli.options import DeviceOption, JsonOption, SetOption, finite
 from ietool.errors import UserError
 
 if TYPE_CHECKING:
@@ -17,9 +18,10 @@ if TYPE_CHECKING:
 
 def compete_cli(
     context: typer.Context,
-    data: DataOption = None,
+    data: Annotated[Path | None, typer.Option("--data", metavar="DIR", help="Folder of competition files.")] = None,
     hours: Annotated[
-        float | None, typer.Option("--hours", metavar="N", min=0.01, help="How long it may take, all in all.")
+        float | None,
+        typer.Option("--hours", metavar="N", min=0.01, callback=finite, help="How long it may take, all in all."),
     ] = None,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", metavar="DIR", help="The folder for all that is made.")
@@ -98,7 +100,9 @@ def compete_cli(
             )
     except KeyboardInterrupt:
         going = output is not None and (output / STATE).is_file()
-        again = f"go on with: ietool compete --resume --output {output}" if going else "nothing was begun"
+        again = (
+            f"go on with: ietool compete --resume --output {shlex.quote(str(output))}" if going else "nothing was begun"
+        )
         raise interrupted(lambda: again) from None
     if json:
         print_json({"folder": done.folder, "run": done.run, "result": done.result, "submission": done.submission})

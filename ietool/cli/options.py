@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from pathlib import Path
 from typing import Annotated
@@ -29,6 +30,13 @@ def complete_recipe(incomplete: str) -> list[tuple[str, str]]:
 def _check_device(value: str) -> str:
     if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", value):
         raise typer.BadParameter(f"no device is called {value!r}: use auto, cpu, cuda or cuda:1")
+    return value
+
+
+def finite(value: float | None) -> float | None:
+    """Refuse what is no number that can be reckoned with: bounds from below let inf pass."""
+    if value is not None and not math.isfinite(value):
+        raise typer.BadParameter(f"{value} is no number to reckon with")
     return value
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -126,7 +127,7 @@ def validate_cli(
 def _as_argument(file: Path) -> str:
     # A bare name without ending would be looked up among the shipped recipes first.
     text = str(file)
-    return text if file.suffix in (".yaml", ".yml") or "/" in text else f"./{text}"
+    return shlex.quote(text if file.suffix in (".yaml", ".yml") or "/" in text else f"./{text}")
 
 
 def register(app: typer.Typer) -> None:

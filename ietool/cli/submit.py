@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ietool.cli.common import examples, print_json, say
-from ietool.cli.options import FileOption, JsonOption, named_files
+from ietool.cli.options import FileOption, JsonOption, finite, named_files
 from ietool.errors import UserError
 
 if TYPE_CHECKING:
@@ -55,7 +55,8 @@ def submit_cli(
         str | None, typer.Option("--inside", metavar="NAME", help="Name of the file within the archive.")
     ] = None,
     limit: Annotated[
-        float | None, typer.Option("--limit", min=0.0, metavar="MB", help="What the organisers take at most.")
+        float | None,
+        typer.Option("--limit", min=0.0, callback=finite, metavar="MB", help="What the organisers take at most."),
     ] = None,
     any_order: Annotated[
         bool, typer.Option("--any-order", help="Accept answers in another order than the input's.")

@@ -24,6 +24,7 @@ from ietool.cli.options import (
     SkipBad,
     TestFile,
     TrainFile,
+    finite,
     input_files,
 )
 from ietool.cli.streams import enduring
@@ -64,6 +65,7 @@ def train_cli(
             "--minutes",
             metavar="N",
             min=0,
+            callback=finite,
             help="End after so many minutes with the best weights so far; each fold has its share.",
         ),
     ] = None,
@@ -104,7 +106,7 @@ def train_cli(
             "--resume goes on with the recipe and the data that the run began with",
             mend=f"leave out {' and '.join(refused)}, or start a new run",
         )
-    if output is None and not resume and process_count() > 1:
+    if output is None and process_count() > 1:  # each would look for one by itself
         raise UserError("several processes need one run folder", field="--output", mend="add --output DIR")
     if folds is not None or seeds is not None:
         check_folds(folds, seeds, refused={"--overfit": overfit, "--from": start})
@@ -283,6 +285,7 @@ def prepare_and_train(
             raise interrupted(lambda: "nothing was written; what was prepared before is untouched") from None
         folder = prepared.folder
 
+    begun: list[Path] = []
     # Only now: importing the training stack takes seconds, in which a slip in the files would wait to be told.
     from ietool.workflow.train import train
 
@@ -301,10 +304,11 @@ def prepare_and_train(
                 start=start,
                 on_epoch=EpochTable(progress.print, get_task(recipe.task).epoch_scores),
                 on_note=lambda note: say(f"note: {note}"),
+                on_run=begun.append,
                 progress=progress,
             )
     except KeyboardInterrupt:
-        raise interrupted(lambda: _what_is_safe(recipe.name, output, demo=demo)) from None
+        raise interrupted(lambda: _what_is_safe(begun[0] if begun else output)) from None
     best = outcome.best or {}
     if best and is_main_process():
         say(f"best: {of_best(best)}")
@@ -320,19 +324,19 @@ def prepare_and_train(
     return outcome
 
 
-def _what_is_safe(recipe: str, output: Path | None, *, demo: bool) -> str:
-    """What is on disk of the run that was stopped, and how to go on."""
+def _what_is_safe(output: Path | None) -> str:
+    """What is on disk of the run that was stopped, if there was one, and how to go on."""
     from ietool.runs.entry import METRICS_FILE, open_run, resume_command
-    from ietool.runs.finding import list_runs
     from ietool.runs.info import RUN_FILE
 
-    mine = (run for run in list_runs() if run.info.recipe == recipe and run.is_demo == demo)
-    stopped = (run for run in mine if run.state == "interrupted")
-    if output is not None and not (output / RUN_FILE).is_file():  # stopped before there was anything to keep
+    if output is None or not (output / RUN_FILE).is_file():  # stopped before there was anything to keep
         with contextlib.suppress(OSError):
-            output.rmdir()
+            if output is not None:
+                output.rmdir()
         return "no training had begun; start it again, without --resume"
-    entry = next(stopped) if output is None else open_run(output, weights=False)
+    entry = open_run(output, weights=False)
+    if entry.state == "finished":
+        return f"{entry.folder} is finished"
     metrics = entry.folder / METRICS_FILE
     epochs = len(metrics.read_text(encoding="utf-8").splitlines()) if metrics.is_file() else 0
     go_on = f"go on with: {resume_command(entry.folder, entry.info.recipe)}"

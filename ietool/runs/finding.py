@@ -92,7 +92,12 @@ def survey_runs(root: Path | None = None, *, closely: bool = False) -> tuple[lis
         closely: look into their recipes and settings too, which takes some milliseconds a run.
     """
     found, damaged = [], []
+    seen = set[Path]()
     for folder in _run_folders(root or paths.runs_folder(), depth=3):  # runs/demo/RECIPE/DATE-TIME
+        place = folder.resolve()
+        if place in seen:  # by a link
+            continue
+        seen.add(place)
         try:
             found.append(_whole(folder))
             if closely:
@@ -117,7 +122,8 @@ def _run_folders(root: Path, depth: int) -> Iterator[Path]:
         if (root / RUN_FILE).exists():
             yield root
         elif depth and root.is_dir():
-            for child in sorted(root.iterdir()):
+            # A link comes behind what it may lead to.
+            for child in sorted(root.iterdir(), key=lambda child: (child.is_symlink(), child)):
                 if child.is_dir():
                     yield from _run_folders(child, depth - 1)
     except OSError:  # a folder that we may not look into holds no run of ours

@@ -93,6 +93,12 @@ def create_run(
         **facts,
     )
     try:
+        str(folder.resolve()).encode()
+    except UnicodeEncodeError:  # the library of weights takes no other names
+        _empty(folder)
+        what = "has a name that is not UTF-8, or lies in a folder that has one"
+        raise UserError(what, file=folder, mend="choose another place") from None
+    try:
         save_recipe(recipe, folder / RECIPE_FILE)
         write_info(folder, info)
     except UserError:  # the disk is full: half a run would stand in the way of the next try

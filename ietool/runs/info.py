@@ -6,7 +6,7 @@ import json
 import os
 import platform
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from functools import cache
 from importlib import metadata
@@ -117,6 +117,14 @@ def library_versions() -> dict[str, str | None]:
         except metadata.PackageNotFoundError:
             versions[name] = None
     return versions
+
+
+def other_versions(made: Mapping[str, Any]) -> str | None:
+    """What is said where a run goes on with other versions of libraries than it began with."""
+    now = library_versions()
+    names = [name for name in now if name in made and made[name] != now[name]]
+    told = ", ".join(f"{name} {made[name] or '–'} → {now[name] or '–'}" for name in names)
+    return f"other versions than it began with: {told}" if told else None
 
 
 def read_info(folder: Path) -> RunInfo | None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 
 import torch
 from torch import nn
 
+from ietool.errors import UserError, cut
 from ietool.nn.attention import AdditivePooling, CrossAttention, SelfAttention
 from ietool.nn.dgcnn import DGCNNBlock
 from ietool.nn.embedding import MixedEmbedding
@@ -36,6 +37,22 @@ def compile_layers(model: nn.Module) -> None:
     torch._dynamo.config.recompile_limit = max(torch._dynamo.config.recompile_limit, LIMIT)
     for part in _parts(model):
         part.compile(backend=BACKEND, dynamic=True)
+
+
+@contextmanager
+def compiling_told() -> Iterator[None]:
+    """Turn what torch raises where layers cannot be compiled, as without a compiler of C++, into a UserError."""
+    try:
+        yield
+    except Exception as error:
+        if not type(error).__module__.startswith(("torch._inductor", "torch._dynamo")):
+            raise
+        first = next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
+        raise UserError(
+            f"layers cannot be compiled here ({cut(first, 120)})",
+            field="training.compile",
+            mend="set it to false, or install a compiler (for a CPU one of C++, for example g++)",
+        ) from error
 
 
 def uncompiled() -> AbstractContextManager[object]:

@@ -141,10 +141,20 @@ def choose_precision(recipe: Recipe, device: torch.device) -> str:
     """
     asked = recipe.training.precision
     if asked != "auto":
-        return asked
+        return possible_precision(asked, device)
     if device.type == "cuda":
         return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp16"
     return "bf16" if pretrained_of(recipe) is not None and cpu_bf16_gain() > 1.5 else "fp32"
+
+
+def possible_precision(asked: str, device: torch.device) -> str:
+    """A precision as this device can have it: on CPUs fp32 in place of fp16, whose losses nobody scales there."""
+    return "fp32" if asked == "fp16" and device.type == "cpu" else asked
+
+
+def precision_note(asked: str, used: str) -> str | None:
+    """What is said where another precision is used than was asked for."""
+    return None if asked in ("auto", used) else f"training.precision={asked} is for GPUs; {used} is used here"
 
 
 _BEYOND = re.compile(r"calculation overflow|multiplication overflow|invalid shape dimension|integer out of range")

@@ -17,6 +17,7 @@ from ietool.nn.embedding import MixedEmbedding
 from ietool.nn.encoder import PretrainedEncoder
 from ietool.text.encoding import TextEncoder
 from ietool.text.tokens import TokenReader, kept_tokens
+from ietool.training.saving import sync
 
 _BEGIN = "begin"
 """Among the checkpoints of a run: what it began with, until it is finished."""
@@ -122,6 +123,7 @@ def keep_start(model: PreTrainedModel, run: Path) -> None:
     folder = run / "checkpoints" / _BEGIN
     part = folder.with_name(f"{_BEGIN}.part")
     model.save_pretrained(part)
+    sync(part)
     os.replace(part, folder)
 
 

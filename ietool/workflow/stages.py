@@ -14,7 +14,7 @@ from transformers import PreTrainedModel, set_seed
 
 from ietool.core.contract import Task
 from ietool.errors import UserError
-from ietool.processes import is_main_process
+from ietool.processes import is_main_process, process_count
 from ietool.progress import TRAINING, Progress
 from ietool.recipe import LARGEST, Recipe, Stage, TrainingSection
 from ietool.runs.entry import CONFIG_FILE, WEIGHTS_FILE
@@ -23,6 +23,7 @@ from ietool.training.adversarial import tables
 from ietool.training.arguments import check_tensorboard, training_arguments
 from ietool.training.optimiser import check_decay, checkpoint_activations, freeze
 from ietool.training.reached import EpochRow, TrainState, last_checkpoint, read_progress
+from ietool.training.saving import sync
 from ietool.training.sets import TrainingSet
 from ietool.training.trainer import IETrainer
 from ietool.workflow.dev_scorer import DevScorer
@@ -87,11 +88,21 @@ class Stages:
         return self.checkpoints / f"stage-{number}"
 
     def rewind(self) -> None:
-        """Go back to the last complete checkpoint, and tell its rows again."""
+        """Go back to the last complete checkpoint, and tell its rows again.
+
+        Raises:
+            UserError: it is damaged, or of another number of processes.
+        """
         found = [last_checkpoint(self._folder(n)) for n in range(1, len(self.stages) + 1)]
         self.checkpoint = next((c for c in reversed(found) if c is not None), None)
         if self.checkpoint is not None:
             self.state = read_progress(self.checkpoint)
+            began, now = len(self.state.losses), process_count()
+            if began != now:  # epochs are counted in steps, of which other numbers of processes take others
+                raise UserError(
+                    f"was trained by {began} process{'es' * (began > 1)}, and would go on with {now}",
+                    file=self.run, mend=f"start {began}, or train anew",
+                )  # fmt: skip
             for row in self.state.rows if is_main_process() else ():
                 self.on_epoch(row)
 
@@ -159,6 +170,7 @@ def reload_best(task: Task[Any], run: Path, stage: Path, seed: int) -> PreTraine
         part.mkdir(parents=True)
         for name in (CONFIG_FILE, WEIGHTS_FILE):
             shutil.copyfile(run / name, part / name)
+        sync(part)
         os.replace(part, begin)
     set_seed(seed % (LARGEST + 1))
     return task.load_model(begin)

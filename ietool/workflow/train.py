@@ -23,14 +23,23 @@ from ietool.prepared import corpus_of, left_out_of
 from ietool.processes import is_main_process
 from ietool.progress import Progress, no_progress
 from ietool.recipe import Recipe, TrainingSection, pretrained_of
-from ietool.recipe_io import load_recipe, save_recipe
+from ietool.recipe_io import base_of, differences, load_recipe, save_recipe
 from ietool.registry import get_task
 from ietool.report.card import write_card
 from ietool.runs.entry import RECIPE_FILE, resume_command
 from ietool.runs.finding import unfinished_run
 from ietool.runs.folder import check_resumed, create_run, model_files, training_in, update_run
+from ietool.runs.info import library_versions, other_versions, read_info
 from ietool.training.arguments import warmup_note
-from ietool.training.device import choose_device, choose_precision, confine, memory_told
+from ietool.training.compiling import compiling_told
+from ietool.training.device import (
+    choose_device,
+    choose_precision,
+    confine,
+    memory_told,
+    possible_precision,
+    precision_note,
+)
 from ietool.training.finite import Diverged, check_start
 from ietool.training.optimiser import rate_note
 from ietool.training.reached import EpochRow, clear_parts
@@ -74,6 +83,7 @@ def train(
     start: Path | None = None,
     on_epoch: Callable[[EpochRow], None] = lambda row: None,
     on_note: Callable[[str], None] = lambda note: None,
+    on_run: Callable[[Path], None] = lambda run: None,
     progress: Progress = no_progress,
 ) -> Trained:
     """Train and keep the best weights in a run folder.
@@ -89,6 +99,7 @@ def train(
         start: a run with whose weights it begins.
         on_epoch: told of each row of the table, those before a resumption included.
         on_note: told what the user should know before the first epoch.
+        on_run: told of the run folder, once there is one.
 
     Raises:
         UserError: the device or the run folder will not do; or the training has diverged, or found no room on the disk:
@@ -97,20 +108,24 @@ def train(
     deadline = None if minutes is None else time.monotonic() + 60 * minutes
     transformers_logging.disable_progress_bar()  # the library's own bars would break our table
     chosen = confine(choose_device(device))
+    notes: list[str | None] = []
     if resume:
         run: Path | None = output or unfinished_run(recipe.name)
         assert run is not None
         entry = check_resumed(run)
         recipe, prepared = load_recipe(str(run / RECIPE_FILE)), Path(entry.info.prepared)
-        overfit, precision = entry.info.overfit, entry.info.precision
+        overfit, precision = entry.info.overfit, possible_precision(entry.info.precision, chosen)
+        notes.append(other_versions(entry.info.versions))
         threads = entry.info.threads or torch.get_num_threads()  # of older runs the machine's own number
         task = get_task(recipe.task)
     else:
         task = get_task(recipe.task)
         if overfit is not None:
-            recipe = task.overfitting(recipe, overfit)
+            asked, recipe = recipe, task.overfitting(recipe, overfit)
+            notes.append(_replaced(asked, recipe))
         task.check(recipe)
         precision, threads = choose_precision(recipe, chosen), None
+        notes += [warmup_note(recipe.training), precision_note(recipe.training.precision, precision)]
         run = None
     if prepared is None:
         raise ValueError("a new run needs a prepared folder")
@@ -124,7 +139,8 @@ def train(
     elif run is not None and entry.info.base_run is not None:
         begin_again(task, model, run)
     threads, said = settle_threads(model, chosen, precision, threads)
-    for note in (said, *(() if resume else (warmup_note(recipe.training), rate_note(model, recipe.training)))):
+    notes += [said, None if resume else rate_note(model, recipe.training)]
+    for note in notes:
         if note and is_main_process():
             on_note(note)
     if run is None:  # only now: what cannot be trained leaves no run behind, and overwrites none
@@ -141,19 +157,23 @@ def train(
         run = _new_run(recipe, output, device=str(chosen), overwrite=overwrite, demo=demo, **facts)
         if start is not None and is_main_process():  # at once: without them it cannot be resumed
             keep_start(model, run)
+    on_run(run)
     gold = task.gold(prepared, "dev" if overfit is None else "train", overfit)
     scorer = DevScorer(task, recipe, gold, prepared, precision, tunes=overfit is None)
     with training_in(run) if is_main_process() else nullcontext(), _stopped(run, recipe.name):
         if is_main_process():
             if resume:
-                update_run(run, state="training", threads=threads)
+                update_run(
+                    run, state="training", threads=threads, device=str(chosen), precision=precision,
+                    versions=library_versions(),
+                )  # fmt: skip
             task.save_assets(recipe, prepared, run)
         stages = Stages(
             task, recipe, run, data, scorer, chosen, precision, overfit is not None, on_epoch, progress, deadline
         )
         if resume:
             stages.rewind()
-        with memory_told(_LESS):
+        with memory_told(_LESS), compiling_told():
             stages.go(model)
             tuned = _finish(stages, chosen) if is_main_process() else ()
     best = best_row(stages.state)
@@ -171,6 +191,8 @@ def _stopped(run: Path, recipe: str) -> Iterator[None]:
     try:
         yield
     except BaseException as error:
+        if _is_finished(run):  # it was stopped while its checkpoints were deleted
+            raise
         why, dead = why_unwritten(error), death(error)
         if is_main_process():
             clear_parts(run)
@@ -192,6 +214,23 @@ def _stopped(run: Path, recipe: str) -> Iterator[None]:
             file=run,
             mend=f"make room, then go on with: {resume_command(run, recipe)}",
         ) from None
+
+
+def _is_finished(run: Path) -> bool:
+    with suppress(OSError, UserError):
+        info = read_info(run)
+        return info is not None and info.state == "finished"
+    return False
+
+
+def _replaced(asked: Recipe, used: Recipe) -> str | None:
+    """What a self-check has set itself of what was asked for."""
+    base = base_of(asked)
+    if base is None:
+        return None
+    mine, other = differences(asked, base), differences(used, asked)
+    keys = [key for key in mine if key in other]
+    return f"the self-check has its own {', '.join(keys)}" if keys else None
 
 
 def _build(

@@ -147,8 +147,9 @@ def test_several_processes_need_an_output(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("WORLD_SIZE", "2")
-    assert app_module.run(["train", "--recipe", "ske"]) == 2
-    assert capsys.readouterr().err == "error: --output: several processes need one run folder → add --output DIR\n"
+    for more in ([], ["--resume"]):  # each process would look for one by itself
+        assert app_module.run(["train", "--recipe", "ske", *more]) == 2
+        assert capsys.readouterr().err == "error: --output: several processes need one run folder → add --output DIR\n"
     assert not (folder / "prepared").exists()
 
 

@@ -292,3 +292,19 @@ def test_a_folder_without_a_run_is_told_how_to_begin(tmp_path: Path) -> None:
         with pytest.raises(UserError, match="no run that could go on") as told:
             check_resumed(tmp_path / name)
         assert told.value.mend == "leave out --resume to start one"
+
+
+def test_a_link_is_no_further_run() -> None:
+    run = finish(create_run(load_recipe("ner-crf"), Path("runs/z")))
+    Path("runs/a").symlink_to("z")
+    Path("elsewhere").mkdir()
+    other = finish(create_run(load_recipe("ner-crf"), Path("elsewhere/b")))
+    Path("runs/b").symlink_to(other.resolve())
+    assert {entry.folder for entry in list_runs()} == {run, Path("runs/b")}
+
+
+def test_a_folder_whose_name_is_not_utf_8_is_refused() -> None:
+    """The library of weights takes no other names: it would be told when an epoch is over."""
+    with pytest.raises(UserError, match="has a name that is not UTF-8"):
+        create_run(load_recipe("ner-crf"), Path("\udcca\udcfd"))
+    assert not list(Path("\udcca\udcfd").iterdir())

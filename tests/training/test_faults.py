@@ -19,6 +19,7 @@ from safetensors.torch import load_file
 from ietool.cli import app
 from ietool.errors import UserError
 from ietool.recipe_io import load_recipe
+from ietool.runs.folder import create_run, update_run
 from ietool.tasks.ner.heads.crf.model import CRFModel
 from ietool.training import trainer as trainer_module
 from ietool.training.finite import SKIPPED, FirstNotFinite, not_finite
@@ -332,6 +333,32 @@ def test_other_errors_leave_the_run_interrupted(
     assert app.run(train()) == 1
     assert "This is a bug in ietool" in capsys.readouterr().err
     assert json.loads(Path("run/run.json").read_text(encoding="utf-8"))["state"] == "interrupted"
+
+
+def test_an_interrupt_before_there_is_a_run_names_no_other(
+    train: Callable[..., list[str]], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def stop(*_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt
+
+    words = train()
+    del words[words.index("--output") : words.index("--output") + 2]
+    old = create_run(load_recipe("ner-crf"))
+    update_run(old, state="interrupted")
+    monkeypatch.setattr("ietool.workflow.train.settle_threads", stop)
+    assert app.run(words) == 130
+    said = capsys.readouterr().err
+    assert "no training had begun" in said and str(old) not in said
+
+
+def test_what_a_self_check_sets_itself_is_said(
+    train: Callable[..., list[str]], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("ietool.workflow.train.OVERFIT_TARGET", -1.0)
+    app.run([*train("training.epochs=3", "training.adversarial=0.5"), "--overfit", "8", "--minutes", "0"])
+    said = capsys.readouterr().err
+    assert "note: the self-check has its own " in said
+    assert "training.epochs" in said and "training.adversarial" in said and "training.batch_size" in said
 
 
 # -- memory

@@ -14,10 +14,12 @@ from hypothesis import strategies as st
 from ietool.errors import UserError
 from ietool.recipe_io import load_recipe
 from ietool.training import device
-from ietool.training.device import autocast, choose_device, choose_precision, confine, cpu_bf16_gain
+from ietool.training.compiling import compiling_told
+from ietool.training.device import autocast, choose_device, choose_precision, confine, cpu_bf16_gain, precision_note
 from ietool.training.ema import make_ema
 from ietool.training.reached import EpochRow, TrainState, last_checkpoint, read_progress
 from ietool.training.sampler import LengthBucketSampler
+from ietool.training.saving import save_weights
 
 # -- averaged weights
 
@@ -144,8 +146,10 @@ def test_a_confined_process_knows_its_gpu_by_the_name_it_was_asked_by(monkeypatc
 def test_precision_by_what_the_device_does_well(monkeypatch: pytest.MonkeyPatch) -> None:
     cpu, gpu = torch.device("cpu"), torch.device("cuda")
     scratch, small = load_recipe("ske"), load_recipe("ske", ["model.encoder=some/encoder"])
-    for asked in ("fp32", "bf16"):
-        assert choose_precision(load_recipe("ske", [f"training.precision={asked}"]), cpu) == asked
+    for asked in ("fp32", "bf16", "fp16"):
+        used = "fp32" if asked == "fp16" else asked
+        assert choose_precision(load_recipe("ske", [f"training.precision={asked}"]), cpu) == used
+        assert (precision_note(asked, used) is None) == (asked == used)
     for gain, expected in ((4.0, "bf16"), (0.3, "fp32")):
         monkeypatch.setattr(device, "cpu_bf16_gain", lambda gain=gain: gain)
         assert choose_precision(small, cpu) == expected
@@ -193,3 +197,35 @@ def test_the_last_complete_checkpoint(tmp_path: Path) -> None:
     assert last_checkpoint(tmp_path) == newest
     state = read_progress(newest)
     assert state.best == 0.25 and state.rows[0].epoch == 100 and state.rows[0].ema == {"score": 0.25}
+
+
+def test_layers_that_cannot_be_compiled_are_told() -> None:
+    with pytest.raises(UserError, match="layers cannot be compiled here") as caught, compiling_told():
+        raise torch._dynamo.exc.TorchDynamoException("\nno C++ compiler\nmore")
+    assert caught.value.field == "training.compile" and "(no C++ compiler) → set it to false" in str(caught.value)
+    with pytest.raises(LookupError), compiling_told():
+        raise LookupError
+
+
+def test_weights_are_on_the_disk_before_they_take_their_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A power cut must not leave a finished run with empty weights."""
+    kept: set[int] = set()
+    fsync, replace = os.fsync, os.replace
+
+    def synced(descriptor: int) -> None:
+        kept.add(os.fstat(descriptor).st_ino)
+        fsync(descriptor)
+
+    def placed(source: Path, target: Path) -> None:
+        assert source.stat().st_ino in kept
+        replace(source, target)
+
+    class Model:
+        def save_pretrained(self, folder: Path) -> None:
+            folder.mkdir()
+            (folder / "model.safetensors").write_bytes(b"x")
+
+    monkeypatch.setattr("os.fsync", synced)
+    monkeypatch.setattr("os.replace", placed)
+    save_weights(Model(), tmp_path)  # type: ignore[arg-type]
+    assert (tmp_path / "model.safetensors").read_bytes() == b"x" and tmp_path.stat().st_ino in kept

@@ -14,8 +14,11 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from ietool.errors import UserError
 from ietool.recipe_io import load_recipe
+from ietool.runs.folder import update_run
 from ietool.tasks.ske.heads.sampling import SkeTrainingSet
+from ietool.training.reached import last_checkpoint
 from ietool.workflow.prepare import prepare
 from ietool.workflow.train import train
 from tests.tiny_encoder import make_encoder_folder
@@ -51,7 +54,7 @@ def uninterrupted(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
         prepared = prepare(recipe, data=corpus).folder
 
         def copy(step: str, done: int, total: int | None) -> None:
-            for name, when in KILLED.items():
+            for name, when in {**KILLED, "several": KILLED["stage-1"]}.items():
                 if not (folder / name).exists() and list((folder / "run").glob(when)):
                     shutil.copytree(folder / "run", folder / name)
 
@@ -64,11 +67,50 @@ def test_killed_and_resumed_equals_uninterrupted(uninterrupted: Path, name: str)
     killed = uninterrupted.parent / name
     rows = len(metrics(killed))
     assert rows < 5 if name == "stage-1" else rows == 5
+    old = json.loads((killed / "run.json").read_text(encoding="utf-8"))
+    torches = old["versions"]["torch"]
+    old |= {"versions": {**old["versions"], "torch": "1.0"}, "device": "cuda:3"}
+    (killed / "run.json").write_text(json.dumps(old), encoding="utf-8")
     again = run_command("train", "--recipe", "ske", "--resume", "--output", name, cwd=killed.parent, settings=())
     assert again.returncode == 0, again.stderr
+    assert f"note: other versions than it began with: torch 1.0 → {torches}" in again.stderr
+    info = json.loads((killed / "run.json").read_text(encoding="utf-8"))
+    assert (info["versions"]["torch"], info["device"]) == (torches, "cpu")
     assert metrics(killed) == metrics(uninterrupted)
     ours, theirs = (load_file(run / "model.safetensors") for run in (killed, uninterrupted))
     assert all((ours[name] == theirs[name]).all() for name in theirs)
+
+
+def test_another_number_of_processes_does_not_go_on(uninterrupted: Path) -> None:
+    """Steps of so many texts make other epochs: some would be left out, and the run would count as finished."""
+    run = uninterrupted.parent / "several"
+    (progress,) = run.glob("checkpoints/stage-1/checkpoint-*/progress.json")
+    data = json.loads(progress.read_text(encoding="utf-8"))
+    assert len(data["losses"]) == 1
+    progress.write_text(json.dumps(data | {"losses": data["losses"] * 2}), encoding="utf-8")
+    update_run(run, state="interrupted")
+    with pytest.raises(UserError, match="was trained by 2 processes, and would go on with 1 → start 2"):
+        train(load_recipe("ske"), prepared=None, output=run, device="cpu", resume=True)
+
+
+def test_an_interrupt_behind_the_end_leaves_a_finished_run(
+    corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While its checkpoints are deleted: to resume it would begin anew, over its best weights."""
+    monkeypatch.chdir(tmp_path)
+    recipe = load_recipe("ske", (*TINY, "training.epochs=1"))
+    prepared = prepare(recipe, data=corpus).folder
+    told: list[Path] = []
+
+    def interrupt(path: Path, **_: Any) -> None:
+        if Path(path).name == "checkpoints":
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr("ietool.workflow.train.shutil.rmtree", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        train(recipe, prepared=prepared, output=Path("run"), device="cpu", on_run=told.append)
+    assert told == [Path("run")]
+    assert json.loads(Path("run/run.json").read_text(encoding="utf-8"))["state"] == "finished"
 
 
 def test_metrics_are_worth_comparing(uninterrupted: Path) -> None:
@@ -104,20 +146,25 @@ def test_killed_within_an_epoch_and_resumed_equals_uninterrupted(corpus: Path, e
     (tmp_path / "whole").mkdir()
     whole = run_command(*start, cwd=tmp_path / "whole", settings=settings)
     assert whole.returncode == 0, whole.stderr
-    (tmp_path / "killed").mkdir()
-    process = subprocess.Popen(
-        command(*start, settings=settings), cwd=tmp_path / "killed", env=environment(),
-        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
-    folder = tmp_path / "killed" / "run"
-    deadline = time.monotonic() + 200
-    while not list(folder.glob("checkpoints/stage-1/checkpoint-1[369]/progress.json")):
-        assert process.poll() is None and time.monotonic() < deadline
-        time.sleep(0.005)
-    process.kill()
-    process.communicate(timeout=60)
-    (left,) = [p for p in folder.glob("checkpoints/stage-1/checkpoint-*") if (p / "progress.json").is_file()]
-    assert int(left.name.rsplit("-", 1)[1]) % 10  # not at the end of an epoch
+    folder, step = tmp_path / "killed" / "run", 0
+    for _ in range(4):  # on a busy machine the epoch may end before the kill
+        shutil.rmtree(tmp_path / "killed", ignore_errors=True)
+        (tmp_path / "killed").mkdir()
+        process = subprocess.Popen(
+            command(*start, settings=settings), cwd=tmp_path / "killed", env=environment(),
+            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+        )  # fmt: skip
+        deadline = time.monotonic() + 200
+        while not list(folder.glob("checkpoints/stage-1/checkpoint-1[369]/progress.json")) and process.poll() is None:
+            assert time.monotonic() < deadline
+            time.sleep(0.005)
+        process.kill()
+        process.communicate(timeout=60)
+        left = last_checkpoint(folder / "checkpoints" / "stage-1")
+        step = 0 if left is None else int(left.name.rsplit("-", 1)[1])
+        if step % 10:
+            break
+    assert step % 10  # not at the end of an epoch
     again = run_command(
         "train", "--recipe", "ske-gplinker", "--resume", "--output", "run", cwd=tmp_path / "killed", settings=()
     )
