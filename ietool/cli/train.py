@@ -319,7 +319,7 @@ def prepare_and_train(
             "self-check: the records are fitted"
             if outcome.fitted
             else "self-check: not fitted, the score no longer grows → see the oracle recall that prepare prints, "
-            "then training.learning_rate, the size of the model and the thresholds under decode"
+            "then the learning rates, the size of the model and the thresholds under decode"
         )
     return outcome
 
