@@ -169,6 +169,10 @@ def _named(recipe: str | None, run: Path | None) -> str:
         return recipe
     if run is None:
         raise UserError("is missing", field="--recipe", mend="name one: see `ietool recipes`")
+    from ietool.contest.group import is_group, open_group
+
+    if is_group(run.parent) and run.name in open_group(run.parent).info.members:  # which may not have begun
+        return str(run.parent / RECIPE_FILE)
     if not (run / RECIPE_FILE).is_file():
         raise UserError(
             f"holds no run: {RECIPE_FILE} is missing", file=run, mend="see `ietool runs` for those there are"

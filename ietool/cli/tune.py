@@ -58,6 +58,8 @@ def tune_cli(
     if outcome.apart:
         first, named = outcome.source.runs[0], ", ".join(str(run) for run in outcome.apart)
         say(f"note: {named} had other settings than {first}, over whose settings the gain is told")
+    if outcome.again:
+        say("note: settings or weights were chosen on these texts before: both scores flatter by it, the nested too")
     say(verdict(outcome, dry=dry_run))
 
 
@@ -72,6 +74,7 @@ def to_value(outcome: Tuned) -> dict[str, Any]:
         "parts": outcome.parts,
         "floor": outcome.floor,
         "settings": {name: {"before": old, "after": new} for name, (old, new) in outcome.settings.items()},
+        "chosen_before": outcome.again,
         "before": found.before,
         "nested": {"score": found.nested, "gain": found.gain, "interval": found.interval},
         "optimistic": {

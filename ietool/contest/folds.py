@@ -161,11 +161,17 @@ def go_on(
         UserError: it is no group, another process trains it, the files have changed, or a member has seen its part.
     """
     entry = open_group(folder)
-    if entry.info.state == "finished" and only is None:
+    if entry.info.state == "finished" and only is None and _all_stand(entry):
         mend = "leave out --resume; to train anew choose another --output, or give --overwrite"
         raise UserError("is finished already", file=folder, mend=mend)
     with training_in(folder):
         return _Training(entry, device, listener or Listener(), minutes).run(only)
+
+
+def _all_stand(entry: GroupEntry) -> bool:
+    """Whether all members are there and finished: one may have been removed, to train it anew."""
+    runs = (entry.folder / name for name in entry.info.members)
+    return all((run / RUN_FILE).is_file() and open_run(run, weights=False).state == "finished" for run in runs)
 
 
 class _Training:

@@ -21,8 +21,8 @@ Ints = npt.NDArray[np.int64]
 
 
 def counted(task: Task[Any], recipe: Recipe, pairs: Iterable[tuple[Any, Any]]) -> list[int]:
-    """The numbers of the texts that a scorer has rows of counts for, in the order of these: of those that it takes for
-    one the last.
+    """The numbers of the texts that a scorer has rows of counts for, in the order of these rows: of those that it takes
+    for one the last, in the place of the first.
 
     Args:
         pairs: (gold, prediction) of each text.
@@ -31,7 +31,7 @@ def counted(task: Task[Any], recipe: Recipe, pairs: Iterable[tuple[Any, Any]]) -
     for number, (gold, said) in enumerate(pairs):
         with suppress(NothingCounts):
             last[task.evaluate(recipe, [gold], [said]).keys[0]] = number
-    return sorted(last.values())
+    return list(last.values())
 
 
 class Some:
@@ -104,7 +104,7 @@ class Judge:
         self.columns = report.counts.shape[1]
         self.texts = list(range(len(gold)))
         if len(report.counts) < len(gold):
-            self.texts = counted(task, self.recipe, zip(gold, self._first, strict=True))
+            self.texts = sorted(counted(task, self.recipe, zip(gold, self._first, strict=True)))
         self.all = Some(self.texts, stored, self._none)
         self._rows = np.empty((0, self.columns))
         self._used = 0

@@ -113,14 +113,24 @@ class OutOfFold:
     metric: str
 
 
+def members_by_fold(group: Path, info: Group) -> list[list[Path]]:
+    """The members of each fold."""
+    return [[group / name for name in info.members if info.fold_of(name) == fold] for fold in range(info.folds)]
+
+
+def group_mark(group: Path, info: Group) -> str:
+    """What tells the models of a group from all others."""
+    runs = (run for runs in members_by_fold(group, info) for run in runs)
+    return hashlib.sha256("".join(map(model_mark, runs)).encode()).hexdigest()
+
+
 def score_group(group: Path, info: Group, recipe: Recipe, base: Base, device: str, progress: Progress) -> OutOfFold:
     """Write into ``oof`` of a group what its members say of all of train, and score that.
 
     Every record is asked of the members of its own fold alone, and decided by the settings of the first of them. What
     several seeds propose is scored by each, one model at a time, and averaged.
     """
-    folds = range(info.folds)
-    members = [[group / name for name in info.members if info.fold_of(name) == fold] for fold in folds]
+    members = members_by_fold(group, info)
     scratch = group / ".scored"
     shutil.rmtree(scratch, ignore_errors=True)
     try:
@@ -128,8 +138,8 @@ def score_group(group: Path, info: Group, recipe: Recipe, base: Base, device: st
             _of_fold(runs, base, fold, scratch / str(fold), device, progress) for fold, runs in enumerate(members)
         ]
         layout, floor = stored[0][0].layout, _common([one.floor for own in stored for one in own])
-        model = hashlib.sha256("".join(model_mark(run) for runs in members for run in runs).encode()).hexdigest()
-        about = about_scores(recipe, members[0][0], "train", base.mark) | {"model": model, "folds": info.assignment}
+        about = about_scores(recipe, members[0][0], "train", base.mark)
+        about |= {"model": group_mark(group, info), "folds": info.assignment}
         with _whole(group / OOF) as part, CandidateWriter(part, layout, floor, about) as writer:
             return _judge(_in_order(base, stored), base, [runs[0] for runs in members], writer, progress)
     finally:

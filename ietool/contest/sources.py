@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from ietool.contest.group import OOF, is_group, open_group
+from ietool.contest.group import OOF, is_group, open_group, resume_group
+from ietool.contest.out_of_fold import group_mark
 from ietool.core.candidate_files import ABOUT, StoredCandidates
 from ietool.core.contract import Task
 from ietool.core.forms import check_roles
@@ -126,7 +127,9 @@ def _of_folds(folder: Path, scores: Path | None, gold: Path | None) -> Source:
     recipe, task, source = load_recipe(runs[0] / RECIPE_FILE), get_task(info.task), prepared / "train.jsonl"
     if not source.is_file():
         raise UserError(f"the prepared data is gone: {prepared}", file=folder, mend="prepare it again")
-    stored = open_scores(folder / OOF, recipe=recipe, source=source)
+    if info.state != "finished":
+        raise UserError("is not finished", file=folder, mend=f"go on with it by {resume_group(folder)}")
+    stored = open_scores(folder / OOF, recipe=recipe, model=group_mark(folder, info), source=source)
     groups = np.load(prepared / GROUPS).astype(np.int64)
     return _checked(Source(task, recipe, runs, prepared, task.gold(prepared, "train"), stored, groups, folder / OOF))
 

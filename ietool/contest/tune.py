@@ -16,7 +16,7 @@ from ietool.contest.search import Search, tuned_keys
 from ietool.contest.sources import Source, open_source
 from ietool.core.kin import groups_of
 from ietool.errors import UserError
-from ietool.files.plain_json import dump_json
+from ietool.files.plain_json import dump_json, load_json
 from ietool.progress import Progress, no_progress
 from ietool.recipe import Section
 from ietool.recipe_io import load_recipe, save_recipe
@@ -38,6 +38,7 @@ class Tuned:
         written: the run folders whose recipes have the settings now.
         floor: above which candidates were kept.
         apart: the runs that had other settings than the first, over whose settings the gain is told.
+        again: whether settings or weights had been chosen on these texts before.
     """
 
     source: Source
@@ -53,6 +54,7 @@ class Tuned:
     seconds: float
     written: Sequence[Path] = field(default_factory=list)
     apart: Sequence[Path] = field(default_factory=list)
+    again: bool = False
 
 
 def tune(
@@ -116,7 +118,18 @@ def tune(
     return Tuned(
         source, settings, outcome, judge.metric, judge.primary, len(judge.texts), parts, key, curve,
         stored.floor.default, time.monotonic() - begin, written, apart,
+        again=scores is None and any(map(_chosen_before, source.runs)),
     )  # fmt: skip
+
+
+def _chosen_before(run: Path) -> bool:
+    """Whether settings or weights of a run were chosen on its kept scores: what starts from them flatters."""
+    if open_run(run, weights=False).info.tuned:
+        return True
+    try:
+        return bool(load_json((run / "report.json").read_text(encoding="utf-8"))["used"])
+    except (OSError, ValueError, LookupError, TypeError):
+        return False
 
 
 def _to_be_written(run: Path, chosen: Section, settings: Collection[str] = ()) -> list[str]:

@@ -28,7 +28,7 @@ from ietool.scoring.occurrences import numbered
 from ietool.scoring.paired import RESAMPLES, Floats, Ints, Paired, paired, sign_test
 from ietool.scoring.report import Counts, Outcome, Report
 from ietool.workflow.score import score_files
-from ietool.workflow.scores import dev_mark, file_mark, open_scores
+from ietool.workflow.scores import dev_mark, dev_marks, file_mark, open_scores
 
 OUTCOMES_FILE, COUNTS_FILE = "outcomes.jsonl", "counts.npy"
 _FILES = "predict on one file with both, and compare these: ietool compare A B --gold FILE --recipe {recipe}"
@@ -178,7 +178,8 @@ def _finished(run: Path) -> RunEntry:
 def _common_gold(task: Task[Any], entries: Sequence[RunEntry]) -> Sequence[Any]:
     """The examples of the dev that all runs were scored on. Raises UserError if there is no such one."""
     places = [Path(entry.info.prepared) for entry in entries]
-    marks = [dev_mark(entry.folder, place) for entry, place in zip(entries, places, strict=True)]
+    own = dev_mark(entries[0].folder, places[0])
+    marks = dev_marks(task, [(entry.folder, place) for entry, place in zip(entries, places, strict=True)])
     for entry, mark in zip(entries, marks, strict=True):
         if mark is None or mark != marks[0]:
             what = "was scored on another dev than" if mark and marks[0] else "does not tell whether its dev is that of"
@@ -186,7 +187,7 @@ def _common_gold(task: Task[Any], entries: Sequence[RunEntry]) -> Sequence[Any]:
             raise UserError(f"{what} {entries[0].folder}", file=entry.folder, mend=mend)
     for place in dict.fromkeys(places):
         source = place / f"{DEV}.jsonl"
-        if str(place) != "." and source.is_file() and file_mark(source) == marks[0]:
+        if str(place) != "." and source.is_file() and file_mark(source) == own:
             return task.gold(place)
     message = "the prepared data of its dev is gone"
     mend = f"prepare it again, or {_FILES.format(recipe=_typed(entries[0]))}"

@@ -21,6 +21,7 @@ from ietool.core.predicting import Predictor
 from ietool.errors import UserError
 from ietool.files.lines import OnBad
 from ietool.files.outputs import atomic_text, check_folder, check_output, replace_folder, unpacked_name
+from ietool.files.plain_json import dump_json
 from ietool.progress import Progress, no_progress
 from ietool.recipe_io import load_recipe
 from ietool.registry import get_task
@@ -31,7 +32,7 @@ from ietool.tables import Table
 from ietool.training.device import autocast, choose_device, choose_precision, memory_told
 from ietool.training.threads import settle_threads
 from ietool.workflow.members import TogetherPredictor, open_members, open_model
-from ietool.workflow.scores import about_scores, file_mark, floor_below, size_of
+from ietool.workflow.scores import about_scores, file_mark, floor_below, proposing, size_of
 
 _LARGE = 1 << 14
 """Bytes of an input from which on it is measured with how many threads to predict."""
@@ -267,6 +268,9 @@ def _scores(loaded: Loaded, source: str, folder: Path | None) -> Iterator[Candid
     reader, decoder = loaded.predictor.reader, loaded.predictor.decoder
     floor = floor_below(reader, decoder, loaded.recipe.decode)
     about = about_scores(loaded.recipe, loaded.run, source, file_mark(Path(source)))
+    own: Any = load_recipe(loaded.run / RECIPE_FILE)
+    if other := proposing(loaded.recipe.decode, own.decode):
+        about["decode"] = ", ".join(f"decode.{name}={dump_json(value)}" for name, value in other.items())
     try:
         with CandidateWriter(part, reader.layout, floor, about) as writer:
             yield writer

@@ -14,7 +14,8 @@ from ietool.core.contract import Task
 from ietool.core.predicting import Decoder, Reader
 from ietool.errors import UserError
 from ietool.files.plain_json import load_json
-from ietool.recipe import Recipe, Section
+from ietool.files.records import digest
+from ietool.recipe import Recipe, Section, Tuned
 from ietool.runs.entry import CONFIG_FILE, WEIGHTS_FILE
 from ietool.runs.folder import DEV
 from ietool.runs.members import is_ensemble, read_members
@@ -58,6 +59,40 @@ def dev_mark(run: Path, prepared: Path) -> str | None:
     return file_mark(path) if str(prepared) != "." and path.is_file() else None
 
 
+def dev_marks(task: Task[Any], runs: Sequence[tuple[Path, Path]]) -> list[str | None]:
+    """What tells dev sets of runs apart: their files or, where these differ and all are there still, what stands
+    in them, since records are written down with the place of their file too.
+
+    Args:
+        runs: (run, prepared folder) of each.
+    """
+    marks = [dev_mark(run, prepared) for run, prepared in runs]
+    if None in marks or len(set(marks)) == 1:
+        return marks
+    read: dict[str | None, str] = {}
+    for (_, prepared), mark in zip(runs, marks, strict=True):
+        path = prepared / f"{DEV}.jsonl"
+        if mark not in read:
+            if str(prepared) == "." or not path.is_file() or file_mark(path) != mark:
+                return marks
+            kept, content = task.kept(prepared), hashlib.sha256()
+            for record in kept.read(path):
+                content.update(digest(kept.identity(record)) + digest(kept.gold(record)))
+            read[mark] = content.hexdigest()
+    return [read[mark] for mark in marks]
+
+
+def proposing(decode: Section, own: Section) -> dict[str, Any]:
+    """Settings of ``decode`` that differ from a run's ``own`` and are none that is chosen on kept scores: other rows
+    would be proposed with them, or the same would be read otherwise."""
+    names = (
+        name
+        for name, told in type(decode).model_fields.items()
+        if name != "batch_size" and not any(isinstance(mark, Tuned) for mark in told.metadata)
+    )
+    return {name: getattr(decode, name) for name in names if getattr(decode, name) != getattr(own, name, None)}
+
+
 def floor_below(reader: Reader[Any], decoder: Decoder[Any, Any], decode: Section, least: float = LEAST) -> Floor:
     """The floor above which scores are kept: ``least``, or the thresholds where they are lower: what is decoded of
     them with these settings is what the run predicts."""
@@ -97,6 +132,8 @@ def open_scores(
     stored = read_candidates(folder)
     about = stored.about
     anew = "write them anew with: ietool predict INPUT --scores DIR"
+    if other := about.get("decode"):
+        raise UserError(f"are scores with other settings than the run's own: {other}", file=folder / ABOUT, mend=anew)
     kind = getattr(getattr(getattr(recipe, "model", None), "head", None), "kind", "")
     if about.get("task") != recipe.task or about.get("head") != kind:
         of = f"{about.get('task')} with the head {about.get('head')!r}"

@@ -322,6 +322,8 @@ class TestOptions:
     def test_another_name_inside(self, here: Callable[[str], Lines], capsys: pytest.CaptureFixture[str]) -> None:
         here("el")
         output_of(capsys, "submit", "right.json", "--input", "input.json", "-o", "e-l.zip", "--inside", "el.json")
+        plain = ("submit", "right.json", "--input", "input.json", "-o", "x.json", "--inside", "el.json")
+        assert "--inside: names what lies in an archive, and x.json is none" in complaint(capsys, *plain)
         with zipfile.ZipFile("e-l.zip") as packed:
             assert packed.namelist() == ["el.json"]
 

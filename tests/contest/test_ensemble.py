@@ -438,6 +438,9 @@ def test_traps(
     assert "self-check on 8 records" in refused(
         one, copied(two, tmp_path / "fit", lambda run: update_run(run, overfit=8) and None)
     )
+    for gold_, message in (("-", "is read twice"), (tmp_path / "gone", "no such file")):
+        asked = ("ensemble", one, two, "--output", tmp_path / "none", "--gold", gold_)
+        assert f"--gold: {message}" in complaint(capsys, *asked) and not (tmp_path / "none").exists()
     ensemble(printed, [one, two], tmp_path / "team", "--copy")
     assert "holds a run already" in complaint(capsys, "ensemble", one, two, "--output", tmp_path / "team")
     # What would be deleted before it is read: a member, the members that an ensemble carries, gold.
@@ -535,5 +538,16 @@ def test_near_duplicates_stay_together_where_a_scorer_takes_texts_for_one(work: 
     trial.hearings = [SimpleNamespace(heard=[SimpleNamespace(item=item) for item in items])]  # type: ignore[list-item]
     trial.reports = [task.evaluate(recipe, items, said)]
     assert trial.texts == 7  # of eight
+    groups = trial.groups.tolist()
+    assert groups[-1] == groups[1] and len(set(groups)) == 6
+    # A scorer's rows stand by where a text came first, and its copies may be far apart.
+    items = [*gold[:3], gold[0], *gold[3:], replace(gold[1], text=gold[1].text + "。")]
+    said = [Extraction(item.text, ()) for item in items]
+    trial = object.__new__(Trial)
+    trial.predictor = SimpleNamespace(task=task)  # type: ignore[assignment]
+    trial.recipe, trial._given_groups, trial._members = recipe, None, [said]
+    trial.hearings = [SimpleNamespace(heard=[SimpleNamespace(item=item) for item in items])]  # type: ignore[list-item]
+    trial.reports = [task.evaluate(recipe, items, said)]
+    assert trial.reports[0].keys[1] == gold[1].text
     groups = trial.groups.tolist()
     assert groups[-1] == groups[1] and len(set(groups)) == 6

@@ -14,6 +14,7 @@ from unittest import mock
 import numpy as np
 import pytest
 
+from ietool.contest.compete.account import _scored
 from ietool.contest.group import ASSIGNMENT, OOF, Group, mark_of, open_group, write_group
 from ietool.core.candidate_files import read_candidates
 from ietool.core.groups import GROUPS
@@ -182,6 +183,13 @@ def test_what_is_finished_or_taken_is_refused(trained: Callable[[str], Path], wo
     assert "holds a group of folds already (finished)" in refused(work, *again)
     assert "is finished already" in refused(work, "train", "--resume", "--output", "ner")
     assert "is finished already" in refused(work, "train", "--resume", "--output", "ner/fold-1-seed-42")
+    # One that was removed, to train it anew, is trained by going on, itself or with the group.
+    weights = (work / "ner" / "fold-1-seed-42" / "model.safetensors").read_bytes()
+    for whole in ("ner/fold-1-seed-42", "ner"):
+        shutil.rmtree(work / "ner" / "fold-1-seed-42")
+        done = command_here(work, "train", "--resume", "--output", whole)
+        assert done.returncode == 0, done.stderr
+        assert (work / "ner" / "fold-1-seed-42" / "model.safetensors").read_bytes() == weights
     alone = ["train", *settings("ner"), "--data", "data-ner", "--output", "ner", "--overwrite"]
     assert "holds a group of folds, no single run → choose another --output" in refused(work, *alone)
     member = ["train", *settings("ner"), "--data", "data-ner", "--folds", 2, "--output", "ner/fold-1-seed-42"]
@@ -196,6 +204,21 @@ def test_what_is_finished_or_taken_is_refused(trained: Callable[[str], Path], wo
     assert "is a group of ner-crf, not of ske" in refused(
         work, "train", "--recipe", "ske", "--resume", "--output", "ner"
     )
+
+
+@pytest.mark.parametrize("task", ["qa", "ner"])
+def test_folds_beside_a_run_of_the_same_files_have_its_dev(
+    trained: Callable[[str], Path], work: Path, task: str
+) -> None:
+    """Records are written down with the place of their file, which folds have in full."""
+    group = trained(task)
+    done = command_here(work, "train", *settings(task), "--data", f"data-{task}", "--output", f"beside-{task}")
+    assert done.returncode == 0, done.stderr
+    done = command_here(work, "ensemble", f"beside-{task}", task, "--output", f"together-{task}", "--json")
+    assert done.returncode == 0, done.stderr
+    assert "different dev sets" not in done.stderr and json.loads(done.stdout)["figures"]["source"] == "dev"
+    account = _scored(group)
+    assert "all of train out of fold" in account and account.endswith("folds")
 
 
 # -- leaks that somebody makes

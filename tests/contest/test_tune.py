@@ -12,6 +12,8 @@ import pytest
 
 from ietool.cli.app import run as command
 from ietool.cli.tune import verdict
+from ietool.contest.group import open_group
+from ietool.contest.out_of_fold import group_mark
 from ietool.contest.plot import plot
 from ietool.contest.sources import open_source
 from ietool.contest.tune import tune, write_settings
@@ -191,11 +193,18 @@ def test_out_of_fold_scores_tune_all_members(copied: Runs, capsys: Capture, tmp_
     gold = loaded.task.gold(prepared, "train")
     stored = read_candidates(run / "dev")
     found = [one for _, one in loaded.predictor.reader.propose(gold, floor=stored.floor)]
-    about = {**stored.about, "model": "of the group", "input": file_mark(prepared / "train.jsonl"), "source": "train"}
-    write_candidates(group / "oof", stored.layout, stored.floor, found, about)
     folds = {"format": 1, "recipe": POINTER[0], "task": "ner", "folds": 2, "seeds": [42], "state": "finished",
              "prepared": str(prepared), "base": "", "assignment": "", "files": {},
              "members": ["fold-1", "fold-2"]}  # fmt: skip
+    (group / "folds.json").write_text(json.dumps(folds), encoding="utf-8")
+    about = {**stored.about, "model": "of others", "input": file_mark(prepared / "train.jsonl"), "source": "train"}
+    write_candidates(group / "oof", stored.layout, stored.floor, found, about)
+    assert "are scores of another run" in complaint(capsys, "tune", group)  # a member was trained anew since
+    about["model"] = group_mark(group, open_group(group).info)
+    shutil.rmtree(group / "oof")
+    write_candidates(group / "oof", stored.layout, stored.floor, found, about)
+    (group / "folds.json").write_text(json.dumps({**folds, "state": "training"}), encoding="utf-8")
+    assert "is not finished" in complaint(capsys, "tune", group)
     (group / "folds.json").write_text(json.dumps(folds), encoding="utf-8")
     said = tuned(capsys, group)
     assert said["texts"] == 60 and [Path(path).name for path in said["written"]] == ["fold-1", "fold-2"]

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
 import pytest
 
 from ietool.cli.app import run as command
-from ietool.core.candidate_files import read_candidates
+from ietool.core.candidate_files import ABOUT, read_candidates
 from ietool.errors import UserError
 from ietool.workflow.predict import load
 from ietool.workflow.prepare import prepare
-from ietool.workflow.scores import LEAST, decoded, model_mark, open_scores
+from ietool.workflow.scores import LEAST, decoded, model_mark, open_scores, proposing
 from ietool.workflow.train import train
 from tests.cli.conftest import complaint
 from tests.tasks.ner.made import TASK, examples, small_recipe, write_json
@@ -64,6 +65,15 @@ def test_those_of_something_else_are_refused(run: Path, tmp_path: Path, capsys: 
     other = small_recipe("ner-globalpointer" if recipe.name == "ner-crf" else "ner-crf")
     with pytest.raises(UserError, match="the run is one of ner with the head"):
         open_scores(scores, recipe=other)
+    words = ("--set", "decode.batch_size=3", "--set", "decode.threshold=0.9")
+    assert command([str(x) for x in (*arguments, scores, test, *words)]) == 0
+    open_scores(scores, recipe=recipe, source=test)  # what is chosen on kept scores makes no others
+    assert proposing(recipe.decode, recipe.decode) == {}
+    about = json.loads((scores / ABOUT).read_text(encoding="utf-8"))
+    about["about"]["decode"] = "decode.given_mentions=true"
+    (scores / ABOUT).write_text(json.dumps(about), encoding="utf-8")
+    with pytest.raises(UserError, match="other settings than the run's own: decode"):
+        open_scores(scores, recipe=recipe)
     # A folder of something else is never replaced, one of scores is.
     assert "holds no scores" in complaint(capsys, *arguments, run, test)
     assert "is a file" in complaint(capsys, *arguments, test, test)

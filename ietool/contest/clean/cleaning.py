@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import shlex
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -16,12 +17,14 @@ from ietool.contest.clean.gold_scores import joined, score_gold
 from ietool.contest.clean.review import ReviewWriter, mark_of
 from ietool.contest.clean.suggest import Limits, Suggestion, suggestions
 from ietool.contest.group import OOF, GroupEntry, open_group, read_assignment, resume_group
+from ietool.contest.out_of_fold import group_mark
 from ietool.core.candidate_files import ABOUT as CANDIDATES
 from ietool.core.candidate_files import read_candidates
 from ietool.core.candidates import Candidates
 from ietool.core.contract import Task
 from ietool.core.groups import GROUPS
 from ietool.core.labelled import Labels
+from ietool.core.sources import option_of
 from ietool.errors import UserError, cause
 from ietool.files.outputs import atomic_text, check_folder
 from ietool.files.plain_json import dump_json, load_json
@@ -72,8 +75,11 @@ class Source:
         self.prepared = Path(info.prepared)
         self.train = self.prepared / "train.jsonl"
         if not self.train.is_file():
-            train = info.files["train"]
-            mend = f"prepare the same files again: ietool prepare --recipe {folder / RECIPE_FILE} --train {train}"
+            options = [option_of(role).replace("FILE", shlex.quote(str(path))) for role, path in info.files.items()] + [
+                "--skip-bad"
+            ] * info.skip_bad
+            words = f"ietool prepare --recipe {shlex.quote(str(folder / RECIPE_FILE))} {' '.join(options)}"
+            mend = f"prepare the same files again: {words}"
             raise UserError("the prepared data of the group is gone", file=self.prepared, mend=mend)
         labels = self.task.labels(self.recipe, self.prepared)
         if not isinstance(labels, Labels):
@@ -118,7 +124,8 @@ def review(
     check_folder_of(output, source)
     if not overwrite:
         _check_untouched(output)
-    found = open_scores(group / OOF, recipe=source.recipe, source=source.train)
+    mark = group_mark(group, source.entry.info)  # a member that was trained anew since may have seen its part
+    found = open_scores(group / OOF, recipe=source.recipe, model=mark, source=source.train)
     labels, task = source.labels, source.task
     asked = _Members(source)
     about = {"gold of": found.about["input"], "model": found.about["model"]}

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ietool.contest.compete.ground import Ground
 from ietool.contest.compete.state import State
+from ietool.contest.group import is_group, open_group
 from ietool.files.outputs import atomic_text
 from ietool.runs.entry import RunEntry
 from ietool.runs.info import read_info
@@ -68,7 +69,14 @@ def _scored(place: Path) -> str:
     """Three cells: score, interval, state."""
     info = read_info(place)
     if info is None:
-        return "– | – | not trained" if not (place / "folds.json").is_file() else "– | – | folds"
+        if not is_group(place):
+            return "– | – | not trained"
+        group = open_group(place).info
+        scores = group.scores
+        if "oof" not in scores:
+            return f"– | – | folds, {group.state}"
+        between_ = between((scores["low"], scores["high"]))
+        return f"{scores['oof']:.4f} ({group.metric}, all of train out of fold) | {between_} | folds"
     best = info.best or {}
     score = f"{best['score']:.4f} ({best['metric']})" if "score" in best else "–"
     interval = best.get("interval")

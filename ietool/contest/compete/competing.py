@@ -12,7 +12,7 @@ from typing import Any
 
 from ietool.contest.compete.account import write_account
 from ietool.contest.compete.ground import Ground, check_unchanged, competition_of, look, marks_of, share_of
-from ietool.contest.compete.plan import Plan, Speed, make_plan
+from ietool.contest.compete.plan import Plan, Speed, keys_of, make_plan
 from ietool.contest.compete.recipes import keep_recipes, kept_recipe
 from ietool.contest.compete.state import STATE, State, check_place, read_state
 from ietool.contest.compete.steps import Steps
@@ -59,7 +59,7 @@ def plan_for(
     """
     begin = time.monotonic()
     ground = look(data, recipes, settings)
-    return _planned(ground, data, hours, folds, device, lambda: time.monotonic() - begin, progress)
+    return _planned(ground, data, hours, folds, device, lambda: time.monotonic() - begin, progress, settings)
 
 
 def _planned(
@@ -70,6 +70,7 @@ def _planned(
     device: str,
     spent: Callable[[], float],
     progress: Progress,
+    settings: Sequence[str] = (),
 ) -> Plan:
     from ietool.contest.compete.measuring import measure_apart
     from ietool.workflow.prepare import prepare
@@ -82,7 +83,10 @@ def _planned(
         speeds.append(measure_apart(recipe, prepared.folder, devices[0]))
     progress("measure the speed", len(speeds), len(speeds))
     share = share_of(ground)
-    plan = make_plan(hours, ground.recipes, speeds, folds=folds, devices=len(devices), share=share, spent=spent())
+    plan = make_plan(
+        hours, ground.recipes, speeds, folds=folds, devices=len(devices), share=share, spent=spent(),
+        kept=keys_of(settings),
+    )  # fmt: skip
     return replace(plan, notes=[*ground.notes, *plan.notes])
 
 
@@ -125,6 +129,7 @@ def compete(
         else:
             assert data is not None
             wanted: dict[str, Any] = {"folds": folds, "hours": hours, "device": device or "auto"}
+            wanted["settings"] = list(settings)
             state = State(output, str(data.resolve()), wanted)
             names = keep_recipes(output, ground.recipes)
             state.done["ground"] = _about(ground, names, marks)
@@ -134,7 +139,8 @@ def compete(
         asked = state.asked
         if state.plan is None:
             hours, folds, device = float(asked["hours"]), asked["folds"], asked["device"]
-            state.plan = _planned(ground, Path(state.data), hours, folds, device, lambda: state.seconds, progress)
+            own = asked.get("settings", ())
+            state.plan = _planned(ground, Path(state.data), hours, folds, device, lambda: state.seconds, progress, own)
             state.save()
         on_plan(state.plan)
         steps = Steps(state, _devices(asked["device"]), on_note, progress)

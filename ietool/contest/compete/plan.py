@@ -8,7 +8,7 @@ further seeds. What is left of a small budget is one model trained for fewer epo
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -117,6 +117,11 @@ class Plan:
         return cls(float(data["hours"]), members, list(data["notes"]), devices, after)
 
 
+def keys_of(settings: Iterable[str]) -> frozenset[str]:
+    """The keys of ``KEY=VALUE``."""
+    return frozenset(setting.partition("=")[0].strip() for setting in settings)
+
+
 class Loads:
     """Seconds that each of some devices is busy, where each training goes to the one that is free first."""
 
@@ -132,14 +137,14 @@ class Loads:
         return min(self.seconds) + seconds <= budget
 
 
-def small_data(recipe: Recipe, records: int) -> tuple[str, ...]:
-    """Settings that few records want: smaller steps, an average over fewer of them."""
+def small_data(recipe: Recipe, records: int, kept: Collection[str] = ()) -> tuple[str, ...]:
+    """Settings that few records want: smaller steps, an average over fewer of them; none of the keys that are kept."""
     if records >= FEW:
         return ()
     settings = ["training.ema_decay=0.99"] if recipe.training.ema_decay else []
     if recipe.training.batch_size > 16:
         settings.append("training.batch_size=16")
-    return tuple(settings)
+    return tuple(setting for setting in settings if setting.partition("=")[0] not in kept)
 
 
 def make_plan(
@@ -151,6 +156,7 @@ def make_plan(
     devices: int = 1,
     share: float = 0.0,
     spent: float = 0.0,
+    kept: Collection[str] = (),
 ) -> Plan:
     """The trainings that fit into some hours.
 
@@ -161,6 +167,7 @@ def make_plan(
         devices: that train at the same time.
         share: how many texts are to be predicted for each that train has.
         spent: seconds of the hours that are over.
+        kept: keys that the user has set, which stay as they are, but for epochs that do not fit.
     """
     budget = max(0.0, hours * 3600 * TRAINING - AFTER - spent)
     # What is kept for a machine that gets slower may be short of what many texts take to be predicted.
@@ -174,19 +181,24 @@ def make_plan(
         return one * max(parts, 1)
 
     def member(n: int, seed: int, epochs: int, parts: int) -> Member:
-        settings = small_data(recipes[n], speeds[n].records)
+        settings = small_data(recipes[n], speeds[n].records, kept)
         return Member(names[n], seed, parts, epochs, seconds(n, epochs, parts), settings)
 
     def answering(n: int, parts: int = 0) -> float:
         return speeds[n].text * speeds[n].records * share * max(parts, 1)
 
-    wanted = [_epochs(recipe, speed) for recipe, speed in zip(recipes, speeds, strict=True)]
+    own = "training.epochs" in kept
+    wanted = [
+        recipe.training.epochs if own else _epochs(recipe, speed) for recipe, speed in zip(recipes, speeds, strict=True)
+    ]
     able = [n for n in range(len(recipes)) if seconds(n, wanted[n]) <= min(budget, whole - answering(n))]
     if not able:
         n = min(range(len(recipes)), key=lambda n: seconds(n, wanted[n]))
         room = min(budget, whole - answering(n)) - speeds[n].start
         epochs = max(1, math.floor(room / max(speeds[n].epoch + speeds[n].dev, 1e-9)))
         notes.append(f"{names[n]} wants {wanted[n]} epochs; {epochs} fit into the time")
+        if folds:
+            notes.append(f"{folds} folds do not fit into the time")
         return Plan(hours, [member(n, recipes[n].training.seed, epochs, 0)], notes, devices, answering(n))
     members: list[Member] = []
     loads, after = Loads(devices), 0.0

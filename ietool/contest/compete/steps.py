@@ -15,7 +15,7 @@ from threading import Event
 from typing import Any
 
 from ietool.contest.compete.commands import Died, run_verb
-from ietool.contest.compete.plan import AFTER, Member
+from ietool.contest.compete.plan import AFTER, Member, keys_of
 from ietool.contest.compete.recipes import kept_recipe
 from ietool.contest.compete.state import State
 from ietool.contest.group import is_group, open_group
@@ -165,7 +165,9 @@ class Steps:
             self.note(f"{member.name} was stopped: it did not end in its {minutes:.1f} minutes")
 
     def _settings(self, member: Member) -> list[str]:
-        own = [f"training.epochs={member.epochs}", f"training.seed={member.seed}", "training.patience=0"]
+        own = [f"training.epochs={member.epochs}", f"training.seed={member.seed}"]
+        if "training.patience" not in keys_of(self.state.asked.get("settings", ())):
+            own.append("training.patience=0")
         return [part for setting in (*member.settings, *own) for part in ("--set", setting)]
 
     def _log(self, name: str) -> Path:

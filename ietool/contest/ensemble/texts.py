@@ -24,7 +24,7 @@ from ietool.scoring.intervals import bootstrap
 from ietool.scoring.paired import Ints
 from ietool.scoring.report import Report
 from ietool.workflow.dev_scorer import RESAMPLES
-from ietool.workflow.scores import dev_mark
+from ietool.workflow.scores import dev_marks
 
 OOF = "oof"
 ON = (DEV, OOF)
@@ -64,6 +64,13 @@ class Texts:
 
 def check_on(on: str | None, gold: Path | None, files: Mapping[str, Path] | None = None) -> None:
     """Raise UserError for something to choose on that there is not."""
+    if gold is not None and not gold.is_file():
+        what = (
+            "no such file"
+            if str(gold) != "-" and not gold.exists()
+            else "is read twice, and a pipe can be read but once"
+        )
+        raise UserError(what, field="--gold", mend="name a file")
     if files and gold is None:
         raise UserError("goes with --gold", field="--file", mend="give --gold FILE too, or leave it out")
     if on is not None and on not in ON:
@@ -127,7 +134,7 @@ def _of_file(members: Gathered, recipe: Recipe, gold: Path, files: Mapping[str, 
 
 def _of_dev(members: Gathered, recipe: Recipe) -> Texts | str:
     task = members.task
-    marks = [dev_mark(entry.folder, Path(entry.info.prepared)) for entry in members.entries]
+    marks = dev_marks(task, [(entry.folder, Path(entry.info.prepared)) for entry in members.entries])
     if None in marks:
         return f"{members.entries[marks.index(None)].folder} has no dev set any more"
     if len(set(marks)) > 1:

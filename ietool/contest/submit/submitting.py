@@ -114,6 +114,9 @@ def submit(
     if str(place) == "-" or (place.exists() and not (place.is_file() or place.is_dir())):
         what = "is a pipe, and what is handed in is a file with a checksum"
         raise UserError(what, field="--output", mend=f"name a file, for example {_default(result, chosen).name}")
+    if inside is not None and place.suffix.lower() not in (".zip", ".gz"):
+        what = f"names what lies in an archive, and {place.name} is none"
+        raise UserError(what, field="--inside", mend=f"leave it out, or write {place.name}.zip")
     if not check_only:
         check_output(place, [result, source, *files.values()])
     faults = _Faults()

@@ -44,8 +44,12 @@ class TripleLabels(Labels[Example, Triple]):
         self, record: Example, found: Candidates, prediction: Extraction, least: float
     ) -> list[tuple[Triple, float]]:
         """What is predicted, as probable as its candidates; then what is not, by its main slot."""
-        triples = [triple for triple, _ in self.found(prediction)]
-        best = dict(zip(triples, self.scores(record, found, triples), strict=True))
+        triples = dict(self.found(prediction))
+        # What rules made has no candidate of its own.
+        best = {
+            triple: max(p, triples[triple])
+            for triple, p in zip(triples, self.scores(record, found, list(triples)), strict=True)
+        }
         text, labels = record.text, self.schema.labels
         stated = {(t.subject, t.predicate, dict(t.object)[VALUE]) for t in triples}
         for (a, b, label, c, d, _), p in zip(
@@ -147,18 +151,18 @@ class TripleLabels(Labels[Example, Triple]):
         except UserError:
             return line
         edit.seen += 1
-        there = {self.key(triple): triple for triple in example.triples}
         kept = changed(example.triples, edit, self.key)
         if LIST in record and "spo_list" not in record:
             listed = [[triple.subject, triple.predicate, dict(triple.object)[VALUE]] for triple in kept]
             return json.dumps({**record, LIST: listed}, ensure_ascii=False)
-        stays = {self.key(triple) for triple in kept}
+        # As they are written: what only differs in case or book marks from what it takes the place of is another.
+        stays, there = set(kept), set(example.triples)
         spos = []
         for spo in record["spo_list"]:
             triples = next(
                 iter(read_examples([("", 0, json.dumps({"text": record["text"], "spo_list": [spo]}))]))
             ).triples
-            if not triples or self.key(triples[0]) in stays:
+            if not triples or triples[0] in stays:
                 spos.append(spo)
-        spos += [format_triple(triple, self.schema) for triple in kept if self.key(triple) not in there]
+        spos += [format_triple(triple, self.schema) for triple in kept if triple not in there]
         return json.dumps({**record, "spo_list": spos}, ensure_ascii=False)

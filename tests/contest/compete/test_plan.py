@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from ietool import paths
 from ietool.contest.compete.ground import look
-from ietool.contest.compete.plan import AFTER, FOLDS, TRAINING, Plan, Speed, make_plan
+from ietool.contest.compete.plan import AFTER, FOLDS, TRAINING, Plan, Speed, keys_of, make_plan
 from ietool.contest.compete.state import STATE, State, check_place, read_state
 from ietool.errors import UserError
 from ietool.recipe_io import load_recipe
@@ -68,6 +68,19 @@ def test_folds_that_do_not_fit_are_told() -> None:
     speeds = [Speed(20_000, 20_000, 60.0, 5.0, 8.0)] * 2
     assert make_plan(1, RECIPES, speeds, folds=20).notes[0].startswith("20 folds of ner-crf do not fit into the time: ")
     assert not make_plan(1, RECIPES, speeds, folds=0).notes
+
+
+def test_what_the_user_has_set_stays() -> None:
+    speeds = [Speed(200, 200, 1.0, 0.1, 1.0)] * 2
+    (own, *_), (kept, *_) = (
+        make_plan(1, RECIPES, speeds, folds=0, kept=some).members
+        for some in ((), ("training.epochs", "training.batch_size"))
+    )
+    assert own.epochs > RECIPES[0].training.epochs == kept.epochs
+    assert "training.batch_size=16" in own.settings and kept.settings == ("training.ema_decay=0.99",)
+    assert keys_of(["training.epochs=3", "model.head.size = 8"]) == {"training.epochs", "model.head.size"}
+    few = make_plan(0.05, RECIPES, [Speed(20_000, 20_000, 600.0, 5.0, 8.0)] * 2, folds=3)
+    assert any("3 folds do not fit" in note for note in few.notes)
 
 
 def test_more_time_never_trains_less() -> None:
