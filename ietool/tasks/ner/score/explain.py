@@ -30,7 +30,8 @@ def explain_text(
     """
     by_name = metric == "cluener"
     own, theirs = names if by_name else ({}, {})
-    gold, found = set(gold), set(found)
+    gold, found = sorted(set(gold)), sorted(set(found))  # of entities that are equally near the first is told
+    in_gold, in_found = set(gold), set(found)
     wanted = {(name, e.type) for e in gold for name in names_of(e, text, own)}
     given = {(name, e.type) for e in found for name in names_of(e, text, theirs)}
 
@@ -39,15 +40,15 @@ def explain_text(
         item = {"entity": name, "type": entity.type, "start": entity.start, "end": entity.end}
         return Outcome(key, text, verdict, why, item, spans=spans)
 
-    for entity in sorted(found):
+    for entity in found:
         for name in names_of(entity, text, theirs):
-            if (name, entity.type) in wanted if by_name else entity in gold:
+            if (name, entity.type) in wanted if by_name else entity in in_gold:
                 yield outcome(entity, name, "right", "the name stands in gold" if by_name else "exact")
             else:
                 yield outcome(entity, name, "spurious", "not in gold: " + _nearest(entity, gold, text, "gold"))
-    for entity in sorted(gold):
+    for entity in gold:
         for name in names_of(entity, text, own):
-            if (name, entity.type) not in given if by_name else entity not in found:
+            if (name, entity.type) not in given if by_name else entity not in in_found:
                 why = _nearest(entity, found, text, "the prediction") if answered else "the text has no prediction"
                 yield outcome(entity, name, "missed", "missed: " + why)
 
