@@ -528,26 +528,18 @@ def test_results_are_decided_once(with_dev: list[Path], tmp_path: Path, monkeypa
 
 
 def test_near_duplicates_stay_together_where_a_scorer_takes_texts_for_one(work: Callable[[str], Path]) -> None:
+    """A scorer's rows stand by where a text came first, and its copies may be far apart."""
     gold = list(load_triples(work("ske") / "gold.json"))[:6]
-    items = [gold[0], *gold, replace(gold[1], text=gold[1].text + "。")]
+    like = replace(gold[1], text=gold[1].text + "。")
     task, recipe = get_task("ske"), load_recipe("ske")
-    said = [Extraction(item.text, ()) for item in items]
-    trial = object.__new__(Trial)
-    trial.predictor = SimpleNamespace(task=task)  # type: ignore[assignment]
-    trial.recipe, trial._given_groups, trial._members = recipe, None, [said]
-    trial.hearings = [SimpleNamespace(heard=[SimpleNamespace(item=item) for item in items])]  # type: ignore[list-item]
-    trial.reports = [task.evaluate(recipe, items, said)]
-    assert trial.texts == 7  # of eight
-    groups = trial.groups.tolist()
-    assert groups[-1] == groups[1] and len(set(groups)) == 6
-    # A scorer's rows stand by where a text came first, and its copies may be far apart.
-    items = [*gold[:3], gold[0], *gold[3:], replace(gold[1], text=gold[1].text + "。")]
-    said = [Extraction(item.text, ()) for item in items]
-    trial = object.__new__(Trial)
-    trial.predictor = SimpleNamespace(task=task)  # type: ignore[assignment]
-    trial.recipe, trial._given_groups, trial._members = recipe, None, [said]
-    trial.hearings = [SimpleNamespace(heard=[SimpleNamespace(item=item) for item in items])]  # type: ignore[list-item]
-    trial.reports = [task.evaluate(recipe, items, said)]
-    assert trial.reports[0].keys[1] == gold[1].text
-    groups = trial.groups.tolist()
-    assert groups[-1] == groups[1] and len(set(groups)) == 6
+    for items in ([gold[0], *gold, like], [*gold[:3], gold[0], *gold[3:], like]):
+        said = [Extraction(item.text, ()) for item in items]
+        trial = object.__new__(Trial)
+        trial.predictor = SimpleNamespace(task=task)  # type: ignore[assignment]
+        trial.recipe, trial._given_groups, trial._members = recipe, None, [said]
+        trial.hearings = [SimpleNamespace(heard=[SimpleNamespace(item=item) for item in items])]  # type: ignore[list-item]
+        trial.reports = [task.evaluate(recipe, items, said)]
+        assert trial.texts == 7  # of eight
+        assert trial.reports[0].keys[1] == gold[1].text
+        groups = trial.groups.tolist()
+        assert groups[-1] == groups[1] and len(set(groups)) == 6
