@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -153,7 +154,7 @@ def inputs_of(task: Task[Any], body: Mapping[str, Any], limits: Limits) -> Input
 
 def _measured(one: str | dict[str, Any], where: str, limits: Limits) -> int:
     """Characters of an input that can be read at all."""
-    text = one if isinstance(one, str) else dump_json(one)
+    text = one if isinstance(one, str) else json.dumps(one, ensure_ascii=False)  # halves of pairs stand as they are
     if len(text) > limits.characters:
         mend = "cut it into several"
         raise Refused(413, f"has {len(text):,} characters, {limits.characters:,} are the most", where, mend)
