@@ -98,7 +98,7 @@ class Stages:
         if self.checkpoint is not None:
             self.state = read_progress(self.checkpoint)
             began, now = len(self.state.losses), process_count()
-            if began != now:  # epochs are counted in steps, of which other numbers of processes take others
+            if began and began != now:  # epochs are counted in steps, of which other numbers of processes take others
                 raise UserError(
                     f"was trained by {began} process{'es' * (began > 1)}, and would go on with {now}",
                     file=self.run, mend=f"start {began}, or train anew",
