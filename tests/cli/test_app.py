@@ -51,7 +51,11 @@ def test_help_is_quick() -> None:
             times.append(after.children_user + after.children_system - before.children_user - before.children_system)
         return min(times)
 
-    assert best_of(["-m", "ietool", "--help"]) <= 3 * best_of(["-c", "import typer, rich"])
+    # The clock of processors ticks in hundredths of a second, and other processes empty their caches: another try then.
+    tries = (
+        best_of(["-m", "ietool", "--help"]) / max(best_of(["-c", "import typer, rich"]), 0.01) for _ in range(4)
+    )  # fmt: skip
+    assert any(ratio <= 3 for ratio in tries)
 
 
 @pytest.mark.parametrize("words", HELPS, ids=" ".join)
