@@ -98,7 +98,7 @@ def _tell_review(done: Reviewed, group: Path, output: Path) -> None:
 
 
 def _tell_cleaned(done: Cleaned, group: Path) -> None:
-    from ietool.core.sources import option_of
+    from ietool.core.sources import options_of
     from ietool.runs.entry import RECIPE_FILE
 
     told = ", ".join(f"{done.changes.get(name, 0):,} {name}" for name in ("added", "dropped", "replaced"))
@@ -106,8 +106,7 @@ def _tell_cleaned(done: Cleaned, group: Path) -> None:
     if done.left_out:
         lines = "line that cannot" if done.left_out == 1 else "lines that cannot"
         say(f"left out: {done.left_out:,} {lines} be read, as --skip-bad did when the file was prepared")
-    files = {"train": done.train, **done.files}
-    options = [option_of(role).replace("FILE", shlex.quote(str(path))) for role, path in files.items()]
+    options = options_of({"train": done.train, **done.files})
     say(f"train with: ietool train --recipe {shlex.quote(str(group / RECIPE_FILE))} {' '.join(options)}")
 
 

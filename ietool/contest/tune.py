@@ -23,6 +23,7 @@ from ietool.recipe_io import load_recipe, save_recipe
 from ietool.report.card import write_card
 from ietool.runs.entry import RECIPE_FILE, open_run
 from ietool.runs.folder import update_run
+from ietool.runs.members import REPORT
 
 
 @dataclass(frozen=True)
@@ -127,7 +128,7 @@ def _chosen_before(run: Path) -> bool:
     if open_run(run, weights=False).info.tuned:
         return True
     try:
-        return bool(load_json((run / "report.json").read_text(encoding="utf-8"))["used"])
+        return bool(load_json((run / REPORT).read_text(encoding="utf-8"))["used"])
     except (OSError, ValueError, LookupError, TypeError):
         return False
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,6 +26,11 @@ _GOLD = {"gold", "golden", "answer", "answers"}
 def option_of(role: str) -> str:
     """How the command line names a file of a role."""
     return f"--{role} FILE" if role in ("train", "dev", "test", "schema", EXTRA) else f"--file {role}=FILE"
+
+
+def options_of(files: Mapping[str, Path]) -> list[str]:
+    """The options that name files by their roles, as they can be pasted."""
+    return [option_of(role).replace("FILE", shlex.quote(str(path))) for role, path in files.items()]
 
 
 def flag_of(role: str) -> str:

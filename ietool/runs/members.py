@@ -17,6 +17,8 @@ from ietool.files.typed_json import read_typed
 from ietool.runs.info import read_info
 
 ENSEMBLE_FILE = "ensemble.json"
+REPORT = "report.json"
+"""Of an ensemble that was measured: what was."""
 COPIES = "members"
 """The folder within an ensemble that has the members which it carries."""
 FORMAT = 1

@@ -24,7 +24,7 @@ from ietool.core.candidates import Candidates
 from ietool.core.contract import Task
 from ietool.core.groups import GROUPS
 from ietool.core.labelled import Labels
-from ietool.core.sources import option_of
+from ietool.core.sources import options_of
 from ietool.errors import UserError, cause
 from ietool.files.outputs import atomic_text, check_folder
 from ietool.files.plain_json import dump_json, load_json
@@ -75,9 +75,8 @@ class Source:
         self.prepared = Path(info.prepared)
         self.train = self.prepared / "train.jsonl"
         if not self.train.is_file():
-            options = [option_of(role).replace("FILE", shlex.quote(str(path))) for role, path in info.files.items()] + [
-                "--skip-bad"
-            ] * info.skip_bad
+            files = {role: Path(path) for role, path in info.files.items()}
+            options = [*options_of(files), *["--skip-bad"] * info.skip_bad]
             words = f"ietool prepare --recipe {shlex.quote(str(folder / RECIPE_FILE))} {' '.join(options)}"
             mend = f"prepare the same files again: {words}"
             raise UserError("the prepared data of the group is gone", file=self.prepared, mend=mend)

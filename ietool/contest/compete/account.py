@@ -75,8 +75,8 @@ def _scored(place: Path) -> str:
         scores = group.scores
         if "oof" not in scores:
             return f"– | – | folds, {group.state}"
-        between_ = between((scores["low"], scores["high"]))
-        return f"{scores['oof']:.4f} ({group.metric}, all of train out of fold) | {between_} | folds"
+        interval = between((scores["low"], scores["high"]))
+        return f"{scores['oof']:.4f} ({group.metric}, all of train out of fold) | {interval} | folds"
     best = info.best or {}
     score = f"{best['score']:.4f} ({best['metric']})" if "score" in best else "–"
     interval = best.get("interval")

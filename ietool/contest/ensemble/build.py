@@ -28,13 +28,11 @@ from ietool.recipe_io import save_recipe
 from ietool.runs.entry import RECIPE_FILE, RunEntry
 from ietool.runs.folder import DEV, check_output, create_run, update_run
 from ietool.runs.info import read_info
-from ietool.runs.members import COPIES, EnsembleInfo, reference, write_members
+from ietool.runs.members import COPIES, REPORT, EnsembleInfo, reference, write_members
 from ietool.training.device import choose_device
 from ietool.workflow.dev_scorer import write_dev
 from ietool.workflow.members import RunReaders, TogetherPredictor
 from ietool.workflow.scores import about_scores, dev_mark, floor_below
-
-REPORT = "report.json"
 
 
 @dataclass(frozen=True)

@@ -65,11 +65,9 @@ class Texts:
 def check_on(on: str | None, gold: Path | None, files: Mapping[str, Path] | None = None) -> None:
     """Raise UserError for something to choose on that there is not."""
     if gold is not None and not gold.is_file():
-        what = (
-            "no such file"
-            if str(gold) != "-" and not gold.exists()
-            else "is read twice, and a pipe can be read but once"
-        )
+        what = "is read twice, and a pipe can be read but once"
+        if gold.is_dir() or (str(gold) != "-" and not gold.exists()):
+            what = "is a folder, a file is needed" if gold.is_dir() else "no such file"
         raise UserError(what, field="--gold", mend="name a file")
     if files and gold is None:
         raise UserError("goes with --gold", field="--file", mend="give --gold FILE too, or leave it out")
