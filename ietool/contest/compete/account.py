@@ -75,8 +75,8 @@ def _scored(place: Path) -> str:
         scores = group.scores
         if "oof" not in scores:
             return f"– | – | folds, {group.state}"
-        interval = between((scores["low"], scores["high"]))
-        return f"{scores['oof']:.4f} ({group.metric}, all of train out of fold) | {interval} | folds"
+        drawn = between((scores["low"], scores["high"]))
+        return f"{scores['oof']:.4f} ({group.metric}, all of train out of fold) | {drawn} | folds"
     best = info.best or {}
     score = f"{best['score']:.4f} ({best['metric']})" if "score" in best else "–"
     interval = best.get("interval")
