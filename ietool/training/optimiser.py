@@ -66,10 +66,7 @@ def rate_note(model: nn.Module, section: TrainingSection) -> str | None:
     """What is said where ``learning_rate`` is the rate of nothing."""
     if section.head_learning_rate is None or encoders_of(model):
         return None
-    return (
-        f"nothing is pretrained here: all learn at training.head_learning_rate={section.head_learning_rate:g}, "
-        "training.learning_rate is a pretrained encoder's"
-    )
+    return f"all learn at training.head_learning_rate={section.head_learning_rate:g}: nothing is pretrained"
 
 
 def depths(encoder: PretrainedEncoder) -> list[tuple[nn.Parameter, int]]:
