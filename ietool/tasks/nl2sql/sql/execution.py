@@ -71,7 +71,7 @@ def _statement(query: Query, width: int) -> str:
     selected = ", ".join(f"{one(AGGREGATES, aggregate)}({column(n)})" for n, aggregate in pairs)
     joint = f" {one(CONNECTORS, query.connector)} "
     where = joint.join(f"{column(c.column)} {one(OPERATORS, c.operator)} ?" for c in query.conditions)
-    return f"SELECT {selected} FROM cells WHERE {where}"  # noqa: S608  # of numbers alone
+    return f"SELECT {selected} FROM cells WHERE {where}"  # of numbers alone
 
 
 def returns_something(rows: Rows | Failure, query: Query) -> bool:
